@@ -1,0 +1,24 @@
+#pragma once
+/// @file
+/// Version, and every macro of amq.
+
+#define AMQ_VERSION_MAJOR 0
+#define AMQ_VERSION_MINOR 1
+#define AMQ_VERSION_PATCH 0
+#define AMQ_VERSION "0.1.0"
+
+/// A mistake of the caller that a release does not pay to look for. With AMQ_CHECKED, or in a
+/// build without NDEBUG, it stops the program through assert(); in a release it is gone.
+#if defined(NDEBUG) && !defined(AMQ_CHECKED)
+#define AMQ_ASSERT(condition, why) static_cast<void>(0)
+#else
+#include <cassert>
+#define AMQ_ASSERT(condition, why) assert((condition) && (why))
+#endif
+
+/// For the two or three inner loops that must vanish into their caller.
+#if defined(__GNUC__) || defined(__clang__)
+#define AMQ_INLINE inline __attribute__((always_inline))
+#else
+#define AMQ_INLINE inline
+#endif

@@ -1,0 +1,39 @@
+#pragma once
+/// @file
+/// The only place that includes Eigen's dense part, and the words we use of it.
+
+#include <amq/core/matrix_view.hpp>
+
+#include <Eigen/Core>
+
+namespace amq {
+
+/// (row, channel), row-major: a node's channels lie side by side.
+template <typename T>
+using MatrixOf = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Matrix = MatrixOf<float>;
+
+template <typename T>
+using MapOf = Eigen::Map<MatrixOf<T>, Eigen::Unaligned, Eigen::OuterStride<>>;
+template <typename T>
+using ConstMapOf = Eigen::Map<const MatrixOf<T>, Eigen::Unaligned, Eigen::OuterStride<>>;
+
+template <typename T>
+[[nodiscard]] MatrixView<T> view(MatrixOf<T>& m) noexcept {
+  return {m.data(), m.rows(), m.cols()};
+}
+template <typename T>
+[[nodiscard]] MatrixView<const T> view(const MatrixOf<T>& m) noexcept {
+  return {m.data(), m.rows(), m.cols()};
+}
+/// Eigen sees the memory of a view; nothing is copied.
+template <typename T>
+[[nodiscard]] MapOf<T> map(MatrixView<T> v) noexcept {
+  return {v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride)};
+}
+template <typename T>
+[[nodiscard]] ConstMapOf<T> map(MatrixView<const T> v) noexcept {
+  return {v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride)};
+}
+
+}  // namespace amq

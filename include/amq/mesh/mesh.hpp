@@ -1,0 +1,43 @@
+#pragma once
+/// @file
+/// A mesh as simulation codes keep it: points, cells, marks.
+
+#include <amq/core/matrix_view.hpp>
+
+#include <cstdint>
+#include <vector>
+
+namespace amq {
+
+/// What a node is, numbered as in EAGLE and MeshGraphNets.
+enum class NodeType : std::uint8_t {
+  normal = 0,
+  obstacle = 1,
+  disabled = 2,
+  handle = 3,
+  inflow = 4,
+  outflow = 5,
+  wall = 6,
+};
+inline constexpr int n_node_types = 9;  // the one-hot width of both data sets
+
+/// Unstructured mesh of one kind of cell.
+struct Mesh {
+  int dim = 2;                         ///< 2 or 3
+  int nodes_per_cell = 3;              ///< 3 triangle, 4 quad or tetrahedron, 8 hexahedron
+  std::vector<double> points;          ///< (node, dim), row-major, the user's length unit
+  std::vector<std::int32_t> cells;     ///< (cell, nodes_per_cell), node ids from 0
+  std::vector<NodeType> node_type;     ///< (node)
+  std::vector<std::int32_t> cell_tag;  ///< (cell), e.g. gmsh's physical group; may be empty
+
+  [[nodiscard]] Index n_nodes() const noexcept { return static_cast<Index>(points.size()) / dim; }
+  [[nodiscard]] Index n_cells() const noexcept {
+    return static_cast<Index>(cells.size()) / nodes_per_cell;
+  }
+  [[nodiscard]] const double* point(Index i) const noexcept { return points.data() + i * dim; }
+  [[nodiscard]] const std::int32_t* cell(Index c) const noexcept {
+    return cells.data() + c * nodes_per_cell;
+  }
+};
+
+}  // namespace amq
