@@ -29,6 +29,7 @@ struct Mesh {
   std::vector<std::int32_t> cells;     ///< (cell, nodes_per_cell), node ids from 0
   std::vector<NodeType> node_type;     ///< (node)
   std::vector<std::int32_t> cell_tag;  ///< (cell), e.g. gmsh's physical group; may be empty
+  int cell_dim = 0;  ///< 0: as the cell says (4 nodes in 3-D: a tetrahedron); 2: quads on a surface
 
   [[nodiscard]] Index n_nodes() const noexcept { return static_cast<Index>(points.size()) / dim; }
   [[nodiscard]] Index n_cells() const noexcept {
@@ -37,6 +38,10 @@ struct Mesh {
   [[nodiscard]] const double* point(Index i) const noexcept { return points.data() + i * dim; }
   [[nodiscard]] const std::int32_t* cell(Index c) const noexcept {
     return cells.data() + c * nodes_per_cell;
+  }
+  /// Dimension of a cell: 2 for triangles and quads, in the plane or on a surface in space.
+  [[nodiscard]] int cell_dimension() const noexcept {
+    return cell_dim != 0 ? cell_dim : nodes_per_cell == 3 ? 2 : dim;
   }
 };
 
