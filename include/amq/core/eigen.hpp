@@ -4,7 +4,15 @@
 
 #include <amq/core/matrix_view.hpp>
 
+#if defined(__GNUC__) && !defined(__clang__)
+// g++ 12 calls its own AVX-512 reductions uninitialized (GCC bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <Eigen/Core>
+#pragma GCC diagnostic pop
+#else
+#include <Eigen/Core>
+#endif
 
 namespace amq {
 
