@@ -1,0 +1,31 @@
+#pragma once
+/// @file
+/// Bit-widths: which integers a code of b bits ranges over, and where it lives.
+
+#include <cstdint>
+#include <type_traits>
+
+namespace amq {
+
+/// The widest code of amq.
+inline constexpr int max_bits = 16;
+
+/// A signed integer that holds a code of `Bits` bits.
+template <int Bits>
+using int_for = std::conditional_t<(Bits <= 8), std::int8_t,
+                                   std::conditional_t<(Bits <= 16), std::int16_t, std::int32_t>>;
+
+/// Codes of b bits are lowest_code(b) .. highest_code(b); 0 bits have the one code 0.
+[[nodiscard]] constexpr int highest_code(int bits) noexcept {
+  return bits <= 0 ? 0 : (1 << (bits - 1)) - 1;
+}
+[[nodiscard]] constexpr int lowest_code(int bits) noexcept {
+  return bits <= 0 ? 0 : -(1 << (bits - 1));
+}
+
+/// Storage width of a code: 0, 2, 4, 8 or 16. One bit lives in two, three in four, 5 to 7 in eight.
+[[nodiscard]] constexpr int container_bits(int bits) noexcept {
+  return bits <= 0 ? 0 : bits <= 2 ? 2 : bits <= 4 ? 4 : bits <= 8 ? 8 : 16;
+}
+
+}  // namespace amq

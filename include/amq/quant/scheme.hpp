@@ -1,0 +1,51 @@
+#pragma once
+/// @file
+/// How a model's numbers are kept, as a type: Scheme<Weights<8>, Activations<2, 4, 8>>.
+
+#include <amq/quant/levels.hpp>
+#include <amq/quant/row_rule.hpp>
+
+#include <string>
+
+namespace amq {
+
+/// Symmetric codes per output channel: 2, 4 or 8 bits.
+template <int Bits>
+struct Weights {
+  static_assert(Bits == 2 || Bits == 4 || Bits == 8, "amq::Weights<Bits>: Bits is 2, 4 or 8");
+  static constexpr int bits = Bits;
+};
+
+/// The levels a row of activations may have.
+template <int... Bits>
+struct Activations {
+  using levels = Levels<Bits...>;
+};
+
+template <typename W, typename A, row_rule Rule = RowAffine>
+struct Scheme {
+  using levels = typename A::levels;
+  using rule = Rule;
+  static constexpr int weight_bits = W::bits;
+  static_assert(
+      !levels::contains(1) || Rule::lowest(1) < 0,
+      "amq::Scheme: a symmetric row has nothing but zero at 1 bit; use RowAffine, or drop "
+      "level 1");
+
+  /// "w8a2,4,8_row_affine", as in tables and model files.
+  [[nodiscard]] static std::string name() {
+    std::string text = "w";
+    text += std::to_string(weight_bits);
+    char separator = 'a';
+    for (const int b : levels::bits) {
+      text += separator;
+      text += std::to_string(b);
+      separator = ',';
+    }
+    text += '_';
+    text += Rule::name;
+    return text;
+  }
+};
+
+}  // namespace amq

@@ -1,0 +1,81 @@
+#include <amq/quant/weights.hpp>
+
+#include <amq/core/random.hpp>
+#include <amq/quant/gaussian.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+namespace {
+std::vector<float> gaussian(std::size_t n, std::uint64_t seed) {
+  amq::Random random(seed);
+  std::vector<float> w(n);
+  for (auto& v : w) v = static_cast<float>(random.normal());
+  return w;
+}
+double error(const float* w, amq::Index n, int bits, float step) {
+  double e = 0;
+  for (amq::Index k = 0; k < n; ++k) {
+    const double d = w[k] - step * static_cast<float>(
+                                       amq::encode_weight(w[k], 1 / step, amq::highest_code(bits)));
+    e += d * d;
+  }
+  return e;
+}
+}  // namespace
+
+TEST_CASE("the chosen step is within two percent of the best of a fine scan, for rows of length") {
+  for (int bits : {2, 3, 4, 8})
+    for (amq::Index n : {5, 48, 400}) {
+      const auto w = gaussian(static_cast<std::size_t>(n), static_cast<std::uint64_t>(n + bits));
+      float top = 0;
+      for (float v : w) top = std::fmax(top, std::fabs(v));
+      double best = 1e30;
+      for (int i = 1; i <= 2000; ++i)
+        best = std::fmin(best, error(w.data(), n, bits,
+                                     top * static_cast<float>(i) / 2000 /
+                                         static_cast<float>(amq::highest_code(bits))));
+      const double found = error(w.data(), n, bits, amq::best_weight_step(w.data(), n, bits));
+      // Five weights on 255 codes fit some step by luck; no scan of ours looks for that.
+      CHECK(found <= (n < 16 ? 1.15 : 1.02) * best + 1e-12);
+      CHECK(found <= error(w.data(), n, bits, top / static_cast<float>(amq::highest_code(bits))));
+    }
+}
+
+TEST_CASE("weights on a grid of their own come back exactly, zero channels too") {
+  std::vector<float> w(3 * 16, 0.0f);
+  for (int k = 0; k < 16; ++k) {
+    w[static_cast<std::size_t>(k)] = 0.125f * static_cast<float>(k % 15 - 7);  // all 4-bit codes
+    w[static_cast<std::size_t>(16 + k)] = k == 3 ? -5.0f : 0.0f;
+  }
+  const auto c = amq::encode_weights({w.data(), 3, 16}, 4);
+  std::vector<float> back(w.size());
+  amq::decode_weights(c, {back.data(), 3, 16});
+  CHECK(back == w);
+  CHECK(c.step[2] == 1.0f);
+  for (amq::Index n = 0; n < 3; ++n) {
+    int sum = 0;
+    for (amq::Index k = 0; k < 16; ++k) sum += c.view()(n, k);
+    CHECK(c.column_sum(n) == sum);
+  }
+}
+
+TEST_CASE("codes are symmetric: the lowest is never used") {
+  const auto w = gaussian(4 * 100, 3);
+  for (int bits : {2, 4, 8}) {
+    const auto c = amq::encode_weights({w.data(), 4, 100}, bits);
+    for (auto q : c.codes) CHECK(std::abs(q) <= amq::highest_code(bits));
+  }
+}
+
+TEST_CASE("weights that are not finite, or an unknown width, are refused") {
+  std::vector<float> w(8, 1.0f);
+  CHECK_THROWS_AS(amq::encode_weights({w.data(), 2, 4}, 1), amq::Error);
+  CHECK_THROWS_AS(amq::encode_weights({w.data(), 2, 4}, 9), amq::Error);
+  w[5] = NAN;
+  CHECK_THROWS_WITH_AS(amq::encode_weights({w.data(), 2, 4}, 8), doctest::Contains("channel 1"),
+                       amq::Error);
+  CHECK(amq::encode_weights({w.data(), 0, 4}, 8).codes.empty());
+}
