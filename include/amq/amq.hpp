@@ -1,0 +1,10 @@
+#pragma once
+/// @file
+/// Everything: the root of the single header. Adapters to optional libraries are not in it.
+
+#include <amq/config.hpp>
+#include <amq/core.hpp>
+#include <amq/io.hpp>
+#include <amq/mesh.hpp>
+#include <amq/pde.hpp>
+#include <amq/quant.hpp>

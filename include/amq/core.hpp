@@ -1,0 +1,12 @@
+#pragma once
+/// @file
+/// Room core: errors, views, random numbers, and who runs a loop.
+
+#include <amq/core/aligned.hpp>
+#include <amq/core/eigen.hpp>
+#include <amq/core/error.hpp>
+#include <amq/core/executor.hpp>
+#include <amq/core/integers.hpp>
+#include <amq/core/matrix_view.hpp>
+#include <amq/core/random.hpp>
+#include <amq/core/thread_pool.hpp>

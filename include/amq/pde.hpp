@@ -1,0 +1,5 @@
+#pragma once
+/// @file
+/// Room pde: one file a problem, with its equations, reference solver and sampler.
+
+#include <amq/pde/gaussian_field.hpp>

@@ -1,0 +1,13 @@
+// A stranger's first program: it needs every header of amq, Eigen, xsimd and threads to be found.
+#include <amq/amq.hpp>
+
+#include <iostream>
+
+int main() {
+  amq::Matrix m = amq::Matrix::Ones(2, 3);
+  amq::ThreadPool pool(2);
+  pool.parallel_for(2, 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) m(static_cast<Eigen::Index>(i), 0) = 2;
+  });
+  std::cout << "amq " << AMQ_VERSION << " sum " << m.sum() << "\n";
+}

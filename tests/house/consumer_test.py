@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Builds a stranger's program against amq as he would find it, and runs it.
+
+Usage: consumer_test.py cmake|pkgconfig|subproject <project folder> <scratch folder> <version>
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+way, version = sys.argv[1], sys.argv[4]
+project, scratch = map(pathlib.Path, sys.argv[2:4])
+program = project / "tests" / "house" / "consumer" / "main.cpp"
+prefix, app, build = scratch / "prefix", scratch / "app", scratch / "build"
+
+CMAKE = """cmake_minimum_required(VERSION 3.16)
+project(stranger CXX)
+find_package(amq {version} REQUIRED)
+find_package(amq {version} REQUIRED)  # a second search, by another library of his, is harmless
+add_executable(stranger main.cpp)
+target_link_libraries(stranger PRIVATE amq::amq)
+"""
+MESON = """project('stranger', 'cpp', default_options: ['cpp_std=c++20'])
+amq = dependency('amq', version: '>={version}', fallback: 'amq')
+executable('stranger', 'main.cpp', dependencies: amq)
+"""
+
+
+def need(*tools):
+    for tool in tools:
+        if not shutil.which(tool):
+            print(f"{tool} is not there")
+            sys.exit(77)
+
+
+def run(*command, **more):
+    try:
+        return subprocess.run(list(map(str, command)), check=True, **more)
+    except subprocess.CalledProcessError:
+        sys.exit(f"failed: {' '.join(map(str, command))}")
+
+
+def install():
+    off = [f"-D{option}=disabled" for option in ("tests", "examples", "bench")]
+    run("meson", "setup", scratch / "amq", project, f"--prefix={prefix}", *off, stdout=subprocess.DEVNULL)
+    run("meson", "install", "-C", scratch / "amq", "--quiet")
+
+
+need("meson", "ninja")
+shutil.rmtree(scratch, ignore_errors=True)
+app.mkdir(parents=True)
+shutil.copy(program, app)
+if way == "cmake":
+    need("cmake")
+    install()
+    (app / "CMakeLists.txt").write_text(CMAKE.format(version=version))
+    run("cmake", "-S", app, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}", stdout=subprocess.DEVNULL)
+    run("cmake", "--build", build)
+elif way == "pkgconfig":
+    need("pkg-config")
+    install()
+    flags = run("pkg-config", "--cflags", "--libs", f"amq >= {version}", capture_output=True, text=True,
+                env=os.environ | {"PKG_CONFIG_PATH": str(prefix / "share" / "pkgconfig")}).stdout.split()
+    build.mkdir()
+    run("c++", "-std=c++20", app / "main.cpp", *flags, "-pthread", "-o", build / "stranger")
+else:
+    (app / "subprojects").mkdir()
+    (app / "subprojects" / "amq").symlink_to(project.resolve())
+    (app / "meson.build").write_text(MESON.format(version=version))
+    run("meson", "setup", build, app, stdout=subprocess.DEVNULL)
+    inside = [run("meson", "introspect", what, build, capture_output=True, text=True).stdout.strip()
+              for what in ("--tests", "--installed")]
+    if inside != ["[]", "{}"]:
+        sys.exit(f"as a subproject amq adds tests or files to install: {inside}")
+    run("ninja", "-C", build, "--quiet")
+said = run(build / "stranger", capture_output=True, text=True).stdout
+if said != f"amq {version} sum 8\n":
+    sys.exit(f"the program said {said!r}")
+print(said, end="")
