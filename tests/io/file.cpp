@@ -45,20 +45,20 @@ TEST_CASE("two writers of one file do not share a temporary") {
 TEST_CASE("a rename that fails leaves no temporary") {
   const test::Scratch dir("file");
   std::filesystem::create_directories(dir.path("folder/inside"));
-  CHECK_THROWS_AS(write_file(dir.path("folder"), "x"), Error);
+  AMQ_REFUSES(write_file(dir.path("folder"), "x"), "");
   CHECK(dir.n_files() == 1);
 }
 
 TEST_CASE("what cannot be read is refused by name") {
   const test::Scratch dir("file");
   write_file(dir.path("ten"), "0123456789");
-  CHECK_THROWS_WITH_AS(read_file(dir.path("none")), doctest::Contains("none"), Error);
-  CHECK_THROWS_WITH_AS(read_file(dir.path("")), doctest::Contains("regular file"), Error);
-  CHECK_THROWS_WITH_AS(read_file(dir.path("ten"), 9), doctest::Contains("at most 9 bytes"), Error);
-  CHECK_THROWS_WITH_AS(write_file(dir.path("no/such"), "x"), doctest::Contains("folder"), Error);
+  AMQ_REFUSES(read_file(dir.path("none")), "none");
+  AMQ_REFUSES(read_file(dir.path("")), "regular file");
+  AMQ_REFUSES(read_file(dir.path("ten"), 9), "at most 9 bytes");
+  AMQ_REFUSES(write_file(dir.path("no/such"), "x"), "folder");
   InputFile in(dir.path("ten"));
   CHECK(as_text(in.read_at(8, 2, "tail")) == "89");
-  CHECK_THROWS_WITH_AS(in.read_at(8, 3, "the tail"), doctest::Contains("the tail"), Error);
-  CHECK_THROWS_AS(in.read_at(8, ~std::uint64_t{0}, "tail"), Error);
-  CHECK_THROWS_AS(in.read_at(~std::uint64_t{0}, 2, "tail"), Error);
+  AMQ_REFUSES(in.read_at(8, 3, "the tail"), "the tail");
+  AMQ_REFUSES(in.read_at(8, ~std::uint64_t{0}, "tail"), "");
+  AMQ_REFUSES(in.read_at(~std::uint64_t{0}, 2, "tail"), "");
 }

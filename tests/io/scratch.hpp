@@ -4,10 +4,17 @@
 #include <amq/core/random.hpp>
 #include <amq/io/file.hpp>
 
+#include <doctest/doctest.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
 #include <unistd.h>
+
+/// The expression throws amq::Error whose message contains the text.
+#define AMQ_REFUSES(expression, text) \
+  CHECK_THROWS_WITH_AS(static_cast<void>(expression), doctest::Contains(text), amq::Error)
 
 namespace amq::test {
 

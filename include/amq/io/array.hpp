@@ -1,0 +1,263 @@
+#pragma once
+/// @file
+/// An array as files hold it: element type, shape, bytes. What npy, npz, safetensors, mat and hdf5
+/// all speak.
+
+#include <amq/core/error.hpp>
+#include <amq/core/matrix_view.hpp>
+#include <amq/io/dtype.hpp>
+
+#include <cstring>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+using Shape = std::vector<Index>;
+
+/// "(972, 2, 16)"; one extent is "(5,)" and none "()", as numpy writes it.
+[[nodiscard]] inline std::string text_of(const Shape& shape) {
+  std::string s = "(";
+  for (const auto n : shape) s += (s.size() > 1 ? ", " : "") + std::to_string(n);
+  return s + (shape.size() == 1 ? ",)" : ")");
+}
+
+/// Number of elements. Throws for a negative extent, and when the bytes do not fit an Index: a
+/// hostile header must not turn into a small allocation.
+[[nodiscard]] inline std::size_t count_of(const Shape& shape, std::size_t element_bytes,
+                                          const std::string& where) {
+  constexpr auto most = static_cast<std::size_t>(std::numeric_limits<Index>::max());
+  bool empty = false;
+  for (const auto n : shape) {
+    if (n < 0) {
+      throw Error(where, "extents of 0 or more", "shape " + text_of(shape), "The file is damaged.");
+    }
+    empty = empty || n == 0;
+  }
+  std::size_t count = empty ? 0 : 1, bytes = element_bytes;
+  if (empty) return 0;
+  for (const auto n : shape) {
+    const auto k = static_cast<std::size_t>(n);
+    if (k > most / bytes) {
+      throw Error(where, "an array that can exist", "shape " + text_of(shape),
+                  "The file is damaged or hostile.");
+    }
+    bytes *= k;
+    count *= k;
+  }
+  return count;
+}
+
+/// C order, the machine's byte order. A value: copies copy the bytes.
+struct Array {
+  DType dtype = DType::f32;
+  Shape shape;                   ///< empty for a single number
+  std::vector<std::byte> bytes;  ///< size() * size_of(dtype)
+
+  Array() = default;
+  /// Zeros.
+  Array(DType type, Shape extents)
+      : dtype(type),
+        shape(std::move(extents)),
+        bytes(count_of(shape, size_of(type), "Array") * size_of(type)) {}
+
+  /// A copy of numbers in C order. Throws when their count is not the product of the extents.
+  template <array_element T>
+  [[nodiscard]] static Array of(std::span<const T> values, Shape extents) {
+    Array a(dtype_of<T>(), std::move(extents));
+    if (a.size() != values.size()) {
+      throw Error("Array::of", std::to_string(a.size()) + " values for " + text_of(a.shape),
+                  std::to_string(values.size()), "Give the shape the values have.");
+    }
+    if (!values.empty()) std::memcpy(a.bytes.data(), values.data(), a.bytes.size());
+    return a;
+  }
+  template <array_element T>
+  [[nodiscard]] static Array of(const std::vector<T>& values, Shape extents) {
+    return of(std::span<const T>(values), std::move(extents));
+  }
+  template <array_element T>
+  [[nodiscard]] static Array of(const std::vector<T>& values) {
+    return of(std::span<const T>(values), {static_cast<Index>(values.size())});
+  }
+  /// (row, column), packed whatever the stride.
+  template <array_element T>
+  [[nodiscard]] static Array of(MatrixView<T> m) {
+    Array a(dtype_of<T>(), {m.rows, m.cols});
+    const auto n = static_cast<std::size_t>(m.cols) * sizeof(T);
+    for (Index i = 0; n > 0 && i < m.rows; ++i) {
+      std::memcpy(a.bytes.data() + static_cast<std::size_t>(i) * n, m.row(i), n);
+    }
+    return a;
+  }
+  template <array_element T>
+  [[nodiscard]] static Array scalar(T value) {
+    return of(std::span<const T>(&value, 1), {});
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return bytes.size() / size_of(dtype); }
+  [[nodiscard]] Index rank() const noexcept { return static_cast<Index>(shape.size()); }
+
+  /// The elements as they are. Throws unless T is exactly this dtype; nothing is copied.
+  template <array_element T>
+  [[nodiscard]] std::span<const T> span() const {
+    if (dtype_of<T>() != dtype) {
+      throw Error("Array::span", std::string(name_of(dtype_of<T>())), std::string(name_of(dtype)),
+                  "Use as<T>(), which converts.");
+    }
+    return {reinterpret_cast<const T*>(bytes.data()), size()};
+  }
+  template <array_element T>
+  [[nodiscard]] std::span<T> span() {
+    const auto s = std::as_const(*this).span<T>();
+    return {const_cast<T*>(s.data()), s.size()};
+  }
+
+  /// A converted copy. Floats round to nearest; a float becomes an integer, and an integer a
+  /// smaller one, only when nothing is lost: otherwise Error. Complex numbers must go through
+  /// real_pairs().
+  template <array_element T>
+  requires(!std::same_as<T, bool>)
+      [[nodiscard]] std::vector<T> as(const std::string& where = "Array::as") const;
+
+  /// A complex array as reals with one more extent of 2 (real, imaginary), like torch.view_as_real.
+  [[nodiscard]] Array real_pairs() const {
+    if (!is_complex(dtype)) return *this;
+    Array a = *this;
+    a.dtype = dtype == DType::c64 ? DType::f32 : DType::f64;
+    a.shape.push_back(2);
+    return a;
+  }
+  /// The same elements under another shape. Throws when the counts differ.
+  [[nodiscard]] Array reshaped(Shape extents) const {
+    if (count_of(extents, size_of(dtype), "Array::reshaped") != size()) {
+      throw Error("Array::reshaped", "a shape of " + std::to_string(size()) + " elements",
+                  text_of(extents), "Check the extents.");
+    }
+    Array a = *this;
+    a.shape = std::move(extents);
+    return a;
+  }
+
+  bool operator==(const Array&) const = default;
+};
+
+/// Throws unless the shape is `expected`, where -1 stands for any extent.
+inline void expect_shape(const Array& a, const Shape& expected, const std::string& where) {
+  bool same = a.shape.size() == expected.size();
+  for (std::size_t k = 0; same && k < expected.size(); ++k) {
+    same = expected[k] < 0 || a.shape[k] == expected[k];
+  }
+  if (!same) {
+    throw Error(where, "shape " + text_of(expected) + (expected.empty() ? "" : " (-1: any)"),
+                text_of(a.shape), "Check that this is the array that was meant.");
+  }
+}
+/// Throws when a float array holds NaN or an infinity, with the place of the first.
+inline void expect_finite(const Array& a, const std::string& where);
+
+namespace detail {
+
+/// Calls f(value) with each element in its own C++ type, 16-bit floats as float.
+template <typename F>
+void visit_elements(const Array& a, F&& f) {
+  const auto loop = [&]<typename S>(S, auto decode) {
+    const auto* p = a.bytes.data();
+    for (std::size_t i = 0, n = a.size(); i < n; ++i) {
+      S s;
+      std::memcpy(&s, p + i * sizeof(S), sizeof(S));
+      f(i, decode(s));
+    }
+  };
+  const auto same = [](auto s) { return s; };
+  switch (a.dtype) {
+    case DType::boolean:
+      return loop(std::uint8_t{}, [](auto s) { return std::uint8_t(s != 0); });
+    case DType::u8:
+      return loop(std::uint8_t{}, same);
+    case DType::i8:
+      return loop(std::int8_t{}, same);
+    case DType::u16:
+      return loop(std::uint16_t{}, same);
+    case DType::i16:
+      return loop(std::int16_t{}, same);
+    case DType::u32:
+      return loop(std::uint32_t{}, same);
+    case DType::i32:
+      return loop(std::int32_t{}, same);
+    case DType::u64:
+      return loop(std::uint64_t{}, same);
+    case DType::i64:
+      return loop(std::int64_t{}, same);
+    case DType::f16:
+      return loop(std::uint16_t{}, [](auto s) { return from_f16(s); });
+    case DType::bf16:
+      return loop(std::uint16_t{}, [](auto s) { return from_bf16(s); });
+    case DType::f32:
+      return loop(float{}, same);
+    case DType::f64:
+      return loop(double{}, same);
+    case DType::c64:
+    case DType::c128:
+      break;
+  }
+}
+
+/// Whether an integer T can hold x, whose conversion would otherwise be undefined or lossy.
+template <typename T, typename S>
+[[nodiscard]] constexpr bool fits(S x) noexcept {
+  if constexpr (std::is_floating_point_v<T>)
+    return true;
+  else if constexpr (std::is_floating_point_v<S>) {
+    // 2^digits is exact in every float; the largest T itself may not be.
+    constexpr S below = std::is_signed_v<T>
+                            ? -static_cast<S>(T{1} << (std::numeric_limits<T>::digits - 1)) * 2
+                            : S{0};
+    constexpr S above = static_cast<S>(T{1} << (std::numeric_limits<T>::digits - 1)) * 2;
+    return x >= below && x < above && x == static_cast<S>(static_cast<T>(x));
+  } else {
+    return std::in_range<T>(x);
+  }
+}
+
+}  // namespace detail
+
+template <array_element T>
+requires(!std::same_as<T, bool>) std::vector<T> Array::as(const std::string& where)
+const {
+  if (is_complex(dtype)) {
+    throw Error(where, "real numbers", std::string(name_of(dtype)), "Take real_pairs() first.");
+  }
+  std::vector<T> out(size());
+  if (dtype == dtype_of<T>()) {
+    if (!out.empty()) std::memcpy(out.data(), bytes.data(), bytes.size());
+    return out;
+  }
+  detail::visit_elements(*this, [&](std::size_t i, auto x) {
+    if (!detail::fits<T>(x)) {
+      throw Error(where, "values that " + std::string(name_of(dtype_of<T>())) + " holds exactly",
+                  std::string(name_of(dtype)) + " " + std::to_string(x) + " at element " +
+                      std::to_string(i),
+                  "Read it as a wider or floating type.");
+    }
+    out[i] = static_cast<T>(x);
+  });
+  return out;
+}
+
+inline void expect_finite(const Array& a, const std::string& where) {
+  const Array reals = a.real_pairs();
+  detail::visit_elements(reals, [&](std::size_t i, auto x) {
+    if constexpr (std::is_floating_point_v<decltype(x)>) {
+      if (!(x - x == 0)) {
+        throw Error(where, "finite numbers", std::to_string(x) + " at element " + std::to_string(i),
+                    "Repair or drop this sample; a solver must not learn from it.");
+      }
+    }
+  });
+}
+
+}  // namespace amq
