@@ -4,6 +4,7 @@
 
 #include <amq/core/aligned.hpp>
 #include <amq/core/eigen.hpp>
+#include <amq/core/eigen_sparse.hpp>
 #include <amq/core/error.hpp>
 #include <amq/core/executor.hpp>
 #include <amq/core/integers.hpp>

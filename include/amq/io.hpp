@@ -2,4 +2,11 @@
 /// @file
 /// Room io: files in and out. Adapters to optional libraries are included by name.
 
+#include <amq/io/array.hpp>
+#include <amq/io/crc32.hpp>
+#include <amq/io/dtype.hpp>
 #include <amq/io/file.hpp>
+#include <amq/io/inflate.hpp>
+#include <amq/io/npy.hpp>
+#include <amq/io/npz.hpp>
+#include <amq/io/zip.hpp>

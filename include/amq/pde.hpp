@@ -2,4 +2,7 @@
 /// @file
 /// Room pde: one file a problem, with its equations, reference solver and sampler.
 
+#include <amq/pde/elasticity.hpp>
 #include <amq/pde/gaussian_field.hpp>
+#include <amq/pde/generate.hpp>
+#include <amq/pde/hyperelastic.hpp>
