@@ -2,6 +2,7 @@
 /// @file
 /// Bit-widths: which integers a code of b bits ranges over, and where it lives.
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -26,6 +27,11 @@ using int_for = std::conditional_t<(Bits <= 8), std::int8_t,
 /// Storage width of a code: 0, 2, 4, 8 or 16. One bit lives in two, three in four, 5 to 7 in eight.
 [[nodiscard]] constexpr int container_bits(int bits) noexcept {
   return bits <= 0 ? 0 : bits <= 2 ? 2 : bits <= 4 ? 4 : bits <= 8 ? 8 : 16;
+}
+
+/// Bytes of a packed row of `n` codes in containers of `container` bits.
+[[nodiscard]] constexpr std::ptrdiff_t packed_bytes(std::ptrdiff_t n, int container) noexcept {
+  return (n * container + 7) / 8;
 }
 
 }  // namespace amq
