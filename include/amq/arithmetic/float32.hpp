@@ -1,0 +1,161 @@
+#pragma once
+/// @file
+/// Reference inference: every operation on floats, at once.
+
+#include <amq/arithmetic/concept.hpp>
+#include <amq/core/buffer_pool.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+namespace amq {
+
+/// Runs a model's text in float. quantize() changes nothing, but shows each row to `observe`, which
+/// is how calibration sees the activations.
+class Float32 {
+ public:
+  struct Tensor {
+    BufferPool<float>::Handle data;
+    RowKind kind = RowKind::node;
+
+    [[nodiscard]] MatrixView<const float> view() const noexcept { return data.read(); }
+    [[nodiscard]] Index rows() const noexcept { return data.view().rows; }
+    [[nodiscard]] Index cols() const noexcept { return data.view().cols; }
+  };
+  using Quantized = Tensor;
+  using Observer = std::function<void(PointId, MatrixView<const float>)>;
+
+  /// @param layout, parameters  are read as long as this object lives
+  Float32(const ParameterLayout& layout, const Parameters& parameters)
+      : layout_(&layout), parameters_(&parameters) {}
+  /// Called with the rows that arrive at each quantization point.
+  void observe(Observer o) { observer_ = std::move(o); }
+
+  Tensor input(MatrixView<const float> x, RowKind kind) {
+    Tensor t = make(x.rows, x.cols, kind);
+    map(t.data.view()) = map(x);
+    return t;
+  }
+  Quantized quantize(PointId point, const Tensor& x) {
+    if (observer_) observer_(point, x.view());
+    return x;
+  }
+  Tensor linear(WeightId id, const Quantized& x) {
+    const WeightEntry& w = layout_->weight(id);
+    Tensor y = make(x.rows(), w.out, x.kind);
+    Index first = 0;
+    for (const WeightPart& part : w.parts) {
+      const auto m = parameters_->view(layout_->entry(part.weight));
+      const auto block =
+          map(MatrixView<const float>(m.data + part.first_col, m.rows, part.cols, m.stride));
+      auto out = map(y.data.columns(first, m.rows).view());
+      out.noalias() = map(x.view()) * block.transpose();
+      if (part.bias != no_parameter) {
+        const auto& b = layout_->entry(part.bias);
+        out.rowwise() += Eigen::Map<const Eigen::RowVectorXf>(parameters_->view(b).data, m.rows);
+      }
+      first += m.rows;
+    }
+    return y;
+  }
+  Tensor activate(Activation f, const Tensor& x) {
+    const Tensor c = contiguous(x);
+    Tensor y = make(x.rows(), x.cols(), x.kind);
+    ops::activate(f, c.view(), y.data.view());
+    return y;
+  }
+  Tensor add(const Tensor& x, const Tensor& y) {
+    Tensor z = make(x.rows(), x.cols(), x.kind);
+    map(z.data.view()) = map(x.view()) + map(y.view());
+    return z;
+  }
+  Tensor subtract(const Tensor& x, const Tensor& y) {
+    Tensor z = make(x.rows(), x.cols(), x.kind);
+    map(z.data.view()) = map(x.view()) - map(y.view());
+    return z;
+  }
+  Tensor scale_columns(const Tensor& x, std::span<const float> f) {
+    Tensor z = make(x.rows(), x.cols(), x.kind);
+    map(z.data.view()) =
+        map(x.view()) * Eigen::Map<const Eigen::VectorXf>(f.data(), x.cols()).asDiagonal();
+    return z;
+  }
+  Tensor columns(const Tensor& x, Index first, Index n) {
+    return {x.data.columns(first, n), x.kind};
+  }
+  Tensor concat(std::initializer_list<Tensor> xs) {
+    Index cols = 0;
+    for (const Tensor& x : xs) cols += x.cols();
+    Tensor y = make(xs.begin()->rows(), cols, xs.begin()->kind);
+    Index first = 0;
+    for (const Tensor& x : xs) {
+      map(y.data.columns(first, x.cols()).view()) = map(x.view());
+      first += x.cols();
+    }
+    return y;
+  }
+  Tensor gather(const Tensor& x, std::span<const std::int32_t> ids, RowKind kind) {
+    Tensor y = make(static_cast<Index>(ids.size()), x.cols(), kind);
+    ops::gather(x.view(), ids, y.data.view());
+    return y;
+  }
+  Tensor edge_sum(const Tensor& at_receiver, const Tensor& at_sender, const Graph& g) {
+    Tensor y = make(g.n_edges(), at_receiver.cols(), RowKind::edge);
+    ops::edge_sum(at_receiver.view(), at_sender.view(), g, y.data.view());
+    return y;
+  }
+  Tensor segment_mean(const Tensor& x, const Graph& g) { return reduce(x, g, true); }
+  Tensor segment_sum(const Tensor& x, const Graph& g) { return reduce(x, g, false); }
+  Tensor instance_norm(const Tensor& x) {
+    Tensor y = make(x.rows(), x.cols(), x.kind);
+    scratch_.resize(static_cast<std::size_t>(x.cols()));
+    ops::instance_norm(x.view(), norm_eps, y.data.view(), scratch_.data());
+    return y;
+  }
+  Tensor layer_norm(const Tensor& x, ParameterId gamma, ParameterId beta) {
+    Tensor y = make(x.rows(), x.cols(), x.kind);
+    scratch_.resize(static_cast<std::size_t>(x.rows()));
+    ops::layer_norm(x.view(), norm_eps, y.data.view(), scratch_.data());
+    auto m = map(y.data.view());
+    const auto row = [&](ParameterId p) {
+      return Eigen::Map<const Eigen::RowVectorXf>(parameters_->view(layout_->entry(p)).data,
+                                                  x.cols());
+    };
+    if (gamma != no_parameter) m.array().rowwise() *= row(gamma).array();
+    if (beta != no_parameter) m.rowwise() += row(beta);
+    return y;
+  }
+  Tensor windows(const Tensor& x, const ops::Windows& w) {
+    Tensor y = make(x.rows() * w.count(), w.channels * w.kernel, x.kind);
+    ops::windows(x.view(), w, y.data.view());
+    return y;
+  }
+  Tensor fold_windows(const Tensor& x, Index n) {
+    Tensor y = make(x.rows() / n, x.cols() * n, x.kind);
+    ops::fold_windows(x.view(), n, y.data.view());
+    return y;
+  }
+
+  /// The result of a pass: (row, channel), valid while the tensor lives.
+  [[nodiscard]] static MatrixView<const float> result(const Tensor& x) noexcept { return x.view(); }
+
+ private:
+  Tensor make(Index rows, Index cols, RowKind kind) { return {pool_.acquire(rows, cols), kind}; }
+  Tensor contiguous(const Tensor& x) { return x.view().contiguous() ? x : input(x.view(), x.kind); }
+  Tensor reduce(const Tensor& x, const Graph& g, bool mean) {
+    Tensor y = make(g.n_nodes(), x.cols(), RowKind::node);
+    ops::segment_reduce(x.view(), g.first, mean, y.data.view());
+    return y;
+  }
+
+  const ParameterLayout* layout_;
+  const Parameters* parameters_;
+  Observer observer_;
+  BufferPool<float> pool_;
+  std::vector<float> scratch_;
+};
+
+static_assert(arithmetic<Float32>);
+
+}  // namespace amq

@@ -1,0 +1,185 @@
+#pragma once
+/// @file
+/// What a model declares before it computes: its parameters, the weights made of them, and the
+/// points at which activations are quantized. Values live apart, in one flat vector.
+
+#include <amq/core/error.hpp>
+#include <amq/core/matrix_view.hpp>
+#include <amq/core/random.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// What a row of a tensor stands for; adaptive bits are given per node, edge or cluster.
+enum class RowKind : std::uint8_t { node, edge, cluster, grid };
+
+enum class ParameterId : int {};
+enum class WeightId : int {};
+enum class PointId : int {};
+template <typename Id>
+[[nodiscard]] constexpr std::size_t to_index(Id id) noexcept {
+  return static_cast<std::size_t>(id);
+}
+inline constexpr ParameterId no_parameter{-1};
+
+/// How a parameter begins.
+struct Init {
+  enum class Law : std::uint8_t { constant, uniform } law = Law::constant;
+  float value = 0;  ///< the constant, or the half-width of the uniform law
+
+  static constexpr Init constant(float c) noexcept { return {Law::constant, c}; }
+  static constexpr Init uniform(float half_width) noexcept { return {Law::uniform, half_width}; }
+  /// torch.nn.Linear's and Conv's default for weight and bias: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+  static Init fan_in(Index n) noexcept { return uniform(1.0f / std::sqrt(static_cast<float>(n))); }
+};
+
+/// Who an entry is for the optimizer.
+enum class Role : std::uint8_t {
+  weight,  ///< decays
+  vector,  ///< bias or norm: does not decay
+  step,    ///< learned quantizer step: positive, does not decay, has its own learning rate
+};
+
+struct ParameterEntry {
+  std::string name;          ///< as in the public PyTorch implementation of the model
+  std::vector<Index> shape;  ///< as PyTorch stores it
+  Index offset = 0;          ///< in the flat vector of values
+  Init init;
+  Role role = Role::weight;
+
+  [[nodiscard]] Index size() const noexcept {
+    Index n = 1;
+    for (const Index s : shape) n *= s;
+    return n;
+  }
+  [[nodiscard]] Index rows() const noexcept { return shape.empty() ? 1 : shape[0]; }
+  [[nodiscard]] Index cols() const noexcept { return rows() == 0 ? 0 : size() / rows(); }
+};
+
+/// Columns [first_col, first_col + cols) of a (out, in) parameter, and the bias of its outputs.
+struct WeightPart {
+  ParameterId weight = no_parameter;
+  Index first_col = 0, cols = 0;
+  ParameterId bias = no_parameter;
+};
+
+/// The matrix of one product: parts stacked by output, all reading the same quantized input.
+/// A model that computes W[f; g] as W_f f + W_g g (design decision 4) declares two of these.
+struct WeightEntry {
+  std::string name;
+  std::vector<WeightPart> parts;
+  Index out = 0, in = 0;
+  int fixed_bits = 0;  ///< 0: the scheme's weight bits
+};
+
+/// A place where rows are quantized before a product.
+struct PointEntry {
+  std::string name;
+  RowKind kind = RowKind::node;
+  Index channels = 0;
+  int fixed_bits = 0;  ///< 0: bits come from the plan; else the same for every row in every scheme
+};
+
+/// Everything a model declares. Names are unique; the order of declaration is the order in memory.
+class ParameterLayout {
+ public:
+  /// @throws amq::Error for a repeated name or a negative extent.
+  ParameterId add(std::string name, std::vector<Index> shape, Init init, Role role = Role::weight) {
+    for (const Index s : shape)
+      if (s < 0)
+        throw Error("parameter " + name, "extents of at least 0", std::to_string(s),
+                    "Check the sizes in the model's configuration.");
+    if (!by_name_.emplace(name, static_cast<int>(entries_.size())).second)
+      throw Error("parameter " + name, "a name used once", "the same name again",
+                  "Give each layer a prefix of its own.");
+    entries_.push_back({std::move(name), std::move(shape), size_, init, role});
+    size_ += entries_.back().size();
+    return static_cast<ParameterId>(entries_.size() - 1);
+  }
+  /// A weight (out, in) and its bias (out), begun as torch.nn.Linear does.
+  std::pair<ParameterId, ParameterId> add_linear(const std::string& name, Index out, Index in) {
+    const auto w = add(name + ".weight", {out, in}, Init::fan_in(in));
+    const auto b = add(name + ".bias", {out}, Init::fan_in(in), Role::vector);
+    return {w, b};
+  }
+  WeightId add_weight(std::string name, std::vector<WeightPart> parts, int fixed_bits = 0) {
+    WeightEntry w{std::move(name), std::move(parts), 0, 0, fixed_bits};
+    for (const auto& p : w.parts) {
+      const auto& e = entry(p.weight);
+      if (p.first_col < 0 || p.cols < 0 || p.first_col + p.cols > e.cols() ||
+          (w.in != 0 && w.in != p.cols))
+        throw Error("weight " + w.name,
+                    "columns inside " + e.name + " and one width for all stacked parts",
+                    "columns " + std::to_string(p.first_col) + " to " +
+                        std::to_string(p.first_col + p.cols) + " of " + std::to_string(e.cols()),
+                    "Check the widths of the layer.");
+      w.in = p.cols;
+      w.out += e.rows();
+    }
+    weights_.push_back(std::move(w));
+    return static_cast<WeightId>(weights_.size() - 1);
+  }
+  PointId add_point(std::string name, RowKind kind, Index channels, int fixed_bits = 0) {
+    points_.push_back({std::move(name), kind, channels, fixed_bits});
+    return static_cast<PointId>(points_.size() - 1);
+  }
+
+  [[nodiscard]] Index size() const noexcept { return size_; }
+  [[nodiscard]] const std::vector<ParameterEntry>& entries() const noexcept { return entries_; }
+  [[nodiscard]] const std::vector<WeightEntry>& weights() const noexcept { return weights_; }
+  [[nodiscard]] const std::vector<PointEntry>& points() const noexcept { return points_; }
+  [[nodiscard]] const ParameterEntry& entry(ParameterId id) const {
+    return entries_.at(to_index(id));
+  }
+  [[nodiscard]] const WeightEntry& weight(WeightId id) const { return weights_.at(to_index(id)); }
+  [[nodiscard]] const PointEntry& point(PointId id) const { return points_.at(to_index(id)); }
+  /// no_parameter if there is none of that name.
+  [[nodiscard]] ParameterId find(const std::string& name) const {
+    const auto it = by_name_.find(name);
+    return it == by_name_.end() ? no_parameter : static_cast<ParameterId>(it->second);
+  }
+
+ private:
+  std::vector<ParameterEntry> entries_;
+  std::vector<WeightEntry> weights_;
+  std::vector<PointEntry> points_;
+  std::unordered_map<std::string, int> by_name_;
+  Index size_ = 0;
+};
+
+/// The values of a layout, one flat vector: what an optimizer, a checkpoint and a gradient want.
+template <typename T>
+struct ParametersOf {
+  std::vector<T> values;
+
+  [[nodiscard]] MatrixView<T> view(const ParameterEntry& e) noexcept {
+    return {values.data() + e.offset, e.rows(), e.cols()};
+  }
+  [[nodiscard]] MatrixView<const T> view(const ParameterEntry& e) const noexcept {
+    return {values.data() + e.offset, e.rows(), e.cols()};
+  }
+};
+using Parameters = ParametersOf<float>;
+
+/// Begins every entry from `first_entry` on by its law; the same numbers for the same seed.
+inline void initialize(const ParameterLayout& layout, Parameters& p, std::uint64_t seed,
+                       std::size_t first_entry = 0) {
+  p.values.resize(static_cast<std::size_t>(layout.size()));
+  for (std::size_t k = first_entry; k < layout.entries().size(); ++k) {
+    const auto& e = layout.entries()[k];
+    Random random = Random::stream(seed, k);
+    float* v = p.values.data() + e.offset;
+    for (Index i = 0; i < e.size(); ++i)
+      v[i] = e.init.law == Init::Law::constant
+                 ? e.init.value
+                 : static_cast<float>(random.uniform(-e.init.value, e.init.value));
+  }
+}
+
+}  // namespace amq

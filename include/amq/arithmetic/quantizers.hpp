@@ -1,0 +1,116 @@
+#pragma once
+/// @file
+/// The quantizers of a model under a scheme: which parameters hold the steps of every point and
+/// weight. They are entries of the layout like any other, so that optimizer, checkpoint and model
+/// file treat them alike.
+
+#include <amq/arithmetic/parameter.hpp>
+#include <amq/quant/scheme.hpp>
+#include <amq/quant/weights.hpp>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+namespace amq {
+
+/// What is left of a scheme at run time, so that the machinery below it is compiled once per rule.
+struct SchemeInfo {
+  int weight_bits = 8;
+  RowRule rule = RowRule::affine;
+  std::vector<int> levels;
+
+  template <typename Scheme>
+  [[nodiscard]] static SchemeInfo of() {
+    return {Scheme::weight_bits,
+            Scheme::rule::rule,
+            {Scheme::levels::bits.begin(), Scheme::levels::bits.end()}};
+  }
+};
+
+/// Step (and, for static rules, offset) entries: one number per level of an adaptive point, one of
+/// a point of fixed bits; one per output channel of a weight.
+class Quantizers {
+ public:
+  /// Appends the entries to the layout. Call after the model has declared its own.
+  Quantizers(ParameterLayout& layout, SchemeInfo info) : info_(std::move(info)) {
+    index_of_bits_.fill(-1);
+    for (std::size_t k = 0; k < info_.levels.size(); ++k)
+      index_of_bits_[static_cast<std::size_t>(info_.levels[k])] = static_cast<int>(k);
+    first_entry_ = layout.entries().size();
+    for (const PointEntry& p : layout.points()) {
+      const Index n = p.fixed_bits ? 1 : static_cast<Index>(info_.levels.size());
+      points_.push_back(
+          layout.add("quant." + p.name + ".step", {n}, Init::constant(1), Role::step));
+      offsets_.push_back(
+          info_.rule == RowRule::fixed
+              ? layout.add("quant." + p.name + ".offset", {n}, Init::constant(0), Role::vector)
+              : no_parameter);
+    }
+    for (const WeightEntry& w : layout.weights())
+      weights_.push_back(
+          layout.add("quant." + w.name + ".step", {w.out}, Init::constant(1), Role::step));
+  }
+
+  [[nodiscard]] const SchemeInfo& info() const noexcept { return info_; }
+  [[nodiscard]] ParameterId step(PointId p) const noexcept { return points_[to_index(p)]; }
+  [[nodiscard]] ParameterId offset(PointId p) const noexcept { return offsets_[to_index(p)]; }
+  [[nodiscard]] ParameterId step(WeightId w) const noexcept { return weights_[to_index(w)]; }
+  /// The first entry of the layout that is a quantizer's.
+  [[nodiscard]] std::size_t first_entry() const noexcept { return first_entry_; }
+
+  [[nodiscard]] int weight_bits(const WeightEntry& w) const noexcept {
+    return w.fixed_bits ? w.fixed_bits : info_.weight_bits;
+  }
+  /// Where a point keeps the step for `bits`. @throws Error if the scheme has no such level.
+  [[nodiscard]] std::size_t level(const PointEntry& p, int bits) const {
+    if (p.fixed_bits) return 0;
+    const int k = bits < 0 || bits > max_bits ? -1 : index_of_bits_[static_cast<std::size_t>(bits)];
+    if (k < 0)
+      throw Error("point " + p.name, "one of the scheme's levels" + list(),
+                  std::to_string(bits) + " bits",
+                  "Allocate with the levels of the scheme, or add this level to it.");
+    return static_cast<std::size_t>(k);
+  }
+  /// Steps that are best for Gaussian rows; calibration improves on them.
+  void reset_points(const ParameterLayout& layout, Parameters& p) const {
+    for (std::size_t i = 0; i < points_.size(); ++i) {
+      const PointEntry& point = layout.points()[i];
+      float* a = p.view(layout.entry(points_[i])).data;
+      const auto set = [&](std::size_t k, int bits) {
+        a[k] =
+            with_row_rule(info_.rule, [&](auto rule) { return decltype(rule)::default_a(bits); });
+      };
+      if (point.fixed_bits)
+        set(0, point.fixed_bits);
+      else
+        for (std::size_t k = 0; k < info_.levels.size(); ++k) set(k, info_.levels[k]);
+    }
+  }
+  /// The step of least squared error for every output channel as the weights stand.
+  void fit_weights(const ParameterLayout& layout, Parameters& p) const {
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      const WeightEntry& w = layout.weights()[i];
+      float* step = p.view(layout.entry(weights_[i])).data;
+      for (const WeightPart& part : w.parts) {
+        const auto m = p.view(layout.entry(part.weight));
+        for (Index n = 0; n < m.rows; ++n)
+          *step++ = best_weight_step(m.row(n) + part.first_col, part.cols, weight_bits(w));
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] std::string list() const {
+    std::string s;
+    for (const int b : info_.levels) s += " " + std::to_string(b);
+    return s;
+  }
+  SchemeInfo info_;
+  std::array<int, max_bits + 1> index_of_bits_{};
+  std::vector<ParameterId> points_, offsets_, weights_;
+  std::size_t first_entry_ = 0;
+};
+
+}  // namespace amq

@@ -1,0 +1,420 @@
+#pragma once
+/// @file
+/// Quantization-aware training: fake quantization forwards, gradients backwards.
+
+#include <amq/arithmetic/concept.hpp>
+#include <amq/arithmetic/fake_quantize.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace amq {
+
+/// What a pass of Training reads and adds to. The parameters are those of the layout; gradients are
+/// summed into `gradients`, of the same size.
+template <typename T>
+struct TrainingPass {
+  const ParametersOf<T>* parameters = nullptr;
+  std::vector<T>* gradients = nullptr;
+  const BitPlan* plan = nullptr;  ///< null: no quantization at all, plain float training
+  bool learn_weight_steps = false;
+};
+
+/// One thread's tape. T is float; double where gradients are checked.
+template <typename T>
+class BasicTraining {
+ public:
+  using Ref = typename Tape<T>::Ref;
+  struct Tensor {
+    Ref ref{};
+    RowKind kind = RowKind::node;
+  };
+  using Quantized = Tensor;
+  /// A quantization point as it was met in this pass: what arrived and what left.
+  struct Visit {
+    PointId point{};
+    Ref in{}, out{};
+  };
+
+  BasicTraining(const ParameterLayout& layout, const Quantizers& quantizers)
+      : layout_(&layout), quantizers_(&quantizers) {}
+
+  /// Forgets the last pass.
+  void begin(const TrainingPass<T>& pass) {
+    tape_.reset();
+    visits_.clear();
+    weights_.assign(layout_->weights().size(), Ref{-1});
+    pass_ = pass;
+  }
+  [[nodiscard]] Tape<T>& tape() noexcept { return tape_; }
+  [[nodiscard]] MatrixView<T> operator[](const Tensor& x) const noexcept { return tape_[x.ref]; }
+  [[nodiscard]] const std::vector<Visit>& visits() const noexcept { return visits_; }
+
+  Tensor input(MatrixView<const float> x, RowKind kind) {
+    const Ref r = tape_.value(x.rows, x.cols, false);
+    map(tape_[r]) = map(x).template cast<T>();
+    return {r, kind};
+  }
+  Quantized quantize(PointId id, const Tensor& x) {
+    const PointEntry& point = layout_->point(id);
+    Ref out = x.ref;
+    if (pass_.plan) {
+      const auto bits = point.fixed_bits ? std::span<const std::uint8_t>{}
+                                         : pass_.plan->bits(id, point.kind, tape_[x.ref].rows);
+      RowQuantization<T> spec;
+      spec.rule = quantizers_->info().rule;
+      spec.bits = bits.empty() ? nullptr : bits.data();
+      spec.uniform_bits = point.fixed_bits ? point.fixed_bits : pass_.plan->uniform_bits;
+      const auto fill = [&](int b) {
+        const std::size_t k = quantizers_->level(point, b);
+        auto& level = spec.level[static_cast<std::size_t>(b)];
+        level.a = static_cast<float>(value(quantizers_->step(id))[k]);
+        if (pass_.gradients) level.da = gradient(quantizers_->step(id)) + k;
+        if (quantizers_->offset(id) != no_parameter) {
+          level.o = static_cast<float>(value(quantizers_->offset(id))[k]);
+          if (pass_.gradients) level.d_offset = gradient(quantizers_->offset(id)) + k;
+        }
+      };
+      if (bits.empty())
+        fill(spec.uniform_bits);
+      else
+        for (const int b : quantizers_->info().levels) fill(b);
+      out = fake_quantize(tape_, x.ref, spec);
+    }
+    visits_.push_back({id, x.ref, out});
+    return {out, x.kind};
+  }
+  Tensor linear(WeightId id, const Quantized& x) {
+    const Ref w = effective_weight(id), in = x.ref;
+    const Ref out = tape_.value(tape_[in].rows, tape_[w].rows, true);
+    map(tape_[out]).noalias() = map(tape_[in]) * map(tape_[w]).transpose();
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data) return;
+      t.add_grad(in, map(g) * map(t[w]));
+      t.add_grad(w, map(g).transpose() * map(t[in]));
+    });
+    Index first = 0;
+    for (const WeightPart& part : layout_->weight(id).parts) {
+      const Index n = layout_->entry(part.weight).rows();
+      if (part.bias != no_parameter) add_bias(out, part.bias, first, n);
+      first += n;
+    }
+    return {out, x.kind};
+  }
+  Tensor activate(Activation f, const Tensor& x) {
+    const Ref in = contiguous(x.ref);
+    const auto v = tape_[in];
+    const Ref out = tape_.value(v.rows, v.cols, true);
+    const auto slope = tape_.scratch(v.rows, v.cols);
+    ops::activate<T>(f, v, tape_[out], slope.data);
+    tape_.record([=](Tape<T>& t) {
+      if (const auto g = t.grad(out); g.data) t.add_grad(in, map(g).cwiseProduct(map(slope)));
+    });
+    return {out, x.kind};
+  }
+  Tensor add(const Tensor& x, const Tensor& y) { return add_scaled(x, y, T(1)); }
+  Tensor subtract(const Tensor& x, const Tensor& y) { return add_scaled(x, y, T(-1)); }
+  Tensor scale_columns(const Tensor& x, std::span<const float> f) {
+    const Ref in = x.ref;
+    const auto v = tape_[in];
+    auto* factors = tape_.template scratch_array<T>(v.cols);
+    for (Index c = 0; c < v.cols; ++c) factors[c] = static_cast<T>(f[static_cast<std::size_t>(c)]);
+    const auto diagonal = [=] {
+      return Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, 1>>(factors, v.cols).asDiagonal();
+    };
+    const Ref out = tape_.value(v.rows, v.cols, true);
+    map(tape_[out]) = map(v) * diagonal();
+    tape_.record([=](Tape<T>& t) {
+      if (const auto g = t.grad(out); g.data) t.add_grad(in, map(g) * diagonal());
+    });
+    return {out, x.kind};
+  }
+  Tensor columns(const Tensor& x, Index first, Index n) {
+    const Ref in = x.ref;
+    const auto v = tape_[in];
+    const Ref out = tape_.borrow({v.data + first, v.rows, n, v.stride}, true);
+    tape_.record([=](Tape<T>& t) {
+      if (const auto g = t.grad(out); g.data) map(t.grad_to_add(in)).middleCols(first, n) += map(g);
+    });
+    return {out, x.kind};
+  }
+  Tensor concat(std::initializer_list<Tensor> xs) {
+    Index cols = 0;
+    for (const Tensor& x : xs) cols += tape_[x.ref].cols;
+    const Ref out = tape_.value(tape_[xs.begin()->ref].rows, cols, true);
+    Index first = 0;
+    for (const Tensor& x : xs) {
+      const Ref in = x.ref;
+      const Index n = tape_[in].cols;
+      map(tape_[out]).middleCols(first, n) = map(tape_[in]);
+      tape_.record([=](Tape<T>& t) {
+        if (const auto g = t.grad(out); g.data) t.add_grad(in, map(g).middleCols(first, n));
+      });
+      first += n;
+    }
+    return {out, xs.begin()->kind};
+  }
+  /// `ids` must live until backward() is over.
+  Tensor gather(const Tensor& x, std::span<const std::int32_t> ids, RowKind kind) {
+    const Ref in = x.ref;
+    const Ref out = tape_.value(static_cast<Index>(ids.size()), tape_[in].cols, true);
+    ops::gather<T>(tape_[in], ids, tape_[out]);
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data || !t.differentiable(in)) return;
+      const auto d = t.grad_to_add(in);
+      for (std::size_t r = 0; r < ids.size(); ++r)
+        add_row(d.row(ids[r]), g.row(static_cast<Index>(r)), g.cols);
+    });
+    return {out, kind};
+  }
+  /// `g` must live until backward() is over.
+  Tensor edge_sum(const Tensor& at_receiver, const Tensor& at_sender, const Graph& g) {
+    const Ref a = at_receiver.ref, b = at_sender.ref;
+    const Ref out = tape_.value(g.n_edges(), tape_[a].cols, true);
+    ops::edge_sum<T>(tape_[a], tape_[b], g, tape_[out]);
+    tape_.record([=, graph = &g](Tape<T>& t) {
+      const auto d = t.grad(out);
+      if (!d.data) return;
+      const auto da = t.grad_to_add(a), db = t.grad_to_add(b);
+      for (Index e = 0; e < d.rows; ++e) {
+        const auto k = static_cast<std::size_t>(e);
+        add_row(da.row(graph->receiver[k]), d.row(e), d.cols);
+        add_row(db.row(graph->sender[k]), d.row(e), d.cols);
+      }
+    });
+    return {out, RowKind::edge};
+  }
+  Tensor segment_mean(const Tensor& x, const Graph& g) { return reduce(x, g, true); }
+  Tensor segment_sum(const Tensor& x, const Graph& g) { return reduce(x, g, false); }
+  Tensor instance_norm(const Tensor& x) {
+    const Ref in = x.ref;
+    const auto v = tape_[in];
+    const Ref out = tape_.value(v.rows, v.cols, true);
+    auto* inverse = tape_.template scratch_array<T>(v.cols);
+    ops::instance_norm<T>(v, norm_eps, tape_[out], inverse);
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data) return;
+      // d x = inverse (d y - mean(d y) - y mean(y d y)), per channel.
+      const auto y = map(t[out]);
+      const auto n = static_cast<T>(v.rows);
+      const Eigen::Matrix<T, 1, Eigen::Dynamic> mean = map(g).colwise().sum() / n,
+                                                along = map(g).cwiseProduct(y).colwise().sum() / n;
+      const auto d = t.grad_to_add(in);
+      for (Index i = 0; i < v.rows; ++i)
+        for (Index c = 0; c < v.cols; ++c)
+          d(i, c) += inverse[c] * (g(i, c) - mean[c] - y(i, c) * along[c]);
+    });
+    return {out, x.kind};
+  }
+  Tensor layer_norm(const Tensor& x, ParameterId gamma, ParameterId beta) {
+    const Ref in = x.ref;
+    const auto v = tape_[in];
+    const Ref normal = tape_.value(v.rows, v.cols, true);
+    auto* inverse = tape_.template scratch_array<T>(v.rows);
+    ops::layer_norm<T>(v, norm_eps, tape_[normal], inverse);
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(normal);
+      if (!g.data) return;
+      const auto d = t.grad_to_add(in);
+      for (Index i = 0; i < v.rows; ++i) {
+        const auto gi = map(g).row(i), yi = map(t[normal]).row(i);
+        const T mean = gi.mean(), along = gi.dot(yi) / static_cast<T>(v.cols);
+        for (Index c = 0; c < v.cols; ++c) d(i, c) += inverse[i] * (gi[c] - mean - yi[c] * along);
+      }
+    });
+    Ref out = normal;
+    if (gamma != no_parameter) {
+      out = tape_.value(v.rows, v.cols, true);
+      const T* scale = value(gamma);
+      T* d_scale = gradient(gamma);
+      const auto row = [=] {
+        return Eigen::Map<const Eigen::Array<T, 1, Eigen::Dynamic>>(scale, v.cols);
+      };
+      map(tape_[out]).array() = map(tape_[normal]).array().rowwise() * row();
+      tape_.record([=](Tape<T>& t) {
+        const auto g = t.grad(out);
+        if (!g.data) return;
+        if (d_scale)
+          Eigen::Map<Eigen::Matrix<T, 1, Eigen::Dynamic>>(d_scale, v.cols) +=
+              map(g).cwiseProduct(map(t[normal])).colwise().sum();
+        t.add_grad(normal, (map(g).array().rowwise() * row()).matrix());
+      });
+    }
+    if (beta != no_parameter) add_bias(out, beta, 0, v.cols);
+    return {out, x.kind};
+  }
+  Tensor windows(const Tensor& x, const ops::Windows& w) {
+    const Ref in = x.ref;
+    const Index n = w.count();
+    const auto v = tape_[in];
+    const Ref out = tape_.value(v.rows * n, w.channels * w.kernel, true);
+    ops::windows<T>(v, w, tape_[out]);
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data || !t.differentiable(in)) return;
+      const auto d = t.grad_to_add(in);
+      for (Index i = 0; i < v.rows; ++i)
+        for (Index p = 0; p < n; ++p)
+          for (Index c = 0; c < w.channels; ++c)
+            for (Index k = 0; k < w.kernel; ++k) {
+              const Index at = p * w.stride + k - w.padding;
+              if (at >= 0 && at < w.length)
+                d(i, c * w.length + at) += g(i * n + p, c * w.kernel + k);
+            }
+    });
+    return {out, x.kind};
+  }
+  Tensor fold_windows(const Tensor& x, Index n) {
+    const Ref in = x.ref;
+    const auto v = tape_[in];
+    const Ref out = tape_.value(v.rows / n, v.cols * n, true);
+    ops::fold_windows<T>(v, n, tape_[out]);
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data) return;
+      const auto d = t.grad_to_add(in);
+      for (Index i = 0; i < g.rows; ++i)
+        for (Index p = 0; p < n; ++p)
+          for (Index c = 0; c < v.cols; ++c) d(i * n + p, c) += g(i, c * n + p);
+    });
+    return {out, x.kind};
+  }
+
+  [[nodiscard]] const T* value(ParameterId p) const {
+    return pass_.parameters->values.data() + layout_->entry(p).offset;
+  }
+  /// Where the gradient of a parameter is summed; null if gradients are not wanted.
+  [[nodiscard]] T* gradient(ParameterId p) const {
+    return pass_.gradients ? pass_.gradients->data() + layout_->entry(p).offset : nullptr;
+  }
+
+ private:
+  static void add_row(T* to, const T* from, Index n) noexcept {
+    for (Index c = 0; c < n; ++c) to[c] += from[c];
+  }
+  Ref contiguous(Ref r) {
+    const auto v = tape_[r];
+    if (v.contiguous()) return r;
+    const Ref copy = tape_.value(v.rows, v.cols, true);
+    map(tape_[copy]) = map(v);
+    tape_.record([=](Tape<T>& t) {
+      if (const auto g = t.grad(copy); g.data) t.add_grad(r, map(g));
+    });
+    return copy;
+  }
+  Tensor add_scaled(const Tensor& x, const Tensor& y, T s) {
+    const Ref a = x.ref, b = y.ref;
+    const Ref out = tape_.value(tape_[a].rows, tape_[a].cols, true);
+    map(tape_[out]) = map(tape_[a]) + s * map(tape_[b]);
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data) return;
+      t.add_grad(a, map(g));
+      t.add_grad(b, s * map(g));
+    });
+    return {out, x.kind};
+  }
+  Tensor reduce(const Tensor& x, const Graph& g, bool mean) {
+    const Ref in = x.ref;
+    const Ref out = tape_.value(g.n_nodes(), tape_[in].cols, true);
+    ops::segment_reduce<T>(tape_[in], g.first, mean, tape_[out]);
+    tape_.record([=, graph = &g](Tape<T>& t) {
+      const auto d = t.grad(out);
+      if (!d.data) return;
+      const auto dx = t.grad_to_add(in);
+      for (Index i = 0; i < d.rows; ++i) {
+        const Index degree = graph->in_degree(i), begin = graph->first[static_cast<std::size_t>(i)];
+        const T share = mean && degree > 0 ? T(1) / static_cast<T>(degree) : T(1);
+        for (Index e = begin; e < begin + degree; ++e)
+          for (Index c = 0; c < d.cols; ++c) dx(e, c) += share * d(i, c);
+      }
+    });
+    return {out, RowKind::node};
+  }
+  /// In place on the columns [first, first + n) of `out`; the gradient of `out` passes by.
+  void add_bias(Ref out, ParameterId bias, Index first, Index n) {
+    map(tape_[out]).middleCols(first, n).rowwise() +=
+        Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>>(value(bias), n);
+    if (T* d = gradient(bias))
+      tape_.record([=](Tape<T>& t) {
+        if (const auto g = t.grad(out); g.data)
+          Eigen::Map<Eigen::Matrix<T, 1, Eigen::Dynamic>>(d, n) +=
+              map(g).middleCols(first, n).colwise().sum();
+      });
+  }
+  /// The stacked parts of a weight as the product sees them, made once per pass.
+  Ref effective_weight(WeightId id) {
+    Ref& r = weights_[to_index(id)];
+    if (r != Ref{-1}) return r;
+    const WeightEntry& w = layout_->weight(id);
+    r = tape_.value(w.out, w.in, true);
+    const auto out = tape_[r];
+    const bool quantized = pass_.plan != nullptr;
+    const T* step = quantized ? value(quantizers_->step(id)) : nullptr;
+    T* d_step = quantized && pass_.learn_weight_steps ? gradient(quantizers_->step(id)) : nullptr;
+    const auto top = static_cast<T>(highest_code(quantizers_->weight_bits(w)));
+    Index first = 0;
+    const Ref ref = r;
+    for (const WeightPart& part : w.parts) {
+      const auto& e = layout_->entry(part.weight);
+      const MatrixView<const T> m(value(part.weight) + part.first_col, e.rows(), part.cols,
+                                  e.cols());
+      T* const into = gradient(part.weight);
+      const MatrixView<T> dm(into ? into + part.first_col : nullptr, m.rows, m.cols, m.stride);
+      for (Index n = 0; n < m.rows; ++n) {
+        if (!quantized) {
+          std::copy_n(m.row(n), m.cols, out.row(first + n));
+          continue;
+        }
+        const T s = step[first + n], inverse = T(1) / s;
+        for (Index k = 0; k < m.cols; ++k)
+          out(first + n, k) = s * std::nearbyint(std::clamp(m(n, k) * inverse, -top, top));
+      }
+      if (into)
+        tape_.record([=](Tape<T>& t) {
+          const auto g = t.grad(ref);
+          if (!g.data) return;
+          for (Index n = 0; n < m.rows; ++n) {
+            if (!quantized) {
+              add_row(dm.row(n), g.row(first + n), m.cols);
+              continue;
+            }
+            const T s = step[first + n], inverse = T(1) / s;
+            T sum = 0;
+            for (Index k = 0; k < m.cols; ++k) {
+              const T x = m(n, k) * inverse, c = std::clamp(x, -top, top);
+              const bool inside = c == x;
+              if (inside) dm(n, k) += g(first + n, k);
+              sum += g(first + n, k) * (std::nearbyint(c) - (inside ? x : T(0)));
+            }
+            if (d_step) d_step[first + n] += sum;
+          }
+        });
+      first += m.rows;
+    }
+    return r;
+  }
+
+  const ParameterLayout* layout_;
+  const Quantizers* quantizers_;
+  Tape<T> tape_;
+  TrainingPass<T> pass_;
+  std::vector<Visit> visits_;
+  std::vector<Ref> weights_;
+};
+
+/// Training of a scheme: the same machine, told the scheme's levels, rule and weight bits.
+template <typename Scheme, typename T = float>
+class Training : public BasicTraining<T> {
+ public:
+  using scheme = Scheme;
+  using BasicTraining<T>::BasicTraining;
+};
+
+static_assert(arithmetic<BasicTraining<float>>);
+
+}  // namespace amq
