@@ -9,6 +9,9 @@ import shutil
 import subprocess
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "scripts"))
+from headers import headers
+
 way, version = sys.argv[1], sys.argv[4]
 project, scratch = map(pathlib.Path, sys.argv[2:4])
 program = project / "tests" / "house" / "consumer" / "main.cpp"
@@ -34,17 +37,20 @@ def need(*tools):
             sys.exit(77)
 
 
-def run(*command, **more):
-    try:
-        return subprocess.run(list(map(str, command)), check=True, **more)
-    except subprocess.CalledProcessError:
-        sys.exit(f"failed: {' '.join(map(str, command))}")
+def run(*command, env=None):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=env)
+    if done.returncode:
+        sys.exit(f"failed: {' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def install():
     off = [f"-D{option}=disabled" for option in ("tests", "examples", "bench")]
-    run("meson", "setup", scratch / "amq", project, f"--prefix={prefix}", *off, stdout=subprocess.DEVNULL)
+    run("meson", "setup", scratch / "amq", project, f"--prefix={prefix}", *off)
     run("meson", "install", "-C", scratch / "amq", "--quiet")
+    gone = set(headers(project / "include")) ^ set(headers(prefix / "include"))
+    if gone:
+        sys.exit(f"not installed: {sorted(gone)}")
 
 
 need("meson", "ninja")
@@ -55,26 +61,26 @@ if way == "cmake":
     need("cmake")
     install()
     (app / "CMakeLists.txt").write_text(CMAKE.format(version=version))
-    run("cmake", "-S", app, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}", stdout=subprocess.DEVNULL)
+    run("cmake", "-S", app, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", build)
 elif way == "pkgconfig":
     need("pkg-config")
     install()
-    flags = run("pkg-config", "--cflags", "--libs", f"amq >= {version}", capture_output=True, text=True,
-                env=os.environ | {"PKG_CONFIG_PATH": str(prefix / "share" / "pkgconfig")}).stdout.split()
+    flags = run("pkg-config", "--cflags", "--libs", f"amq >= {version}",
+                env=os.environ | {"PKG_CONFIG_PATH": str(prefix / "share" / "pkgconfig")}).split()
     build.mkdir()
     run("c++", "-std=c++20", app / "main.cpp", *flags, "-pthread", "-o", build / "stranger")
 else:
     (app / "subprojects").mkdir()
     (app / "subprojects" / "amq").symlink_to(project.resolve())
     (app / "meson.build").write_text(MESON.format(version=version))
-    run("meson", "setup", build, app, stdout=subprocess.DEVNULL)
-    inside = [run("meson", "introspect", what, build, capture_output=True, text=True).stdout.strip()
+    run("meson", "setup", build, app)
+    inside = [run("meson", "introspect", what, build).strip()
               for what in ("--tests", "--installed")]
     if inside != ["[]", "{}"]:
         sys.exit(f"as a subproject amq adds tests or files to install: {inside}")
     run("ninja", "-C", build, "--quiet")
-said = run(build / "stranger", capture_output=True, text=True).stdout
+said = run(build / "stranger")
 if said != f"amq {version} sum 8\n":
     sys.exit(f"the program said {said!r}")
 print(said, end="")

@@ -1,7 +1,10 @@
-// A stranger's first program: it needs every header of amq, Eigen, xsimd and threads to be found.
-#include <amq/amq.hpp>
+// A stranger's first program: Eigen, xsimd and threads must be found with amq.
+#include <amq/config.hpp>
+#include <amq/core/eigen.hpp>
+#include <amq/core/thread_pool.hpp>
 
 #include <iostream>
+#include <xsimd/xsimd.hpp>
 
 int main() {
   amq::Matrix m = amq::Matrix::Ones(2, 3);
