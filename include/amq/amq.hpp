@@ -2,9 +2,12 @@
 /// @file
 /// Everything: the root of the single header. Adapters to optional libraries are not in it.
 
+#include <amq/arithmetic.hpp>
 #include <amq/config.hpp>
 #include <amq/core.hpp>
 #include <amq/io.hpp>
 #include <amq/mesh.hpp>
+#include <amq/models.hpp>
+#include <amq/nn.hpp>
 #include <amq/pde.hpp>
 #include <amq/quant.hpp>

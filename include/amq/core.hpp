@@ -3,6 +3,8 @@
 /// Room core: errors, views, random numbers, and who runs a loop.
 
 #include <amq/core/aligned.hpp>
+#include <amq/core/arena.hpp>
+#include <amq/core/buffer_pool.hpp>
 #include <amq/core/eigen.hpp>
 #include <amq/core/eigen_sparse.hpp>
 #include <amq/core/error.hpp>

@@ -7,6 +7,8 @@
 #include <amq/io/dtype.hpp>
 #include <amq/io/file.hpp>
 #include <amq/io/inflate.hpp>
+#include <amq/io/json.hpp>
 #include <amq/io/npy.hpp>
 #include <amq/io/npz.hpp>
+#include <amq/io/safetensors.hpp>
 #include <amq/io/zip.hpp>

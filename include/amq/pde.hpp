@@ -3,6 +3,8 @@
 /// Room pde: one file a problem, with its equations, reference solver and sampler.
 
 #include <amq/pde/elasticity.hpp>
+#include <amq/pde/fft.hpp>
 #include <amq/pde/gaussian_field.hpp>
 #include <amq/pde/generate.hpp>
 #include <amq/pde/hyperelastic.hpp>
+#include <amq/pde/navier_stokes.hpp>

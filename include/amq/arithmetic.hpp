@@ -1,0 +1,14 @@
+#pragma once
+/// @file
+/// Room arithmetic: the waist, and the arithmetics that run a model.
+
+#include <amq/arithmetic/bit_plan.hpp>
+#include <amq/arithmetic/concept.hpp>
+#include <amq/arithmetic/counting.hpp>
+#include <amq/arithmetic/fake_quantize.hpp>
+#include <amq/arithmetic/float32.hpp>
+#include <amq/arithmetic/ops.hpp>
+#include <amq/arithmetic/parameter.hpp>
+#include <amq/arithmetic/quantizers.hpp>
+#include <amq/arithmetic/tape.hpp>
+#include <amq/arithmetic/training.hpp>

@@ -1,0 +1,5 @@
+#pragma once
+/// @file
+/// Room models: whole networks, one file each.
+
+#include <amq/models/mp_pde.hpp>

@@ -1,0 +1,6 @@
+#pragma once
+/// @file
+/// Room nn: layers, written once over an arithmetic.
+
+#include <amq/nn/linear.hpp>
+#include <amq/nn/mp_pde_layer.hpp>
