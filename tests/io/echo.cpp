@@ -2,9 +2,49 @@
 
 #include <amq/io/npz.hpp>
 #include <amq/io/safetensors.hpp>
+#include <amq/io/vtu.hpp>
 
 #include <cstdio>
 #include <string_view>
+
+namespace {
+
+/// Two cells that share all nodes but one, with fields cross_vtu.py knows.
+amq::vtu::Grid grid(std::string_view kind) {
+  amq::Mesh m;
+  m.dim = kind == "triangle" || kind == "quad" ? 2 : 3;
+  m.nodes_per_cell = kind == "hexahedron" ? 8 : kind == "quad" || kind == "tetra" ? 4 : 3;
+  const int n = m.nodes_per_cell + 1;
+  std::vector<float> f;
+  std::vector<double> g, v;
+  for (int i = 0; i < n; ++i) {
+    for (const int x : {i, i * i, i % 3}) {
+      if (m.points.size() < static_cast<std::size_t>((i + 1) * m.dim)) m.points.push_back(0.25 * x);
+    }
+    for (const int k : {2 * i, 2 * i + 1}) f.push_back(static_cast<float>(k) + 0.5f);
+    g.push_back(i / 3.0);
+    for (int k = 0; k < m.dim; ++k) v.push_back(i + k);
+  }
+  for (const int c : {0, 1}) {
+    for (int k = 0; k < m.nodes_per_cell; ++k) m.cells.push_back(c + k);
+  }
+  amq::vtu::Grid out(m);
+  out.point("float field", f, 2).point("double", g).cell("bits & <more>", std::vector<int>{2, 8});
+  return out.point_vectors("velocity", amq::MatrixView<const double>(v.data(), n, m.dim));
+}
+
+void series(const std::string& path) {
+  amq::vtu::Series out(path);
+  for (int k = 0; k < 3; ++k) {
+    amq::Mesh m;
+    m.points = {0, 0, 1, 0, 1, 1, 0, 1};
+    m.cells = {0, 1, 2, 0, 2, 3};
+    amq::vtu::Grid g(m);
+    out.add(k / 10.0, g.point("u", std::vector<int>(4, k)));
+  }
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   const std::string_view format = argc > 1 ? argv[1] : "";
@@ -15,8 +55,17 @@ int main(int argc, char** argv) {
       amq::npy::write(argv[3], amq::npy::read(argv[2]));
     else if (format == "safetensors" && argc == 4)
       amq::safetensors::write(argv[3], amq::safetensors::read(argv[2]));
+    else if (format == "vtu" && argc == 5)
+      grid(argv[2]).write(argv[4], argv[3] == std::string_view("raw")
+                                       ? amq::vtu::Encoding::appended_raw
+                                       : amq::vtu::Encoding::base64);
+    else if (format == "pvd" && argc == 3)
+      series(argv[2]);
     else
-      return std::fprintf(stderr, "usage: echo npz|npy|safetensors in out\n"), 2;
+      return std::fprintf(
+                 stderr,
+                 "usage: echo npz|npy|safetensors in out, vtu kind encoding out, pvd out\n"),
+             2;
   } catch (const std::exception& e) {
     return std::fprintf(stderr, "%s\n", e.what()), 1;
   }
