@@ -11,7 +11,7 @@ TEST_CASE("an array gives back the numbers it was made of") {
   CHECK(a.as<double>() == x);
   CHECK(a.span<double>()[4] == 5);
   CHECK(a.as<float>()[0] == 1.5f);
-  CHECK(a.reshaped({3, 2}).shape == Shape{3, 2});
+  CHECK(a.reshaped({3, 2}).shape == Extents{3, 2});
   CHECK(Array::scalar(7).as<long>() == std::vector<long>{7});
   CHECK(Array::scalar(7).shape.empty());
 }
@@ -41,7 +41,7 @@ TEST_CASE("complex numbers come as pairs and not as their real part") {
   Array c(DType::c64, {2});
   c.bytes = Array::of(std::vector<float>{1, 2, 3, 4}).bytes;
   AMQ_REFUSES(c.as<float>(), "complex64");
-  CHECK(c.real_pairs().shape == Shape{2, 2});
+  CHECK(c.real_pairs().shape == Extents{2, 2});
   CHECK(c.real_pairs().as<float>() == std::vector<float>{1, 2, 3, 4});
 }
 

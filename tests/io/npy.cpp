@@ -6,7 +6,7 @@ using namespace amq;
 
 namespace {
 
-Array ramp(DType t, Shape shape) {
+Array ramp(DType t, Extents shape) {
   Array a(t, std::move(shape));
   Random r(7);
   for (auto& b : a.bytes) b = std::byte(r.index(t == DType::boolean ? 2 : 256));
@@ -26,8 +26,8 @@ Bytes with_header(const std::string& dictionary, std::size_t n_bytes) {
 TEST_CASE("every type, order, byte order and version reads back as it was written") {
   int cases = 0;
   for (const auto& code : npy::detail::codes) {
-    for (const Shape& shape :
-         {Shape{}, Shape{0}, Shape{5}, Shape{3, 0}, Shape{2, 3, 4}, Shape{1, 7}}) {
+    for (const Extents& shape :
+         {Extents{}, Extents{0}, Extents{5}, Extents{3, 0}, Extents{2, 3, 4}, Extents{1, 7}}) {
       for (int form = 0; form < 12; ++form) {
         const npy::Form f{(form & 1) != 0, (form & 2) != 0, 1 + form / 4};
         const Array a = ramp(code.dtype, shape);
@@ -57,8 +57,8 @@ TEST_CASE("headers other programs write are read as well") {
   const auto shape_of = [](const std::string& h, std::size_t n) {
     return npy::decode(with_header(h, n), "t").shape;
   };
-  CHECK(shape_of("{\"shape\":(2,),\"descr\":\"|u1\",\"fortran_order\":False}", 2) == Shape{2});
-  CHECK(shape_of("{'descr':'=f4','fortran_order':False,'shape':(2L, 1L)}\n", 8) == Shape{2, 1});
+  CHECK(shape_of("{\"shape\":(2,),\"descr\":\"|u1\",\"fortran_order\":False}", 2) == Extents{2});
+  CHECK(shape_of("{'descr':'=f4','fortran_order':False,'shape':(2L, 1L)}\n", 8) == Extents{2, 1});
 }
 
 TEST_CASE("damaged and hostile files are refused by name") {

@@ -73,7 +73,7 @@ TEST_CASE("a file of the reference implementation is understood") {
           4),
       "t");
   CHECK(f.metadata.at("format") == "pt");
-  CHECK(f.at("a").shape == Shape{1, 2});
+  CHECK(f.at("a").shape == Extents{1, 2});
   CHECK(f.at("a").dtype == DType::f16);
   AMQ_REFUSES(f.at("b"), "'b'");
 }

@@ -16,10 +16,10 @@
 
 namespace amq {
 
-using Shape = std::vector<Index>;
+using Extents = std::vector<Index>;
 
 /// "(972, 2, 16)"; one extent is "(5,)" and none "()", as numpy writes it.
-[[nodiscard]] inline std::string text_of(const Shape& shape) {
+[[nodiscard]] inline std::string text_of(const Extents& shape) {
   std::string s = "(";
   for (const auto n : shape) s += (s.size() > 1 ? ", " : "") + std::to_string(n);
   return s + (shape.size() == 1 ? ",)" : ")");
@@ -27,7 +27,7 @@ using Shape = std::vector<Index>;
 
 /// Number of elements. Throws for a negative extent, and when the bytes do not fit an Index: a
 /// hostile header must not turn into a small allocation.
-[[nodiscard]] inline std::size_t count_of(const Shape& shape, std::size_t element_bytes,
+[[nodiscard]] inline std::size_t count_of(const Extents& shape, std::size_t element_bytes,
                                           const std::string& where) {
   constexpr auto most = static_cast<std::size_t>(std::numeric_limits<Index>::max());
   bool empty = false;
@@ -54,19 +54,19 @@ using Shape = std::vector<Index>;
 /// C order, the machine's byte order. A value: copies copy the bytes.
 struct Array {
   DType dtype = DType::f32;
-  Shape shape;                   ///< empty for a single number
+  Extents shape;                 ///< empty for a single number
   std::vector<std::byte> bytes;  ///< size() * size_of(dtype)
 
   Array() = default;
   /// Zeros.
-  Array(DType type, Shape extents)
+  Array(DType type, Extents extents)
       : dtype(type),
         shape(std::move(extents)),
         bytes(count_of(shape, size_of(type), "Array") * size_of(type)) {}
 
   /// A copy of numbers in C order. Throws when their count is not the product of the extents.
   template <array_element T>
-  [[nodiscard]] static Array of(std::span<const T> values, Shape extents) {
+  [[nodiscard]] static Array of(std::span<const T> values, Extents extents) {
     Array a(dtype_of<T>(), std::move(extents));
     if (a.size() != values.size()) {
       throw Error("Array::of", std::to_string(a.size()) + " values for " + text_of(a.shape),
@@ -76,7 +76,7 @@ struct Array {
     return a;
   }
   template <array_element T>
-  [[nodiscard]] static Array of(const std::vector<T>& values, Shape extents) {
+  [[nodiscard]] static Array of(const std::vector<T>& values, Extents extents) {
     return of(std::span<const T>(values), std::move(extents));
   }
   template <array_element T>
@@ -132,7 +132,7 @@ struct Array {
     return a;
   }
   /// The same elements under another shape. Throws when the counts differ.
-  [[nodiscard]] Array reshaped(Shape extents) const {
+  [[nodiscard]] Array reshaped(Extents extents) const {
     if (count_of(extents, size_of(dtype), "Array::reshaped") != size()) {
       throw Error("Array::reshaped", "a shape of " + std::to_string(size()) + " elements",
                   text_of(extents), "Check the extents.");
@@ -146,7 +146,7 @@ struct Array {
 };
 
 /// Throws unless the shape is `expected`, where -1 stands for any extent.
-inline void expect_shape(const Array& a, const Shape& expected, const std::string& where) {
+inline void expect_shape(const Array& a, const Extents& expected, const std::string& where) {
   bool same = a.shape.size() == expected.size();
   for (std::size_t k = 0; same && k < expected.size(); ++k) {
     same = expected[k] < 0 || a.shape[k] == expected[k];

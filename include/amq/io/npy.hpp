@@ -24,7 +24,7 @@ struct Form {
 struct Header {
   DType dtype = DType::f32;
   bool swapped = false, fortran = false;
-  Shape shape;
+  Extents shape;
   std::size_t data = 0;   ///< offset of the first element
   std::size_t bytes = 0;  ///< of all elements
 };
@@ -156,7 +156,7 @@ inline void swap_words(std::span<std::byte> bytes, std::size_t word) {
 }
 
 /// Between C order and Fortran order: `to_c` reads Fortran, else writes it.
-inline Bytes reorder(const Bytes& in, const Shape& shape, std::size_t element, bool to_c) {
+inline Bytes reorder(const Bytes& in, const Extents& shape, std::size_t element, bool to_c) {
   Bytes out(in.size());
   std::vector<std::size_t> at(shape.size()), step(shape.size());
   std::size_t s = element;

@@ -220,7 +220,7 @@ inline void write(const std::string& path, const File& f) {
 /// What a model wants of a file.
 struct Expected {
   std::string name;
-  Shape shape;  ///< -1 for an extent that is free
+  Extents shape;  ///< -1 for an extent that is free
 };
 
 /// One line for every tensor that is missing, shaped differently, or there without being asked for;
@@ -237,7 +237,7 @@ struct Expected {
       out.push_back(e.name + ": expected " + text_of(e.shape) + ", found nothing");
       continue;
     }
-    const Shape& s = it->second.shape;
+    const Extents& s = it->second.shape;
     const bool same = std::equal(s.begin(), s.end(), e.shape.begin(), e.shape.end(),
                                  [](Index n, Index wanted) { return wanted < 0 || n == wanted; });
     if (!same) out.push_back(e.name + ": expected " + text_of(e.shape) + ", found " + text_of(s));
