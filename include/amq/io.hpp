@@ -11,4 +11,5 @@
 #include <amq/io/npy.hpp>
 #include <amq/io/npz.hpp>
 #include <amq/io/safetensors.hpp>
+#include <amq/io/vtu.hpp>
 #include <amq/io/zip.hpp>
