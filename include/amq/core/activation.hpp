@@ -1,0 +1,13 @@
+#pragma once
+/// @file
+/// The activations a layer may have.
+
+#include <cstdint>
+
+namespace amq {
+
+/// none: x; relu: max(x, 0); swish: x / (1 + e^-x); gelu: x Phi(x), exact erf form; tanh;
+/// sigmoid: 1 / (1 + e^-x).
+enum class Activation : std::uint8_t { none, relu, swish, gelu, tanh, sigmoid };
+
+}  // namespace amq

@@ -1,0 +1,157 @@
+#pragma once
+/// @file
+/// Activations and the exponential by our own polynomials: the same bits on every rung and every
+/// machine, which libm does not promise. tests/kernels/activation.cpp sweeps the errors:
+///
+// clang-format off
+/// | function | error against exact arithmetic below                  | at -infinity, infinity |
+/// |----------|-------------------------------------------------------|------------------------|
+/// | exp      | 5e-7 relative for |x| <= 87, where it is cut off       | e^-87, e^87            |
+/// | sigmoid  | 2e-7                                                  | 0, 1                   |
+/// | tanh     | 4e-7                                                  | -1, 1                  |
+/// | swish    | 2e-7 max(1, |x|); x / (1 + e^-x)                      | 0, infinity            |
+/// | gelu     | 3e-7 max(1, |x|); x Phi(x), Phi by erf                | 0, infinity            |
+/// | relu     | exact                                                 | 0, infinity            |
+// clang-format on
+/// "0" and "1" may be off by 1e-35. NaN counts as -infinity.
+
+#include <amq/config.hpp>
+#include <amq/core/activation.hpp>
+#include <amq/core/matrix_view.hpp>
+#include <amq/simd/batch.hpp>
+
+#include <cstdint>
+
+namespace amq::kernels {
+inline namespace AMQ_LEVEL {
+
+namespace detail {
+/// e^(Sign x). @pre |x| <= 87
+template <int Sign, typename Arch>
+AMQ_INLINE simd::Floats<Arch> exp_inside(simd::Floats<Arch> x) noexcept {
+  using F = simd::Floats<Arch>;
+  // Sign x = n ln 2 + r. Adding 1.5 * 2^23 rounds, and leaves n in the low bits.
+  const F magic = F::splat(12582912.0f);
+  const F t = fma(x, F::splat(Sign * 1.44269504f), magic);
+  const F n = t - magic;
+  // q = Sign r; one part of ln 2 is enough, its error is 2e-9 n. The minimax polynomial of degree
+  // five with p(0) = p'(0) = 1 is within 1.1e-7 on |r| <= ln 2 / 2.
+  const F q = Sign > 0 ? fnma(n, F::splat(0.693147182f), x) : fma(n, F::splat(0.693147182f), x);
+  F p = F::splat(Sign * 0.008312520571053028f);
+  p = fma(p, q, F::splat(0.04189015552401543f));
+  p = fma(p, q, F::splat(Sign * 0.16667114198207855f));
+  p = fma(p, q, F::splat(0.499992311000824f));
+  p = fma(p, q, F::splat(Sign * 1.0f));
+  p = fma(p, q, F::splat(1.0f));
+  return from_bits(bits(p) + simd::shift_left<23>(bits(t)));
+}
+}  // namespace detail
+
+/// e^x, cut off at |x| = 87.
+template <typename Arch>
+AMQ_INLINE simd::Floats<Arch> exp(simd::Floats<Arch> x) noexcept {
+  using F = simd::Floats<Arch>;
+  return detail::exp_inside<1>(min(max(x, F::splat(-87.0f)), F::splat(87.0f)));
+}
+
+/// 1 / d to 1.2e-7, for 2^-125 < d < 2^125: a guess within 5.1 % from the exponent, a cubic step, a
+/// quadratic one. Cheaper than a division, and approximate instructions differ by maker.
+template <typename Arch>
+AMQ_INLINE simd::Floats<Arch> reciprocal(simd::Floats<Arch> d) noexcept {
+  using F = simd::Floats<Arch>;
+  const F one = F::splat(1.0f);
+  F y = from_bits(simd::Ints<Arch>::splat(0x7ef31200) - bits(d));
+  F e = fnma(d, y, one);
+  y = fma(y, fma(e, e, e), y);
+  e = fnma(d, y, one);
+  return fma(y, e, y);
+}
+
+template <typename Arch>
+AMQ_INLINE simd::Floats<Arch> relu(simd::Floats<Arch> x) noexcept {
+  return max(x, simd::Floats<Arch>::splat(0.0f));
+}
+template <typename Arch>
+AMQ_INLINE simd::Floats<Arch> sigmoid(simd::Floats<Arch> x) noexcept {
+  using F = simd::Floats<Arch>;
+  x = min(max(x, F::splat(-87.0f)), F::splat(86.0f));
+  return reciprocal(F::splat(1.0f) + detail::exp_inside<-1>(x));
+}
+template <typename Arch>
+AMQ_INLINE simd::Floats<Arch> tanh(simd::Floats<Arch> x) noexcept {
+  using F = simd::Floats<Arch>;
+  return fma(F::splat(2.0f), sigmoid(x + x), F::splat(-1.0f));
+}
+template <typename Arch>
+AMQ_INLINE simd::Floats<Arch> swish(simd::Floats<Arch> x) noexcept {
+  using F = simd::Floats<Arch>;
+  const F from_below = max(x, F::splat(-86.0f));  // -infinity times 0 would be NaN
+  const F e = detail::exp_inside<-1>(min(from_below, F::splat(86.0f)));
+  return from_below * reciprocal(F::splat(1.0f) + e);
+}
+/// max(x, 0) - a Q(a), a = |x|, Q(a) = erfc(a / sqrt 2) / 2 by Abramowitz and Stegun 7.1.26.
+template <typename Arch>
+AMQ_INLINE simd::Floats<Arch> gelu(simd::Floats<Arch> x) noexcept {
+  using F = simd::Floats<Arch>;
+  x = max(x, F::splat(-86.0f));
+  const F a = min(abs(x), F::splat(13.0f));  // Q(13) is 6e-39
+  const F t = reciprocal(fma(a, F::splat(0.3275911f * 0.70710678f), F::splat(1.0f)));
+  F p = F::splat(0.5f * 1.061405429f);
+  p = fma(p, t, F::splat(0.5f * -1.453152027f));
+  p = fma(p, t, F::splat(0.5f * 1.421413741f));
+  p = fma(p, t, F::splat(0.5f * -0.284496736f));
+  p = fma(p, t, F::splat(0.5f * 0.254829592f));
+  const F q = (p * t) * detail::exp_inside<-1>((a * a) * F::splat(0.5f));
+  return fnma(a, q, max(x, F::splat(0.0f)));
+}
+
+template <Activation A, typename Arch>
+AMQ_INLINE simd::Floats<Arch> activate(simd::Floats<Arch> x) noexcept {
+  if constexpr (A == Activation::relu) return relu(x);
+  if constexpr (A == Activation::swish) return swish(x);
+  if constexpr (A == Activation::gelu) return gelu(x);
+  if constexpr (A == Activation::tanh) return tanh(x);
+  if constexpr (A == Activation::sigmoid) return sigmoid(x);
+  return x;
+}
+
+/// Calls f.template operator()<A>() for the run-time a, so that a kernel's inner loop has none.
+template <typename Function>
+AMQ_INLINE decltype(auto) with_activation(Activation a, Function&& f) {
+  switch (a) {
+    case Activation::relu:
+      return f.template operator()<Activation::relu>();
+    case Activation::swish:
+      return f.template operator()<Activation::swish>();
+    case Activation::gelu:
+      return f.template operator()<Activation::gelu>();
+    case Activation::tanh:
+      return f.template operator()<Activation::tanh>();
+    case Activation::sigmoid:
+      return f.template operator()<Activation::sigmoid>();
+    case Activation::none:
+      break;
+  }
+  return f.template operator()<Activation::none>();
+}
+
+/// y[k] = f(x[k]) for k < n, by sixteen; x and y may be the same.
+template <typename Arch = simd::Native, typename Function>
+inline void map_floats(const float* x, float* y, Index n, Function f) noexcept {
+  using F = simd::Floats<Arch>;
+  Index k = 0;
+  for (; k + simd::lanes <= n; k += simd::lanes) f(F::load(x + k)).store(y + k);
+  if (k < n)
+    f(F::load_part(x + k, static_cast<int>(n - k))).store_part(y + k, static_cast<int>(n - k));
+}
+
+/// y[k] = a(x[k]); x and y may be the same.
+template <typename Arch = simd::Native>
+inline void activate(Activation a, const float* x, float* y, Index n) noexcept {
+  with_activation(a, [&]<Activation A> {
+    map_floats<Arch>(x, y, n, [](simd::Floats<Arch> v) { return activate<A>(v); });
+  });
+}
+
+}  // namespace AMQ_LEVEL
+}  // namespace amq::kernels

@@ -1,0 +1,58 @@
+#pragma once
+/// @file
+/// Sixteen dot products of four digits: acc[l] += sum_j a[j] * w[4 l + j], exact and wrapping. The
+/// digits a are bytes `code + bias`: 0 .. 255 where the rung multiplies unsigned by signed, signed
+/// where it multiplies signed by signed. One rung a file: kernels/x86, kernels/arm.
+
+#include <amq/simd/batch.hpp>
+
+#include <cstdint>
+#include <cstring>
+
+namespace amq::kernels {
+inline namespace AMQ_LEVEL {
+
+template <typename Arch>
+struct Dot : Dot<typename Arch::Fallback> {};
+
+template <>
+struct Dot<simd::Scalar> {
+  static constexpr int bias = 128;
+  static constexpr int rows = 4, blocks = 1;  ///< of a tile of accumulators
+  using Acc = simd::Ints<simd::Scalar>;
+  using Digits = std::int32_t;  ///< four, in one 32-bit word
+  struct Weights {
+    std::int8_t v[64];
+  };
+  static AMQ_INLINE Digits digits(const std::uint8_t* p) noexcept {
+    Digits d;
+    std::memcpy(&d, p, 4);
+    return d;
+  }
+  static AMQ_INLINE Weights weights(const std::int8_t* p) noexcept {
+    Weights w;
+    std::memcpy(w.v, p, 64);
+    return w;
+  }
+  static AMQ_INLINE void add(Acc& acc, Digits a, const Weights& w) noexcept {
+    const auto d = static_cast<std::uint32_t>(a);
+    for (int l = 0; l < simd::lanes; ++l)
+      for (int j = 0; j < 4; ++j)
+        acc.r[0].v[l] = static_cast<std::int32_t>(
+            static_cast<std::uint32_t>(acc.r[0].v[l]) +
+            static_cast<std::uint32_t>(static_cast<int>((d >> (8 * j)) & 255u) * w.v[4 * l + j]));
+  }
+};
+
+}  // namespace AMQ_LEVEL
+}  // namespace amq::kernels
+
+#if AMQ_HAS_AVX2
+#include <amq/kernels/x86/dot_avx2.hpp>
+#endif
+#if AMQ_HAS_AVX512
+#include <amq/kernels/x86/dot_avx512.hpp>
+#endif
+#if AMQ_HAS_NEON
+#include <amq/kernels/arm/dot_neon.hpp>
+#endif

@@ -1,0 +1,408 @@
+#pragma once
+/// @file
+/// Sixteen floats, or sixteen 32-bit integers, on every rung: one 512-bit register, two of 256
+/// bits, four of 128, or a plain array. Code written once over Floats<Arch> gives the same bits on
+/// every rung, because every operation here is one IEEE operation per lane and every reduction has
+/// one order (lane l += lane l + 8, + 4, + 2, + 1).
+///
+/// The only header that includes xsimd. What its version 8.1 gets wrong or lacks is done here by
+/// intrinsics: fma (not fused on AVX-512), min and max (NaN), conversions, reductions, parts.
+///
+/// @warning a compiler may contract `a * b + c`, of operators here too, into an fma on one rung and
+/// not on another. Write fma(a, b, c), or do not add to a product.
+
+#include <amq/config.hpp>
+#include <amq/simd/arch.hpp>
+#include <amq/simd/intrinsics.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+AMQ_QUIET_BEGIN
+namespace amq::simd {
+inline namespace AMQ_LEVEL {
+
+inline constexpr int lanes = 16;
+
+/// The registers of a rung: types F, I and `width` lanes in each.
+template <typename Arch>
+struct Registers : Registers<typename Arch::Fallback> {};
+
+template <>
+struct Registers<Scalar> {
+  static constexpr int width = 16;
+  struct F {
+    float v[16];
+  };
+  struct I {
+    std::int32_t v[16];
+  };
+  template <typename To, typename Op>
+  static AMQ_INLINE To make(Op op) noexcept {
+    To r;
+    for (int l = 0; l < 16; ++l) r.v[l] = op(l);
+    return r;
+  }
+  static F load(const float* p) noexcept {
+    return make<F>([=](int l) { return p[l]; });
+  }
+  static void store(float* p, F a) noexcept { std::memcpy(p, a.v, sizeof a); }
+  static I load(const std::int32_t* p) noexcept {
+    return make<I>([=](int l) { return p[l]; });
+  }
+  static void store(std::int32_t* p, I a) noexcept { std::memcpy(p, a.v, sizeof a); }
+  static F splat(float x) noexcept {
+    return make<F>([=](int) { return x; });
+  }
+  static I splat(std::int32_t x) noexcept {
+    return make<I>([=](int) { return x; });
+  }
+  static F add(F a, F b) noexcept {
+    return make<F>([&](int l) { return a.v[l] + b.v[l]; });
+  }
+  static F sub(F a, F b) noexcept {
+    return make<F>([&](int l) { return a.v[l] - b.v[l]; });
+  }
+  static F mul(F a, F b) noexcept {
+    return make<F>([&](int l) { return a.v[l] * b.v[l]; });
+  }
+  static F div(F a, F b) noexcept {
+    return make<F>([&](int l) { return a.v[l] / b.v[l]; });
+  }
+  static F sqrt(F a) noexcept {
+    return make<F>([&](int l) { return std::sqrt(a.v[l]); });
+  }
+  static F abs(F a) noexcept {
+    return make<F>([&](int l) { return std::fabs(a.v[l]); });
+  }
+  static F fma(F a, F b, F c) noexcept {
+    return make<F>([&](int l) { return std::fma(a.v[l], b.v[l], c.v[l]); });
+  }
+  static F fnma(F a, F b, F c) noexcept {
+    return make<F>([&](int l) { return std::fma(-a.v[l], b.v[l], c.v[l]); });
+  }
+  static F max(F a, F b) noexcept {
+    return make<F>([&](int l) { return a.v[l] > b.v[l] ? a.v[l] : b.v[l]; });
+  }
+  static F min(F a, F b) noexcept {
+    return make<F>([&](int l) { return a.v[l] < b.v[l] ? a.v[l] : b.v[l]; });
+  }
+  static I to_ints(F a) noexcept {
+    return make<I>([&](int l) { return static_cast<std::int32_t>(std::nearbyint(a.v[l])); });
+  }
+  static F to_floats(I a) noexcept {
+    return make<F>([&](int l) { return static_cast<float>(a.v[l]); });
+  }
+  static I bits(F a) noexcept { return std::bit_cast<I>(a); }
+  static F from_bits(I a) noexcept { return std::bit_cast<F>(a); }
+  static I add(I a, I b) noexcept {
+    return make<I>([&](int l) {
+      return static_cast<std::int32_t>(static_cast<std::uint32_t>(a.v[l]) +
+                                       static_cast<std::uint32_t>(b.v[l]));
+    });
+  }
+  static I sub(I a, I b) noexcept {
+    return make<I>([&](int l) {
+      return static_cast<std::int32_t>(static_cast<std::uint32_t>(a.v[l]) -
+                                       static_cast<std::uint32_t>(b.v[l]));
+    });
+  }
+  template <int N>
+  static I shift_left(I a) noexcept {
+    return make<I>(
+        [&](int l) { return static_cast<std::int32_t>(static_cast<std::uint32_t>(a.v[l]) << N); });
+  }
+};
+
+#if AMQ_HAS_AVX2 || AMQ_HAS_NEON
+/// What xsimd writes well, for one of its architectures.
+template <typename A>
+struct XsimdRegisters {
+  using F = xsimd::batch<float, A>;
+  using I = xsimd::batch<std::int32_t, A>;
+  static constexpr int width = static_cast<int>(F::size);
+  static AMQ_INLINE F load(const float* p) noexcept { return F::load_unaligned(p); }
+  static AMQ_INLINE void store(float* p, F a) noexcept { a.store_unaligned(p); }
+  static AMQ_INLINE I load(const std::int32_t* p) noexcept { return I::load_unaligned(p); }
+  static AMQ_INLINE void store(std::int32_t* p, I a) noexcept { a.store_unaligned(p); }
+  static AMQ_INLINE F splat(float x) noexcept { return F(x); }
+  static AMQ_INLINE I splat(std::int32_t x) noexcept { return I(x); }
+  static AMQ_INLINE F add(F a, F b) noexcept { return a + b; }
+  static AMQ_INLINE F sub(F a, F b) noexcept { return a - b; }
+  static AMQ_INLINE F mul(F a, F b) noexcept { return a * b; }
+  static AMQ_INLINE F div(F a, F b) noexcept { return a / b; }
+  static AMQ_INLINE F sqrt(F a) noexcept { return xsimd::sqrt(a); }
+  static AMQ_INLINE F abs(F a) noexcept { return xsimd::abs(a); }
+  static AMQ_INLINE I add(I a, I b) noexcept { return a + b; }
+  static AMQ_INLINE I sub(I a, I b) noexcept { return a - b; }
+  template <int N>
+  static AMQ_INLINE I shift_left(I a) noexcept {
+    return a << N;
+  }
+};
+#endif
+
+#if AMQ_HAS_AVX2
+template <>
+struct Registers<Avx2> : XsimdRegisters<xsimd::avx2> {
+  static AMQ_INLINE F fma(F a, F b, F c) noexcept { return _mm256_fmadd_ps(a, b, c); }
+  static AMQ_INLINE F fnma(F a, F b, F c) noexcept { return _mm256_fnmadd_ps(a, b, c); }
+  static AMQ_INLINE F max(F a, F b) noexcept { return _mm256_max_ps(a, b); }
+  static AMQ_INLINE F min(F a, F b) noexcept { return _mm256_min_ps(a, b); }
+  static AMQ_INLINE I to_ints(F a) noexcept { return _mm256_cvtps_epi32(a); }
+  static AMQ_INLINE F to_floats(I a) noexcept { return _mm256_cvtepi32_ps(a); }
+  static AMQ_INLINE I bits(F a) noexcept { return _mm256_castps_si256(a); }
+  static AMQ_INLINE F from_bits(I a) noexcept { return _mm256_castsi256_ps(a); }
+};
+#endif
+#if AMQ_HAS_AVX512
+template <>
+struct Registers<Avx512> : XsimdRegisters<xsimd::avx512bw> {
+  static AMQ_INLINE F fma(F a, F b, F c) noexcept { return _mm512_fmadd_ps(a, b, c); }
+  static AMQ_INLINE F fnma(F a, F b, F c) noexcept { return _mm512_fnmadd_ps(a, b, c); }
+  static AMQ_INLINE F max(F a, F b) noexcept { return _mm512_max_ps(a, b); }
+  static AMQ_INLINE F min(F a, F b) noexcept { return _mm512_min_ps(a, b); }
+  static AMQ_INLINE I to_ints(F a) noexcept { return _mm512_cvtps_epi32(a); }
+  static AMQ_INLINE F to_floats(I a) noexcept { return _mm512_cvtepi32_ps(a); }
+  static AMQ_INLINE I bits(F a) noexcept { return _mm512_castps_si512(a); }
+  static AMQ_INLINE F from_bits(I a) noexcept { return _mm512_castsi512_ps(a); }
+};
+#endif
+#if AMQ_HAS_NEON
+template <>
+struct Registers<Neon> : XsimdRegisters<xsimd::neon64> {
+  static AMQ_INLINE F fma(F a, F b, F c) noexcept { return vfmaq_f32(c, a, b); }
+  static AMQ_INLINE F fnma(F a, F b, F c) noexcept { return vfmsq_f32(c, a, b); }
+  // vmaxq returns NaN where x86 returns the second operand.
+  static AMQ_INLINE F max(F a, F b) noexcept { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+  static AMQ_INLINE F min(F a, F b) noexcept { return vbslq_f32(vcltq_f32(a, b), a, b); }
+  static AMQ_INLINE I to_ints(F a) noexcept { return vcvtnq_s32_f32(a); }
+  static AMQ_INLINE F to_floats(I a) noexcept { return vcvtq_f32_s32(a); }
+  static AMQ_INLINE I bits(F a) noexcept { return vreinterpretq_s32_f32(a); }
+  static AMQ_INLINE F from_bits(I a) noexcept { return vreinterpretq_f32_s32(a); }
+};
+#endif
+
+template <typename Arch>
+struct Ints;
+
+/// Sixteen floats.
+template <typename Arch = Native>
+struct Floats {
+  using R = Registers<Arch>;
+  static constexpr int count = lanes / R::width;
+  typename R::F r[count];
+
+  template <typename Op>
+  static AMQ_INLINE Floats make(Op op) noexcept {
+    Floats x;
+    for (int i = 0; i < count; ++i) x.r[i] = op(i);
+    return x;
+  }
+  static AMQ_INLINE Floats splat(float v) noexcept {
+    return make([&](int) { return R::splat(v); });
+  }
+  static AMQ_INLINE Floats load(const float* p) noexcept {
+    return make([&](int i) { return R::load(p + i * R::width); });
+  }
+  AMQ_INLINE void store(float* p) const noexcept {
+    for (int i = 0; i < count; ++i) R::store(p + i * R::width, r[i]);
+  }
+  /// The first n lanes from memory, `rest` in the others; nothing beyond p[n - 1] is read.
+  static AMQ_INLINE Floats load_part(const float* p, int n, float rest = 0) noexcept {
+#if AMQ_HAS_AVX512
+    if constexpr (std::is_base_of_v<Registers<Avx512>, R>)
+      return {{_mm512_mask_loadu_ps(_mm512_set1_ps(rest), part_mask(n), p)}};
+#endif
+    float buffer[lanes];
+    for (int l = 0; l < lanes; ++l) buffer[l] = rest;
+    std::memcpy(buffer, p, static_cast<std::size_t>(n) * sizeof(float));
+    return load(buffer);
+  }
+  AMQ_INLINE void store_part(float* p, int n) const noexcept {
+#if AMQ_HAS_AVX512
+    if constexpr (std::is_base_of_v<Registers<Avx512>, R>) {
+      _mm512_mask_storeu_ps(p, part_mask(n), r[0]);
+      return;
+    }
+#endif
+    float buffer[lanes];
+    store(buffer);
+    std::memcpy(p, buffer, static_cast<std::size_t>(n) * sizeof(float));
+  }
+
+  friend AMQ_INLINE Floats operator+(Floats a, Floats b) noexcept {
+    return make([&](int i) { return R::add(a.r[i], b.r[i]); });
+  }
+  friend AMQ_INLINE Floats operator-(Floats a, Floats b) noexcept {
+    return make([&](int i) { return R::sub(a.r[i], b.r[i]); });
+  }
+  friend AMQ_INLINE Floats operator*(Floats a, Floats b) noexcept {
+    return make([&](int i) { return R::mul(a.r[i], b.r[i]); });
+  }
+  friend AMQ_INLINE Floats operator/(Floats a, Floats b) noexcept {
+    return make([&](int i) { return R::div(a.r[i], b.r[i]); });
+  }
+  /// a * b + c, rounded once.
+  friend AMQ_INLINE Floats fma(Floats a, Floats b, Floats c) noexcept {
+    return make([&](int i) { return R::fma(a.r[i], b.r[i], c.r[i]); });
+  }
+  /// c - a * b, rounded once.
+  friend AMQ_INLINE Floats fnma(Floats a, Floats b, Floats c) noexcept {
+    return make([&](int i) { return R::fnma(a.r[i], b.r[i], c.r[i]); });
+  }
+  /// a > b ? a : b, so b where one is NaN.
+  friend AMQ_INLINE Floats max(Floats a, Floats b) noexcept {
+    return make([&](int i) { return R::max(a.r[i], b.r[i]); });
+  }
+  /// a < b ? a : b, so b where one is NaN.
+  friend AMQ_INLINE Floats min(Floats a, Floats b) noexcept {
+    return make([&](int i) { return R::min(a.r[i], b.r[i]); });
+  }
+  friend AMQ_INLINE Floats abs(Floats a) noexcept {
+    return make([&](int i) { return R::abs(a.r[i]); });
+  }
+  friend AMQ_INLINE Floats sqrt(Floats a) noexcept {
+    return make([&](int i) { return R::sqrt(a.r[i]); });
+  }
+
+#if AMQ_HAS_AVX512
+  static AMQ_INLINE __mmask16 part_mask(int n) noexcept {
+    return static_cast<__mmask16>((1u << n) - 1u);
+  }
+#endif
+};
+
+/// Sixteen 32-bit integers; sums wrap.
+template <typename Arch = Native>
+struct Ints {
+  using R = Registers<Arch>;
+  static constexpr int count = lanes / R::width;
+  typename R::I r[count];
+
+  template <typename Op>
+  static AMQ_INLINE Ints make(Op op) noexcept {
+    Ints x;
+    for (int i = 0; i < count; ++i) x.r[i] = op(i);
+    return x;
+  }
+  static AMQ_INLINE Ints splat(std::int32_t v) noexcept {
+    return make([&](int) { return R::splat(v); });
+  }
+  static AMQ_INLINE Ints load(const std::int32_t* p) noexcept {
+    return make([&](int i) { return R::load(p + i * R::width); });
+  }
+  AMQ_INLINE void store(std::int32_t* p) const noexcept {
+    for (int i = 0; i < count; ++i) R::store(p + i * R::width, r[i]);
+  }
+  AMQ_INLINE void store_part(std::int32_t* p, int n) const noexcept {
+    std::int32_t buffer[lanes];
+    store(buffer);
+    std::memcpy(p, buffer, static_cast<std::size_t>(n) * sizeof(std::int32_t));
+  }
+  friend AMQ_INLINE Ints operator+(Ints a, Ints b) noexcept {
+    return make([&](int i) { return R::add(a.r[i], b.r[i]); });
+  }
+  friend AMQ_INLINE Ints operator-(Ints a, Ints b) noexcept {
+    return make([&](int i) { return R::sub(a.r[i], b.r[i]); });
+  }
+};
+
+template <int N, typename Arch>
+AMQ_INLINE Ints<Arch> shift_left(Ints<Arch> a) noexcept {
+  using R = Registers<Arch>;
+  return Ints<Arch>::make([&](int i) { return R::template shift_left<N>(a.r[i]); });
+}
+/// To nearest, ties to even. @pre |a| < 2^31
+template <typename Arch>
+AMQ_INLINE Ints<Arch> to_ints(Floats<Arch> a) noexcept {
+  return Ints<Arch>::make([&](int i) { return Registers<Arch>::to_ints(a.r[i]); });
+}
+template <typename Arch>
+AMQ_INLINE Floats<Arch> to_floats(Ints<Arch> a) noexcept {
+  return Floats<Arch>::make([&](int i) { return Registers<Arch>::to_floats(a.r[i]); });
+}
+template <typename Arch>
+AMQ_INLINE Ints<Arch> bits(Floats<Arch> a) noexcept {
+  return Ints<Arch>::make([&](int i) { return Registers<Arch>::bits(a.r[i]); });
+}
+template <typename Arch>
+AMQ_INLINE Floats<Arch> from_bits(Ints<Arch> a) noexcept {
+  return Floats<Arch>::make([&](int i) { return Registers<Arch>::from_bits(a.r[i]); });
+}
+
+namespace detail {
+// One operation at every width a fold passes through.
+#if AMQ_HAS_AVX2
+#define AMQ_FOLD_WIDTHS(name)                                \
+  static AMQ_INLINE __m128 of(__m128 a, __m128 b) noexcept { \
+    return _mm_##name##_ps(a, b);                            \
+  }                                                          \
+  static AMQ_INLINE __m256 of(__m256 a, __m256 b) noexcept { \
+    return _mm256_##name##_ps(a, b);                         \
+  }
+#else
+#define AMQ_FOLD_WIDTHS(name)
+#endif
+struct Sum {
+  static AMQ_INLINE float of(float a, float b) noexcept { return a + b; }
+  AMQ_FOLD_WIDTHS(add)
+};
+struct Largest {
+  static AMQ_INLINE float of(float a, float b) noexcept { return a > b ? a : b; }
+  AMQ_FOLD_WIDTHS(max)
+};
+struct Smallest {
+  static AMQ_INLINE float of(float a, float b) noexcept { return a < b ? a : b; }
+  AMQ_FOLD_WIDTHS(min)
+};
+#undef AMQ_FOLD_WIDTHS
+
+/// Folds sixteen lanes in the one order: +8, +4, +2, +1.
+template <typename Op, typename Arch>
+AMQ_INLINE float fold(Floats<Arch> a) noexcept {
+#if AMQ_HAS_AVX2
+  if constexpr (Floats<Arch>::count == 2 || std::is_base_of_v<Registers<Avx512>, Registers<Arch>>) {
+    __m256 x;
+#if AMQ_HAS_AVX512
+    if constexpr (Floats<Arch>::count == 1)
+      x = Op::of(_mm512_castps512_ps256(a.r[0]), _mm512_extractf32x8_ps(a.r[0], 1));
+    else
+#endif
+      x = Op::of(__m256(a.r[0]), __m256(a.r[1]));
+    __m128 y = Op::of(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    y = Op::of(y, _mm_movehl_ps(y, y));
+    return Op::of(_mm_cvtss_f32(y), _mm_cvtss_f32(_mm_shuffle_ps(y, y, 1)));
+  }
+#endif
+  float v[lanes];
+  a.store(v);
+  for (int width = lanes / 2; width > 0; width /= 2)
+    for (int l = 0; l < width; ++l) v[l] = Op::of(v[l], v[l + width]);
+  return v[0];
+}
+}  // namespace detail
+
+/// Sum, largest and smallest of sixteen lanes, folded in the one order.
+template <typename Arch>
+AMQ_INLINE float sum(Floats<Arch> a) noexcept {
+  return detail::fold<detail::Sum>(a);
+}
+template <typename Arch>
+AMQ_INLINE float largest(Floats<Arch> a) noexcept {
+  return detail::fold<detail::Largest>(a);
+}
+template <typename Arch>
+AMQ_INLINE float smallest(Floats<Arch> a) noexcept {
+  return detail::fold<detail::Smallest>(a);
+}
+
+}  // namespace AMQ_LEVEL
+}  // namespace amq::simd
+AMQ_QUIET_END

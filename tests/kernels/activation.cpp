@@ -1,0 +1,153 @@
+#include <amq/kernels/activation.hpp>
+
+#include "rungs.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+using namespace amq;
+
+namespace {
+double exact(Activation a, double x) {
+  switch (a) {
+    case Activation::relu:
+      return std::max(x, 0.0);
+    case Activation::swish:
+      return x < -700 ? 0 : x / (1 + std::exp(-x));
+    case Activation::gelu:
+      return x * 0.5 * std::erfc(-x / std::sqrt(2.0));
+    case Activation::tanh:
+      return std::tanh(x);
+    case Activation::sigmoid:
+      return 1 / (1 + std::exp(-x));
+    case Activation::none:
+      break;
+  }
+  return x;
+}
+double stated(Activation a, double x) {
+  switch (a) {
+    case Activation::swish:
+      return 2e-7 * std::max(1.0, std::fabs(x));
+    case Activation::gelu:
+      return 3e-7 * std::max(1.0, std::fabs(x));
+    case Activation::tanh:
+      return 4e-7;
+    case Activation::sigmoid:
+      return 2e-7;
+    default:
+      return 0;
+  }
+}
+constexpr Activation all[] = {Activation::none, Activation::relu, Activation::swish,
+                              Activation::gelu, Activation::tanh, Activation::sigmoid};
+
+// Steps of 1/8192 on -20 .. 20, and every 4099th float of both signs.
+std::vector<float> sweep() {
+  std::vector<float> x;
+  for (int i = -20 * 8192; i <= 20 * 8192; ++i) x.push_back(static_cast<float>(i) / 8192.0f);
+  for (std::uint32_t b = 0; b < 0x7f800000u; b += 4099) {
+    float f;
+    std::memcpy(&f, &b, 4);
+    x.push_back(f);
+    x.push_back(-f);
+  }
+  return x;
+}
+}  // namespace
+
+TEST_CASE("activations stay within their stated errors over a dense sweep") {
+  const auto x = sweep();
+  std::vector<float> y(x.size());
+  for (const Activation a : all) {
+    kernels::activate(a, x.data(), y.data(), static_cast<Index>(x.size()));
+    double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double error = std::fabs(y[i] - exact(a, x[i])), allowed = stated(a, x[i]) + 1e-34;
+      if (!(error <= allowed)) CAPTURE(x[i]);
+      if (!(error <= allowed)) CHECK(error <= allowed);
+      worst = std::max(worst, error / std::max(1.0, std::fabs(double(x[i]))));
+    }
+    MESSAGE("activation " << static_cast<int>(a) << ": largest error / max(1, |x|) " << worst);
+  }
+}
+
+TEST_CASE("exp is within 5e-7 of the truth up to 87, and cut off there") {
+  double worst = 0;
+  for (int i = -87 * 4096; i <= 87 * 4096; i += 16) {
+    float x[16], y[16];
+    for (int l = 0; l < 16; ++l) x[l] = static_cast<float>(std::min(i + l, 87 * 4096)) / 4096.0f;
+    kernels::exp(simd::Floats<>::load(x)).store(y);
+    for (int l = 0; l < 16; ++l)
+      worst = std::max(worst, std::fabs(y[l] / std::exp(double(x[l])) - 1));
+  }
+  CHECK(worst < 5e-7);
+  float y[16];
+  kernels::exp(simd::Floats<>::splat(1e30f)).store(y);
+  CHECK(y[0] == doctest::Approx(std::exp(87.0)));
+  kernels::exp(simd::Floats<>::splat(-1e30f)).store(y);
+  CHECK(y[0] == doctest::Approx(std::exp(-87.0)));
+}
+
+TEST_CASE("the reciprocal is within 1.2e-7 over its range") {
+  double worst = 0;
+  for (std::uint32_t b = 0x01000000u; b < 0x7e000000u; b += 1009 * 16) {
+    float x[16], y[16];
+    for (std::uint32_t l = 0; l < 16; ++l) {
+      const std::uint32_t v = b + l * 1009;
+      std::memcpy(&x[l], &v, 4);
+    }
+    kernels::reciprocal(simd::Floats<>::load(x)).store(y);
+    for (int l = 0; l < 16; ++l) worst = std::max(worst, std::fabs(double(y[l]) * x[l] - 1));
+  }
+  CHECK(worst < 1.2e-7);
+}
+
+TEST_CASE("activations have their limits at infinity") {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  for (const Activation a : all) {
+    float x[] = {infinity, -infinity}, y[2];
+    kernels::activate(a, x, y, 2);
+    CAPTURE(static_cast<int>(a));
+    const bool bounded = a == Activation::tanh || a == Activation::sigmoid;
+    if (a != Activation::none) {
+      CHECK(y[1] == doctest::Approx(a == Activation::tanh ? -1.0 : 0.0).epsilon(1e-30));
+      if (bounded)
+        CHECK(y[0] == 1.0f);
+      else
+        CHECK(y[0] == infinity);
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("every rung gives the portable bits of every activation", Arch, AMQ_RUNGS) {
+  auto x = sweep();
+  for (const float special :
+       {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+        std::numeric_limits<float>::quiet_NaN(), -0.0f})
+    x.push_back(special);
+  x.resize(x.size() / 3);
+  for (std::size_t i = 0; i < 5; ++i) x.push_back(static_cast<float>(i));  // a tail
+  std::vector<float> y(x.size()), expected(x.size());
+  const auto n = static_cast<Index>(x.size());
+  for (const Activation a : all) {
+    kernels::activate<Arch>(a, x.data(), y.data(), n);
+    kernels::activate<simd::Scalar>(a, x.data(), expected.data(), n);
+    CAPTURE(static_cast<int>(a));
+    CHECK(rungs::same_bits(y, expected));
+  }
+}
+
+TEST_CASE("activations have the same bits in every build") {
+  const auto x = rungs::some_rows(50, 333, 1);
+  std::vector<float> y(x.size());
+  rungs::Fingerprint f;
+  for (const Activation a : all) {
+    kernels::activate(a, x.data(), y.data(), static_cast<Index>(x.size()));
+    f.add(y.data(), y.size());
+  }
+  CHECK(f.value() == 988774081034591402u);
+}
