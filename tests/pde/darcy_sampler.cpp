@@ -1,0 +1,125 @@
+#include <amq/pde/darcy_sampler.hpp>
+
+#include <amq/core/thread_pool.hpp>
+#include <amq/mesh/validate.hpp>
+#include <amq/pde/generate.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+static_assert(amq::sampler<amq::DarcySampler>);
+
+namespace {
+
+double relative(const std::vector<double>& u, const std::vector<double>& reference) {
+  double top = 0, bottom = 0;
+  for (std::size_t i = 0; i < u.size(); ++i) {
+    top += (u[i] - reference[i]) * (u[i] - reference[i]);
+    bottom += reference[i] * reference[i];
+  }
+  return std::sqrt(top / bottom);
+}
+
+}  // namespace
+
+TEST_CASE("a sample is whole: mesh and graph valid, fields of their sizes, a of two values") {
+  const amq::DarcySampler sampler;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    const auto s = sampler.sample(1, i);
+    amq::validate(s.mesh);
+    amq::validate(s.graph);
+    amq::require_connected(s.graph);
+    const auto n = static_cast<std::size_t>(s.mesh.n_nodes());
+    CHECK(n >= 1000);
+    CHECK(n <= 4050);
+    CHECK(s.graph.n_nodes() == s.mesh.n_nodes());
+    CHECK((s.a.size() == n && s.u.size() == n && s.level.size() == n));
+    CHECK(s.a_cell.size() == static_cast<std::size_t>(s.mesh.n_cells()));
+    std::size_t high = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+      REQUIRE(s.a[k] == (s.level[k] > 0 ? 12 : 3));
+      high += s.level[k] > 0;
+    }
+    CHECK(high > 0);
+    CHECK(high < n);
+    for (const double a : s.a_cell) REQUIRE((a >= 3 && a <= 12));
+    CHECK(s.label_nodes > s.mesh.n_nodes());
+  }
+}
+
+TEST_CASE("sample i is the same for any number of threads, and others differ") {
+  const amq::DarcySampler sampler({.least_nodes = 200,
+                                   .most_nodes = 300,
+                                   .label_size = 1. / 20,
+                                   .label_interface_size = 1. / 40});
+  amq::ThreadPool pool(3);
+  std::size_t calls = 0, last = 0;
+  const auto one = amq::generate(sampler, 8, 10, 6);
+  const auto many =
+      amq::generate(sampler, 8, 10, 6, pool, [&](std::size_t done, std::size_t total) {
+        ++calls;
+        last = done;
+        CHECK(total == 6);
+      });
+  CHECK(calls == 6);
+  CHECK(last == 6);
+  REQUIRE(many.samples.size() == 6);
+  for (std::size_t k = 0; k < 6; ++k) {
+    CHECK(one.samples[k].u == many.samples[k].u);
+    CHECK(one.samples[k].mesh.points == many.samples[k].mesh.points);
+    if (k > 0) CHECK(one.samples[k].u != one.samples[k - 1].u);
+  }
+  CHECK(sampler.sample(8, 13).u == one.samples[3].u);
+  CHECK(sampler.sample(9, 13).u != one.samples[3].u);
+}
+
+TEST_CASE("the label's mesh begins with the sample's nodes and is as fine as was asked") {
+  const amq::DarcySampler sampler({.least_nodes = 300, .most_nodes = 300});
+  const auto s = sampler.sample(2, 5);
+  auto random = amq::Random::stream(2, 5);
+  const amq::GaussianField2 field(amq::FieldBasis::cosine, {}, 32, random);
+  const auto [fine, level] = amq::darcy_label_mesh(s.mesh, field, 1. / 30, 1. / 90);
+  CHECK(std::equal(s.mesh.points.begin(), s.mesh.points.end(), fine.points.begin()));
+  for (std::size_t k = 0; k < s.level.size(); ++k) {
+    REQUIRE(s.level[k] == doctest::Approx(level[k]));
+  }
+  amq::validate(fine);
+  for (amq::Index c = 0; c < fine.n_cells(); ++c) {
+    const auto* v = fine.cell(c);
+    const auto sign = [v, &level = level](int k) {
+      return level[static_cast<std::size_t>(v[k])] > 0;
+    };
+    const bool cut = sign(0) != sign(1) || sign(1) != sign(2);
+    REQUIRE(std::sqrt(amq::cell_measure(fine, c)) <= (cut ? 1. / 90 : 1. / 30));
+  }
+}
+
+TEST_CASE("labels are within 2e-3 of those of half the size, and direct ones are not") {
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    amq::DarcyOptions options;
+    options.most_nodes = 1000;
+    const auto label = amq::DarcySampler(options).sample(3, i);
+    options.label_size /= 2;
+    options.label_interface_size /= 2;
+    const auto finer = amq::DarcySampler(options).sample(3, i);
+    options.label = amq::DarcyLabel::direct;
+    const auto direct = amq::DarcySampler(options).sample(3, i);
+    CHECK(label.mesh.points == direct.mesh.points);
+    CHECK(label.a_cell == direct.a_cell);
+    CHECK(relative(label.u, finer.u) < 2e-3);
+    CHECK(relative(direct.u, finer.u) > 5e-3);
+    CHECK(relative(direct.u, finer.u) < 0.2);
+  }
+}
+
+TEST_CASE("options that make no problem are refused") {
+  CHECK_THROWS_AS(amq::DarcySampler({.least_nodes = 10, .most_nodes = 5}), amq::Error);
+  CHECK_THROWS_AS(amq::DarcySampler({.medium = {.low = 0, .high = 1}}), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::DarcySampler({.label_size = 0}).sample(0, 0)), amq::Error);
+  CHECK_THROWS_AS(
+      static_cast<void>(amq::DarcySampler({.least_nodes = 4, .most_nodes = 4}).sample(0, 0)),
+      amq::Error);
+}
