@@ -6,8 +6,10 @@
 #include <amq/config.hpp>
 #include <amq/core.hpp>
 #include <amq/io.hpp>
+#include <amq/kernels.hpp>
 #include <amq/mesh.hpp>
 #include <amq/models.hpp>
 #include <amq/nn.hpp>
 #include <amq/pde.hpp>
 #include <amq/quant.hpp>
+#include <amq/simd.hpp>

@@ -2,6 +2,7 @@
 /// @file
 /// Room core: errors, views, random numbers, and who runs a loop.
 
+#include <amq/core/activation.hpp>
 #include <amq/core/aligned.hpp>
 #include <amq/core/arena.hpp>
 #include <amq/core/buffer_pool.hpp>

@@ -2,9 +2,13 @@
 /// @file
 /// Room pde: one file a problem, with its equations, reference solver and sampler.
 
+#include <amq/pde/darcy.hpp>
+#include <amq/pde/darcy_sampler.hpp>
+#include <amq/pde/diffusion_sorption.hpp>
 #include <amq/pde/elasticity.hpp>
 #include <amq/pde/fft.hpp>
 #include <amq/pde/gaussian_field.hpp>
 #include <amq/pde/generate.hpp>
 #include <amq/pde/hyperelastic.hpp>
 #include <amq/pde/navier_stokes.hpp>
+#include <amq/pde/rosenbrock.hpp>

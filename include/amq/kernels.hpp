@@ -1,0 +1,11 @@
+#pragma once
+/// @file
+/// Room kernels: integer and mixed products, requantization, reductions.
+
+#include <amq/kernels/activation.hpp>
+#include <amq/kernels/codes.hpp>
+#include <amq/kernels/dot.hpp>
+#include <amq/kernels/gemm.hpp>
+#include <amq/kernels/moments.hpp>
+#include <amq/kernels/packed_weights.hpp>
+#include <amq/kernels/quantize.hpp>
