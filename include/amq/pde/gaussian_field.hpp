@@ -37,12 +37,23 @@ namespace detail {
 [[nodiscard]] inline MatrixOf<double> field_basis(FieldBasis basis, Index n_functions,
                                                   std::span<const double> x) {
   MatrixOf<double> b(n_functions, static_cast<Index>(x.size()));
-  for (Index j = 0; j < n_functions; ++j) {
-    const double w = field_frequency(basis, j);
-    const bool sine = basis == FieldBasis::periodic && j > 0 && j % 2 == 0;
-    for (std::size_t p = 0; p < x.size(); ++p)
-      b(j, static_cast<Index>(p)) =
-          j == 0 ? 1.0 : std::numbers::sqrt2 * (sine ? std::sin(w * x[p]) : std::cos(w * x[p]));
+  const auto n = static_cast<Index>(x.size());
+  // Each wave is the one before turned by the first: two libm calls a point, not one an entry.
+  std::vector<double> c1, s1, c(x.size(), std::numbers::sqrt2), s(x.size(), 0.0);
+  const double w = field_frequency(basis, 1);
+  for (const double p : x) c1.push_back(std::cos(w * p)), s1.push_back(std::sin(w * p));
+  b.row(0).setOnes();
+  for (Index j = 1; j < n_functions; ++j) {
+    double* row = b.data() + j * n;
+    if (basis == FieldBasis::periodic && j % 2 == 0) {
+      std::copy(s.begin(), s.end(), row);
+      continue;
+    }
+    for (std::size_t p = 0; p < x.size(); ++p) {
+      const double turned = c[p] * c1[p] - s[p] * s1[p];
+      s[p] = s[p] * c1[p] + c[p] * s1[p];
+      row[p] = c[p] = turned;
+    }
   }
   return b;
 }
