@@ -1,6 +1,7 @@
 /// Reads a file of one format and writes another: what the Python cross-checks talk to.
 
 #include <amq/io/npz.hpp>
+#include <amq/io/png.hpp>
 #include <amq/io/safetensors.hpp>
 #include <amq/io/vtu.hpp>
 
@@ -44,6 +45,27 @@ void series(const std::string& path) {
   }
 }
 
+/// Pictures cross_png.py can compute as well.
+amq::Image picture(std::string_view kind, int w, int h) {
+  amq::Image image(w, h);
+  std::uint32_t s = 12345;
+  const auto byte = [](auto x) { return static_cast<std::uint8_t>(x & 255); };
+  for (int y = 0; y < h; ++y) {
+    for (int x = 0; x < w; ++x) {
+      auto& c = image.at(x, y);
+      if (kind == "noise") {
+        s = (s * 1103515245u + 12345u) & 0x7fffffffu;
+        c = {byte(s >> 8), byte(s >> 16), byte(s >> 20)};
+      } else if (kind == "smooth") {
+        c = {byte(x * 3 + y), byte(x * y / 7), byte(x + 2 * y)};
+      } else {
+        c = {byte((x / 8 + y / 8) % 2 ? 255 : 0), 40, 90};
+      }
+    }
+  }
+  return image;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -59,12 +81,14 @@ int main(int argc, char** argv) {
       grid(argv[2]).write(argv[4], argv[3] == std::string_view("raw")
                                        ? amq::vtu::Encoding::appended_raw
                                        : amq::vtu::Encoding::base64);
+    else if (format == "png" && argc == 6)
+      amq::png::write(argv[5], picture(argv[2], std::atoi(argv[3]), std::atoi(argv[4])));
     else if (format == "pvd" && argc == 3)
       series(argv[2]);
     else
-      return std::fprintf(
-                 stderr,
-                 "usage: echo npz|npy|safetensors in out, vtu kind encoding out, pvd out\n"),
+      return std::fprintf(stderr,
+                          "usage: echo npz|npy|safetensors in out, vtu kind encoding out, pvd out, "
+                          "png kind width height out\n"),
              2;
   } catch (const std::exception& e) {
     return std::fprintf(stderr, "%s\n", e.what()), 1;
