@@ -1,0 +1,93 @@
+#include <amq/allocation/problem.hpp>
+
+#include "problems.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using namespace amq;
+
+namespace {
+const std::vector<Cost> macs{1, 2, 3};
+const std::vector<float> score{1, 1, 1};
+AllocationProblem three() {
+  return {{2, 4, 8}, {{macs, score, {16, 32, 64}, {0.1, 0.01, 0.001}}}, 200, 10};
+}
+}  // namespace
+
+TEST_CASE("uniform costs, and budgets named in mean bits, are sums of work times price") {
+  const auto p = three();
+  CHECK(p.uniform_cost(0) == 10 + 6 * 16);
+  CHECK(p.uniform_cost(2) == 10 + 6 * 64);
+  CHECK(budget_of_mean_bits(p, 2) == 96);
+  CHECK(budget_of_mean_bits(p, 3) == 6 * 8 * 3);
+  CHECK(budget_of_mean_bits(p, 4) == 192);
+  CHECK(budget_of_mean_bits(p, 6) == 6 * 8 * 6);
+  CHECK(budget_of_mean_bits(p, 8) == 384);
+  CHECK_THROWS_AS(static_cast<void>(budget_of_mean_bits(p, 1.9)), Error);
+  CHECK_THROWS_AS(static_cast<void>(budget_of_mean_bits(p, 8.1)), Error);
+  CHECK_THROWS_AS(static_cast<void>(budget_of_mean_bits(p, NAN)), Error);
+}
+
+TEST_CASE("a malformed problem is refused") {
+  const std::vector<float> two{1, 1}, negative{1, -1, 1}, nan{1, NAN, 1}, infinite{1, INFINITY, 1};
+  const std::vector<Cost> less{1, -2, 3}, huge{Cost{1} << 61, 1, 1};
+  const auto refused = [](auto change) {
+    auto p = three();
+    check(p);
+    change(p);
+    CHECK_THROWS_AS(check(p), Error);
+  };
+  refused([](auto& p) { p.bits.clear(); });
+  refused([](auto& p) { p.classes.clear(); });
+  refused([](auto& p) { p.bits = {4, 2, 8}; });
+  refused([](auto& p) { p.bits = {2, 4, 17}; });
+  refused([](auto& p) { p.bits = {2, 4}; });
+  refused([](auto& p) { p.overhead = -1; });
+  refused([&](auto& p) { p.classes[0].score = two; });
+  refused([&](auto& p) { p.classes[0].score = negative; });
+  refused([&](auto& p) { p.classes[0].score = nan; });
+  refused([&](auto& p) { p.classes[0].score = infinite; });
+  refused([&](auto& p) { p.classes[0].macs = less; });
+  refused([&](auto& p) { p.classes[0].macs = huge; });
+  refused([](auto& p) { p.classes[0].price[1] = -1; });
+  refused([](auto& p) { p.classes[0].distortion[1] = NAN; });
+  refused([](auto& p) { p.classes[0].distortion.pop_back(); });
+}
+
+TEST_CASE("the hull keeps exactly the levels that are best for some multiplier") {
+  Random random(3);
+  for (int round = 0; round < 2000; ++round) {
+    const int K = 1 + static_cast<int>(random.index(7));
+    std::vector<Cost> cost;
+    std::vector<double> error;
+    for (int k = 0; k < K; ++k) {
+      cost.push_back(static_cast<Cost>(random.index(30)));
+      error.push_back(static_cast<double>(random.index(30)));
+    }
+    const auto c = [&](int k) { return cost[static_cast<std::size_t>(k)]; };
+    const auto d = [&](int k) { return error[static_cast<std::size_t>(k)]; };
+    const auto hull = detail::convex_hull(K, c, d);
+    REQUIRE(hull.count >= 1);
+    for (double lambda : {0.001, 0.1, 0.37, 1.03, 2.7, 11.3, 1000.0}) {
+      double all = 1e300, kept = 1e300;
+      for (int k = 0; k < K; ++k) all = std::min(all, d(k) + lambda * static_cast<double>(c(k)));
+      for (int j = 0; j < hull.count; ++j) {
+        const int k = hull.level[static_cast<std::size_t>(j)];
+        kept = std::min(kept, d(k) + lambda * static_cast<double>(c(k)));
+      }
+      REQUIRE(kept == doctest::Approx(all).epsilon(1e-12));
+    }
+    double previous = 1e300;  // slopes get flatter, costs ascend
+    for (int j = 0; j + 1 < hull.count; ++j) {
+      const int a = hull.level[static_cast<std::size_t>(j)],
+                b = hull.level[static_cast<std::size_t>(j + 1)];
+      REQUIRE(c(a) < c(b));
+      REQUIRE(d(a) > d(b));
+      const double slope = (d(a) - d(b)) / static_cast<double>(c(b) - c(a));
+      REQUIRE(slope < previous);
+      previous = slope;
+    }
+  }
+}
