@@ -44,29 +44,42 @@ const float* as_floats(const T* x, Index n, std::vector<float>& room) {
 
 }  // namespace detail
 
-/// x -> decode(encode(x)), row by row at its own bits. Gradients: straight through inside the range
-/// of codes and none outside; a 0-bit row keeps its offset, whose gradient is spread evenly where
-/// the offset is the mean; LSQ for a and o (Esser et al. 2020): d/da = u (q + h/2 - inside (t +
-/// h/2)) with step = a u, t the unrounded code and h = 1 where the grid is centred between two
-/// codes.
+/// Rows on their grids: the values deployment stands for, its codes, and where they lie.
 template <typename T>
-typename Tape<T>::Ref fake_quantize(Tape<T>& tape, typename Tape<T>::Ref x,
-                                    const RowQuantization<T>& spec) {
+struct FakeRows {
+  typename Tape<T>::Ref value{};   ///< decode(encode(x))
+  MatrixView<const T> codes;       ///< integers kept as T; no data: not quantized
+  const RowGrid* grids = nullptr;  ///< (row)
+  int highest_bits = 0;            ///< of any row
+};
+
+/// x -> encode(x) and decode(encode(x)), row by row at its own bits. Gradients: straight through
+/// inside the range of codes and none outside; a 0-bit row keeps its offset, whose gradient is
+/// spread evenly where the offset is the mean; LSQ for a and o (Esser et al. 2020):
+/// d/da = u (q + h/2 - inside (t + h/2)) with step = a u, t the unrounded code, and h = 1 where the
+/// grid is centred between two codes.
+template <typename T>
+FakeRows<T> fake_quantize(Tape<T>& tape, typename Tape<T>::Ref x, const RowQuantization<T>& spec) {
   const auto in = tape[x];
   const auto out_ref = tape.value(in.rows, in.cols, true);
   const auto out = tape[out_ref];
+  const auto codes = tape.scratch(in.rows, in.cols);
   auto* grids = tape.template scratch_array<RowGrid>(in.rows);
+  int highest_bits = 0;
   std::vector<float> room;
   with_row_rule(spec.rule, [&](auto rule) {
     using Rule = decltype(rule);
     for (Index i = 0; i < in.rows; ++i) {
       const int bits = spec.bits_of(i);
+      highest_bits = std::max(highest_bits, bits);
       const auto& level = spec.level[static_cast<std::size_t>(bits)];
       const float* row = detail::as_floats(in.row(i), in.cols, room);
       const RowGrid grid = grids[i] = Rule::grid(Rule::stats(row, in.cols), bits, level.a, level.o);
       T* o = out.row(i);
+      T* code = codes.row(i);
       if (bits == 0) {
         std::fill_n(o, in.cols, static_cast<T>(grid.offset));
+        std::fill_n(code, in.cols, T(0));
         continue;
       }
       const float inv = grid.inverse(), shift = grid.shift(inv);
@@ -75,6 +88,7 @@ typename Tape<T>::Ref fake_quantize(Tape<T>& tape, typename Tape<T>::Ref x,
       for (Index k = 0; k < in.cols; ++k) {
         const float t = std::fma(row[k], inv, shift);
         const float q = std::nearbyint(detail::min_of(detail::max_of(t, low), high));
+        code[k] = static_cast<T>(q);
         o[k] = static_cast<T>(std::fma(grid.step, q, grid.offset));
       }
     }
@@ -126,7 +140,7 @@ typename Tape<T>::Ref fake_quantize(Tape<T>& tape, typename Tape<T>::Ref x,
       if (spec.level[b].d_offset) *spec.level[b].d_offset += static_cast<T>(d_offset[b]);
     }
   });
-  return out_ref;
+  return {out_ref, codes, grids, highest_bits};
 }
 
 }  // namespace amq

@@ -4,18 +4,19 @@
 /// arithmetics that keep numbers as floats. Shapes are (row, channel). Sums run in one fixed order
 /// and no product is followed by a sum in one expression, so results do not depend on vector width.
 
+#include <amq/core/activation.hpp>
 #include <amq/core/eigen.hpp>
+#include <amq/kernels/activation.hpp>
 #include <amq/mesh/graph.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 namespace amq {
-
-enum class Activation : std::uint8_t { identity, swish, relu, gelu, tanh, sigmoid };
 
 namespace ops {
 
@@ -146,10 +147,14 @@ void fold_windows(MatrixView<const T> x, Index n, MatrixView<T> out) noexcept {
       for (Index c = 0; c < x.cols; ++c) out(i, c * n + p) = x(i * n + p, c);
 }
 
-/// out = f(x). `derivative`, if wanted, is f'(x). Swish is x * sigmoid(x); gelu the exact erf form.
+/// out = f(x); floats by the kernels' polynomials, the same on every machine. `derivative`, if
+/// wanted, is f'(x).
 template <typename T>
 void activate(Activation f, MatrixView<const T> x, MatrixView<T> out, T* derivative = nullptr) {
   using Row = Eigen::Array<T, 1, Eigen::Dynamic>;
+  if constexpr (std::is_same_v<T, float>) {
+    if (!derivative) return kernels::activate(f, x.data, out.data, x.size());
+  }
   // A few kilobytes at a time, so that what Eigen computes in several sweeps stays in L1.
   constexpr Index block = 512;
   Row s(block);
@@ -162,7 +167,7 @@ void activate(Activation f, MatrixView<const T> x, MatrixView<T> out, T* derivat
     Eigen::Map<Row> dy(d, d == nullptr ? 0 : n);
     auto t = s.head(n);
     switch (f) {
-      case Activation::identity:
+      case Activation::none:
         y = v;
         if (d) dy.setOnes();
         break;
@@ -191,6 +196,7 @@ void activate(Activation f, MatrixView<const T> x, MatrixView<T> out, T* derivat
         y = v * t;
         break;
     }
+    if constexpr (std::is_same_v<T, float>) kernels::activate(f, v.data(), y.data(), n);
   }
 }
 

@@ -30,7 +30,10 @@ class BasicTraining {
     Ref ref{};
     RowKind kind = RowKind::node;
   };
-  using Quantized = Tensor;
+  struct Quantized {
+    FakeRows<T> rows;
+    RowKind kind = RowKind::node;
+  };
   /// A quantization point as it was met in this pass: what arrived and what left.
   struct Visit {
     PointId point{};
@@ -44,12 +47,13 @@ class BasicTraining {
   void begin(const TrainingPass<T>& pass) {
     tape_.reset();
     visits_.clear();
-    weights_.assign(layout_->weights().size(), Ref{-1});
+    weights_.assign(layout_->weights().size(), {});
     pass_ = pass;
   }
   [[nodiscard]] Tape<T>& tape() noexcept { return tape_; }
   [[nodiscard]] MatrixView<T> operator[](const Tensor& x) const noexcept { return tape_[x.ref]; }
   [[nodiscard]] const std::vector<Visit>& visits() const noexcept { return visits_; }
+  [[nodiscard]] RowKind kind_of(PointId p) const { return layout_->point(p).kind; }
 
   Tensor input(MatrixView<const float> x, RowKind kind) {
     const Ref r = tape_.value(x.rows, x.cols, false);
@@ -58,7 +62,8 @@ class BasicTraining {
   }
   Quantized quantize(PointId id, const Tensor& x) {
     const PointEntry& point = layout_->point(id);
-    Ref out = x.ref;
+    FakeRows<T> out;
+    out.value = x.ref;
     if (pass_.plan) {
       const auto bits = point.fixed_bits ? std::span<const std::uint8_t>{}
                                          : pass_.plan->bits(id, point.kind, tape_[x.ref].rows);
@@ -82,23 +87,59 @@ class BasicTraining {
         for (const int b : quantizers_->info().levels) fill(b);
       out = fake_quantize(tape_, x.ref, spec);
     }
-    visits_.push_back({id, x.ref, out});
+    visits_.push_back({id, x.ref, out.value});
     return {out, x.kind};
   }
+  /// Rows as they are, for a product in float.
+  [[nodiscard]] static Quantized unquantized(const Tensor& x) {
+    Quantized q;
+    q.rows.value = x.ref;
+    q.kind = x.kind;
+    return q;
+  }
+  /// Quantized rows are multiplied as codes: sums of integers, exact in float up to 2^24 and in
+  /// double beyond, then the epilogue of the kernels. So training sees what deployment computes,
+  /// bit for bit.
   Tensor linear(WeightId id, const Quantized& x) {
-    const Ref w = effective_weight(id), in = x.ref;
-    const Ref out = tape_.value(tape_[in].rows, tape_[w].rows, true);
-    map(tape_[out]).noalias() = map(tape_[in]) * map(tape_[w]).transpose();
+    const Weight w = effective_weight(id);
+    const Ref in = x.rows.value, wr = w.ref;
+    const Ref out = tape_.value(tape_[in].rows, tape_[wr].rows, true);
+    const auto y = map(tape_[out]);
+    const auto codes = x.rows.codes;
+    if (!codes.data) {
+      map(tape_[out]).noalias() = map(tape_[in]) * map(tape_[wr]).transpose();
+      map(tape_[out]).rowwise() +=
+          Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>>(w.bias, y.cols());
+    } else {
+      const double largest =
+          static_cast<double>(codes.cols) * 127.0 * std::exp2(x.rows.highest_bits - 1);
+      if (std::is_same_v<T, double> || largest < 0x1p24)
+        map(tape_[out]).noalias() = map(codes) * map(w.codes).transpose();
+      else
+        map(tape_[out]) =
+            (map(codes).template cast<double>() * map(w.codes).template cast<double>().transpose())
+                .template cast<T>();
+      const auto v = tape_[out];
+      for (Index i = 0; i < v.rows; ++i) {
+        const auto step = static_cast<T>(x.rows.grids[i].step),
+                   offset = static_cast<T>(x.rows.grids[i].offset);
+        T* r = v.row(i);
+        for (Index n = 0; n < v.cols; ++n) {
+          const T shift = offset * w.sums[n];
+          r[n] = std::fma(w.steps[n], std::fma(step, r[n], shift), w.bias[n]);
+        }
+      }
+    }
     tape_.record([=](Tape<T>& t) {
       const auto g = t.grad(out);
       if (!g.data) return;
-      t.add_grad(in, map(g) * map(t[w]));
-      t.add_grad(w, map(g).transpose() * map(t[in]));
+      t.add_grad(in, map(g) * map(t[wr]));
+      t.add_grad(wr, map(g).transpose() * map(t[in]));
     });
     Index first = 0;
     for (const WeightPart& part : layout_->weight(id).parts) {
       const Index n = layout_->entry(part.weight).rows();
-      if (part.bias != no_parameter) add_bias(out, part.bias, first, n);
+      if (part.bias != no_parameter) bias_gradient(out, part.bias, first, n);
       first += n;
     }
     return {out, x.kind};
@@ -244,7 +285,11 @@ class BasicTraining {
         t.add_grad(normal, (map(g).array().rowwise() * row()).matrix());
       });
     }
-    if (beta != no_parameter) add_bias(out, beta, 0, v.cols);
+    if (beta != no_parameter) {
+      map(tape_[out]).rowwise() +=
+          Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>>(value(beta), v.cols);
+      bias_gradient(out, beta, 0, v.cols);
+    }
     return {out, x.kind};
   }
   Tensor windows(const Tensor& x, const ops::Windows& w) {
@@ -335,10 +380,7 @@ class BasicTraining {
     });
     return {out, RowKind::node};
   }
-  /// In place on the columns [first, first + n) of `out`; the gradient of `out` passes by.
-  void add_bias(Ref out, ParameterId bias, Index first, Index n) {
-    map(tape_[out]).middleCols(first, n).rowwise() +=
-        Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>>(value(bias), n);
+  void bias_gradient(Ref out, ParameterId bias, Index first, Index n) {
     if (T* d = gradient(bias))
       tape_.record([=](Tape<T>& t) {
         if (const auto g = t.grad(out); g.data)
@@ -347,56 +389,84 @@ class BasicTraining {
       });
   }
   /// The stacked parts of a weight as the product sees them, made once per pass.
-  Ref effective_weight(WeightId id) {
-    Ref& r = weights_[to_index(id)];
-    if (r != Ref{-1}) return r;
+  struct Weight {
+    Ref ref{-1};                ///< (out, in) step * code
+    MatrixView<const T> codes;  ///< (out, in) integers kept as T; no data: not quantized
+    const T* steps = nullptr;   ///< (out)
+    const T* sums = nullptr;    ///< (out) sums of codes
+    const T* bias = nullptr;    ///< (out)
+  };
+  const Weight& effective_weight(WeightId id) {
+    Weight& made = weights_[to_index(id)];
+    if (made.ref != Ref{-1}) return made;
     const WeightEntry& w = layout_->weight(id);
-    r = tape_.value(w.out, w.in, true);
-    const auto out = tape_[r];
+    const Ref ref = made.ref = tape_.value(w.out, w.in, true);
+    T* bias = tape_.template scratch_array<T>(w.out);
+    made.bias = bias;
     const bool quantized = pass_.plan != nullptr;
     const T* step = quantized ? value(quantizers_->step(id)) : nullptr;
     T* d_step = quantized && pass_.learn_weight_steps ? gradient(quantizers_->step(id)) : nullptr;
+    typename Tape<T>::View codes;
+    T* sums = nullptr;
+    if (quantized) {
+      made.codes = codes = tape_.scratch(w.out, w.in);
+      made.sums = sums = tape_.template scratch_array<T>(w.out);
+      made.steps = step;
+    }
+    const auto out = tape_[ref];
     const auto top = static_cast<T>(highest_code(quantizers_->weight_bits(w)));
     Index first = 0;
-    const Ref ref = r;
     for (const WeightPart& part : w.parts) {
       const auto& e = layout_->entry(part.weight);
       const MatrixView<const T> m(value(part.weight) + part.first_col, e.rows(), part.cols,
                                   e.cols());
-      T* const into = gradient(part.weight);
-      const MatrixView<T> dm(into ? into + part.first_col : nullptr, m.rows, m.cols, m.stride);
       for (Index n = 0; n < m.rows; ++n) {
+        const Index r = first + n;
+        bias[r] = part.bias == no_parameter ? T(0) : value(part.bias)[n];
         if (!quantized) {
-          std::copy_n(m.row(n), m.cols, out.row(first + n));
+          std::copy_n(m.row(n), m.cols, out.row(r));
           continue;
         }
-        const T s = step[first + n], inverse = T(1) / s;
-        for (Index k = 0; k < m.cols; ++k)
-          out(first + n, k) = s * std::nearbyint(std::clamp(m(n, k) * inverse, -top, top));
+        const T inverse = T(1) / step[r];
+        T sum = 0;
+        for (Index k = 0; k < m.cols; ++k) {
+          const T q = std::nearbyint(std::clamp(m(n, k) * inverse, -top, top));
+          codes(r, k) = q;
+          out(r, k) = step[r] * q;
+          sum += q;
+        }
+        sums[r] = sum;
       }
-      if (into)
-        tape_.record([=](Tape<T>& t) {
-          const auto g = t.grad(ref);
-          if (!g.data) return;
-          for (Index n = 0; n < m.rows; ++n) {
-            if (!quantized) {
-              add_row(dm.row(n), g.row(first + n), m.cols);
-              continue;
-            }
-            const T s = step[first + n], inverse = T(1) / s;
-            T sum = 0;
-            for (Index k = 0; k < m.cols; ++k) {
-              const T x = m(n, k) * inverse, c = std::clamp(x, -top, top);
-              const bool inside = c == x;
-              if (inside) dm(n, k) += g(first + n, k);
-              sum += g(first + n, k) * (std::nearbyint(c) - (inside ? x : T(0)));
-            }
-            if (d_step) d_step[first + n] += sum;
-          }
-        });
+      weight_gradient(ref, part, m, first, step, d_step, top);
       first += m.rows;
     }
-    return r;
+    return made;
+  }
+  void weight_gradient(Ref ref, const WeightPart& part, MatrixView<const T> m, Index first,
+                       const T* step, T* d_step, T top) {
+    T* const into = gradient(part.weight);
+    if (!into) return;
+    const MatrixView<T> dm(into + part.first_col, m.rows, m.cols, m.stride);
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(ref);
+      if (!g.data) return;
+      for (Index n = 0; n < m.rows; ++n) {
+        const Index r = first + n;
+        if (!step) {
+          add_row(dm.row(n), g.row(r), m.cols);
+          continue;
+        }
+        const T inverse = T(1) / step[r];
+        T sum = 0;
+        for (Index k = 0; k < m.cols; ++k) {
+          const T x = m(n, k) * inverse, c = std::clamp(x, -top, top);
+          const bool inside = c == x;
+          if (inside) dm(n, k) += g(r, k);
+          sum += g(r, k) * (std::nearbyint(c) - (inside ? x : T(0)));
+        }
+        if (d_step) d_step[r] += sum;
+      }
+    });
   }
 
   const ParameterLayout* layout_;
@@ -404,7 +474,7 @@ class BasicTraining {
   Tape<T> tape_;
   TrainingPass<T> pass_;
   std::vector<Visit> visits_;
-  std::vector<Ref> weights_;
+  std::vector<Weight> weights_;
 };
 
 /// Training of a scheme: the same machine, told the scheme's levels, rule and weight bits.

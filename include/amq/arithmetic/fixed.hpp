@@ -1,0 +1,308 @@
+#pragma once
+/// @file
+/// Deployment: rows are quantized to packed integers at their own bits, and every product runs in
+/// integers. What lies between products is float in one fixed order, so that the result is the
+/// same, bit for bit, on every instruction set and for any number of threads.
+
+#include <amq/arithmetic/bit_plan.hpp>
+#include <amq/arithmetic/concept.hpp>
+#include <amq/arithmetic/quantizers.hpp>
+#include <amq/core/buffer_pool.hpp>
+#include <amq/core/executor.hpp>
+#include <amq/kernels/gemm.hpp>
+#include <amq/quant/row_order.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <deque>
+#include <vector>
+
+namespace amq {
+
+/// Weights are packed once; bits come from the plan given to begin(). Buffers are kept between
+/// passes: after the first pass over a graph nothing of size is allocated.
+class BasicFixed {
+ public:
+  struct Tensor {
+    BufferPool<float>::Handle data;
+    RowKind kind = RowKind::node;
+
+    [[nodiscard]] MatrixView<const float> view() const noexcept { return data.read(); }
+    [[nodiscard]] Index rows() const noexcept { return data.view().rows; }
+    [[nodiscard]] Index cols() const noexcept { return data.view().cols; }
+  };
+  /// Rows sorted by bits, one bucket per number of bits that occurs.
+  struct Quantized {
+    BufferPool<std::uint8_t>::Handle codes;
+    BufferPool<RowGrid>::Handle grids;
+    std::array<kernels::RowsView, max_bits + 1> buckets{};
+    std::size_t n_buckets = 0;
+    Index rows = 0, cols = 0;
+    RowKind kind = RowKind::node;
+
+    [[nodiscard]] std::span<const kernels::RowsView> view() const noexcept {
+      return {buckets.data(), n_buckets};
+    }
+  };
+
+  /// Packs the weights at their stored steps. @throws amq::Error naming the layer if a weight is
+  /// not finite or an accumulator could overflow
+  BasicFixed(const ParameterLayout& layout, const Quantizers& quantizers,
+             const Parameters& parameters, Executor& executor = serial_executor())
+      : layout_(&layout), quantizers_(&quantizers), parameters_(&parameters), executor_(&executor) {
+    for (std::size_t i = 0; i < layout.weights().size(); ++i)
+      packed_.push_back(pack(static_cast<WeightId>(i)));
+  }
+
+  /// The bits of the next passes; rows are sorted here. `plan` is read until the next begin().
+  void begin(const BitPlan& plan) {
+    plan_ = &plan;
+    orders_.clear();
+  }
+
+  Tensor input(MatrixView<const float> x, RowKind kind) {
+    Tensor t = make(x.rows, x.cols, kind);
+    const auto out = t.data.view();
+    for (Index i = 0; i < x.rows; ++i) std::copy_n(x.row(i), x.cols, out.row(i));
+    return t;
+  }
+  Quantized quantize(PointId id, const Tensor& x) {
+    const PointEntry& point = layout_->point(id);
+    Quantized q;
+    q.rows = x.rows();
+    q.cols = x.cols();
+    q.kind = x.kind;
+    q.grids = grids_.acquire(1, q.rows);
+    const auto bits =
+        point.fixed_bits ? std::span<const std::uint8_t>{} : plan_->bits(id, point.kind, q.rows);
+    const RowOrder* order = bits.empty() ? nullptr : &order_of(bits);
+    const int all = point.fixed_bits ? point.fixed_bits : plan_->uniform_bits;
+    const auto count = [&](int b) {
+      return order ? order->count(b) : b == all ? q.rows : Index{0};
+    };
+    // Rows begin on a boundary of 64 bytes only where they are that long: short rows would
+    // otherwise triple the memory.
+    const auto stride = [&](int b) {
+      const Index bytes = packed_bytes(q.cols, container_bits(b));
+      return bytes >= 64 ? (bytes + 63) / 64 * 64 : bytes;
+    };
+    Index total = 64;
+    for (int b = 0; b <= max_bits; ++b) total += count(b) * stride(b) + 64;
+    q.codes = codes_.acquire(1, total);
+    std::uint8_t* codes = q.codes.view().data;
+    RowGrid* grid = q.grids.view().data;
+    for (int b = 0; b <= max_bits; ++b) {
+      if (count(b) == 0) continue;
+      const kernels::RowsSpan rows{
+          codes,
+          count(b),
+          q.cols,
+          stride(b),
+          container_bits(b),
+          grid,
+          sizeof(RowGrid),
+          order ? order->row.data() + order->first[static_cast<std::size_t>(b)] : nullptr};
+      kernels::quantize_rows(x.view(), coder(id, point, b), rows, *executor_);
+      q.buckets[q.n_buckets++] = rows;
+      codes += (count(b) * stride(b) + 63) / 64 * 64;
+      grid += count(b);
+    }
+    return q;
+  }
+  Tensor linear(WeightId id, const Quantized& x) {
+    const auto& w = packed_[to_index(id)];
+    Tensor y = make(x.rows, w.out(), x.kind);
+    kernels::linear(x.view(), w, Activation::none, y.data.view(), *executor_);
+    return y;
+  }
+  Tensor activate(Activation f, const Tensor& x) {
+    Tensor y = make(x.rows(), x.cols(), x.kind);
+    const auto in = x.view();
+    const auto out = y.data.view();
+    rows(in.rows, [&](Index i) { kernels::activate(f, in.row(i), out.row(i), in.cols); });
+    return y;
+  }
+  Tensor add(const Tensor& x, const Tensor& y) {
+    return combine(x, y, [](float a, float b) { return a + b; });
+  }
+  Tensor subtract(const Tensor& x, const Tensor& y) {
+    return combine(x, y, [](float a, float b) { return a - b; });
+  }
+  Tensor scale_columns(const Tensor& x, std::span<const float> f) {
+    Tensor y = make(x.rows(), x.cols(), x.kind);
+    const auto in = x.view();
+    const auto out = y.data.view();
+    rows(in.rows, [&](Index i) {
+      for (Index c = 0; c < in.cols; ++c) out(i, c) = in(i, c) * f[static_cast<std::size_t>(c)];
+    });
+    return y;
+  }
+  Tensor columns(const Tensor& x, Index first, Index n) {
+    return {x.data.columns(first, n), x.kind};
+  }
+  Tensor concat(std::initializer_list<Tensor> xs) {
+    Index cols = 0;
+    for (const Tensor& x : xs) cols += x.cols();
+    Tensor y = make(xs.begin()->rows(), cols, xs.begin()->kind);
+    const auto out = y.data.view();
+    Index first = 0;
+    for (const Tensor& x : xs) {
+      const auto in = x.view();
+      for (Index i = 0; i < in.rows; ++i) std::copy_n(in.row(i), in.cols, out.row(i) + first);
+      first += in.cols;
+    }
+    return y;
+  }
+  Tensor gather(const Tensor& x, std::span<const std::int32_t> ids, RowKind kind) {
+    Tensor y = make(static_cast<Index>(ids.size()), x.cols(), kind);
+    ops::gather(x.view(), ids, y.data.view());
+    return y;
+  }
+  Tensor edge_sum(const Tensor& at_receiver, const Tensor& at_sender, const Graph& g) {
+    Tensor y = make(g.n_edges(), at_receiver.cols(), RowKind::edge);
+    const auto a = at_receiver.view(), b = at_sender.view();
+    const auto out = y.data.view();
+    rows(g.n_edges(), [&](Index e) {
+      const float* r = a.row(g.receiver[static_cast<std::size_t>(e)]);
+      const float* s = b.row(g.sender[static_cast<std::size_t>(e)]);
+      float* o = out.row(e);
+      for (Index c = 0; c < out.cols; ++c) o[c] = r[c] + s[c];
+    });
+    return y;
+  }
+  Tensor segment_mean(const Tensor& x, const Graph& g) { return reduce(x, g, true); }
+  Tensor segment_sum(const Tensor& x, const Graph& g) { return reduce(x, g, false); }
+  Tensor instance_norm(const Tensor& x) {
+    Tensor y = make(x.rows(), x.cols(), x.kind);
+    scratch_.resize(static_cast<std::size_t>(x.cols()));
+    ops::instance_norm(x.view(), norm_eps, y.data.view(), scratch_.data());
+    return y;
+  }
+  Tensor layer_norm(const Tensor& x, ParameterId gamma, ParameterId beta) {
+    Tensor y = make(x.rows(), x.cols(), x.kind);
+    scratch_.resize(static_cast<std::size_t>(x.rows()));
+    ops::layer_norm(x.view(), norm_eps, y.data.view(), scratch_.data());
+    const auto out = y.data.view();
+    const float* scale = gamma == no_parameter ? nullptr : value(gamma);
+    const float* shift = beta == no_parameter ? nullptr : value(beta);
+    if (scale || shift)
+      rows(out.rows, [&](Index i) {
+        for (Index c = 0; c < out.cols; ++c)
+          out(i, c) = std::fma(out(i, c), scale ? scale[c] : 1.0f, shift ? shift[c] : 0.0f);
+      });
+    return y;
+  }
+  Tensor windows(const Tensor& x, const ops::Windows& w) {
+    Tensor y = make(x.rows() * w.count(), w.channels * w.kernel, x.kind);
+    ops::windows(x.view(), w, y.data.view());
+    return y;
+  }
+  Tensor fold_windows(const Tensor& x, Index n) {
+    Tensor y = make(x.rows() / n, x.cols() * n, x.kind);
+    ops::fold_windows(x.view(), n, y.data.view());
+    return y;
+  }
+
+  [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
+    return packed_[to_index(id)];
+  }
+  [[nodiscard]] Executor& executor() const noexcept { return *executor_; }
+  /// Of all buffers that passes have needed so far.
+  [[nodiscard]] std::size_t buffer_bytes() const noexcept {
+    return pool_.bytes() + codes_.bytes() + grids_.bytes();
+  }
+
+ private:
+  [[nodiscard]] const float* value(ParameterId p) const {
+    return parameters_->values.data() + layout_->entry(p).offset;
+  }
+  [[nodiscard]] kernels::PackedWeights pack(WeightId id) const {
+    const WeightEntry& w = layout_->weight(id);
+    const int bits = quantizers_->weight_bits(w), highest = highest_code(bits);
+    const float* step = value(quantizers_->step(id));
+    std::vector<std::int8_t> codes(static_cast<std::size_t>(w.out * w.in));
+    std::vector<float> bias(static_cast<std::size_t>(w.out), 0.0f);
+    Index row = 0;
+    for (const WeightPart& part : w.parts) {
+      const auto m = parameters_->view(layout_->entry(part.weight));
+      for (Index n = 0; n < m.rows; ++n, ++row) {
+        const auto r = static_cast<std::size_t>(row);
+        const float inverse = 1.0f / step[row];
+        for (Index k = 0; k < part.cols; ++k) {
+          const float x = m(n, part.first_col + k);
+          if (!std::isfinite(x))
+            throw Error("layer " + w.name, "finite weights", std::to_string(x),
+                        "The training has diverged, or the file is damaged.");
+          codes[r * static_cast<std::size_t>(w.in) + static_cast<std::size_t>(k)] =
+              static_cast<std::int8_t>(encode_weight(x, inverse, highest));
+        }
+        if (part.bias != no_parameter) bias[r] = value(part.bias)[n];
+      }
+    }
+    return {MatrixView<const std::int8_t>(codes.data(), w.out, w.in), bits,
+            std::span(step, static_cast<std::size_t>(w.out)), bias, "layer " + w.name};
+  }
+  [[nodiscard]] RowCoder coder(PointId id, const PointEntry& point, int bits) const {
+    const std::size_t k = quantizers_->level(point, bits);
+    const ParameterId o = quantizers_->offset(id);
+    return {quantizers_->info().rule, bits, value(quantizers_->step(id))[k],
+            o == no_parameter ? 0.0f : value(o)[k]};
+  }
+  /// Sorted once per map and plan.
+  const RowOrder& order_of(std::span<const std::uint8_t> bits) {
+    for (const auto& [map, order] : orders_)
+      if (map == bits.data()) return order;
+    return orders_.emplace_back(bits.data(), sort_rows(bits)).second;
+  }
+  template <typename Row>
+  void rows(Index n, const Row& row) {
+    executor_->parallel_for(
+        static_cast<std::size_t>(n), 256, [&](std::size_t begin, std::size_t end) {
+          for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); ++i) row(i);
+        });
+  }
+  template <typename F>
+  Tensor combine(const Tensor& x, const Tensor& y, F f) {
+    Tensor z = make(x.rows(), x.cols(), x.kind);
+    const auto a = x.view(), b = y.view();
+    const auto out = z.data.view();
+    rows(a.rows, [&](Index i) {
+      const float *p = a.row(i), *q = b.row(i);
+      float* o = out.row(i);
+      for (Index c = 0; c < a.cols; ++c) o[c] = f(p[c], q[c]);
+    });
+    return z;
+  }
+  Tensor make(Index n_rows, Index cols, RowKind kind) {
+    return {pool_.acquire(n_rows, cols), kind};
+  }
+  Tensor reduce(const Tensor& x, const Graph& g, bool mean) {
+    Tensor y = make(g.n_nodes(), x.cols(), RowKind::node);
+    ops::segment_reduce(x.view(), g.first, mean, y.data.view());
+    return y;
+  }
+
+  const ParameterLayout* layout_;
+  const Quantizers* quantizers_;
+  const Parameters* parameters_;
+  Executor* executor_;
+  const BitPlan* plan_ = nullptr;
+  std::vector<kernels::PackedWeights> packed_;
+  std::deque<std::pair<const std::uint8_t*, RowOrder>> orders_;
+  BufferPool<float> pool_;
+  BufferPool<std::uint8_t> codes_;
+  BufferPool<RowGrid> grids_;
+  std::vector<float> scratch_;
+};
+
+template <typename Scheme>
+class Fixed : public BasicFixed {
+ public:
+  using scheme = Scheme;
+  using BasicFixed::BasicFixed;
+};
+
+static_assert(arithmetic<BasicFixed>);
+
+}  // namespace amq
