@@ -2,6 +2,7 @@
 /// @file
 /// Everything: the root of the single header. Adapters to optional libraries are not in it.
 
+#include <amq/allocation.hpp>
 #include <amq/arithmetic.hpp>
 #include <amq/config.hpp>
 #include <amq/core.hpp>

@@ -6,6 +6,7 @@
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/counting.hpp>
 #include <amq/arithmetic/fake_quantize.hpp>
+#include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/float32.hpp>
 #include <amq/arithmetic/ops.hpp>
 #include <amq/arithmetic/parameter.hpp>

@@ -4,12 +4,14 @@
 
 #include <amq/io/array.hpp>
 #include <amq/io/crc32.hpp>
+#include <amq/io/deflate.hpp>
 #include <amq/io/dtype.hpp>
 #include <amq/io/file.hpp>
 #include <amq/io/inflate.hpp>
 #include <amq/io/json.hpp>
 #include <amq/io/npy.hpp>
 #include <amq/io/npz.hpp>
+#include <amq/io/png.hpp>
 #include <amq/io/safetensors.hpp>
 #include <amq/io/vtu.hpp>
 #include <amq/io/zip.hpp>

@@ -2,6 +2,7 @@
 /// @file
 /// Room pde: one file a problem, with its equations, reference solver and sampler.
 
+#include <amq/pde/burgers.hpp>
 #include <amq/pde/darcy.hpp>
 #include <amq/pde/darcy_sampler.hpp>
 #include <amq/pde/diffusion_sorption.hpp>

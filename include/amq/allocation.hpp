@@ -1,0 +1,12 @@
+#pragma once
+/// @file
+/// Room allocation: what a pass costs, and who gets how many bits.
+
+#include <amq/allocation/allocate.hpp>
+#include <amq/allocation/clusters.hpp>
+#include <amq/allocation/cost.hpp>
+#include <amq/allocation/edges.hpp>
+#include <amq/allocation/marking.hpp>
+#include <amq/allocation/problem.hpp>
+#include <amq/allocation/random_allocation.hpp>
+#include <amq/allocation/steps.hpp>
