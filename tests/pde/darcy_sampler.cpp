@@ -123,3 +123,26 @@ TEST_CASE("options that make no problem are refused") {
       static_cast<void>(amq::DarcySampler({.least_nodes = 4, .most_nodes = 4}).sample(0, 0)),
       amq::Error);
 }
+
+TEST_CASE("a sample for a data set keeps mesh and fields; recipes differ where samples would") {
+  const amq::DarcySampler sampler({.least_nodes = 200, .most_nodes = 200, .label_size = 1. / 20});
+  const auto s = sampler.sample(1, 1);
+  const auto kept = amq::to_mesh_sample(s);
+  CHECK(kept.mesh.cells == s.mesh.cells);
+  const auto& u = amq::node_field(kept, "u");
+  REQUIRE(u.size() == s.u.size());
+  for (std::size_t i = 0; i < u.size(); ++i) CHECK(u[i] == static_cast<float>(s.u[i]));
+  CHECK(kept.cell.at("a").size() == s.a_cell.size());
+  CHECK_THROWS_WITH_AS(static_cast<void>(amq::node_field(kept, "w")),
+                       doctest::Contains("only: a, level, u"), amq::Error);
+
+  amq::DarcyOptions o;
+  const auto recipe = amq::darcy_recipe(o, 1);
+  CHECK(recipe == amq::darcy_recipe(amq::DarcyOptions{}, 1));
+  CHECK(recipe != amq::darcy_recipe(o, 2));
+  o.label_size *= 1.0000001;
+  CHECK(recipe != amq::darcy_recipe(o, 1));
+  o = {};
+  o.mesh.shake = 0.1;
+  CHECK(recipe != amq::darcy_recipe(o, 1));
+}

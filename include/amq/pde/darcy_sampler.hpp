@@ -6,9 +6,12 @@
 #include <amq/core/random.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/random_square.hpp>
+#include <amq/mesh/sample.hpp>
 #include <amq/pde/darcy.hpp>
 #include <amq/pde/gaussian_field.hpp>
 
+#include <array>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -133,5 +136,33 @@ class DarcySampler {
  private:
   DarcyOptions options_;
 };
+
+/// The sample as data sets keep it: node fields a, u and level, cell field a.
+[[nodiscard]] inline MeshSample to_mesh_sample(const DarcySample& s) {
+  const auto floats = [](const std::vector<double>& x) {
+    return std::vector<float>(x.begin(), x.end());
+  };
+  return {s.mesh,
+          {{"a", floats(s.a)}, {"u", floats(s.u)}, {"level", floats(s.level)}},
+          {{"a", floats(s.a_cell)}}};
+}
+
+/// All that samples depend on, in words: two sets of one recipe are the same.
+[[nodiscard]] inline std::string darcy_recipe(const DarcyOptions& o, std::uint64_t seed) {
+  const auto text = [](double x) {
+    std::array<char, 32> buffer{};
+    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), x).ptr;
+    return std::string(buffer.data(), end) + " ";
+  };
+  return "darcy 1: seed " + std::to_string(seed) + ", nodes " + std::to_string(o.least_nodes) +
+         " to " + std::to_string(o.most_nodes) + ", mesh " + std::to_string(o.mesh.coarse) + " " +
+         text(o.mesh.coarse_shift) + text(o.mesh.shake) + text(o.mesh.size_ratio) +
+         std::to_string(o.mesh.most_features) + " " + text(o.mesh.least_angle) + ", field " +
+         text(o.law.amplitude) + text(o.law.alpha) + text(o.law.tau) +
+         (o.law.with_mean ? "mean " : "") + std::to_string(o.n_modes) + ", medium " +
+         text(o.medium.low) + text(o.medium.high) + ", source " + text(o.source) + ", label " +
+         (o.label == DarcyLabel::direct ? "direct"
+                                        : text(o.label_size) + text(o.label_interface_size));
+}
 
 }  // namespace amq
