@@ -38,11 +38,19 @@ namespace detail {
   for (std::size_t e = 0; e < level.size(); ++e)
     bits[e] = static_cast<std::uint8_t>(p.bits[level[e]]);
   a.cost = p.overhead;
-  for (const auto& c : p.classes)
+  for (const auto& c : p.classes) {
+    // Sums by level first: one multiplication per level, not per element.
+    std::array<Cost, max_bits + 1> macs{};
+    std::array<double, max_bits + 1> score{};
     for (std::size_t e = 0; e < level.size(); ++e) {
-      a.cost += c.macs[e] * c.price[level[e]];
-      a.distortion += static_cast<double>(c.score[e]) * c.distortion[level[e]];
+      macs[level[e]] += c.macs[e];
+      score[level[e]] += static_cast<double>(c.score[e]);
     }
+    for (std::size_t k = 0; k < p.bits.size(); ++k) {
+      a.cost += macs[k] * c.price[k];
+      a.distortion += score[k] * c.distortion[k];
+    }
+  }
   a.bits = RowBits(std::move(bits));
   a.budget = p.budget;
   a.lambda = lambda;
@@ -105,12 +113,10 @@ inline void improve_off_hull(const AllocationProblem& p, std::vector<std::uint8_
   const Hull hull = convex_hull(
       p.n_levels(), [&](int k) { return c.price[at(k)]; },
       [&](int k) { return c.distortion[at(k)]; });
-  std::array<double, max_bits + 1> slope{};
   std::array<Cost, max_bits + 1> rise{};
   for (int j = 0; j + 1 < hull.count; ++j) {
     const auto a = hull.level[at(j)], b = hull.level[at(j + 1)];
     rise[at(j)] = c.price[b] - c.price[a];
-    slope[at(j)] = (c.distortion[a] - c.distortion[b]) / static_cast<double>(rise[at(j)]);
   }
   const Index n = p.n_elements();
   std::vector<double> ratio(static_cast<std::size_t>(n));
@@ -120,7 +126,7 @@ inline void improve_off_hull(const AllocationProblem& p, std::vector<std::uint8_
   const Cost base = p.uniform_cost(start);
   const FunctionSteps steps{
       n, hull.count - 1,
-      [&](Index e, int j) { return ratio[static_cast<std::size_t>(e)] * slope[at(j)]; },
+      [&](Index e, int j) { return ratio[static_cast<std::size_t>(e)] * hull.slope[at(j)]; },
       [&](Index e, int j) { return c.macs[static_cast<std::size_t>(e)] * rise[at(j)]; }};
   auto taken = take_steps(steps, p.budget - base);
   for (auto& t : taken.steps) t = hull.level[t];
@@ -164,9 +170,15 @@ struct HullSteps {
   std::array<Cost, max_bits + 1> cost{};
   std::array<double, max_bits + 1> error{};
   for (Index e = 0; e < n; ++e) {
-    for (int k = 0; k < p.n_levels(); ++k) {
-      cost[static_cast<std::size_t>(k)] = p.cost(e, k);
-      error[static_cast<std::size_t>(k)] = p.distortion(e, k);
+    cost.fill(0);
+    error.fill(0);
+    for (const auto& c : p.classes) {
+      const Cost macs = c.macs[static_cast<std::size_t>(e)];
+      const auto score = static_cast<double>(c.score[static_cast<std::size_t>(e)]);
+      for (std::size_t k = 0; k < p.bits.size(); ++k) {
+        cost[k] += macs * c.price[k];
+        error[k] += score * c.distortion[k];
+      }
     }
     const Hull hull = convex_hull(
         p.n_levels(), [&](int k) { return cost[static_cast<std::size_t>(k)]; },
@@ -177,9 +189,8 @@ struct HullSteps {
     for (int j = 0; j + 1 < hull.count; ++j) {
       const auto a = hull.level[static_cast<std::size_t>(j)],
                  b = hull.level[static_cast<std::size_t>(j + 1)];
-      const Cost rise = cost[b] - cost[a];
-      s.costs.push_back(rise);
-      s.worths.push_back(worth_of((error[a] - error[b]) / static_cast<double>(rise)));
+      s.costs.push_back(cost[b] - cost[a]);
+      s.worths.push_back(worth_of(hull.slope[static_cast<std::size_t>(j)]));
       s.levels.push_back(b);
     }
     s.first.push_back(static_cast<Index>(s.worths.size()));

@@ -195,19 +195,16 @@ struct GraphWork {
         edges += price_of(level[r], to) - price_of(level[r], from);
     return (w.price[to] - w.price[from]) * w.node_macs + edges * w.edge_macs;
   };
-  // Raising one node can make its neighbours' steps cheaper: repeat until nothing fits.
-  for (bool raised = true; raised;) {
-    raised = false;
-    for (std::size_t s = good; s < steps.size(); ++s) {
-      const auto i = at(steps[s].node);
-      const std::size_t to = hull.level[at(steps[s].j + 1)];
-      if (level[i] != hull.level[at(steps[s].j)]) continue;
-      const Cost c = rise(i, to);
-      if (cost + c > w.budget) continue;
-      cost += c;
-      level[i] = static_cast<std::uint8_t>(to);
-      raised = true;
-    }
+  // One pass is enough. A raise cheapens a neighbour's step by no more than it pays itself for the
+  // edges between them, so what did not fit before does not fit after.
+  for (std::size_t s = good; s < steps.size(); ++s) {
+    const auto i = at(steps[s].node);
+    const std::size_t to = hull.level[at(steps[s].j + 1)];
+    if (level[i] != hull.level[at(steps[s].j)]) continue;
+    const Cost c = rise(i, to);
+    if (cost + c > w.budget) continue;
+    cost += c;
+    level[i] = static_cast<std::uint8_t>(to);
   }
 
   Allocation a;

@@ -113,7 +113,7 @@ inline void check(const AllocationProblem& p) {
              "Sort the levels, each once.");
   const std::size_t n = p.classes.front().macs.size();
   if (p.overhead < 0) refuse("an overhead >= 0", std::to_string(p.overhead), "Count it again.");
-  long double most = static_cast<long double>(p.overhead);
+  double most = static_cast<double>(p.overhead);
   for (const auto& c : p.classes) {
     if (c.macs.size() != n || c.score.size() != n)
       refuse(
@@ -132,22 +132,20 @@ inline void check(const AllocationProblem& p) {
                "Measure this level again.");
       dearest = std::max(dearest, c.price[k]);
     }
-    long double macs = 0;
+    double macs = 0;
     bool good = true;
     for (const Cost m : c.macs) {
       good &= m >= 0;
-      macs += static_cast<long double>(m);
+      macs += static_cast<double>(m);
     }
     if (!good) refuse("work counts >= 0", "a negative one", "Count the model's work again.");
     for (const float s : c.score) good &= s >= 0 && s <= 3e38f;
     if (!good)
       refuse("finite scores >= 0", "one that is negative, infinite or NaN",
              "Look at the score's input field and the auxiliary model.");
-    most += macs * static_cast<long double>(dearest);
+    most += macs * static_cast<double>(dearest);
   }
-  if (most > 9e18L)
-    refuse("a cost below 9e18", std::to_string(static_cast<double>(most)),
-           "Count in larger units.");
+  if (most > 9e18) refuse("a cost below 9e18", std::to_string(most), "Count in larger units.");
 }
 
 namespace detail {
@@ -166,37 +164,51 @@ inline void check_budget(Cost budget, Cost least, Cost most, int low_bits, int h
                 std::to_string(budget), "Lower the budget, or add a higher level.");
 }
 
-/// The levels worth having: from the cheapest, along the lower convex hull of (cost, distortion),
-/// slopes getting flatter. Levels off the hull are never the best choice for any lambda.
+/// The levels worth having: from the cheapest, along the lower convex hull of (cost, distortion).
+/// Levels off the hull are never the best choice for any lambda.
 struct Hull {
   std::array<std::uint8_t, max_bits + 1> level{};
-  int count = 0;  ///< >= 1
+  std::array<double, max_bits + 1> slope{};  ///< error saved per cost from level[j] to level[j + 1]
+  int count = 0;                             ///< >= 1; slopes fall
 };
 template <typename CostOf, typename DistortionOf>
 [[nodiscard]] Hull convex_hull(int n_levels, CostOf cost, DistortionOf distortion) {
-  Hull h;
-  std::array<std::uint8_t, max_bits + 1> by_cost{};
-  for (int k = 0; k < n_levels; ++k) {  // insertion sort: cost, then distortion, then fewer bits
-    int at = k;
-    while (at > 0) {
-      const int q = by_cost[static_cast<std::size_t>(at - 1)];
-      if (cost(q) < cost(k) || (cost(q) == cost(k) && distortion(q) <= distortion(k))) break;
-      by_cost[static_cast<std::size_t>(at)] = by_cost[static_cast<std::size_t>(at - 1)];
-      --at;
-    }
-    by_cost[static_cast<std::size_t>(at)] = static_cast<std::uint8_t>(k);
-  }
-  const auto slope = [&](int a, int b) {  // error saved per cost
+  const auto at = [](int k) { return static_cast<std::size_t>(k); };
+  const auto slope = [&](int a, int b) {
     return (distortion(a) - distortion(b)) / static_cast<double>(cost(b) - cost(a));
   };
+  Hull h;
+  // Nearly always the levels are their own hull.
+  const auto as_listed = [&] {
+    for (int k = 0; k + 1 < n_levels; ++k) {
+      if (cost(k) >= cost(k + 1) || !(distortion(k) > distortion(k + 1))) return false;
+      h.slope[at(k)] = slope(k, k + 1);
+      if (k > 0 && !(h.slope[at(k)] < h.slope[at(k - 1)])) return false;
+    }
+    return true;
+  };
+  if (as_listed()) {
+    for (int k = 0; k < n_levels; ++k) h.level[at(k)] = static_cast<std::uint8_t>(k);
+    h.count = n_levels;
+    return h;
+  }
+  std::array<std::uint8_t, max_bits + 1> by_cost{};
+  for (int k = 0; k < n_levels; ++k) {  // insertion sort: cost, then distortion, then fewer bits
+    int place = k;
+    for (; place > 0; --place) {
+      const int q = by_cost[at(place - 1)];
+      if (cost(q) < cost(k) || (cost(q) == cost(k) && distortion(q) <= distortion(k))) break;
+      by_cost[at(place)] = by_cost[at(place - 1)];
+    }
+    by_cost[at(place)] = static_cast<std::uint8_t>(k);
+  }
   for (int i = 0; i < n_levels; ++i) {
-    const int k = by_cost[static_cast<std::size_t>(i)];
-    const auto last = [&](int back) {
-      return static_cast<int>(h.level[static_cast<std::size_t>(h.count - back)]);
-    };
-    if (h.count > 0 && !(distortion(k) < distortion(last(1)))) continue;  // dearer, no better
-    while (h.count > 1 && slope(last(2), last(1)) <= slope(last(1), k)) --h.count;
-    h.level[static_cast<std::size_t>(h.count++)] = static_cast<std::uint8_t>(k);
+    const int k = by_cost[at(i)];
+    if (h.count > 0 && !(distortion(k) < distortion(h.level[at(h.count - 1)])))
+      continue;  // dearer, no better
+    while (h.count > 1 && h.slope[at(h.count - 2)] <= slope(h.level[at(h.count - 1)], k)) --h.count;
+    if (h.count > 0) h.slope[at(h.count - 1)] = slope(h.level[at(h.count - 1)], k);
+    h.level[at(h.count++)] = static_cast<std::uint8_t>(k);
   }
   return h;
 }

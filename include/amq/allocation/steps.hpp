@@ -119,15 +119,25 @@ template <step_source Steps>
 
   // Everything above goes; inside the range in order, ties by element.
   std::vector<Candidate> critical;
-  for (Index e = 0; e < n; ++e)
-    for (int j = 0, m = s.count(e); j < m; ++j) {
+  Cost spent = 0;
+  for (Index e = 0; e < n; ++e) {
+    const int m = s.count(e);
+    int taken = 0;
+    for (int j = 0; j < m; ++j) {  // without branches: which way a node goes is hard to foresee
+      const bool take_it = s.worth(e, j) > high;
+      taken += take_it;
+      spent += s.cost(e, j) & -static_cast<Cost>(take_it);
+    }
+    t.steps[static_cast<std::size_t>(e)] = static_cast<std::uint8_t>(taken);
+    if (taken > 0) least = std::min(least, s.worth(e, taken - 1));
+    for (int j = taken; j < m; ++j) {
       const Worth w = s.worth(e, j);
       if (w < low) break;
-      if (w > high)
-        take(e, w, s.cost(e, j));
-      else
-        critical.push_back({w, j, e});
+      critical.push_back({w, j, e});
     }
+  }
+  t.cost = spent;
+  available -= spent;
   if (low < high) std::sort(critical.begin(), critical.end(), before);
   const auto take_in_order = [&](const std::vector<Candidate>& list) {
     for (const auto& c : list)
