@@ -6,9 +6,11 @@
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/graph.hpp>
 #include <amq/mesh/grid.hpp>
+#include <amq/mesh/indicators.hpp>
 #include <amq/mesh/mesh.hpp>
 #include <amq/mesh/neighbours.hpp>
 #include <amq/mesh/random_square.hpp>
 #include <amq/mesh/renumber.hpp>
+#include <amq/mesh/sample.hpp>
 #include <amq/mesh/sides.hpp>
 #include <amq/mesh/validate.hpp>

@@ -4,6 +4,7 @@
 
 #include <amq/pde/burgers.hpp>
 #include <amq/pde/darcy.hpp>
+#include <amq/pde/darcy_grid.hpp>
 #include <amq/pde/darcy_sampler.hpp>
 #include <amq/pde/diffusion_sorption.hpp>
 #include <amq/pde/elasticity.hpp>
