@@ -214,6 +214,38 @@ TEST_CASE("a grid may lie in the same record as its codes") {
   CHECK(rungs::same_bits(y, z));
 }
 
+TEST_CASE_TEMPLATE("a layer from floats, and one to codes, equal their pieces", Arch, AMQ_RUNGS) {
+  for (const Index m : {1, 5, 16, 48, 101})
+    for (const auto& [k, n] : {std::pair<Index, Index>{1, 1}, {20, 33}, {64, 64}, {131, 70}}) {
+      const Layer w(n, k, 8, static_cast<std::uint64_t>(m + n));
+      const auto x = rungs::some_rows(static_cast<std::size_t>(m), static_cast<std::size_t>(k), 3);
+      for (const RowRule rule :
+           {RowRule::affine, RowRule::symmetric, RowRule::min_max, RowRule::fixed})
+        for (const int bits : {2, 3, 8}) {
+          const RowCoder coder{rule, bits, rule == RowRule::fixed ? 0.02f : 0.9f, 0.1f};
+          const int container = container_bits(bits);
+          const Index stride = packed_bytes(k, container), stride2 = packed_bytes(n, container);
+          std::vector<std::uint8_t> codes(static_cast<std::size_t>(m * stride));
+          std::vector<RowGrid> grids(static_cast<std::size_t>(m));
+          const RowsSpan rows{codes.data(), m, k, stride, container, grids.data()};
+          quantize_rows<Arch>({x.data(), m, k}, coder, rows);
+          std::vector<float> y(static_cast<std::size_t>(m * n)), z(y);
+          linear<Arch>(rows, w.packed, Activation::swish, {y.data(), m, n});
+          linear<Arch>(MatrixView<const float>(x.data(), m, k), coder, w.packed, Activation::swish,
+                       {z.data(), m, n});
+          REQUIRE(rungs::same_bits(y, z));
+          std::vector<std::uint8_t> next(static_cast<std::size_t>(m * stride2)), next2(next);
+          std::vector<RowGrid> grids2(grids), grids3(grids);
+          const RowsSpan to{next.data(), m, n, stride2, container, grids2.data()};
+          const RowsSpan to2{next2.data(), m, n, stride2, container, grids3.data()};
+          quantize_rows<Arch>({y.data(), m, n}, coder, to);
+          linear<Arch>(rows, w.packed, Activation::swish, coder, to2);
+          REQUIRE(next == next2);
+          REQUIRE(grids2 == grids3);
+        }
+    }
+}
+
 TEST_CASE("no rows, no channels, no length") {
   const Layer w(3, 8, 8, 5);
   linear(Rows(0, 8, 8, 1).view(), w.packed, Activation::swish, {nullptr, 0, 3});

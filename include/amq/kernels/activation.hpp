@@ -149,7 +149,8 @@ inline void map_floats(const float* x, float* y, Index n, Function f) noexcept {
 template <typename Arch = simd::Native>
 inline void activate(Activation a, const float* x, float* y, Index n) noexcept {
   with_activation(a, [&]<Activation A> {
-    map_floats<Arch>(x, y, n, [](simd::Floats<Arch> v) { return activate<A>(v); });
+    map_floats<Arch>(x, y, n,
+                     [](simd::Floats<Arch> v) AMQ_INLINE_LAMBDA { return activate<A>(v); });
   });
 }
 

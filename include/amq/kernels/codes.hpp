@@ -21,12 +21,17 @@ struct Codes : Codes<typename Arch::Fallback> {};
 
 template <>
 struct Codes<simd::Scalar> {
-  /// Sixteen codes of 8 bits. @pre each within -128 .. 127
+  /// rne(clamp(t, low, high)) + bias of sixty-four numbers. @pre -128 <= low, high <= 127
   template <typename Arch>
-  static AMQ_INLINE void narrow8(simd::Ints<Arch> a, std::int8_t* p) noexcept {
-    std::int32_t v[simd::lanes];
-    a.store(v);
-    for (int l = 0; l < simd::lanes; ++l) p[l] = static_cast<std::int8_t>(v[l]);
+  static AMQ_INLINE void narrow(const simd::Floats<Arch> (&t)[4], float low, float high, int bias,
+                                std::uint8_t* out) noexcept {
+    using F = simd::Floats<Arch>;
+    for (int j = 0; j < 4; ++j) {
+      std::int32_t v[simd::lanes];
+      to_ints(min(max(t[j], F::splat(low)), F::splat(high))).store(v);
+      for (int l = 0; l < simd::lanes; ++l)
+        out[simd::lanes * j + l] = static_cast<std::uint8_t>(v[l] + bias);
+    }
   }
   template <typename Arch>
   static AMQ_INLINE void narrow16(simd::Ints<Arch> a, std::int16_t* p) noexcept {
@@ -35,7 +40,7 @@ struct Codes<simd::Scalar> {
     for (int l = 0; l < simd::lanes; ++l) p[l] = static_cast<std::int16_t>(v[l]);
   }
   /// n <= 64 bytes to fields of 4 or 2 bits; reads all 64.
-  static AMQ_INLINE void pack(const std::int8_t* codes, int n, int container,
+  static AMQ_INLINE void pack(const std::uint8_t* codes, int n, int container,
                               std::uint8_t* out) noexcept {
     if (container == 4)
       for (int i = 0; i < (n + 1) / 2; ++i)

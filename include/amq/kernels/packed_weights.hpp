@@ -59,7 +59,7 @@ class PackedWeights {
                   std::to_string(in_), "Split the layer's inputs in two layers and add them.");
     const Index padded = blocks() * block;
     codes_.assign(static_cast<std::size_t>(padded * quads() * quad), 0);
-    sum_.assign(static_cast<std::size_t>(padded), 0);
+    for (auto* v : {&sum_, &lowered_, &raised_}) v->assign(static_cast<std::size_t>(padded), 0);
     for (auto* v : {&sum_float_, &step_, &bias_}) v->assign(static_cast<std::size_t>(padded), 0.0f);
     const int highest = highest_code(bits);
     for (Index i = 0; i < out_; ++i) {
@@ -75,6 +75,8 @@ class PackedWeights {
         sum_[at] += q;
       }
       sum_float_[at] = static_cast<float>(sum_[at]);
+      lowered_[at] = -128 * sum_[at];
+      raised_[at] = 128 * sum_[at];
       step_[at] = step[at];
       bias_[at] = bias.empty() ? 0.0f : bias[at];
     }
@@ -92,6 +94,13 @@ class PackedWeights {
   }
   [[nodiscard]] Index block_bytes() const noexcept { return quads() * quad * block; }
   [[nodiscard]] const std::int32_t* sums() const noexcept { return sum_.data(); }
+  /// -128 and 128 times the sums: what takes a bias of the digits off again.
+  [[nodiscard]] const std::int32_t* lowered(Index b) const noexcept {
+    return lowered_.data() + b * block;
+  }
+  [[nodiscard]] const std::int32_t* raised(Index b) const noexcept {
+    return raised_.data() + b * block;
+  }
   [[nodiscard]] const float* sums_float() const noexcept { return sum_float_.data(); }
   [[nodiscard]] const float* steps() const noexcept { return step_.data(); }
   [[nodiscard]] const float* biases() const noexcept { return bias_.data(); }
@@ -100,7 +109,7 @@ class PackedWeights {
   Index out_ = 0, in_ = 0;
   int bits_ = 8;
   AlignedVector<std::int8_t> codes_;
-  AlignedVector<std::int32_t> sum_;
+  AlignedVector<std::int32_t> sum_, lowered_, raised_;
   AlignedVector<float> sum_float_, step_, bias_;
 };
 

@@ -1,98 +1,197 @@
 #pragma once
 /// @file
-/// Float rows to packed codes and back, to the bit what amq::quantize_row does with plain loops.
+/// Float rows to codes and back, sixteen rows at a time, to the bit what amq::quantize_row does
+/// with plain loops.
 
+#include <amq/core/executor.hpp>
 #include <amq/kernels/codes.hpp>
 #include <amq/kernels/moments.hpp>
-#include <amq/quant/row_rule.hpp>
+#include <amq/kernels/rows.hpp>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace amq::kernels {
-inline namespace AMQ_LEVEL {
 
-/// What encodes a row: t = fma(x, inv, shift), clamped to low .. high.
-struct RowEncoder {
-  float inv, shift, low, high;
-  RowEncoder(const RowGrid& g, int lowest, int highest) noexcept
-      : inv(g.inverse()),
-        shift(g.shift(inv)),
-        low(static_cast<float>(lowest)),
-        high(static_cast<float>(highest)) {}
+/// A coder as a kernel wants it, its divisions done.
+struct RowLevel {
+  float factor = 0;  ///< times the statistic of a row gives its step; 0: the offset alone survives
+  float offset = 0;  ///< of RowRule::fixed
+  float low = 0, high = 0;
 
-  template <typename Arch>
-  AMQ_INLINE simd::Ints<Arch> operator()(simd::Floats<Arch> x) const noexcept {
-    using F = simd::Floats<Arch>;
-    const F t = fma(x, F::splat(inv), F::splat(shift));
-    return to_ints(min(max(t, F::splat(low)), F::splat(high)));
+  RowLevel() = default;
+  explicit RowLevel(const RowCoder& c) noexcept
+      : offset(c.offset),
+        low(static_cast<float>(c.lowest())),
+        high(static_cast<float>(c.highest())) {
+    if (c.bits == 0) return;
+    switch (c.rule) {
+      case RowRule::symmetric:
+        factor = c.bits < 2 ? 0.0f : c.a / static_cast<float>(c.highest());
+        break;
+      case RowRule::min_max:
+        factor = c.a / static_cast<float>((1 << c.bits) - 1);
+        break;
+      case RowRule::affine:
+      case RowRule::fixed:
+        factor = c.a;
+    }
   }
 };
 
-/// The grid of a row by a rule. @pre a > 0
-template <typename Arch = simd::Native>
-[[nodiscard]] inline RowGrid row_grid(const float* x, Index n, const RowCoder& c) noexcept {
-  switch (c.rule) {
-    case RowRule::symmetric:
-      return RowSymmetric::grid({abs_max<Arch>(x, n)}, c.bits, c.a);
-    case RowRule::min_max:
-      return RowMinMax::grid(min_max<Arch>(x, n), c.bits, c.a);
-    case RowRule::fixed:
-      return Static::grid({}, c.bits, c.a, c.offset);
-    case RowRule::affine:
-      break;
-  }
-  return RowAffine::grid(mean_deviation<Arch>(x, n), c.bits, c.a);
-}
+inline namespace AMQ_LEVEL {
 
-/// n <= 64 codes of 8 bits, the rest of the 64 bytes written with anything.
+/// Grids of sixteen rows, and what encodes them: q = rne(clamp(fma(x, inv, shift), low, high)).
+struct BlockGrids {
+  alignas(64) float step[block_rows], offset[block_rows], inv[block_rows], shift[block_rows];
+  alignas(64) float low[block_rows], high[block_rows];
+};
+
+/// @param x       sixteen rows of n floats; where there are fewer, any row again
+/// @param levels  one per row
 template <typename Arch>
-AMQ_INLINE void encode_chunk(const float* x, int n, const RowEncoder& e,
-                             std::int8_t* out) noexcept {
+AMQ_INLINE void block_grids(const float* const* x, Index n, RowRule rule,
+                            const RowLevel* const* levels, BlockGrids& g) noexcept {
   using F = simd::Floats<Arch>;
-  for (int k = 0; k < n; k += simd::lanes) {
-    const F v = n - k >= simd::lanes ? F::load(x + k) : F::load_part(x + k, n - k);
-    Codes<Arch>::narrow8(e(v), out + k);
+  alignas(64) float factors[block_rows], offsets[block_rows];
+  for (int r = 0; r < block_rows; ++r) {
+    factors[r] = levels[r]->factor;
+    offsets[r] = levels[r]->offset;
+    g.low[r] = levels[r]->low;
+    g.high[r] = levels[r]->high;
   }
-}
-
-/// A row at a given grid into fields of container_bits(bits) bits; 0 bits write nothing.
-/// @pre lowest .. highest lie within the container
-template <typename Arch = simd::Native>
-inline void encode_row(const float* x, Index n, const RowGrid& grid, int lowest, int highest,
-                       int container, void* out) noexcept {
-  if (container == 0) return;
-  const RowEncoder e(grid, lowest, highest);
-  auto* p = static_cast<std::uint8_t*>(out);
-  for (Index k = 0; k < n; k += chunk) {
-    const int part = static_cast<int>(n - k < chunk ? n - k : chunk);
-    if (container == 16) {
-      alignas(64) std::int16_t words[chunk];
-      using F = simd::Floats<Arch>;
-      for (int j = 0; j < part; j += simd::lanes) {
-        const F v =
-            part - j >= simd::lanes ? F::load(x + k + j) : F::load_part(x + k + j, part - j);
-        Codes<Arch>::narrow16(e(v), words + j);
+  const F factor = F::load(factors), one = F::splat(1.0f), zero = F::splat(0.0f),
+          least = F::splat(smallest_step);
+  F step = one, offset = zero;
+  const auto about = [&](F width, F middle) AMQ_INLINE_LAMBDA {
+    step = select_greater(width, least, width, one);
+    offset = select_greater(width, least, fma(F::splat(0.5f), width, middle), middle);
+  };
+  switch (rule) {
+    case RowRule::affine:
+      if (n > 0) {
+        const auto m = mean_deviation<Arch>(x, n);
+        about(factor * m.deviation, m.mean);
       }
-      std::memcpy(p + 2 * k, words, static_cast<std::size_t>(2 * part));
-    } else if (container == 8 && part == chunk) {
-      encode_chunk<Arch>(x + k, part, e, reinterpret_cast<std::int8_t*>(p + k));
-    } else {
-      alignas(64) std::int8_t bytes[chunk];
-      encode_chunk<Arch>(x + k, part, e, bytes);
-      if (container == 8)
-        std::memcpy(p + k, bytes, static_cast<std::size_t>(part));
-      else
-        Codes<Arch>::pack(bytes, part, container, p + k * container / 8);
+      break;
+    case RowRule::min_max:
+      if (n > 0) {
+        const F low = kernels::smallest<Arch>(x, n), high = kernels::largest<Arch>(x, n);
+        about(factor * (high - low), F::splat(0.5f) * (low + high));
+      }
+      break;
+    case RowRule::symmetric: {
+      const F width = factor * kernels::abs_max<Arch>(x, n);
+      step = select_greater(width, least, width, one);
+      break;
     }
+    case RowRule::fixed:
+      step = select_greater(factor, least, factor, one);
+      offset = F::load(offsets);
+  }
+  const F inv = one / step;
+  step.store(g.step);
+  offset.store(g.offset);
+  inv.store(g.inv);
+  ((zero - offset) * inv).store(g.shift);
+}
+
+/// Codes of row r of a block, 64 at a time: `take(k, part, codes)` gets `part` bytes of code + bias
+/// and may read all 64.
+template <typename Arch, typename Take>
+AMQ_INLINE void encode_bytes(const float* x, Index n, const BlockGrids& g, int r, int bias,
+                             const Take& take) noexcept {
+  using F = simd::Floats<Arch>;
+  const F inv = F::splat(g.inv[r]), shift = F::splat(g.shift[r]);
+  alignas(64) std::uint8_t codes[chunk];
+  for (Index k = 0; k < n; k += chunk) {
+    F t[4];
+    const int part = static_cast<int>(std::min<Index>(chunk, n - k));
+    if (part == chunk)
+      for (int j = 0; j < 4; ++j) t[j] = fma(F::load(x + k + 16 * j), inv, shift);
+    else
+      for (int j = 0; j < 4; ++j)
+        t[j] = fma(F::load_part(x + k + 16 * std::min(j, part / 16),
+                                std::clamp(part - 16 * j, 0, simd::lanes)),
+                   inv, shift);
+    Codes<Arch>::narrow(t, g.low[r], g.high[r], bias, codes);
+    take(k, part, codes);
+  }
+}
+template <typename Arch, typename Take>
+AMQ_INLINE void encode_words(const float* x, Index n, const BlockGrids& g, int r,
+                             const Take& take) noexcept {
+  using F = simd::Floats<Arch>;
+  const F inv = F::splat(g.inv[r]), shift = F::splat(g.shift[r]);
+  const F low = F::splat(g.low[r]), high = F::splat(g.high[r]);
+  alignas(64) std::int16_t codes[simd::lanes];
+  for (Index k = 0; k < n; k += simd::lanes) {
+    const int part = static_cast<int>(std::min<Index>(simd::lanes, n - k));
+    const F v = part == simd::lanes ? F::load(x + k) : F::load_part(x + k, part);
+    Codes<Arch>::narrow16(to_ints(min(max(fma(v, inv, shift), low), high)), codes);
+    take(k, part, codes);
   }
 }
 
-/// A row by a rule. @returns its grid
+/// Row r of a block into packed fields. Container 0 writes nothing.
+template <typename Arch>
+AMQ_INLINE void encode_packed(const float* x, Index n, const BlockGrids& g, int r, int container,
+                              std::uint8_t* out) noexcept {
+  if (container == 16)
+    encode_words<Arch>(x, n, g, r, [&](Index k, int part, const std::int16_t* codes) {
+      std::memcpy(out + 2 * k, codes, static_cast<std::size_t>(2 * part));
+    });
+  else if (container == 8)
+    encode_bytes<Arch>(x, n, g, r, 0, [&](Index k, int part, const std::uint8_t* codes) {
+      if (part == chunk)
+        std::memcpy(out + k, codes, chunk);
+      else
+        std::memcpy(out + k, codes, static_cast<std::size_t>(part));
+    });
+  else if (container != 0)
+    encode_bytes<Arch>(x, n, g, r, 0, [&](Index k, int part, const std::uint8_t* codes) {
+      Codes<Arch>::pack(codes, part, container, out + k * container / 8);
+    });
+}
+
+/// Row order[i] of x becomes row i of `to`. @pre container_bits(coder.bits) == to.container
+template <typename Arch = simd::Native>
+void quantize_rows(MatrixView<const float> x, const RowCoder& coder, const RowsSpan& to,
+                   Executor& executor = serial_executor()) {
+  AMQ_ASSERT(x.cols == to.cols && container_bits(coder.bits) == to.container,
+             "rows and codes must agree in length and container");
+  const RowLevel level(coder);
+  const RowLevel* levels[block_rows];
+  std::fill_n(levels, block_rows, &level);
+  executor.parallel_for(
+      static_cast<std::size_t>(to.rows), 256, [&](std::size_t begin, std::size_t end) {
+        const auto last = static_cast<Index>(end);
+        for (auto i = static_cast<Index>(begin); i < last; i += block_rows) {
+          const float* rows[block_rows];
+          for (int r = 0; r < block_rows; ++r)
+            rows[r] = x.row(to.target(std::min(i + r, last - 1)));
+          BlockGrids g;
+          block_grids<Arch>(rows, x.cols, coder.rule, levels, g);
+          for (int r = 0; r < block_rows && i + r < last; ++r) {
+            to.grid_of(i + r) = {g.step[r], g.offset[r]};
+            encode_packed<Arch>(rows[r], x.cols, g, r, to.container, to.row(i + r));
+          }
+        }
+      });
+}
+
+/// One row. @returns its grid
 template <typename Arch = simd::Native>
 inline RowGrid quantize_row(const float* x, Index n, const RowCoder& c, void* out) noexcept {
-  const RowGrid grid = row_grid<Arch>(x, n, c);
-  encode_row<Arch>(x, n, grid, c.lowest(), c.highest(), container_bits(c.bits), out);
-  return grid;
+  const RowLevel level(c);
+  const RowLevel* levels[block_rows];
+  const float* rows[block_rows];
+  std::fill_n(levels, block_rows, &level);
+  std::fill_n(rows, block_rows, x);
+  BlockGrids g;
+  block_grids<Arch>(rows, n, c.rule, levels, g);
+  encode_packed<Arch>(x, n, g, 0, container_bits(c.bits), static_cast<std::uint8_t*>(out));
+  return {g.step[0], g.offset[0]};
 }
 
 /// x_k = fma(step, q_k, offset); container 0 gives the offset.
@@ -103,7 +202,7 @@ inline void decode_row(const void* codes, Index n, int container, const RowGrid&
   const F step = F::splat(grid.step), offset = F::splat(grid.offset);
   const auto* p = static_cast<const std::uint8_t*>(codes);
   for (Index k = 0; k < n; k += simd::lanes) {
-    const int part = static_cast<int>(n - k < simd::lanes ? n - k : simd::lanes);
+    const int part = static_cast<int>(std::min<Index>(simd::lanes, n - k));
     std::int32_t q[simd::lanes] = {};
     if (container != 0) unpack_codes(p + k * container / 8, part, container, q);
     fma(step, to_floats(simd::Ints<Arch>::load(q)), offset).store_part(x + k, part);

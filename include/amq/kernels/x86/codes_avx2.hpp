@@ -16,10 +16,19 @@ struct Codes<simd::Avx2> : Codes<simd::Scalar> {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), to_words(a));
   }
   template <typename Arch>
-  static AMQ_INLINE void narrow8(simd::Ints<Arch> a, std::int8_t* p) noexcept {
-    const __m256i w = to_words(a);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
-                     _mm_packs_epi16(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1)));
+  static AMQ_INLINE void narrow(const simd::Floats<Arch> (&t)[4], float low, float high, int bias,
+                                std::uint8_t* out) noexcept {
+    using F = simd::Floats<Arch>;
+    const __m256i b = _mm256_set1_epi8(static_cast<char>(bias));
+    for (int j = 0; j < 4; j += 2) {
+      const auto x = to_ints(min(max(t[j], F::splat(low)), F::splat(high)));
+      const auto y = to_ints(min(max(t[j + 1], F::splat(low)), F::splat(high)));
+      const __m256i p = _mm256_packs_epi16(_mm256_packs_epi32(x.r[0], x.r[1]),
+                                           _mm256_packs_epi32(y.r[0], y.r[1]));
+      // Every pack interleaves its halves; fours of codes are put in order at the end.
+      const __m256i q = _mm256_permutevar8x32_epi32(p, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 16 * j), _mm256_add_epi8(q, b));
+    }
   }
   static AMQ_INLINE void widen(const std::uint8_t* in, int n, int container, int bias,
                                std::uint8_t* out) noexcept {

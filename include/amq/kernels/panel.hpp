@@ -1,0 +1,214 @@
+#pragma once
+/// @file
+/// The inner loops of every integer product. A panel is a block of rows as digits (bytes, small
+/// enough for L1); tiles of accumulators run over the panel and the packed weights; a sink takes
+/// the accumulators from the registers.
+
+#include <amq/kernels/dot.hpp>
+#include <amq/kernels/packed_weights.hpp>
+#include <amq/kernels/quantize.hpp>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace amq::kernels {
+inline namespace AMQ_LEVEL {
+
+namespace detail {
+
+inline constexpr Index panel_rows = 48;
+/// On the stack: one 16-bit row of the longest K, or many short ones. Untouched pages cost nothing.
+inline constexpr Index panel_bytes = 133'120;
+static_assert(panel_bytes >= 2 * ((largest_linear_k(8) + chunk - 1) / chunk * chunk));
+
+/// Digit rows of length k, each beginning at a multiple of `stride` bytes.
+struct Panel {
+  alignas(64) std::uint8_t digits[panel_bytes];
+  Index stride, height;  ///< height: how many rows fit, or are worth it
+
+  /// @param lines  digit rows of a row: 2 for 16 bits
+  Panel(Index k, Index lines, Index tall) noexcept
+      : stride(std::max<Index>(chunk, (k + chunk - 1) / chunk * chunk)) {
+    const Index fits = panel_bytes / (stride * lines);
+    const Index near = std::clamp<Index>(24'576 / (stride * lines), tall, panel_rows);
+    height = std::max<Index>(1, std::min(fits, near / tall * tall));
+  }
+  [[nodiscard]] std::uint8_t* line(Index i) noexcept { return digits + i * stride; }
+};
+
+/// acc(r, c) over all of K; Digits == 2: every row is a high and a low digit line.
+template <typename Arch, int Rows, int Blocks, int Digits, typename Sink>
+AMQ_INLINE void tile(const std::uint8_t* lines, Index stride, const PackedWeights& w, Index block,
+                     Index row, const Sink& sink) noexcept {
+  using D = Dot<Arch>;
+  using Acc = typename D::Acc;
+  constexpr Index wide = PackedWeights::block, quad = PackedWeights::quad;
+  constexpr int height = Rows * Digits;
+  Acc acc[height][Blocks];
+  // What the digits' bias adds to every sum is taken off here: a digit of 8 bits is stored with
+  // D::bias, a low digit of 16 bits with D::bias - 128.
+  for (int c = 0; c < Blocks; ++c) {
+    const Acc zero = Acc::splat(0);
+    const Acc high = D::bias ? Acc::load(w.lowered(block + c)) : zero;
+    const Acc low = D::bias ? zero : Acc::load(w.raised(block + c));
+    for (int r = 0; r < height; ++r) acc[r][c] = Digits == 2 && r % 2 == 1 ? low : high;
+  }
+  const std::int8_t* codes = w.codes(block);
+  const Index bytes = w.block_bytes(), quads = w.quads();
+  for (Index q = 0; q < quads; ++q) {
+    typename D::Weights v[Blocks];
+    for (int c = 0; c < Blocks; ++c) v[c] = D::weights(codes + c * bytes + q * wide * quad);
+    for (int r = 0; r < height; ++r) {
+      const typename D::Digits a = D::digits(lines + r * stride + q * quad);
+      for (int c = 0; c < Blocks; ++c) D::add(acc[r][c], a, v[c]);
+    }
+  }
+  sink.template take<Rows, Blocks, Digits>(acc, row, block * wide);
+}
+
+/// Every tile of `rows` rows and all blocks of the weights. The weights of a strip stay in L1 while
+/// the panel passes by.
+template <typename Arch, int Digits, typename Sink>
+AMQ_INLINE void panel_product(const std::uint8_t* lines, Index stride, Index rows,
+                              const PackedWeights& w, const Sink& sink) noexcept {
+  constexpr int tall = Dot<Arch>::rows / Digits, wide = Dot<Arch>::blocks;
+  const auto strip = [&]<int Blocks>(Index b) {
+    Index r = 0;
+    for (; r + tall <= rows; r += tall)
+      tile<Arch, tall, Blocks, Digits>(lines + r * Digits * stride, stride, w, b, r, sink);
+    for (; r < rows; ++r)
+      tile<Arch, 1, Blocks, Digits>(lines + r * Digits * stride, stride, w, b, r, sink);
+  };
+  Index b = 0;
+  if constexpr (wide > 1)
+    for (; (b + wide) * PackedWeights::block <= w.out(); b += wide)
+      strip.template operator()<wide>(b);
+  for (; b < w.blocks(); ++b) strip.template operator()<1>(b);
+}
+
+/// Sixteen results to memory. Only a single block may be the last and cut.
+template <int Blocks, typename V, typename T>
+AMQ_INLINE void put(const V& v, T* p, Index left) noexcept {
+  if (Blocks > 1 || left >= simd::lanes)
+    v.store(p);
+  else
+    v.store_part(p, static_cast<int>(left));
+}
+
+/// 256 high + low, exact, rounded once to float.
+template <typename Arch>
+AMQ_INLINE simd::Floats<Arch> join_digits(simd::Ints<Arch> high, simd::Ints<Arch> low) noexcept {
+#if AMQ_HAS_AVX512
+  if constexpr (std::is_base_of_v<simd::Registers<simd::Avx512>, simd::Registers<Arch>>)
+    return Codes<Arch>::join(high, low);
+#endif
+  std::int32_t h[simd::lanes], l[simd::lanes];
+  float f[simd::lanes];
+  high.store(h);
+  low.store(l);
+  for (int i = 0; i < simd::lanes; ++i) f[i] = static_cast<float>(std::int64_t{256} * h[i] + l[i]);
+  return simd::Floats<Arch>::load(f);
+}
+
+/// Exact sums as they are.
+template <typename Arch>
+struct SumSink {
+  std::int32_t* const* rows;
+  Index out;
+
+  template <int Rows, int Blocks, int Digits, typename Acc>
+  AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
+    for (int r = 0; r < Rows; ++r)
+      for (int c = 0; c < Blocks; ++c) {
+        const Index at = n + c * PackedWeights::block;
+        if constexpr (Digits == 2)
+          put<Blocks>(simd::shift_left<8>(acc[2 * r][c]) + acc[2 * r + 1][c], rows[row + r] + at,
+                      out - at);
+        else
+          put<Blocks>(acc[r][c], rows[row + r] + at, out - at);
+      }
+  }
+};
+
+/// y = fma(wstep, fma(step, acc, offset * colsum), bias), the contract's order.
+template <typename Arch>
+struct AffineSink {
+  float* const* rows;
+  const float *step, *offset;
+  const PackedWeights* w;
+
+  template <int Rows, int Blocks, int Digits, typename Acc>
+  AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
+    using F = simd::Floats<Arch>;
+    for (int c = 0; c < Blocks; ++c) {
+      const Index at = n + c * PackedWeights::block;
+      const F sums = F::load(w->sums_float() + at), wstep = F::load(w->steps() + at),
+              bias = F::load(w->biases() + at);
+      for (int r = 0; r < Rows; ++r) {
+        F sum;
+        if constexpr (Digits == 2)
+          sum = join_digits<Arch>(acc[2 * r][c], acc[2 * r + 1][c]);
+        else
+          sum = to_floats(acc[r][c]);
+        const F shift = F::splat(offset[row + r]) * sums;
+        put<Blocks>(fma(wstep, fma(F::splat(step[row + r]), sum, shift), bias), rows[row + r] + at,
+                    w->out() - at);
+      }
+    }
+  }
+};
+
+/// The same where every code is 0: no product.
+template <typename Arch>
+AMQ_INLINE void affine_of_offset(float offset, const PackedWeights& w, float* y) noexcept {
+  using F = simd::Floats<Arch>;
+  for (Index n = 0; n < w.out(); n += PackedWeights::block) {
+    const F shift = F::splat(offset) * F::load(w.sums_float() + n);
+    put<1>(fma(F::load(w.steps() + n), shift, F::load(w.biases() + n)), y + n, w.out() - n);
+  }
+}
+
+/// Packed rows begin .. end as lines of digits.
+template <typename Arch>
+AMQ_INLINE void widen_rows(const RowsView& x, Index begin, Index end, Panel& panel) noexcept {
+  using C = Codes<Arch>;
+  constexpr int bias = Dot<Arch>::bias;
+  std::uint8_t* line = panel.digits;
+  for (Index i = begin; i < end; ++i) {
+    const std::uint8_t* in = x.row(i);
+    for (Index k = 0; k < x.cols; k += chunk) {
+      const int n = static_cast<int>(std::min<Index>(chunk, x.cols - k));
+      const std::uint8_t* from = in + k * x.container / 8;
+      if (x.container == 16)
+        C::widen16(from, n, bias, line + k, line + panel.stride + k);
+      else
+        C::widen(from, n, x.container, bias, line + k);
+    }
+    line += x.container == 16 ? 2 * panel.stride : panel.stride;
+  }
+}
+
+/// Row r of a block, encoded, as a line of digits (8 bits at most) or as two (16).
+template <typename Arch>
+AMQ_INLINE void encode_line(const float* x, Index n, const BlockGrids& g, int r,
+                            std::uint8_t* line) noexcept {
+  encode_bytes<Arch>(x, n, g, r, Dot<Arch>::bias,
+                     [line](Index k, int, const std::uint8_t* codes)
+                         AMQ_INLINE_LAMBDA { std::memcpy(line + k, codes, chunk); });
+}
+template <typename Arch>
+AMQ_INLINE void encode_lines16(const float* x, Index n, const BlockGrids& g, int r,
+                               std::uint8_t* high, std::uint8_t* low) noexcept {
+  constexpr int bias = Dot<Arch>::bias;
+  encode_words<Arch>(x, n, g, r, [=](Index k, int part, const std::int16_t* codes) {
+    for (int l = 0; l < part; ++l) {
+      high[k + l] = static_cast<std::uint8_t>((codes[l] >> 8) + bias);
+      low[k + l] = static_cast<std::uint8_t>((codes[l] & 255) + bias - 128);
+    }
+  });
+}
+
+}  // namespace detail
+
+}  // namespace AMQ_LEVEL
+}  // namespace amq::kernels

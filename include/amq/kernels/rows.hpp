@@ -1,0 +1,56 @@
+#pragma once
+/// @file
+/// Packed rows somebody else owns.
+
+#include <amq/core/matrix_view.hpp>
+#include <amq/quant/row_rule.hpp>
+
+#include <cstdint>
+
+namespace amq::kernels {
+
+/// Rows of one container and their grids. Row i's codes begin at codes + i * stride, its grid at
+/// grid + i * grid_stride: both may lie in one record.
+struct RowsView {
+  const void* codes = nullptr;
+  Index rows = 0, cols = 0;
+  Index stride = 0;   ///< bytes
+  int container = 8;  ///< bits: 0, 2, 4, 8, 16
+  const RowGrid* grid = nullptr;
+  Index grid_stride = sizeof(RowGrid);  ///< bytes
+  /// Row i of this view is row order[i] of the whole; null: row i.
+  const std::int32_t* order = nullptr;
+
+  [[nodiscard]] const std::uint8_t* row(Index i) const noexcept {
+    return static_cast<const std::uint8_t*>(codes) + i * stride;
+  }
+  [[nodiscard]] const RowGrid& grid_of(Index i) const noexcept {
+    return *reinterpret_cast<const RowGrid*>(reinterpret_cast<const std::uint8_t*>(grid) +
+                                             i * grid_stride);
+  }
+  [[nodiscard]] Index target(Index i) const noexcept { return order ? order[i] : i; }
+};
+
+/// The same to write.
+struct RowsSpan {
+  void* codes = nullptr;
+  Index rows = 0, cols = 0;
+  Index stride = 0;
+  int container = 8;
+  RowGrid* grid = nullptr;
+  Index grid_stride = sizeof(RowGrid);
+  const std::int32_t* order = nullptr;
+
+  [[nodiscard]] std::uint8_t* row(Index i) const noexcept {
+    return static_cast<std::uint8_t*>(codes) + i * stride;
+  }
+  [[nodiscard]] RowGrid& grid_of(Index i) const noexcept {
+    return *reinterpret_cast<RowGrid*>(reinterpret_cast<std::uint8_t*>(grid) + i * grid_stride);
+  }
+  [[nodiscard]] Index target(Index i) const noexcept { return order ? order[i] : i; }
+  operator RowsView() const noexcept {  // NOLINT: like span, meant to convert
+    return {codes, rows, cols, stride, container, grid, grid_stride, order};
+  }
+};
+
+}  // namespace amq::kernels
