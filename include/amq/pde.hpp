@@ -13,4 +13,5 @@
 #include <amq/pde/generate.hpp>
 #include <amq/pde/hyperelastic.hpp>
 #include <amq/pde/navier_stokes.hpp>
+#include <amq/pde/resample.hpp>
 #include <amq/pde/rosenbrock.hpp>
