@@ -6,7 +6,7 @@ import re
 FLOORS = {"core": 0, "simd": 1, "quant": 2, "kernels": 3, "mesh": 3, "arithmetic": 4, "nn": 5,
           "models": 6, "allocation": 7, "pde": 7, "io": 7, "train": 8, "solver": 9, "amq": 10}
 # Adapters to libraries that amq does not ask for: included by name only, never by a door.
-OPTIONAL = {"io/hdf5.hpp", "io/npz_zlib.hpp"}
+OPTIONAL = {"io/grid_set_hdf5.hpp", "io/hdf5.hpp", "io/npz_zlib.hpp", "io/pdebench.hpp"}
 
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
