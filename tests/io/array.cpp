@@ -66,3 +66,13 @@ TEST_CASE("NaN and infinity are found, also in halves and complex numbers") {
   c.bytes[14] = std::byte{0xf8};
   AMQ_REFUSES(expect_finite(c, "c"), "element 1");
 }
+
+TEST_CASE("a transposed array has its axes and elements reversed") {
+  const Array a = Array::of(std::vector<int>{1, 2, 3, 4, 5, 6}, {2, 3});
+  CHECK(transposed(a).shape == Extents{3, 2});
+  CHECK(transposed(a).as<int>() == std::vector<int>{1, 4, 2, 5, 3, 6});
+  Array b(DType::u16, {2, 3, 4});
+  for (std::size_t k = 0; k < b.bytes.size(); ++k) b.bytes[k] = std::byte(k);
+  CHECK(transposed(transposed(b)) == b);
+  CHECK(transposed(b).as<int>()[(3 * 3 + 2) * 2 + 1] == b.as<int>()[(1 * 3 + 2) * 4 + 3]);
+}

@@ -1,6 +1,11 @@
 /// Reads a file of one format and writes another: what the Python cross-checks talk to.
 
 #include <amq/io/npz.hpp>
+#ifdef AMQ_TEST_HDF5
+#include <amq/io/hdf5.hpp>
+#include <amq/io/mat.hpp>
+#include <amq/io/npz_zlib.hpp>
+#endif
 #include <amq/io/png.hpp>
 #include <amq/io/safetensors.hpp>
 #include <amq/io/vtu.hpp>
@@ -66,6 +71,15 @@ amq::Image picture(std::string_view kind, int w, int h) {
   return image;
 }
 
+#ifdef AMQ_TEST_HDF5
+amq::npz::Arrays read_hdf5(const std::string& path) {
+  const amq::hdf5::Reader in(path);
+  amq::npz::Arrays out;
+  for (const auto& name : in.names()) out.emplace(name, in.read(name));
+  return out;
+}
+#endif
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -77,6 +91,12 @@ int main(int argc, char** argv) {
       amq::npy::write(argv[3], amq::npy::read(argv[2]));
     else if (format == "safetensors" && argc == 4)
       amq::safetensors::write(argv[3], amq::safetensors::read(argv[2]));
+#ifdef AMQ_TEST_HDF5
+    else if (format == "hdf5" && argc == 4)
+      amq::npz::write(argv[3], read_hdf5(argv[2]));
+    else if (format == "mat" && argc == 4)
+      amq::npz::write(argv[3], amq::mat::read(argv[2], amq::zlib_inflate));
+#endif
     else if (format == "vtu" && argc == 5)
       grid(argv[2]).write(argv[4], argv[3] == std::string_view("raw")
                                        ? amq::vtu::Encoding::appended_raw
@@ -86,9 +106,10 @@ int main(int argc, char** argv) {
     else if (format == "pvd" && argc == 3)
       series(argv[2]);
     else
-      return std::fprintf(stderr,
-                          "usage: echo npz|npy|safetensors in out, vtu kind encoding out, pvd out, "
-                          "png kind width height out\n"),
+      return std::fprintf(
+                 stderr,
+                 "usage: echo npz|npy|safetensors|hdf5|mat in out, vtu kind encoding out, pvd out, "
+                 "png kind width height out\n"),
              2;
   } catch (const std::exception& e) {
     return std::fprintf(stderr, "%s\n", e.what()), 1;

@@ -7,6 +7,7 @@
 #include <amq/core/matrix_view.hpp>
 #include <amq/io/dtype.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <span>
@@ -156,6 +157,11 @@ inline void expect_shape(const Array& a, const Extents& expected, const std::str
                 text_of(a.shape), "Check that this is the array that was meant.");
   }
 }
+namespace detail {
+std::vector<std::byte> reorder(const std::vector<std::byte>& in, const Extents& shape,
+                               std::size_t element, bool to_c);
+}
+
 /// Throws when a float array holds NaN or an infinity, with the place of the first.
 inline void expect_finite(const Array& a, const std::string& where);
 
@@ -246,6 +252,42 @@ const {
     out[i] = static_cast<T>(x);
   });
   return out;
+}
+
+/// Between C order and Fortran order: `to_c` reads Fortran, else writes it.
+inline std::vector<std::byte> detail::reorder(const std::vector<std::byte>& in,
+                                              const Extents& shape, std::size_t element,
+                                              bool to_c) {
+  std::vector<std::byte> out(in.size());
+  std::vector<std::size_t> at(shape.size()), step(shape.size());
+  std::size_t s = element;
+  for (std::size_t k = 0; k < shape.size(); ++k) {
+    step[k] = s;  // of the Fortran layout
+    s *= static_cast<std::size_t>(shape[k]);
+  }
+  std::size_t f = 0;
+  for (std::size_t c = 0; c < in.size(); c += element) {
+    if (to_c)
+      std::memcpy(out.data() + c, in.data() + f, element);
+    else
+      std::memcpy(out.data() + f, in.data() + c, element);
+    for (std::size_t k = shape.size(); k-- > 0;) {
+      f += step[k];
+      if (++at[k] < static_cast<std::size_t>(shape[k])) break;
+      f -= step[k] * at[k];
+      at[k] = 0;
+    }
+  }
+  return out;
+}
+
+/// The same elements with the axes in reverse, as numpy's a.T: what MATLAB 7.3 files need, whose
+/// HDF5 datasets have all extents backwards.
+[[nodiscard]] inline Array transposed(const Array& a) {
+  Array t = a;
+  std::reverse(t.shape.begin(), t.shape.end());
+  t.bytes = detail::reorder(a.bytes, a.shape, size_of(a.dtype), false);
+  return t;
 }
 
 inline void expect_finite(const Array& a, const std::string& where) {

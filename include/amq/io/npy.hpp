@@ -155,31 +155,6 @@ inline void swap_words(std::span<std::byte> bytes, std::size_t word) {
   }
 }
 
-/// Between C order and Fortran order: `to_c` reads Fortran, else writes it.
-inline Bytes reorder(const Bytes& in, const Extents& shape, std::size_t element, bool to_c) {
-  Bytes out(in.size());
-  std::vector<std::size_t> at(shape.size()), step(shape.size());
-  std::size_t s = element;
-  for (std::size_t k = 0; k < shape.size(); ++k) {
-    step[k] = s;  // of the Fortran layout
-    s *= static_cast<std::size_t>(shape[k]);
-  }
-  std::size_t f = 0;
-  for (std::size_t c = 0; c < in.size(); c += element) {
-    if (to_c)
-      std::memcpy(out.data() + c, in.data() + f, element);
-    else
-      std::memcpy(out.data() + f, in.data() + c, element);
-    for (std::size_t k = shape.size(); k-- > 0;) {
-      f += step[k];
-      if (++at[k] < static_cast<std::size_t>(shape[k])) break;
-      f -= step[k] * at[k];
-      at[k] = 0;
-    }
-  }
-  return out;
-}
-
 }  // namespace detail
 
 /// Reads the header at the start of `file`; the elements need not be there yet.
@@ -223,7 +198,7 @@ inline Bytes reorder(const Bytes& in, const Extents& shape, std::size_t element,
   a.bytes = std::move(file);
   if (h.swapped) detail::swap_words(a.bytes, word_of(h.dtype));
   if (h.fortran && h.shape.size() > 1) {
-    a.bytes = detail::reorder(a.bytes, a.shape, size_of(a.dtype), true);
+    a.bytes = amq::detail::reorder(a.bytes, a.shape, size_of(a.dtype), true);
   }
   return a;
 }
@@ -250,7 +225,7 @@ inline Bytes reorder(const Bytes& in, const Extents& shape, std::size_t element,
     front += static_cast<char>(head.size() >> (8 * k) & 255);
   front += head;
   Bytes data = form.fortran && a.rank() > 1
-                   ? detail::reorder(a.bytes, a.shape, size_of(a.dtype), false)
+                   ? amq::detail::reorder(a.bytes, a.shape, size_of(a.dtype), false)
                    : a.bytes;
   if (form.big_endian) detail::swap_words(data, word_of(a.dtype));
   const auto f = as_bytes(front);
