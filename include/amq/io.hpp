@@ -10,8 +10,10 @@
 #include <amq/io/dtype.hpp>
 #include <amq/io/file.hpp>
 #include <amq/io/font.hpp>
+#include <amq/io/grid_set.hpp>
 #include <amq/io/inflate.hpp>
 #include <amq/io/json.hpp>
+#include <amq/io/mat.hpp>
 #include <amq/io/mesh_set.hpp>
 #include <amq/io/npy.hpp>
 #include <amq/io/npz.hpp>
