@@ -172,6 +172,19 @@ decltype(auto) with_row_rule(RowRule rule, F&& f) {
   return f(RowAffine{});
 }
 
+/// The numbers a and o of a row rule at one level.
+struct LevelScale {
+  float a = 1, offset = 0;
+};
+
+/// One LevelScale per level of the list, a being the rule's default.
+template <typename List, row_rule Rule>
+[[nodiscard]] constexpr std::array<LevelScale, List::bits.size()> default_scales() noexcept {
+  std::array<LevelScale, List::bits.size()> s;
+  for (std::size_t k = 0; k < s.size(); ++k) s[k].a = Rule::default_a(List::bits[k]);
+  return s;
+}
+
 /// A rule with its numbers at one (quantization point, level), as data.
 struct RowCoder {
   RowRule rule = RowRule::affine;

@@ -69,6 +69,7 @@ struct PerColumn {
 template <int N>
 struct Group {
   static_assert(N > 0, "amq::Group<N>: N must be positive");
+  static constexpr Index width = N;
   std::vector<float> value;  ///< (row, group)
   Index groups = 0;          ///< per row
   [[nodiscard]] static constexpr Index groups_of(Index columns) noexcept {

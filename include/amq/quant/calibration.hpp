@@ -1,0 +1,201 @@
+#pragma once
+/// @file
+/// From samples to the numbers a and o of a row rule, and to the distortion that remains.
+///
+/// | method                        | for          | when to take it |
+/// |-------------------------------|--------------|----------------------------------------------------|
+/// | static_scale(range())         | Static       | nothing may be clipped; 8 bits and more | |
+/// static_scale(percentile_range)| Static       | the usual baseline: outliers are cut | |
+/// best_static_scale             | Static       | least squared error; few bits | |
+/// best_scale<Rule>              | row rules    | least squared error, relative to each row's power
+/// | | distortion_curve<Rule>        | all          | D(b) for the allocator: measured, not 4^-b |
+
+#include <amq/core/error.hpp>
+#include <amq/core/matrix_view.hpp>
+#include <amq/quant/histogram.hpp>
+#include <amq/quant/levels.hpp>
+#include <amq/quant/row_rule.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace amq {
+
+/// The grid of 2^bits codes whose ends are those of the range. A range of no width keeps its value:
+/// step 1, every code 0. 0 bits keep the middle.
+/// @throws Error for a range that is not finite or upside down
+[[nodiscard]] inline LevelScale static_scale(Range r, int bits) {
+  if (!std::isfinite(r.low) || !std::isfinite(r.high) || r.low > r.high)
+    throw Error("static_scale", "a finite range, low <= high",
+                std::to_string(r.low) + " to " + std::to_string(r.high), "Collect samples first.");
+  const float middle = 0.5f * r.low + 0.5f * r.high;
+  if (bits == 0) return {1.0f, middle};
+  const float step = (r.high - r.low) / static_cast<float>((1 << bits) - 1);
+  if (!(step > smallest_step)) return {1.0f, middle};
+  return {step, std::fma(0.5f, step, middle)};
+}
+
+/// Mean squared error of the values in a histogram under a static grid, bin centres standing for
+/// their values.
+[[nodiscard]] inline double static_error(const Histogram& h, int bits, LevelScale s) {
+  const double low = lowest_code(bits), high = highest_code(bits), step = static_cast<double>(s.a),
+               offset = static_cast<double>(s.offset);
+  double sum = 0;
+  for (std::size_t i = 0; i < Histogram::n_bins; ++i) {
+    if (h.in_bin(i) == 0) continue;
+    const double x = h.centre(i);
+    const double q = std::nearbyint(std::clamp((x - offset) / step, low, high));
+    const double e = x - (step * q + offset);
+    sum += static_cast<double>(h.in_bin(i)) * e * e;
+  }
+  return h.count() ? sum / static_cast<double>(h.count()) : 0.0;
+}
+
+/// The static grid of least squared error: from ranges cut at either end by several tails, each
+/// improved by regression of the values on their codes. Never worse than the full range.
+/// @throws Error when nothing was collected
+[[nodiscard]] inline LevelScale best_static_scale(const Histogram& h, int bits) {
+  if (h.count() == 0)
+    throw Error("best_static_scale", "collected values", "none", "Add batches first.");
+  LevelScale best = static_scale(h.range(), bits);
+  if (bits == 0 || !(h.range().low < h.range().high)) return best;
+  double least = static_error(h, bits, best);
+  const auto regress = [&](LevelScale s) {  // x ~ step * q + offset for the codes q of s
+    const double low = lowest_code(bits), high = highest_code(bits);
+    double n = 0, q1 = 0, q2 = 0, x1 = 0, xq = 0;
+    for (std::size_t i = 0; i < Histogram::n_bins; ++i) {
+      if (h.in_bin(i) == 0) continue;
+      const double w = static_cast<double>(h.in_bin(i)), x = h.centre(i);
+      const double q = std::nearbyint(
+          std::clamp((x - static_cast<double>(s.offset)) / static_cast<double>(s.a), low, high));
+      n += w, q1 += w * q, q2 += w * q * q, x1 += w * x, xq += w * x * q;
+    }
+    const double spread = q2 - q1 * q1 / n;
+    if (!(spread > 0)) return s;
+    const double step = (xq - q1 * x1 / n) / spread;
+    if (!(step > static_cast<double>(smallest_step))) return s;
+    return LevelScale{static_cast<float>(step), static_cast<float>((x1 - step * q1) / n)};
+  };
+  constexpr std::array<double, 9> tails{0, 1e-5, 1e-4, 1e-3, 5e-3, 0.02, 0.05, 0.1, 0.2};
+  for (const double below : tails)
+    for (const double above : tails) {
+      LevelScale s = static_scale({h.quantile(below), h.quantile(1 - above)}, bits);
+      for (int pass = 0; pass < 4; ++pass) {
+        const double error = static_error(h, bits, s);
+        if (error < least) least = error, best = s;
+        s = regress(s);
+      }
+    }
+  return best;
+}
+
+/// Error left in a sample of rows, in units of their power: for row rules the mean over rows of
+/// (mean squared error / variance), rows of no variance left out; for Static the sum of errors over
+/// the sum of variances, since a fixed step serves large rows and starves small ones.
+/// @throws Error when no row varies, or a value is not finite
+template <row_rule Rule>
+[[nodiscard]] double row_distortion(MatrixView<const float> rows, int bits, LevelScale s) {
+  std::vector<std::int32_t> codes(static_cast<std::size_t>(rows.cols));
+  double ratios = 0, errors = 0, powers = 0;
+  Index counted = 0;
+  for (Index i = 0; i < rows.rows; ++i) {
+    const float* x = rows.row(i);
+    const auto stats = mean_deviation(x, rows.cols);
+    const double power =
+        static_cast<double>(stats.deviation) * static_cast<double>(stats.deviation);
+    if (!std::isfinite(power))
+      throw Error("row_distortion", "finite rows", "row " + std::to_string(i) + " is not",
+                  "Look for the layer or sample where it first appears.");
+    if (!(power > 0)) continue;
+    const RowGrid g = quantize_row<Rule>(x, rows.cols, bits, s.a, s.offset, codes.data());
+    double error = 0;
+    for (Index k = 0; k < rows.cols; ++k) {
+      const double e = static_cast<double>(g.decode(codes[static_cast<std::size_t>(k)])) -
+                       static_cast<double>(x[k]);
+      error += e * e;
+    }
+    error /= static_cast<double>(rows.cols);
+    ratios += error / power;
+    errors += error;
+    powers += power;
+    ++counted;
+  }
+  if (counted == 0)
+    throw Error("row_distortion", "at least one row that varies", "none", "Collect more rows.");
+  return Rule::dynamic ? ratios / static_cast<double>(counted) : errors / powers;
+}
+
+/// The a of a dynamic rule that leaves least distortion in a sample: a scan around the rule's
+/// default, then golden section. For Static see best_static_scale.
+/// @throws Error as row_distortion
+template <row_rule Rule>
+[[nodiscard]] LevelScale best_scale(MatrixView<const float> rows,
+                                    int bits) requires(Rule::dynamic) {
+  const double start = static_cast<double>(Rule::default_a(bits));
+  if (bits == 0) return {static_cast<float>(start), 0};
+  const auto error = [&](double a) {
+    return row_distortion<Rule>(rows, bits, {static_cast<float>(a), 0});
+  };
+  double best = start, least = error(start);
+  // Fine, since rows off zero or with outliers have several local minima.
+  const double ratio = std::pow(2.0, 1.0 / 16);
+  for (int i = -32; i <= 26; ++i) {
+    const double a = start * std::pow(ratio, i), e = error(a);
+    if (e < least) least = e, best = a;
+  }
+  double low = best / ratio, high = best * ratio;
+  const double golden = 0.5 * (std::sqrt(5.0) - 1);
+  double c = high - golden * (high - low), d = low + golden * (high - low);
+  double fc = error(c), fd = error(d);
+  for (int i = 0; i < 10; ++i) {
+    if (fc < least) least = fc, best = c;
+    if (fd < least) least = fd, best = d;
+    if (fc < fd) {
+      high = d, d = c, fd = fc;
+      c = high - golden * (high - low), fc = error(c);
+    } else {
+      low = c, c = d, fc = fd;
+      d = low + golden * (high - low), fd = error(d);
+    }
+  }
+  return {static_cast<float>(best), 0};
+}
+
+/// Scales of every level of a list from a sample of rows at one quantization point.
+/// @throws Error as best_scale
+template <typename List, row_rule Rule>
+[[nodiscard]] std::array<LevelScale, List::bits.size()> calibrate(MatrixView<const float> rows) {
+  std::array<LevelScale, List::bits.size()> scales;
+  if constexpr (Rule::dynamic) {
+    for (std::size_t k = 0; k < scales.size(); ++k)
+      scales[k] = best_scale<Rule>(rows, List::bits[k]);
+  } else {
+    Histogram h;
+    for (Index i = 0; i < rows.rows; ++i) h.add(rows.row_span(i));
+    for (std::size_t k = 0; k < scales.size(); ++k) scales[k] = best_static_scale(h, List::bits[k]);
+  }
+  return scales;
+}
+
+/// D(b) of a sample for each level: what the allocator weighs scores with.
+/// @throws Error as row_distortion, and when levels and scales differ in number
+template <row_rule Rule>
+[[nodiscard]] std::vector<double> distortion_curve(MatrixView<const float> rows,
+                                                   std::span<const int> levels,
+                                                   std::span<const LevelScale> scales) {
+  if (levels.size() != scales.size())
+    throw Error("distortion_curve", std::to_string(levels.size()) + " scales",
+                std::to_string(scales.size()), "Give each level its scale.");
+  std::vector<double> d(levels.size());
+  for (std::size_t k = 0; k < d.size(); ++k)
+    d[k] = row_distortion<Rule>(rows, levels[k], scales[k]);
+  return d;
+}
+
+}  // namespace amq

@@ -1,0 +1,110 @@
+#include <amq/quant/calibration.hpp>
+
+#include <amq/core/random.hpp>
+#include <amq/quant/reservoir.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+using namespace amq;
+
+namespace {
+std::vector<float> gaussian_rows(Index rows, Index cols, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<float> x;
+  for (Index i = 0; i < rows; ++i) {  // rows of very different size and place
+    const double scale = std::exp(2 * random.normal()), mean = 3 * random.normal();
+    for (Index j = 0; j < cols; ++j)
+      x.push_back(static_cast<float>(mean + scale * random.normal()));
+  }
+  return x;
+}
+}  // namespace
+
+TEST_CASE("calibrated on Gaussian rows, the affine rule finds Max's steps and his distortion") {
+  const auto x = gaussian_rows(60, 1024, 1);
+  for (int bits : {1, 2, 3, 4, 6}) {
+    const auto s = best_scale<RowAffine>({x.data(), 60, 1024}, bits);
+    CHECK(s.a == doctest::Approx(gaussian_step(bits)).epsilon(0.06));
+    const double d = row_distortion<RowAffine>({x.data(), 60, 1024}, bits, s);
+    CHECK(d == doctest::Approx(gaussian_distortion(bits)).epsilon(0.03));
+  }
+  CHECK(row_distortion<RowAffine>({x.data(), 60, 1024}, 0, {}) == doctest::Approx(1).epsilon(1e-4));
+}
+
+TEST_CASE_TEMPLATE("no scanned a leaves less distortion than the calibrated one", Rule, RowAffine,
+                   RowSymmetric, RowMinMax) {
+  const auto x = gaussian_rows(40, 48, 2);
+  const MatrixView<const float> rows(x.data(), 40, 48);
+  for (int bits : {2, 3, 4, 8}) {
+    const auto s = best_scale<Rule>(rows, bits);
+    const double found = row_distortion<Rule>(rows, bits, s);
+    for (int i = 1; i <= 60; ++i) {
+      const float a = Rule::default_a(bits) * 0.05f * static_cast<float>(i);
+      CHECK(found <= 1.03 * row_distortion<Rule>(rows, bits, {a, 0}));
+    }
+  }
+}
+
+TEST_CASE("the static grid of a range has the range's ends as its ends") {
+  for (int bits : {1, 2, 4, 8}) {
+    const auto s = static_scale({-1, 3}, bits);
+    const RowGrid g{s.a, s.offset};
+    CHECK(g.decode(lowest_code(bits)) == doctest::Approx(-1));
+    CHECK(g.decode(highest_code(bits)) == doctest::Approx(3));
+  }
+  const auto flat = static_scale({2, 2}, 4);
+  CHECK(flat.a == 1.0f);
+  CHECK(flat.offset == 2.0f);
+  CHECK(static_scale({-1, 3}, 0).offset == 1.0f);
+  CHECK_THROWS_AS(static_cast<void>(static_scale({1, -1}, 4)), Error);
+  CHECK_THROWS_AS(static_cast<void>(static_scale({NAN, 1}, 4)), Error);
+}
+
+TEST_CASE(
+    "the least-squares static grid beats min-max and percentile, and meets Max on a Gaussian") {
+  Random random(3);
+  Histogram h, skewed;
+  std::vector<float> x(100000), y(100000);
+  for (auto& v : x) v = static_cast<float>(5 + 2 * random.normal());
+  for (auto& v : y) v = static_cast<float>(std::exp(random.normal()));
+  h.add(x);
+  skewed.add(y);
+  for (int bits : {1, 2, 3, 4, 8}) {
+    for (const auto* k : {&h, &skewed}) {
+      const double best = static_error(*k, bits, best_static_scale(*k, bits));
+      CHECK(best <= static_error(*k, bits, static_scale(k->range(), bits)));
+      CHECK(best <= static_error(*k, bits, static_scale(k->percentile_range(1e-3), bits)));
+    }
+    const double d = static_error(h, bits, best_static_scale(h, bits)) / 4;
+    CHECK(d == doctest::Approx(gaussian_distortion(bits)).epsilon(0.04));
+  }
+  CHECK_THROWS_AS(static_cast<void>(best_static_scale(Histogram{}, 4)), Error);
+}
+
+TEST_CASE("a measured curve falls with the bits; static steps starve rows of unlike size") {
+  const auto x = gaussian_rows(200, 64, 4);
+  RowReservoir sample(100, 1);
+  sample.add({x.data(), 200, 64});
+  using L = Levels<0, 1, 2, 3, 4, 6, 8>;
+  const auto affine = calibrate<L, RowAffine>(sample.view());
+  const auto fixed = calibrate<L, Static>(sample.view());
+  const auto a = distortion_curve<RowAffine>(sample.view(), L::bits, affine);
+  const auto s = distortion_curve<Static>(sample.view(), L::bits, fixed);
+  for (std::size_t k = 1; k < a.size(); ++k) {
+    CHECK(a[k] < a[k - 1]);
+    CHECK(s[k] < s[k - 1]);
+  }
+  CHECK(a[0] == doctest::Approx(1).epsilon(1e-4));
+  CHECK_THROWS_AS(static_cast<void>(distortion_curve<RowAffine>(sample.view(), L::bits,
+                                                                std::span(affine).first(2))),
+                  Error);
+}
+
+TEST_CASE("rows that do not vary, or are not finite, cannot be calibrated on") {
+  const std::vector<float> flat(40, 2.0f), bad{1, NAN, 3, 4};
+  CHECK_THROWS_AS(static_cast<void>(best_scale<RowAffine>({flat.data(), 4, 10}, 4)), Error);
+  CHECK_THROWS_AS(static_cast<void>(best_scale<RowAffine>({bad.data(), 1, 4}, 4)), Error);
+}
