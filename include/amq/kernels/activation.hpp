@@ -21,15 +21,16 @@
 #include <amq/simd/batch.hpp>
 
 #include <cstdint>
+#include <type_traits>
 
 namespace amq::kernels {
 inline namespace AMQ_LEVEL {
 
 namespace detail {
 /// e^(Sign x). @pre |x| <= 87
-template <int Sign, typename Arch>
-AMQ_INLINE simd::Floats<Arch> exp_inside(simd::Floats<Arch> x) noexcept {
-  using F = simd::Floats<Arch>;
+template <int Sign, typename Arch, int N>
+AMQ_INLINE simd::Floats<Arch, N> exp_inside(simd::Floats<Arch, N> x) noexcept {
+  using F = simd::Floats<Arch, N>;
   // Sign x = n ln 2 + r. Adding 1.5 * 2^23 rounds, and leaves n in the low bits.
   const F magic = F::splat(12582912.0f);
   const F t = fma(x, F::splat(Sign * 1.44269504f), magic);
@@ -48,51 +49,51 @@ AMQ_INLINE simd::Floats<Arch> exp_inside(simd::Floats<Arch> x) noexcept {
 }  // namespace detail
 
 /// e^x, cut off at |x| = 87.
-template <typename Arch>
-AMQ_INLINE simd::Floats<Arch> exp(simd::Floats<Arch> x) noexcept {
-  using F = simd::Floats<Arch>;
+template <typename Arch, int N>
+AMQ_INLINE simd::Floats<Arch, N> exp(simd::Floats<Arch, N> x) noexcept {
+  using F = simd::Floats<Arch, N>;
   return detail::exp_inside<1>(min(max(x, F::splat(-87.0f)), F::splat(87.0f)));
 }
 
 /// 1 / d to 1.2e-7, for 2^-125 < d < 2^125: a guess within 5.1 % from the exponent, a cubic step, a
 /// quadratic one. Cheaper than a division, and approximate instructions differ by maker.
-template <typename Arch>
-AMQ_INLINE simd::Floats<Arch> reciprocal(simd::Floats<Arch> d) noexcept {
-  using F = simd::Floats<Arch>;
+template <typename Arch, int N>
+AMQ_INLINE simd::Floats<Arch, N> reciprocal(simd::Floats<Arch, N> d) noexcept {
+  using F = simd::Floats<Arch, N>;
   const F one = F::splat(1.0f);
-  F y = from_bits(simd::Ints<Arch>::splat(0x7ef31200) - bits(d));
+  F y = from_bits(simd::Ints<Arch, N>::splat(0x7ef31200) - bits(d));
   F e = fnma(d, y, one);
   y = fma(y, fma(e, e, e), y);
   e = fnma(d, y, one);
   return fma(y, e, y);
 }
 
-template <typename Arch>
-AMQ_INLINE simd::Floats<Arch> relu(simd::Floats<Arch> x) noexcept {
-  return max(x, simd::Floats<Arch>::splat(0.0f));
+template <typename Arch, int N>
+AMQ_INLINE simd::Floats<Arch, N> relu(simd::Floats<Arch, N> x) noexcept {
+  return max(x, simd::Floats<Arch, N>::splat(0.0f));
 }
-template <typename Arch>
-AMQ_INLINE simd::Floats<Arch> sigmoid(simd::Floats<Arch> x) noexcept {
-  using F = simd::Floats<Arch>;
+template <typename Arch, int N>
+AMQ_INLINE simd::Floats<Arch, N> sigmoid(simd::Floats<Arch, N> x) noexcept {
+  using F = simd::Floats<Arch, N>;
   x = min(max(x, F::splat(-87.0f)), F::splat(86.0f));
   return reciprocal(F::splat(1.0f) + detail::exp_inside<-1>(x));
 }
-template <typename Arch>
-AMQ_INLINE simd::Floats<Arch> tanh(simd::Floats<Arch> x) noexcept {
-  using F = simd::Floats<Arch>;
+template <typename Arch, int N>
+AMQ_INLINE simd::Floats<Arch, N> tanh(simd::Floats<Arch, N> x) noexcept {
+  using F = simd::Floats<Arch, N>;
   return fma(F::splat(2.0f), sigmoid(x + x), F::splat(-1.0f));
 }
-template <typename Arch>
-AMQ_INLINE simd::Floats<Arch> swish(simd::Floats<Arch> x) noexcept {
-  using F = simd::Floats<Arch>;
+template <typename Arch, int N>
+AMQ_INLINE simd::Floats<Arch, N> swish(simd::Floats<Arch, N> x) noexcept {
+  using F = simd::Floats<Arch, N>;
   const F from_below = max(x, F::splat(-86.0f));  // -infinity times 0 would be NaN
   const F e = detail::exp_inside<-1>(min(from_below, F::splat(86.0f)));
   return from_below * reciprocal(F::splat(1.0f) + e);
 }
 /// max(x, 0) - a Q(a), a = |x|, Q(a) = erfc(a / sqrt 2) / 2 by Abramowitz and Stegun 7.1.26.
-template <typename Arch>
-AMQ_INLINE simd::Floats<Arch> gelu(simd::Floats<Arch> x) noexcept {
-  using F = simd::Floats<Arch>;
+template <typename Arch, int N>
+AMQ_INLINE simd::Floats<Arch, N> gelu(simd::Floats<Arch, N> x) noexcept {
+  using F = simd::Floats<Arch, N>;
   x = max(x, F::splat(-86.0f));
   const F a = min(abs(x), F::splat(13.0f));  // Q(13) is 6e-39
   const F t = reciprocal(fma(a, F::splat(0.3275911f * 0.70710678f), F::splat(1.0f)));
@@ -105,8 +106,8 @@ AMQ_INLINE simd::Floats<Arch> gelu(simd::Floats<Arch> x) noexcept {
   return fnma(a, q, max(x, F::splat(0.0f)));
 }
 
-template <Activation A, typename Arch>
-AMQ_INLINE simd::Floats<Arch> activate(simd::Floats<Arch> x) noexcept {
+template <Activation A, typename Arch, int N>
+AMQ_INLINE simd::Floats<Arch, N> activate(simd::Floats<Arch, N> x) noexcept {
   if constexpr (A == Activation::relu) return relu(x);
   if constexpr (A == Activation::swish) return swish(x);
   if constexpr (A == Activation::gelu) return gelu(x);
@@ -135,11 +136,20 @@ AMQ_INLINE decltype(auto) with_activation(Activation a, Function&& f) {
   return f.template operator()<Activation::none>();
 }
 
-/// y[k] = f(x[k]) for k < n, by sixteen; x and y may be the same.
+/// y[k] = f(x[k]) for k < n; x and y may be the same. f takes Floats of any width.
 template <typename Arch = simd::Native, typename Function>
 inline void map_floats(const float* x, float* y, Index n, Function f) noexcept {
   using F = simd::Floats<Arch>;
+  // Four registers in lockstep, where there are registers for that.
+  constexpr int side_by_side =
+      std::is_base_of_v<simd::Registers<simd::Scalar>, simd::Registers<Arch>> ? 1
+      : simd::Floats<Arch>::count == 1                                        ? 4
+                                                                              : 1;
+  using Wide = simd::Floats<Arch, side_by_side>;
   Index k = 0;
+  if constexpr (side_by_side > 1)
+    for (; k + side_by_side * simd::lanes <= n; k += side_by_side * simd::lanes)
+      f(Wide::load(x + k)).store(y + k);
   for (; k + simd::lanes <= n; k += simd::lanes) f(F::load(x + k)).store(y + k);
   if (k < n)
     f(F::load_part(x + k, static_cast<int>(n - k))).store_part(y + k, static_cast<int>(n - k));
@@ -149,8 +159,7 @@ inline void map_floats(const float* x, float* y, Index n, Function f) noexcept {
 template <typename Arch = simd::Native>
 inline void activate(Activation a, const float* x, float* y, Index n) noexcept {
   with_activation(a, [&]<Activation A> {
-    map_floats<Arch>(x, y, n,
-                     [](simd::Floats<Arch> v) AMQ_INLINE_LAMBDA { return activate<A>(v); });
+    map_floats<Arch>(x, y, n, [](auto v) AMQ_INLINE_LAMBDA { return activate<A>(v); });
   });
 }
 

@@ -55,13 +55,14 @@ struct Codes<simd::Scalar> {
   }
   /// n <= 64 codes of a row in fields of 2, 4 or 8 bits, beginning at code 0 of `in`, to the bytes
   /// code + bias; all 64 bytes of `out` are written.
-  static AMQ_INLINE void widen(const std::uint8_t* in, int n, int container, int bias,
+  template <int Container>
+  static AMQ_INLINE void widen(const std::uint8_t* in, int n, int bias,
                                std::uint8_t* out) noexcept {
-    if (container == 8)
+    if constexpr (Container == 8)
       for (int k = 0; k < n; ++k) out[k] = static_cast<std::uint8_t>(in[k] + bias);
     else
       for (int k = 0; k < n; ++k)
-        out[k] = static_cast<std::uint8_t>(code_at(in, k, container) + bias);
+        out[k] = static_cast<std::uint8_t>(code_at(in, k, Container) + bias);
     for (int k = n; k < chunk; ++k) out[k] = 0;
   }
   /// n <= 64 codes of 16 bits as two digits, code = 256 high + low with low in 0 .. 255: to the

@@ -53,6 +53,7 @@ AMQ_INLINE void tile(const std::uint8_t* lines, Index stride, const PackedWeight
     const Acc low = D::bias ? zero : Acc::load(w.raised(block + c));
     for (int r = 0; r < height; ++r) acc[r][c] = Digits == 2 && r % 2 == 1 ? low : high;
   }
+  sink.template prefetch<Rows, Blocks>(row, block * wide);
   const std::int8_t* codes = w.codes(block);
   const Index bytes = w.block_bytes(), quads = w.quads();
   for (Index q = 0; q < quads; ++q) {
@@ -110,11 +111,23 @@ AMQ_INLINE simd::Floats<Arch> join_digits(simd::Ints<Arch> high, simd::Ints<Arch
   return simd::Floats<Arch>::load(f);
 }
 
+/// Where a tile's results will go is fetched while it is summed.
+template <int Rows, int Blocks, typename T>
+AMQ_INLINE void prefetch_rows(T* const* rows, Index n) noexcept {
+  for (int r = 0; r < Rows; ++r)
+    for (int c = 0; c < Blocks; ++c) __builtin_prefetch(rows[r] + n + c * PackedWeights::block, 1);
+}
+
 /// Exact sums as they are.
 template <typename Arch>
 struct SumSink {
   std::int32_t* const* rows;
   Index out;
+
+  template <int Rows, int Blocks>
+  AMQ_INLINE void prefetch(Index row, Index n) const noexcept {
+    prefetch_rows<Rows, Blocks>(rows + row, n);
+  }
 
   template <int Rows, int Blocks, int Digits, typename Acc>
   AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
@@ -137,6 +150,10 @@ struct AffineSink {
   const float *step, *offset;
   const PackedWeights* w;
 
+  template <int Rows, int Blocks>
+  AMQ_INLINE void prefetch(Index row, Index n) const noexcept {
+    prefetch_rows<Rows, Blocks>(rows + row, n);
+  }
   template <int Rows, int Blocks, int Digits, typename Acc>
   AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
     using F = simd::Floats<Arch>;
@@ -173,19 +190,32 @@ template <typename Arch>
 AMQ_INLINE void widen_rows(const RowsView& x, Index begin, Index end, Panel& panel) noexcept {
   using C = Codes<Arch>;
   constexpr int bias = Dot<Arch>::bias;
+  const Index whole = x.cols / chunk * chunk;
+  const int rest = static_cast<int>(x.cols - whole);
   std::uint8_t* line = panel.digits;
-  for (Index i = begin; i < end; ++i) {
-    const std::uint8_t* in = x.row(i);
-    for (Index k = 0; k < x.cols; k += chunk) {
-      const int n = static_cast<int>(std::min<Index>(chunk, x.cols - k));
-      const std::uint8_t* from = in + k * x.container / 8;
-      if (x.container == 16)
-        C::widen16(from, n, bias, line + k, line + panel.stride + k);
-      else
-        C::widen(from, n, x.container, bias, line + k);
+  if (x.container == 16) {
+    for (Index i = begin; i < end; ++i, line += 2 * panel.stride) {
+      const std::uint8_t* in = x.row(i);
+      for (Index k = 0; k < whole; k += chunk)
+        C::widen16(in + 2 * k, chunk, bias, line + k, line + panel.stride + k);
+      if (rest) C::widen16(in + 2 * whole, rest, bias, line + whole, line + panel.stride + whole);
     }
-    line += x.container == 16 ? 2 * panel.stride : panel.stride;
+    return;
   }
+  const auto widen = [&]<int Container>() {
+    for (Index i = begin; i < end; ++i, line += panel.stride) {
+      const std::uint8_t* in = x.row(i);
+      for (Index k = 0; k < whole; k += chunk)
+        C::template widen<Container>(in + k * Container / 8, chunk, bias, line + k);
+      if (rest) C::template widen<Container>(in + whole * Container / 8, rest, bias, line + whole);
+    }
+  };
+  if (x.container == 8)
+    widen.template operator()<8>();
+  else if (x.container == 4)
+    widen.template operator()<4>();
+  else
+    widen.template operator()<2>();
 }
 
 /// Row r of a block, encoded, as a line of digits (8 bits at most) or as two (16).

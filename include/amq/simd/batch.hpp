@@ -201,14 +201,12 @@ struct Registers<Neon> : XsimdRegisters<xsimd::neon64> {
 };
 #endif
 
-template <typename Arch>
-struct Ints;
-
-/// Sixteen floats.
-template <typename Arch = Native>
+/// 16 N floats. N > 1 goes in lockstep, so that long chains of dependent operations overlap: an
+/// out-of-order core's scheduler is too short to find the next sixteen on its own.
+template <typename Arch = Native, int N = 1>
 struct Floats {
   using R = Registers<Arch>;
-  static constexpr int count = lanes / R::width;
+  static constexpr int count = N * lanes / R::width;
   typename R::F r[count];
 
   template <typename Op>
@@ -295,11 +293,11 @@ struct Floats {
 #endif
 };
 
-/// Sixteen 32-bit integers; sums wrap.
-template <typename Arch = Native>
+/// 16 N 32-bit integers; sums wrap.
+template <typename Arch = Native, int N = 1>
 struct Ints {
   using R = Registers<Arch>;
-  static constexpr int count = lanes / R::width;
+  static constexpr int count = N * lanes / R::width;
   typename R::I r[count];
 
   template <typename Op>
@@ -330,27 +328,27 @@ struct Ints {
   }
 };
 
-template <int N, typename Arch>
-AMQ_INLINE Ints<Arch> shift_left(Ints<Arch> a) noexcept {
+template <int By, typename Arch, int N>
+AMQ_INLINE Ints<Arch, N> shift_left(Ints<Arch, N> a) noexcept {
   using R = Registers<Arch>;
-  return Ints<Arch>::make([&](int i) { return R::template shift_left<N>(a.r[i]); });
+  return Ints<Arch, N>::make([&](int i) { return R::template shift_left<By>(a.r[i]); });
 }
 /// To nearest, ties to even. @pre |a| < 2^31
-template <typename Arch>
-AMQ_INLINE Ints<Arch> to_ints(Floats<Arch> a) noexcept {
-  return Ints<Arch>::make([&](int i) { return Registers<Arch>::to_ints(a.r[i]); });
+template <typename Arch, int N>
+AMQ_INLINE Ints<Arch, N> to_ints(Floats<Arch, N> a) noexcept {
+  return Ints<Arch, N>::make([&](int i) { return Registers<Arch>::to_ints(a.r[i]); });
 }
-template <typename Arch>
-AMQ_INLINE Floats<Arch> to_floats(Ints<Arch> a) noexcept {
-  return Floats<Arch>::make([&](int i) { return Registers<Arch>::to_floats(a.r[i]); });
+template <typename Arch, int N>
+AMQ_INLINE Floats<Arch, N> to_floats(Ints<Arch, N> a) noexcept {
+  return Floats<Arch, N>::make([&](int i) { return Registers<Arch>::to_floats(a.r[i]); });
 }
-template <typename Arch>
-AMQ_INLINE Ints<Arch> bits(Floats<Arch> a) noexcept {
-  return Ints<Arch>::make([&](int i) { return Registers<Arch>::bits(a.r[i]); });
+template <typename Arch, int N>
+AMQ_INLINE Ints<Arch, N> bits(Floats<Arch, N> a) noexcept {
+  return Ints<Arch, N>::make([&](int i) { return Registers<Arch>::bits(a.r[i]); });
 }
-template <typename Arch>
-AMQ_INLINE Floats<Arch> from_bits(Ints<Arch> a) noexcept {
-  return Floats<Arch>::make([&](int i) { return Registers<Arch>::from_bits(a.r[i]); });
+template <typename Arch, int N>
+AMQ_INLINE Floats<Arch, N> from_bits(Ints<Arch, N> a) noexcept {
+  return Floats<Arch, N>::make([&](int i) { return Registers<Arch>::from_bits(a.r[i]); });
 }
 
 namespace detail {

@@ -30,12 +30,13 @@ struct Codes<simd::Avx2> : Codes<simd::Scalar> {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 16 * j), _mm256_add_epi8(q, b));
     }
   }
-  static AMQ_INLINE void widen(const std::uint8_t* in, int n, int container, int bias,
+  template <int Container>
+  static AMQ_INLINE void widen(const std::uint8_t* in, int n, int bias,
                                std::uint8_t* out) noexcept {
-    if (n < chunk || container == 2) return Codes<simd::Scalar>::widen(in, n, container, bias, out);
+    if (n < chunk || Container == 2) return Codes<simd::Scalar>::widen<Container>(in, n, bias, out);
     for (int half = 0; half < 2; ++half) {
       __m256i v;
-      if (container == 8) {
+      if constexpr (Container == 8) {
         v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + 32 * half));
         v = _mm256_add_epi8(v, _mm256_set1_epi8(static_cast<char>(bias)));
       } else {

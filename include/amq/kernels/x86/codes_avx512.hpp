@@ -57,13 +57,14 @@ struct Codes<simd::Avx512> : Codes<simd::Scalar> {
                            _mm512_cvtepi32_epi8(v));
     }
   }
-  static AMQ_INLINE void widen(const std::uint8_t* in, int n, int container, int bias,
+  template <int Container>
+  static AMQ_INLINE void widen(const std::uint8_t* in, int n, int bias,
                                std::uint8_t* out) noexcept {
     __m512i v;
     int sign = 0;
-    if (container == 8) {
+    if constexpr (Container == 8) {
       v = _mm512_maskz_loadu_epi8(first(n), in);
-    } else if (container == 4) {
+    } else if constexpr (Container == 4) {
       v = _mm512_cvtepu8_epi16(
           _mm256_maskz_loadu_epi8(static_cast<__mmask32>(first((n + 1) / 2)), in));
       v = _mm512_and_si512(_mm512_or_si512(v, _mm512_slli_epi16(v, 4)), _mm512_set1_epi8(15));
