@@ -3,14 +3,18 @@
 /// Room quant: numbers of few bits, their scales, and tensors of them.
 
 #include <amq/quant/affine.hpp>
+#include <amq/quant/calibration.hpp>
 #include <amq/quant/eigen.hpp>
 #include <amq/quant/fake.hpp>
+#include <amq/quant/fit.hpp>
 #include <amq/quant/gaussian.hpp>
+#include <amq/quant/histogram.hpp>
 #include <amq/quant/levels.hpp>
 #include <amq/quant/mixed_qtensor.hpp>
 #include <amq/quant/packing.hpp>
 #include <amq/quant/qtensor.hpp>
 #include <amq/quant/quantizer.hpp>
+#include <amq/quant/reservoir.hpp>
 #include <amq/quant/rounding.hpp>
 #include <amq/quant/row_bits.hpp>
 #include <amq/quant/row_order.hpp>
