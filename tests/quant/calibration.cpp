@@ -1,7 +1,9 @@
 #include <amq/quant/calibration.hpp>
 
 #include <amq/core/random.hpp>
+#include <amq/quant/mixed_qtensor.hpp>
 #include <amq/quant/reservoir.hpp>
+#include <amq/quant/scheme.hpp>
 
 #include <doctest/doctest.h>
 
@@ -107,4 +109,33 @@ TEST_CASE("rows that do not vary, or are not finite, cannot be calibrated on") {
   const std::vector<float> flat(40, 2.0f), bad{1, NAN, 3, 4};
   CHECK_THROWS_AS(static_cast<void>(best_scale<RowAffine>({flat.data(), 4, 10}, 4)), Error);
   CHECK_THROWS_AS(static_cast<void>(best_scale<RowAffine>({bad.data(), 1, 4}, 4)), Error);
+}
+
+TEST_CASE("the chapter's example: calibrate on a stream, quantize rows at bits of their own") {
+  const auto values = gaussian_rows(300, 64, 5);
+  const MatrixView<const float> x(values.data(), 300, 64);
+  RowBits bits(300, 4);
+  for (Index i = 0; i < 300; i += 3) bits.set(i, 8);
+  std::vector<float> out(values.size());
+  const MatrixView<float> y(out.data(), 300, 64);
+  // [quant]
+  using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>>;  // rows: RowAffine
+  amq::RowReservoir sample(100);
+  sample.add(x);  // (row, channel), as often as there are batches
+
+  const auto scales = amq::calibrate<Scheme::levels, Scheme::rule>(sample.view());
+  const auto D = amq::distortion_curve<Scheme::rule>(sample.view(), Scheme::levels::bits, scales);
+
+  const amq::MixedQTensor<Scheme::levels, Scheme::rule> q(x, bits, scales);
+  q.decode(y);  // rows in their original order
+  // [quant]
+  CHECK(D.size() == 3);
+  CHECK(D[2] < 0.001);
+  double error = 0, power = 0;
+  for (std::size_t k = 0; k < out.size(); ++k) {
+    error += std::pow(static_cast<double>(out[k] - values[k]), 2);
+    power += std::pow(static_cast<double>(values[k]), 2);
+  }
+  CHECK(error < 0.02 * power);
+  CHECK(q.bytes() < static_cast<Index>(values.size()));  // a quarter of float, grids included
 }
