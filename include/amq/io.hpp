@@ -10,6 +10,7 @@
 #include <amq/io/dtype.hpp>
 #include <amq/io/file.hpp>
 #include <amq/io/font.hpp>
+#include <amq/io/gmsh.hpp>
 #include <amq/io/grid_set.hpp>
 #include <amq/io/inflate.hpp>
 #include <amq/io/json.hpp>
