@@ -248,7 +248,8 @@ class GridDarcySolver {
 struct PdebenchDarcy {
   Index n = 128;
   double beta = 1;
-  Index refine = 2;  ///< even: elements a side of each cell. 2 leaves an error of 4e-4, 4 of 1e-4
+  Index refine =
+      2;  ///< even: elements a side of each cell. 2 leaves an error of 3e-4 to 5e-4, 4 of 1e-4
 
   /// An empty set with this problem's sizes.
   [[nodiscard]] GridSet describe() const {
