@@ -22,9 +22,9 @@ struct Instance {
 
 struct Kind {
   int classes = 1;
-  bool convex = true;        // D(b) on its own hull, prices ascending
+  bool convex = true;  // D(b) on its own hull, prices ascending
   bool equal_work = false;
-  bool ties = false;         // many equal scores, some zero
+  bool ties = false;  // many equal scores, some zero
 };
 
 inline void fill(Instance& in, amq::Index n, const Kind& kind, amq::Random& random) {
