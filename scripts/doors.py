@@ -63,6 +63,9 @@ def main(root, check):
         for header in unreached(root, door, members):
             failed = True
             print(f"amq/{door} does not reach {header}. Mend: python3 scripts/doors.py include")
+    for header in sorted(reached(root, "amq.hpp") & OPTIONAL):
+        failed = True
+        print(f"amq/amq.hpp reaches {header}, which needs a library that amq does not ask for. Include it by name only.")
     return 1 if failed else 0
 
 
