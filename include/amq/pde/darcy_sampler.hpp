@@ -5,17 +5,20 @@
 #include <amq/core/error.hpp>
 #include <amq/core/random.hpp>
 #include <amq/mesh/edges.hpp>
+#include <amq/mesh/indicators.hpp>
 #include <amq/mesh/random_square.hpp>
 #include <amq/mesh/sample.hpp>
 #include <amq/pde/darcy.hpp>
 #include <amq/pde/gaussian_field.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,7 +48,9 @@ struct DarcySample {
   Mesh mesh;                   ///< triangles of the unit square, NodeType::wall on its boundary
   Graph graph;                 ///< sides of the triangles, both directions, by receiver
   std::vector<double> a;       ///< (node) coefficient, 3 or 12
-  std::vector<double> a_cell;  ///< (cell) its mean over the cell
+  std::vector<double> a_cell;  ///< (cell) its mean; as exact as the label's mesh resolves it
+  std::vector<double> a_mean;  ///< (node) its mean over the cells around: where within a large cell
+                               ///< the interface runs, which `a` hides and u depends on
   std::vector<double> level;   ///< (node) the Gaussian field; a is high where it is positive
   std::vector<double> u;       ///< (node) solution, 0 on the boundary
   Index label_nodes = 0;       ///< nodes of the mesh the label was solved on
@@ -119,31 +124,55 @@ class DarcySampler {
       s.u = DarcySolver(s.mesh).solve(o.medium.cell_geometric_means(s.mesh, s.level), o.source);
       s.label_nodes = s.mesh.n_nodes();
     } else {
+      // Tags are inherited, so every small cell knows the sample's cell it is a part of.
+      s.mesh.cell_tag.resize(static_cast<std::size_t>(s.mesh.n_cells()));
+      std::iota(s.mesh.cell_tag.begin(), s.mesh.cell_tag.end(), 0);
       auto [fine, level] = darcy_label_mesh(s.mesh, field, o.label_size, o.label_interface_size);
+      s.mesh.cell_tag.clear();
       s.label_nodes = fine.n_nodes();
       const auto a = o.medium.cell_geometric_means(fine, level);
       s.u = DarcySolver(fine).solve(a, o.source);
       s.u.resize(static_cast<std::size_t>(s.mesh.n_nodes()));
+      s.a_cell = gather_means(s.mesh, fine, o.medium.cell_means(fine, level));
       s.level = std::move(level);
       s.level.resize(s.u.size());
-      s.a_cell = o.medium.cell_means(s.mesh, s.level);
     }
+    s.a_mean = cells_to_nodes(s.mesh, s.a_cell);
     s.a = o.medium.at_nodes(s.level);
     s.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return s;
   }
 
  private:
+  // (fine cell) -> (coarse cell): means weighted by area; fine.cell_tag names the coarse cell.
+  [[nodiscard]] static std::vector<double> gather_means(const Mesh& coarse, const Mesh& fine,
+                                                        const std::vector<double>& values) {
+    std::vector<double> sum(static_cast<std::size_t>(coarse.n_cells()), 0.0), area(sum);
+    for (std::size_t c = 0; c < values.size(); ++c) {
+      const auto parent = static_cast<std::size_t>(fine.cell_tag[c]);
+      const double w = detail::triangle_area(fine, static_cast<Index>(c));
+      sum[parent] += w * values[c];
+      area[parent] += w;
+    }
+    // Rounding must not make 12.000000000000002 of a whole cell of 12.
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    for (std::size_t c = 0; c < sum.size(); ++c) sum[c] = std::clamp(sum[c] / area[c], *low, *high);
+    return sum;
+  }
+
   DarcyOptions options_;
 };
 
-/// The sample as data sets keep it: node fields a, u and level, cell field a.
+/// The sample as data sets keep it: node fields a, a_mean, u and level, cell field a.
 [[nodiscard]] inline MeshSample to_mesh_sample(const DarcySample& s) {
   const auto floats = [](const std::vector<double>& x) {
     return std::vector<float>(x.begin(), x.end());
   };
   return {s.mesh,
-          {{"a", floats(s.a)}, {"u", floats(s.u)}, {"level", floats(s.level)}},
+          {{"a", floats(s.a)},
+           {"a_mean", floats(s.a_mean)},
+           {"u", floats(s.u)},
+           {"level", floats(s.level)}},
           {{"a", floats(s.a_cell)}}};
 }
 
@@ -154,7 +183,7 @@ class DarcySampler {
     const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), x).ptr;
     return std::string(buffer.data(), end) + " ";
   };
-  return "darcy 1: seed " + std::to_string(seed) + ", nodes " + std::to_string(o.least_nodes) +
+  return "darcy 2: seed " + std::to_string(seed) + ", nodes " + std::to_string(o.least_nodes) +
          " to " + std::to_string(o.most_nodes) + ", mesh " + std::to_string(o.mesh.coarse) + " " +
          text(o.mesh.coarse_shift) + text(o.mesh.shake) + text(o.mesh.size_ratio) +
          std::to_string(o.mesh.most_features) + " " + text(o.mesh.least_angle) + ", field " +
