@@ -27,6 +27,12 @@ namespace amq::kernels {
 inline namespace AMQ_LEVEL {
 
 namespace detail {
+/// Four registers in lockstep, where there are registers for that.
+template <typename Arch>
+inline constexpr int side_by_side =
+    std::is_base_of_v<simd::Registers<simd::Scalar>, simd::Registers<Arch>> ? 1
+    : simd::Floats<Arch>::count == 1                                        ? 4
+                                                                            : 1;
 /// e^(Sign x). @pre |x| <= 87
 template <int Sign, typename Arch, int N>
 AMQ_INLINE simd::Floats<Arch, N> exp_inside(simd::Floats<Arch, N> x) noexcept {
@@ -140,11 +146,7 @@ AMQ_INLINE decltype(auto) with_activation(Activation a, Function&& f) {
 template <typename Arch = simd::Native, typename Function>
 inline void map_floats(const float* x, float* y, Index n, Function f) noexcept {
   using F = simd::Floats<Arch>;
-  // Four registers in lockstep, where there are registers for that.
-  constexpr int side_by_side =
-      std::is_base_of_v<simd::Registers<simd::Scalar>, simd::Registers<Arch>> ? 1
-      : simd::Floats<Arch>::count == 1                                        ? 4
-                                                                              : 1;
+  constexpr int side_by_side = detail::side_by_side<Arch>;
   using Wide = simd::Floats<Arch, side_by_side>;
   Index k = 0;
   if constexpr (side_by_side > 1)
@@ -153,6 +155,43 @@ inline void map_floats(const float* x, float* y, Index n, Function f) noexcept {
   for (; k + simd::lanes <= n; k += simd::lanes) f(F::load(x + k)).store(y + k);
   if (k < n)
     f(F::load_part(x + k, static_cast<int>(n - k))).store_part(y + k, static_cast<int>(n - k));
+}
+
+/// y[k] = f(a[k], b[k]) for k < n.
+template <typename Arch = simd::Native, typename Function>
+inline void map_floats2(const float* a, const float* b, float* y, Index n, Function f) noexcept {
+  using F = simd::Floats<Arch>;
+  constexpr int side_by_side = detail::side_by_side<Arch>;
+  using Wide = simd::Floats<Arch, side_by_side>;
+  Index k = 0;
+  if constexpr (side_by_side > 1)
+    for (; k + side_by_side * simd::lanes <= n; k += side_by_side * simd::lanes)
+      f(Wide::load(a + k), Wide::load(b + k)).store(y + k);
+  for (; k + simd::lanes <= n; k += simd::lanes) f(F::load(a + k), F::load(b + k)).store(y + k);
+  if (const int part = static_cast<int>(n - k); part > 0)
+    f(F::load_part(a + k, part), F::load_part(b + k, part)).store_part(y + k, part);
+}
+
+/// y[k] += every row's k-th element, one row after the other.
+template <typename Arch = simd::Native>
+inline void add_rows(const float* x, Index rows, Index n, float* y) noexcept {
+  for (Index k = 0; k < n; k += simd::lanes) {
+    using F = simd::Floats<Arch>;
+    const int part = static_cast<int>(n - k < simd::lanes ? n - k : simd::lanes);
+    if (part == simd::lanes) {
+      F sum = F::load(y + k);
+      for (Index r = 0; r < rows; ++r) sum = sum + F::load(x + r * n + k);
+      sum.store(y + k);
+    } else {
+      F sum = F::load_part(y + k, part);
+      for (Index r = 0; r < rows; ++r) sum = sum + F::load_part(x + r * n + k, part);
+      sum.store_part(y + k, part);
+    }
+  }
+}
+template <typename Arch = simd::Native>
+inline void scale_row(float* x, Index n, float by) noexcept {
+  map_floats<Arch>(x, x, n, [by](auto v) AMQ_INLINE_LAMBDA { return v * decltype(v)::splat(by); });
 }
 
 /// y[k] = a(x[k]); x and y may be the same.

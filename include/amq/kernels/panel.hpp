@@ -53,7 +53,6 @@ AMQ_INLINE void tile(const std::uint8_t* lines, Index stride, const PackedWeight
     const Acc low = D::bias ? zero : Acc::load(w.raised(block + c));
     for (int r = 0; r < height; ++r) acc[r][c] = Digits == 2 && r % 2 == 1 ? low : high;
   }
-  sink.template prefetch<Rows, Blocks>(row, block * wide);
   const std::int8_t* codes = w.codes(block);
   const Index bytes = w.block_bytes(), quads = w.quads();
   for (Index q = 0; q < quads; ++q) {
@@ -111,23 +110,11 @@ AMQ_INLINE simd::Floats<Arch> join_digits(simd::Ints<Arch> high, simd::Ints<Arch
   return simd::Floats<Arch>::load(f);
 }
 
-/// Where a tile's results will go is fetched while it is summed.
-template <int Rows, int Blocks, typename T>
-AMQ_INLINE void prefetch_rows(T* const* rows, Index n) noexcept {
-  for (int r = 0; r < Rows; ++r)
-    for (int c = 0; c < Blocks; ++c) __builtin_prefetch(rows[r] + n + c * PackedWeights::block, 1);
-}
-
 /// Exact sums as they are.
 template <typename Arch>
 struct SumSink {
   std::int32_t* const* rows;
   Index out;
-
-  template <int Rows, int Blocks>
-  AMQ_INLINE void prefetch(Index row, Index n) const noexcept {
-    prefetch_rows<Rows, Blocks>(rows + row, n);
-  }
 
   template <int Rows, int Blocks, int Digits, typename Acc>
   AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
@@ -150,10 +137,6 @@ struct AffineSink {
   const float *step, *offset;
   const PackedWeights* w;
 
-  template <int Rows, int Blocks>
-  AMQ_INLINE void prefetch(Index row, Index n) const noexcept {
-    prefetch_rows<Rows, Blocks>(rows + row, n);
-  }
   template <int Rows, int Blocks, int Digits, typename Acc>
   AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
     using F = simd::Floats<Arch>;

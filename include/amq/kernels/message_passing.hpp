@@ -1,0 +1,201 @@
+#pragma once
+/// @file
+/// The edges of a message-passing layer, tile by tile: what one tile of edges needs fits in L2, and
+/// nothing of size edges x channels is ever stored.
+///
+///   hidden_e = f(at_receiver(i) + at_sender(j))      edge e: j -> i
+///   q_e      = the codes of hidden_e at the bits of e
+///   m_i      = mean over the edges that arrive at i of f(q_e W^T + b);   0 without edges
+///
+/// at_receiver and at_sender are the two halves of the edge network's first layer (design decision
+/// 4). To the bit the plain composition of kernels/quantize.hpp, kernels/gemm.hpp and
+/// kernels/activation.hpp, for any number of threads.
+
+#include <amq/core/aligned.hpp>
+#include <amq/core/executor.hpp>
+#include <amq/kernels/activation.hpp>
+#include <amq/kernels/panel.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace amq::kernels {
+
+/// What message_mean() reads. Pointers must outlive the call.
+struct MessageLayer {
+  std::span<const std::int32_t> first;   ///< (node + 1): edges of receiver i are first[i] ..
+  std::span<const std::int32_t> sender;  ///< (edge)
+  MatrixView<const float> at_receiver, at_sender;  ///< (node, hidden)
+  const PackedWeights* weights = nullptr;          ///< (channels, hidden) with bias
+  Activation activation = Activation::swish;
+  /// (edge) bits of each, or empty: all have `bits`.
+  std::span<const std::uint8_t> edge_bits;
+  int bits = 8;
+  /// One per bit-width that occurs, at its index; all of one rule.
+  std::array<RowCoder, max_bits + 1> coders{};
+  bool mean = true;  ///< false: the sum
+};
+
+inline namespace AMQ_LEVEL {
+
+namespace detail {
+
+/// Edges of a tile: blocks of sixteen rows, tiles of six.
+inline constexpr Index tile_edges = 48;
+
+struct MessageScratch {
+  AlignedVector<float> hidden, message;
+};
+inline MessageScratch& message_scratch(Index hidden, Index channels) {
+  thread_local MessageScratch s;
+  const auto grow = [](AlignedVector<float>& v, Index n) {
+    if (v.size() < static_cast<std::size_t>(n)) v.resize(static_cast<std::size_t>(n));
+  };
+  grow(s.hidden, tile_edges * hidden);
+  grow(s.message, tile_edges * channels);
+  return s;
+}
+
+/// y = f(a + b)
+template <typename Arch>
+AMQ_INLINE void activate_sum(Activation f, const float* a, const float* b, float* y,
+                             Index n) noexcept {
+  with_activation(f, [&]<Activation A>() AMQ_INLINE_LAMBDA {
+    map_floats2<Arch>(a, b, y, n,
+                      [](auto u, auto v) AMQ_INLINE_LAMBDA { return activate<A>(u + v); });
+  });
+}
+
+template <typename Arch>
+void message_range(const MessageLayer& l, const RowLevel* levels, MatrixView<float> out,
+                   Index first_node, Index last_node) {
+  const Index hidden = l.at_receiver.cols, channels = out.cols;
+  const PackedWeights& w = *l.weights;
+  auto& scratch = message_scratch(hidden, channels);
+  Panel panel(hidden, 1, Dot<Arch>::rows);
+  // Lines of up to 8 bits from the front, pairs of lines of 16 bits behind them.
+  float* const message = scratch.message.data();
+  const RowRule rule = l.coders[static_cast<std::size_t>(l.bits)].rule;
+  const auto edge_of = [&](Index node) { return Index{l.first[static_cast<std::size_t>(node)]}; };
+  const auto bits_of = [&](Index e) {
+    return l.edge_bits.empty() ? l.bits : int{l.edge_bits[static_cast<std::size_t>(e)]};
+  };
+
+  for (Index i = first_node; i < last_node; ++i) std::fill_n(out.row(i), channels, 0.0f);
+  Index node = first_node;
+  const Index last = edge_of(last_node);
+  for (Index begin = edge_of(first_node); begin < last; begin += tile_edges) {
+    const Index count = std::min(tile_edges, last - begin);
+    // The senders of the next tile, which lie anywhere.
+    for (Index e = begin + count; e < std::min(last, begin + count + tile_edges); ++e) {
+      const float* q = l.at_sender.row(l.sender[static_cast<std::size_t>(e)]);
+      for (Index k = 0; k < hidden; k += 16) __builtin_prefetch(q + k);
+    }
+    const float* rows[tile_edges];
+    const RowLevel* level[tile_edges];
+    Index receiver = node;
+    for (Index r = 0; r < count; ++r) {
+      const Index e = begin + r;
+      while (e >= edge_of(receiver + 1)) ++receiver;
+      float* h = scratch.hidden.data() + r * hidden;
+      activate_sum<Arch>(l.activation, l.at_receiver.row(receiver),
+                         l.at_sender.row(l.sender[static_cast<std::size_t>(e)]), h, hidden);
+      rows[r] = h;
+      level[r] = levels + bits_of(e);
+    }
+    for (Index r = count; r < tile_edges; ++r)
+      rows[r] = rows[count - 1], level[r] = level[count - 1];
+
+    float *narrow_to[tile_edges], *wide_to[tile_edges];
+    alignas(64) float narrow_step[tile_edges], narrow_offset[tile_edges], wide_step[tile_edges],
+        wide_offset[tile_edges];
+    Index narrow = 0, wide = 0;
+    std::uint8_t* const wide_lines = panel.line(tile_edges);
+    for (Index b = 0; b < count; b += block_rows) {
+      BlockGrids g;
+      block_grids<Arch>(rows + b, hidden, rule, level + b, g);
+      for (int r = 0; r < block_rows && b + r < count; ++r) {
+        float* to = message + (b + r) * channels;
+        const int bits = bits_of(begin + b + r);
+        if (bits == 0) {
+          affine_of_offset<Arch>(g.offset[r], w, to);
+        } else if (bits <= 8) {
+          encode_line<Arch>(rows[b + r], hidden, g, r, panel.line(narrow));
+          narrow_to[narrow] = to;
+          narrow_step[narrow] = g.step[r];
+          narrow_offset[narrow++] = g.offset[r];
+        } else {
+          std::uint8_t* line = wide_lines + 2 * wide * panel.stride;
+          encode_lines16<Arch>(rows[b + r], hidden, g, r, line, line + panel.stride);
+          wide_to[wide] = to;
+          wide_step[wide] = g.step[r];
+          wide_offset[wide++] = g.offset[r];
+        }
+      }
+    }
+    if (narrow > 0)
+      panel_product<Arch, 1>(panel.digits, panel.stride, narrow, w,
+                             AffineSink<Arch>{narrow_to, narrow_step, narrow_offset, &w});
+    if (wide > 0)
+      panel_product<Arch, 2>(wide_lines, panel.stride, wide, w,
+                             AffineSink<Arch>{wide_to, wide_step, wide_offset, &w});
+    // In place, then summed from memory: a product must not be contracted with the sum.
+    activate<Arch>(l.activation, message, message, count * channels);
+
+    for (Index r = 0; r < count;) {
+      while (begin + r >= edge_of(node + 1)) ++node;
+      const Index end = std::min(count, edge_of(node + 1) - begin);
+      add_rows<Arch>(message + r * channels, end - r, channels, out.row(node));
+      r = end;
+    }
+  }
+  if (l.mean)
+    for (Index i = first_node; i < last_node; ++i)
+      if (const Index degree = edge_of(i + 1) - edge_of(i); degree > 0)
+        scale_row<Arch>(out.row(i), channels, 1.0f / static_cast<float>(degree));
+}
+
+}  // namespace detail
+
+/// @param out  (node, channels)
+/// @throws Error if shapes or bits do not fit together, or for more than 896 hidden channels
+template <typename Arch = simd::Native>
+void message_mean(const MessageLayer& l, MatrixView<float> out,
+                  Executor& executor = serial_executor()) {
+  const Index nodes = static_cast<Index>(l.first.size()) - 1;
+  const auto want = [](bool ok, const char* expected, Index found) {
+    if (!ok)
+      throw Error("message_mean", expected, std::to_string(found),
+                  "Build the layer's parts from one graph and one model.");
+  };
+  want(nodes >= 0, "the first edge of every node, and their number", nodes + 1);
+  want(l.weights != nullptr, "packed weights", 0);
+  want(out.rows == nodes, "as many rows out as nodes", out.rows);
+  want(l.at_receiver.rows == nodes, "a receiver's row for every node", l.at_receiver.rows);
+  want(l.at_receiver.cols == l.weights->in(), "receivers' rows as long as the weights' inputs",
+       l.at_receiver.cols);
+  want(l.at_sender.cols == l.weights->in(), "senders' rows as long as the weights' inputs",
+       l.at_sender.cols);
+  want(out.cols == l.weights->out(), "rows out as long as the weights' outputs", out.cols);
+  want(static_cast<Index>(l.sender.size()) == l.first.back(), "a sender for every edge",
+       static_cast<Index>(l.sender.size()));
+  want(l.edge_bits.empty() || l.edge_bits.size() == l.sender.size(), "bits for every edge or none",
+       static_cast<Index>(l.edge_bits.size()));
+  want(l.bits >= 0 && l.bits <= max_bits, "0 to 16 bits", l.bits);
+  const Index stride = (l.at_receiver.cols + chunk - 1) / chunk * chunk;
+  want(3 * detail::tile_edges * stride <= detail::panel_bytes, "at most 896 hidden channels",
+       l.at_receiver.cols);
+  std::array<RowLevel, max_bits + 1> levels;
+  for (std::size_t b = 0; b < levels.size(); ++b) levels[b] = RowLevel(l.coders[b]);
+  executor.parallel_for(
+      static_cast<std::size_t>(nodes), 256, [&](std::size_t begin, std::size_t end) {
+        detail::message_range<Arch>(l, levels.data(), out, static_cast<Index>(begin),
+                                    static_cast<Index>(end));
+      });
+}
+
+}  // namespace AMQ_LEVEL
+}  // namespace amq::kernels
