@@ -6,6 +6,9 @@
 #include <amq/kernels/codes.hpp>
 #include <amq/kernels/dot.hpp>
 #include <amq/kernels/gemm.hpp>
+#include <amq/kernels/message_passing.hpp>
 #include <amq/kernels/moments.hpp>
 #include <amq/kernels/packed_weights.hpp>
+#include <amq/kernels/panel.hpp>
 #include <amq/kernels/quantize.hpp>
+#include <amq/kernels/rows.hpp>
