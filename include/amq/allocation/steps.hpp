@@ -122,19 +122,16 @@ template <step_source Steps>
   Cost spent = 0;
   for (Index e = 0; e < n; ++e) {
     const int m = s.count(e);
-    int taken = 0;
+    int taken = 0, near = 0;
     for (int j = 0; j < m; ++j) {  // without branches: which way a node goes is hard to foresee
-      const bool take_it = s.worth(e, j) > high;
+      const Worth w = s.worth(e, j);
+      const bool take_it = w > high;
       taken += take_it;
+      near += w >= low;
       spent += s.cost(e, j) & -static_cast<Cost>(take_it);
     }
     t.steps[static_cast<std::size_t>(e)] = static_cast<std::uint8_t>(taken);
-    if (taken > 0) least = std::min(least, s.worth(e, taken - 1));
-    for (int j = taken; j < m; ++j) {
-      const Worth w = s.worth(e, j);
-      if (w < low) break;
-      critical.push_back({w, j, e});
-    }
+    for (int j = taken; j < near; ++j) critical.push_back({s.worth(e, j), j, e});
   }
   t.cost = spent;
   available -= spent;
@@ -147,6 +144,10 @@ template <step_source Steps>
       }
   };
   take_in_order(critical);
+  if (least > high)  // none of them: the last taken lies above
+    for (Index e = 0; e < n; ++e)
+      if (const int j = t.steps[static_cast<std::size_t>(e)]; j > 0)
+        least = std::min(least, s.worth(e, j - 1));
 
   // What is left buys a step or two elsewhere: look for the best that fits. Should it be many (work
   // that differs by orders of magnitude), sort them once.
