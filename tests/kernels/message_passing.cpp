@@ -86,7 +86,8 @@ struct Case {
 TEST_CASE_TEMPLATE(
     "a tiled message layer has the bits of its pieces, on ragged graphs with lonely nodes", Arch,
     AMQ_RUNGS) {
-  for (const auto& [hidden, channels] : {std::pair<Index, Index>{64, 64}, {20, 37}, {129, 16}})
+  for (const auto& size : {std::pair<Index, Index>{64, 64}, {20, 37}, {129, 16}}) {
+    const Index hidden = size.first, channels = size.second;
     for (const RowRule rule :
          {RowRule::affine, RowRule::symmetric, RowRule::min_max, RowRule::fixed}) {
       Case c(60, hidden, channels, rule);
@@ -100,6 +101,7 @@ TEST_CASE_TEMPLATE(
         CHECK(rungs::same_bits(out, c.plain()));
       }
     }
+  }
 }
 
 TEST_CASE_TEMPLATE("edges of every bit-width may meet in one tile", Arch, AMQ_RUNGS) {
