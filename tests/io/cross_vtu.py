@@ -14,7 +14,7 @@ except ImportError:
     sys.exit(77)
 
 CELLS = {"triangle": (2, 5, 3), "quad": (2, 9, 4), "tetra": (3, 10, 4), "hexahedron": (3, 12, 8),
-         "surface": (3, 5, 3)}
+         "surface": (3, 5, 3), "shell": (3, 9, 4)}
 
 
 def read(path):

@@ -8,6 +8,7 @@
 #endif
 #include <amq/io/png.hpp>
 #include <amq/io/safetensors.hpp>
+#include <amq/io/vtk_legacy.hpp>
 #include <amq/io/vtu.hpp>
 
 #include <cstdio>
@@ -19,7 +20,10 @@ namespace {
 amq::vtu::Grid grid(std::string_view kind) {
   amq::Mesh m;
   m.dim = kind == "triangle" || kind == "quad" ? 2 : 3;
-  m.nodes_per_cell = kind == "hexahedron" ? 8 : kind == "quad" || kind == "tetra" ? 4 : 3;
+  m.nodes_per_cell = kind == "hexahedron"                                   ? 8
+                     : kind == "quad" || kind == "tetra" || kind == "shell" ? 4
+                                                                            : 3;
+  if (kind == "shell") m.cell_dim = 2;
   const int n = m.nodes_per_cell + 1;
   std::vector<float> f;
   std::vector<double> g, v;
@@ -71,6 +75,15 @@ amq::Image picture(std::string_view kind, int w, int h) {
   return image;
 }
 
+amq::npz::Arrays read_vtk(const std::string& path) {
+  const auto s = amq::vtk_legacy::read(path);
+  amq::npz::Arrays out{{"points", amq::Array::of(s.mesh.points)},
+                       {"cells", amq::Array::of(s.mesh.cells)}};
+  for (const auto& [name, values] : s.node) out.emplace("node " + name, amq::Array::of(values));
+  for (const auto& [name, values] : s.cell) out.emplace("cell " + name, amq::Array::of(values));
+  return out;
+}
+
 #ifdef AMQ_TEST_HDF5
 amq::npz::Arrays read_hdf5(const std::string& path) {
   const amq::hdf5::Reader in(path);
@@ -97,6 +110,8 @@ int main(int argc, char** argv) {
     else if (format == "mat" && argc == 4)
       amq::npz::write(argv[3], amq::mat::read(argv[2], amq::zlib_inflate));
 #endif
+    else if (format == "vtk" && argc == 4)
+      amq::npz::write(argv[3], read_vtk(argv[2]));
     else if (format == "vtu" && argc == 5)
       grid(argv[2]).write(argv[4], argv[3] == std::string_view("raw")
                                        ? amq::vtu::Encoding::appended_raw
@@ -106,10 +121,10 @@ int main(int argc, char** argv) {
     else if (format == "pvd" && argc == 3)
       series(argv[2]);
     else
-      return std::fprintf(
-                 stderr,
-                 "usage: echo npz|npy|safetensors|hdf5|mat in out, vtu kind encoding out, pvd out, "
-                 "png kind width height out\n"),
+      return std::fprintf(stderr,
+                          "usage: echo npz|npy|safetensors|hdf5|mat|vtk in out, vtu kind encoding "
+                          "out, pvd out, "
+                          "png kind width height out\n"),
              2;
   } catch (const std::exception& e) {
     return std::fprintf(stderr, "%s\n", e.what()), 1;

@@ -188,13 +188,13 @@ class Grid {
   };
 
   static int cell_type(const Mesh& m) {
-    if (m.dim == 2 && m.nodes_per_cell == 3) return 5;
-    if (m.dim == 3 && m.nodes_per_cell == 3) return 5;  // a surface in space
-    if (m.dim == 2 && m.nodes_per_cell == 4) return 9;
-    if (m.dim == 3 && m.nodes_per_cell == 4) return 10;
-    if (m.dim == 3 && m.nodes_per_cell == 8) return 12;
+    const bool flat = m.cell_dimension() == 2;  // in the plane, or a surface in space
+    if (flat && m.nodes_per_cell == 3) return 5;
+    if (flat && m.nodes_per_cell == 4) return 9;
+    if (!flat && m.nodes_per_cell == 4) return 10;
+    if (!flat && m.nodes_per_cell == 8) return 12;
     throw Error(
-        "vtu::Grid", "triangles, quads (2-D), tetrahedra or hexahedra",
+        "vtu::Grid", "triangles, quads, tetrahedra or hexahedra",
         std::to_string(m.nodes_per_cell) + " nodes per cell in " + std::to_string(m.dim) + "-D",
         "Split the cells.");
   }
