@@ -1,6 +1,8 @@
 #include <amq/pde/darcy_grid.hpp>
 
+#include <amq/core/thread_pool.hpp>
 #include <amq/pde/generate.hpp>
+#include <amq/pde/resample.hpp>
 
 #include <doctest/doctest.h>
 
@@ -185,4 +187,23 @@ TEST_CASE("coefficients and sizes that make no sense are refused") {
   CHECK_THROWS_AS(static_cast<void>(p.solve(std::vector<double>(3, 1.0))), Error);
   p.refine = 3;
   CHECK_THROWS_AS(static_cast<void>(p.describe()), Error);
+}
+
+TEST_CASE("the chapter's example: a set is generated in parallel and halved") {
+  int calls = 0;
+  const auto show = [&](std::size_t done, std::size_t) { calls = static_cast<int>(done); };
+  // [generate]
+  amq::PdebenchDarcy problem;
+  problem.n = 64;                                                 // cells a side
+  amq::ThreadPool pool(2);                                        // the host owns the threads
+  const auto made = amq::generate(problem, 1, 0, 6, pool, show);  // seed 1, samples 0 .. 5
+
+  amq::GridSet set = problem.describe();                   // axes, sizes, no samples yet
+  set.assign(made.samples);                                // (sample, time, x, y, channel)
+  const amq::GridSet half = amq::resample(set, {32, 32});  // bilinear, cells
+  // [generate]
+  CHECK(calls == 6);
+  CHECK(made.failures.empty());
+  CHECK(half.u.values.size() == 6 * 32 * 32);
+  CHECK(half.input.sample(5).size() == 32 * 32);
 }
