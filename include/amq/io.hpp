@@ -16,6 +16,7 @@
 #include <amq/io/grid_set.hpp>
 #include <amq/io/inflate.hpp>
 #include <amq/io/json.hpp>
+#include <amq/io/lzf.hpp>
 #include <amq/io/mat.hpp>
 #include <amq/io/mesh_graph_nets.hpp>
 #include <amq/io/mesh_set.hpp>

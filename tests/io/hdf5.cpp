@@ -118,45 +118,6 @@ TEST_CASE("an uncommitted file leaves nothing, and what is missing is named") {
   AMQ_REFUSES(hdf5::Reader(dir.path("cut.h5")), "cut.h5");
 }
 
-TEST_CASE("LZF streams unpack, and damaged ones are refused within their bounds") {
-  const auto unpack = [](std::string_view in, std::size_t most) -> std::string {
-    Bytes out(most);
-    std::size_t n = 0;
-    if (!hdf5::detail::lzf_decompress(as_bytes(in), out, n)) return "refused";
-    return std::string(as_text(std::span(out).first(n)));
-  };
-  using namespace std::string_view_literals;
-  CHECK(unpack("\x02"
-               "abc"sv,
-               10) == "abc");
-  CHECK(unpack("\x00"
-               "a"
-               "\x40\x00"sv,
-               10) == "aaaaa");  // 4 more of the last byte
-  CHECK(unpack("\x01"
-               "ab"
-               "\xe0\x05\x01"sv,
-               20) == "abababababababab");  // 14 from 2 back
-  CHECK(unpack("\x02"
-               "abc"sv,
-               2) == "refused");
-  CHECK(unpack("\x03"
-               "abc"sv,
-               10) == "refused");
-  CHECK(unpack("\x00"
-               "a"
-               "\x40\x01"sv,
-               10) == "refused");
-  CHECK(unpack("\x00"
-               "a"
-               "\x40"sv,
-               10) == "refused");
-  CHECK(unpack("\x00"
-               "a"
-               "\xe0"sv,
-               10) == "refused");
-}
-
 TEST_CASE("PDEBench's layouts give samples with time, space and channel") {
   const test::Scratch dir("pdebench");
   std::vector<float> u(2 * 5 * 8), a(2 * 4 * 4), d(2 * 4 * 4);
