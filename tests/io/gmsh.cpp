@@ -294,6 +294,16 @@ TEST_CASE("files of another program are read: eight written by meshio") {
   }
 }
 
+TEST_CASE("the code of the chapter on meshes reads a file") {
+  const std::string path = std::string(AMQ_TEST_DATA) + "/square_22_binary.msh";
+  // [mesh_gmsh]
+  auto file = amq::read_gmsh(path);                         // MSH 2.2 or 4.1, text or binary
+  amq::mark_facets(file, "bottom", amq::NodeType::inflow);  // a physical group, by its name
+  const amq::Graph graph = amq::cell_edges(file.mesh);
+  // [mesh_gmsh]
+  CHECK(graph.n_nodes() == 5);
+}
+
 TEST_CASE("the example of gmsh's manual is read") {
   const auto f = parse(
       "$MeshFormat\n4.1 0 8\n$EndMeshFormat\n$Nodes\n1 6 1 6\n2 1 0 6\n1\n2\n3\n4\n5\n6\n"

@@ -1,8 +1,11 @@
 #include <amq/pde/darcy_sampler.hpp>
 
 #include <amq/core/thread_pool.hpp>
+#include <amq/io/mesh_set.hpp>
 #include <amq/mesh/validate.hpp>
 #include <amq/pde/generate.hpp>
+
+#include "../io/scratch.hpp"
 
 #include <doctest/doctest.h>
 
@@ -174,4 +177,41 @@ TEST_CASE("a sample for a data set keeps mesh and fields; recipes differ where s
   o = {};
   o.mesh.shake = 0.1;
   CHECK(recipe != amq::darcy_recipe(o, 1));
+}
+
+TEST_CASE("the code of the chapter on problems makes a set and solves on a mesh of one's own") {
+  const amq::test::Scratch scratch("darcy_chapter");
+  const std::string folder = scratch.path("darcy");
+  // [darcy_set]
+  amq::DarcyOptions options;
+  options.least_nodes = 150;
+  options.most_nodes = 300;
+  const amq::DarcySampler sampler(options);
+  const std::uint64_t seed = 1;
+  amq::ThreadPool pool(2);
+  const auto report = amq::make_mesh_set(
+      {.folder = folder,
+       .n_samples = 4,
+       .per_shard = 2,
+       .recipe = amq::darcy_recipe(options, seed)},
+      [&](std::uint64_t i) { return amq::to_mesh_sample(sampler.sample(seed, i)); }, pool,
+      [](std::size_t done, std::size_t total) { /* a progress bar */
+                                                (void)done, (void)total;
+      });
+  const auto samples = amq::read_mesh_set(folder);  // mesh; node fields a, a_mean, level, u
+  // [darcy_set]
+  CHECK(report.made == 4);
+  REQUIRE(samples.size() == 4);
+  CHECK(amq::node_field(samples[3], "u").size() ==
+        static_cast<std::size_t>(samples[3].mesh.n_nodes()));
+
+  // [darcy_solve]
+  amq::Random random(3);
+  const amq::Mesh mesh = amq::random_refined_square(random, 500);
+  amq::DarcySolver solver(mesh);  // pattern and elimination order, once
+  const auto a = amq::cell_means(
+      mesh, [](double x, double y) { return x + y < 1 ? 3 : 12; }, 2);
+  const std::vector<double> u = solver.solve(a, [](double x, double) { return 1 + x; });
+  // [darcy_solve]
+  CHECK(*std::max_element(u.begin(), u.end()) > 0);
 }

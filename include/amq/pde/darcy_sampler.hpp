@@ -54,7 +54,7 @@ struct DarcySample {
   std::vector<double> level;   ///< (node) the Gaussian field; a is high where it is positive
   std::vector<double> u;       ///< (node) solution, 0 on the boundary
   Index label_nodes = 0;       ///< nodes of the mesh the label was solved on
-  double seconds = 0;          ///< of this thread, mesh to label
+  double seconds = 0;          ///< wall clock, mesh to label
 };
 
 /// The mesh that labels are solved on: triangles no larger than `size`, and than `interface_size`
