@@ -1,5 +1,5 @@
 #pragma once
-// The rungs of this build, for doctest's TEST_CASE_TEMPLATE; and a fingerprint that must be the
+// The rungs of a test, for doctest's TEST_CASE_TEMPLATE; and a fingerprint that must be the
 // same in every build and on every machine.
 #include <amq/core/random.hpp>
 #include <amq/simd/arch.hpp>
@@ -10,24 +10,9 @@
 #include <cstring>
 #include <vector>
 
-#if AMQ_HAS_AVX512VNNI && AMQ_HAS_AVXVNNI
-#define AMQ_RUNGS \
-  amq::simd::Scalar, amq::simd::Avx2, amq::simd::AvxVnni, amq::simd::Avx512, amq::simd::Avx512Vnni
-#elif AMQ_HAS_AVX512VNNI
-#define AMQ_RUNGS amq::simd::Scalar, amq::simd::Avx2, amq::simd::Avx512, amq::simd::Avx512Vnni
-#elif AMQ_HAS_AVX512
-#define AMQ_RUNGS amq::simd::Scalar, amq::simd::Avx2, amq::simd::Avx512
-#elif AMQ_HAS_AVXVNNI
-#define AMQ_RUNGS amq::simd::Scalar, amq::simd::Avx2, amq::simd::AvxVnni
-#elif AMQ_HAS_AVX2
-#define AMQ_RUNGS amq::simd::Scalar, amq::simd::Avx2
-#elif AMQ_HAS_NEONDOT
-#define AMQ_RUNGS amq::simd::Scalar, amq::simd::Neon, amq::simd::NeonDot
-#elif AMQ_HAS_NEON
-#define AMQ_RUNGS amq::simd::Scalar, amq::simd::Neon
-#else
-#define AMQ_RUNGS amq::simd::Scalar
-#endif
+// The portable rung and the best one of this build: meson.build makes one build per rung, so that
+// each is tested once.
+#define AMQ_RUNGS amq::simd::Scalar, amq::simd::Native
 
 namespace rungs {
 

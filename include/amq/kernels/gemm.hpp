@@ -51,9 +51,9 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
       offset[i - begin] = x.grid_of(i).offset;
     }
     if (wide)
-      panel_product<Arch, 2>(panel.digits, panel.stride, end - begin, w, sink);
+      panel_product<Arch, 2>(panel, panel.digits, end - begin, w, sink);
     else
-      panel_product<Arch, 1>(panel.digits, panel.stride, end - begin, w, sink);
+      panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
     // While the block is near; the accumulators leave no registers for polynomials.
     if (activation != Activation::none)
       for (Index r = 0; r < end - begin; ++r) activate<Arch>(activation, rows[r], rows[r], w.out());
@@ -87,7 +87,7 @@ void dense_range(MatrixView<const float> x, RowRule rule, const RowLevel& level,
         to[at] = out.row(i + r);
       }
     }
-    panel_product<Arch, 1>(panel.digits, panel.stride, end - begin, w, sink);
+    panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
     if (activation != Activation::none)
       for (Index r = 0; r < end - begin; ++r) activate<Arch>(activation, to[r], to[r], w.out());
   }
@@ -118,9 +118,9 @@ void gemm_i32(const RowsView& x, const PackedWeights& w, MatrixView<std::int32_t
     detail::widen_rows<Arch>(x, begin, end, panel);
     for (Index i = begin; i < end; ++i) rows[i - begin] = out.row(x.target(i));
     if (wide)
-      detail::panel_product<Arch, 2>(panel.digits, panel.stride, end - begin, w, sink);
+      detail::panel_product<Arch, 2>(panel, panel.digits, end - begin, w, sink);
     else
-      detail::panel_product<Arch, 1>(panel.digits, panel.stride, end - begin, w, sink);
+      detail::panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
   }
 }
 

@@ -137,10 +137,10 @@ void message_range(const MessageLayer& l, const RowLevel* levels, MatrixView<flo
       }
     }
     if (narrow > 0)
-      panel_product<Arch, 1>(panel.digits, panel.stride, narrow, w,
+      panel_product<Arch, 1>(panel, panel.digits, narrow, w,
                              AffineSink<Arch>{narrow_to, narrow_step, narrow_offset, &w});
     if (wide > 0)
-      panel_product<Arch, 2>(wide_lines, panel.stride, wide, w,
+      panel_product<Arch, 2>(panel, wide_lines, wide, w,
                              AffineSink<Arch>{wide_to, wide_step, wide_offset, &w});
     // In place, then summed from memory: a product must not be contracted with the sum.
     activate<Arch>(l.activation, message, message, count * channels);

@@ -29,11 +29,12 @@ namespace amq::kernels {
                             (static_cast<std::int64_t>(highest_code(bits_w)) * 255));
 }
 
-/// Codes in blocks of 16 output channels: (N / 16, K / 4, 16, 4), padded with zeros. One layout for
-/// every rung; an AMX tile is sixteen consecutive quads of a block.
+/// Codes in blocks of 16 output channels: (N / 16, K / 4, 16, 4), padded with zeros to whole blocks
+/// and to 64 inputs. One layout for every rung: an AMX tile is sixteen consecutive quads of a
+/// block.
 class PackedWeights {
  public:
-  static constexpr Index block = 16, quad = 4;
+  static constexpr Index block = 16, quad = 4, tile_k = 64;
 
   PackedWeights() = default;
   /// @param codes  (out, in), within -highest .. highest of `bits`
@@ -58,7 +59,7 @@ class PackedWeights {
                       std::to_string(bits) + "-bit weights",
                   std::to_string(in_), "Split the layer's inputs in two layers and add them.");
     const Index padded = blocks() * block;
-    codes_.assign(static_cast<std::size_t>(padded * quads() * quad), 0);
+    codes_.assign(static_cast<std::size_t>(blocks() * block_bytes()), 0);
     for (auto* v : {&sum_, &lowered_, &raised_}) v->assign(static_cast<std::size_t>(padded), 0);
     for (auto* v : {&sum_float_, &step_, &bias_}) v->assign(static_cast<std::size_t>(padded), 0.0f);
     const int highest = highest_code(bits);
@@ -69,8 +70,8 @@ class PackedWeights {
         if (q < -highest || q > highest)
           throw Error(name, "weight codes within +-" + std::to_string(highest), std::to_string(q),
                       "Weights are symmetric: the lowest code of the bit-width is not used.");
-        codes_[static_cast<std::size_t>(
-            ((i / block * quads() + k / quad) * block + i % block) * quad + k % quad)] =
+        codes_[static_cast<std::size_t>(i / block * block_bytes() +
+                                        (k / quad * block + i % block) * quad + k % quad)] =
             static_cast<std::int8_t>(q);
         sum_[at] += q;
       }
@@ -92,7 +93,9 @@ class PackedWeights {
   [[nodiscard]] const std::int8_t* codes(Index b) const noexcept {
     return codes_.data() + b * block_bytes();
   }
-  [[nodiscard]] Index block_bytes() const noexcept { return quads() * quad * block; }
+  [[nodiscard]] Index block_bytes() const noexcept {
+    return (in_ + tile_k - 1) / tile_k * tile_k * block;
+  }
   [[nodiscard]] const std::int32_t* sums() const noexcept { return sum_.data(); }
   /// -128 and 128 times the sums: what takes a bias of the digits off again.
   [[nodiscard]] const std::int32_t* lowered(Index b) const noexcept {

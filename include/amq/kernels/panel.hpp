@@ -10,6 +10,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
+
+#if AMQ_HAS_AMX
+#include <amq/kernels/x86/tile_amx.hpp>
+#endif
 
 namespace amq::kernels {
 inline namespace AMQ_LEVEL {
@@ -21,10 +26,15 @@ inline constexpr Index panel_rows = 48;
 inline constexpr Index panel_bytes = 133'120;
 static_assert(panel_bytes >= 2 * ((largest_linear_k(8) + chunk - 1) / chunk * chunk));
 
+#if !AMQ_HAS_AMX
+struct Tiles {};
+#endif
+
 /// Digit rows of length k, each beginning at a multiple of `stride` bytes.
 struct Panel {
   alignas(64) std::uint8_t digits[panel_bytes];
   Index stride, height;  ///< height: how many rows fit, or are worth it
+  Tiles tiles;           ///< configured while the panel lives, if the host has asked for AMX
 
   /// @param lines  digit rows of a row: 2 for 16 bits
   Panel(Index k, Index lines, Index tall) noexcept
@@ -66,11 +76,22 @@ AMQ_INLINE void tile(const std::uint8_t* lines, Index stride, const PackedWeight
   sink.template take<Rows, Blocks, Digits>(acc, row, block * wide);
 }
 
-/// Every tile of `rows` rows and all blocks of the weights. The weights of a strip stay in L1 while
-/// the panel passes by.
+/// All of `rows` rows, whose lines begin at `lines` in the panel, and all blocks of the weights.
+/// The weights of a strip stay in L1 while the panel passes by.
 template <typename Arch, int Digits, typename Sink>
-AMQ_INLINE void panel_product(const std::uint8_t* lines, Index stride, Index rows,
+AMQ_INLINE void panel_product(const Panel& panel, const std::uint8_t* lines, Index rows,
                               const PackedWeights& w, const Sink& sink) noexcept {
+  const Index stride = panel.stride;
+#if AMQ_HAS_AMX
+  if constexpr (std::is_same_v<Arch, simd::Amx>) {
+    // A tile is sixteen lines, those that are not there too.
+    const Index lines_read = (rows * Digits + 15) / 16 * 16;
+    if (panel.tiles.ready && lines + lines_read * stride <= panel.digits + panel_bytes) {
+      tile_product<Digits>(lines, stride, rows, w, sink);
+      return;
+    }
+  }
+#endif
   constexpr int tall = Dot<Arch>::rows / Digits, wide = Dot<Arch>::blocks;
   const auto strip = [&]<int Blocks>(Index b) {
     Index r = 0;

@@ -34,6 +34,11 @@
 #else
 #define AMQ_HAS_AVX512VNNI 0
 #endif
+#if AMQ_HAS_AVX512VNNI && defined(__AMX_TILE__) && defined(__AMX_INT8__) && defined(__linux__)
+#define AMQ_HAS_AMX 1
+#else
+#define AMQ_HAS_AMX 0
+#endif
 #if defined(__aarch64__) && defined(__ARM_NEON)
 #define AMQ_HAS_NEON 1
 #else
@@ -47,7 +52,9 @@
 
 // Names the inline namespace of every kernel, so that files built with different flags can meet in
 // one program and the linker mixes nothing.
-#if AMQ_HAS_AVX512VNNI
+#if AMQ_HAS_AMX
+#define AMQ_LEVEL amx
+#elif AMQ_HAS_AVX512VNNI
 #define AMQ_LEVEL avx512vnni
 #elif AMQ_HAS_AVX512
 #define AMQ_LEVEL avx512
@@ -84,6 +91,11 @@ struct Avx512Vnni {
   using Fallback = Avx512;
   static constexpr const char* name = "avx512vnni";
 };
+/// Runs as Avx512Vnni until the host has called request_amx() (simd/amx.hpp).
+struct Amx {
+  using Fallback = Avx512Vnni;
+  static constexpr const char* name = "amx";
+};
 struct Neon {
   using Fallback = Scalar;
   static constexpr const char* name = "neon";
@@ -93,7 +105,9 @@ struct NeonDot {
   static constexpr const char* name = "neondot";
 };
 
-#if AMQ_HAS_AVX512VNNI
+#if AMQ_HAS_AMX
+using Native = Amx;
+#elif AMQ_HAS_AVX512VNNI
 using Native = Avx512Vnni;
 #elif AMQ_HAS_AVX512
 using Native = Avx512;
@@ -110,7 +124,7 @@ using Native = Scalar;
 #endif
 
 #if defined(__x86_64__)
-namespace detail {
+namespace machine {
 struct Cpuid {
   unsigned a = 0, b = 0, c = 0, d = 0;
   Cpuid(unsigned leaf, unsigned sub) noexcept {
@@ -124,15 +138,15 @@ inline unsigned saved_state() noexcept {
   __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
   return lo;
 }
-}  // namespace detail
+}  // namespace machine
 #endif
 
 /// Can this machine run what this file was compiled for? A host that ships one binary asks before
 /// it calls in; our tests skip where the answer is no.
 [[nodiscard]] inline bool native_supported() noexcept {
 #if defined(__x86_64__)
-  [[maybe_unused]] const detail::Cpuid one(1, 0), seven(7, 0), seven_one(7, 1);
-  [[maybe_unused]] const unsigned saved = detail::saved_state();
+  [[maybe_unused]] const machine::Cpuid one(1, 0), seven(7, 0), seven_one(7, 1);
+  [[maybe_unused]] const unsigned saved = machine::saved_state();
   bool ok = true;
   if constexpr (AMQ_HAS_AVX2)
     ok = ok && (saved & 6u) == 6u && (one.c & bit_FMA) && (seven.b & bit_AVX2);

@@ -38,11 +38,11 @@ struct Dot<simd::Avx512> {
 };
 
 #if AMQ_HAS_AVX512VNNI
-template <>
-struct Dot<simd::Avx512Vnni> {
+template <typename Arch>
+struct DotVnni {
   static constexpr int bias = 128;
   static constexpr int rows = 6, blocks = 4;
-  using Acc = simd::Ints<simd::Avx512Vnni>;
+  using Acc = simd::Ints<Arch>;
   using Digits = __m512i;
   using Weights = __m512i;
   static AMQ_INLINE Digits digits(const std::uint8_t* p) noexcept {
@@ -56,6 +56,11 @@ struct Dot<simd::Avx512Vnni> {
     acc.r[0] = x;
   }
 };
+template <>
+struct Dot<simd::Avx512Vnni> : DotVnni<simd::Avx512Vnni> {};
+/// What tiles leave over.
+template <>
+struct Dot<simd::Amx> : DotVnni<simd::Amx> {};
 #endif
 
 }  // namespace AMQ_LEVEL
