@@ -71,9 +71,14 @@ def main():
             if not given.check or door == "solver.hpp":
                 spent, size = seconds_and_megabytes(given.compiler, flags, source)
                 line += f" {spent:6.2f} s {size:5.0f} MB"
-                if door == "solver.hpp" and given.check and (spent > SECONDS or size > MEGABYTES):
-                    failed = True
-                    line += f"  <- over {SECONDS:.0f} s or {MEGABYTES:.0f} MB"
+                if door == "solver.hpp" and given.check:
+                    # The budget is that of a machine that reads Eigen/Core in one second.
+                    source.write_text("#include <Eigen/Core>\n", encoding="utf-8")
+                    budget = SECONDS * max(1.0, seconds_and_megabytes(given.compiler, flags, source)[0])
+                    line += f" of {budget:.1f} s and {MEGABYTES:.0f} MB"
+                    if spent > budget or size > MEGABYTES:
+                        failed = True
+                        line += "  <- over its budget"
             if door in known and counts[door] > known[door] * SLACK:
                 failed = True
                 line += f"  <- {known[door]} on record. Mend the include, or record why it is worth it."
