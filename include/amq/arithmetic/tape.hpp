@@ -34,6 +34,8 @@ class Tape {
     return static_cast<Ref>(values_.size() - 1);
   }
   [[nodiscard]] View operator[](Ref r) const noexcept { return at(r).value; }
+  /// @pre something has been computed
+  [[nodiscard]] View last() const noexcept { return values_.back().value; }
   [[nodiscard]] bool differentiable(Ref r) const noexcept { return at(r).differentiable; }
 
   /// Remembers how a value's gradient reaches its inputs. The closure is kept by value in the

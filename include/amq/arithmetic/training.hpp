@@ -53,6 +53,8 @@ class BasicTraining {
   [[nodiscard]] Tape<T>& tape() noexcept { return tape_; }
   [[nodiscard]] MatrixView<T> operator[](const Tensor& x) const noexcept { return tape_[x.ref]; }
   [[nodiscard]] const std::vector<Visit>& visits() const noexcept { return visits_; }
+  /// The value computed last: a model's result, once its text has run.
+  [[nodiscard]] MatrixView<T> output() const noexcept { return tape_.last(); }
   [[nodiscard]] RowKind kind_of(PointId p) const { return layout_->point(p).kind; }
 
   Tensor input(MatrixView<const float> x, RowKind kind) {
@@ -280,8 +282,8 @@ class BasicTraining {
         const auto g = t.grad(out);
         if (!g.data) return;
         if (d_scale)
-          Eigen::Map<Eigen::Matrix<T, 1, Eigen::Dynamic>>(d_scale, v.cols) +=
-              map(g).cwiseProduct(map(t[normal])).colwise().sum();
+          for (Index i = 0; i < g.rows; ++i)
+            for (Index c = 0; c < g.cols; ++c) d_scale[c] += g(i, c) * t[normal](i, c);
         t.add_grad(normal, (map(g).array().rowwise() * row()).matrix());
       });
     }
@@ -338,6 +340,8 @@ class BasicTraining {
   }
 
  private:
+  // Plain loops where the destination is not ours to align: the order in which Eigen reduces
+  // depends on alignment, and a gradient must not.
   static void add_row(T* to, const T* from, Index n) noexcept {
     for (Index c = 0; c < n; ++c) to[c] += from[c];
   }
@@ -384,8 +388,7 @@ class BasicTraining {
     if (T* d = gradient(bias))
       tape_.record([=](Tape<T>& t) {
         if (const auto g = t.grad(out); g.data)
-          Eigen::Map<Eigen::Matrix<T, 1, Eigen::Dynamic>>(d, n) +=
-              map(g).middleCols(first, n).colwise().sum();
+          for (Index i = 0; i < g.rows; ++i) add_row(d, g.row(i) + first, n);
       });
   }
   /// The stacked parts of a weight as the product sees them, made once per pass.

@@ -17,11 +17,12 @@ namespace amq {
 struct MpPdeConfig {
   Index hidden = 128;
   Index layers = 6;
-  Index window = 0;          ///< K of temporal bundling: 20, 25 or 50; 0: steady
-  Index inputs = 1;          ///< steady: channels of the given nodal field, e.g. 1 for a(x)
-  Index dim = 2;             ///< coordinates of a node
-  Index variables = 0;       ///< equation parameters and time (time-dependent: at least the time)
-  Index outputs = 1;         ///< steady: channels of the solution
+  Index window = 0;     ///< K of temporal bundling: 20, 25 or 50; 0: steady
+  Index inputs = 1;     ///< steady: channels of the given nodal field, e.g. 1 for a(x)
+  Index dim = 2;        ///< coordinates of a node
+  Index variables = 0;  ///< equation parameters and time (time-dependent: at least the time)
+  Index outputs = 1;    ///< steady: channels of the solution
+  nn::NodeNorm norm = nn::NodeNorm::instance;
   int input_bits = 16;       ///< given fields and positions: few columns, so dear bits cost little
   int edge_of_net_bits = 8;  ///< encoder's and decoder's hidden rows, in every scheme
 
@@ -51,7 +52,8 @@ class MpPde {
     embed_ = layout.add_weight(prefix + "embedding_mlp.0", {{w, 0, data + v, b}});
     embed2_ = nn::Linear(layout, prefix + "embedding_mlp.2", RowKind::node, h, h, bits);
     for (Index m = 0; m < config.layers; ++m)
-      layers_.emplace_back(layout, prefix + "gnn_layers." + std::to_string(m), h, data, v);
+      layers_.emplace_back(layout, prefix + "gnn_layers." + std::to_string(m), h, data, v,
+                           config.norm);
     if (config.window > 0) {
       const auto [c1, c2] = decoder_windows(h, config.window);
       convolve_ = c1;

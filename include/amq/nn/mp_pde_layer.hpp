@@ -4,9 +4,14 @@
 
 #include <amq/arithmetic/concept.hpp>
 
+#include <cstdint>
 #include <string>
 
 namespace amq::nn {
+
+/// What follows the residual of a layer. Instance norm, as published, takes a graph's own mean and
+/// spread out of every channel, and with them what makes one steady problem larger than another.
+enum class NodeNorm : std::uint8_t { instance, layer };
 
 /// Message phi([f_i, f_j, u_i - u_j, x_i - x_j, v_i]) for every edge j -> i, mean over the edges
 /// that arrive, update f_i + psi([f_i, message, v_i]), instance norm (Brandstetter, Worrall,
@@ -20,8 +25,8 @@ class MpPdeLayer {
   /// @param data  number of u and x columns, differences of which enter the message
   /// @param variables  number of v columns
   MpPdeLayer(ParameterLayout& layout, const std::string& name, Index hidden, Index data,
-             Index variables)
-      : hidden_(hidden) {
+             Index variables, NodeNorm norm = NodeNorm::instance)
+      : hidden_(hidden), norm_(norm) {
     const auto [w1, b1] =
         layout.add_linear(name + ".message_net_1.0", hidden, 2 * hidden + data + variables);
     const auto [w2, b2] = layout.add_linear(name + ".message_net_2.0", hidden, hidden);
@@ -45,6 +50,10 @@ class MpPdeLayer {
       from_variables_ =
           layout.add_weight(name + ".from_variables", {{w3, 2 * hidden, variables, no_parameter}});
     update_ = layout.add_weight(name + ".update", {{w4, 0, hidden, b4}});
+    if (norm == NodeNorm::layer) {
+      gamma_ = layout.add(name + ".norm.weight", {hidden}, Init::constant(1), Role::vector);
+      beta_ = layout.add(name + ".norm.bias", {hidden}, Init::constant(0), Role::vector);
+    }
   }
 
   /// What a layer reads of the graph's fixed inputs, quantized once for all layers.
@@ -80,7 +89,8 @@ class MpPdeLayer {
     const auto z =
         a.activate(Activation::swish, a.add(own, a.linear(from_means_, a.quantize(means_, means))));
     const auto step = a.activate(Activation::swish, a.linear(update_, a.quantize(updates_, z)));
-    return a.instance_norm(a.add(f, step));
+    const auto sum = a.add(f, step);
+    return norm_ == NodeNorm::instance ? a.instance_norm(sum) : a.layer_norm(sum, gamma_, beta_);
   }
 
  private:
@@ -88,7 +98,9 @@ class MpPdeLayer {
   PointId features_{}, messages_{}, means_{}, updates_{};
   WeightId from_features_{}, at_receiver_{}, at_sender_{}, message_{}, from_means_{},
       from_variables_{}, update_{};
+  ParameterId gamma_ = no_parameter, beta_ = no_parameter;
   bool has_variables_ = false;
+  NodeNorm norm_;
 };
 
 }  // namespace amq::nn

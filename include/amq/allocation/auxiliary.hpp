@@ -1,0 +1,104 @@
+#pragma once
+/// @file
+/// The auxiliary model: a light network that sees what the main model sees and predicts, for every
+/// node, how much the quantization of its rows would hurt.
+
+#include <amq/allocation/cost.hpp>
+#include <amq/allocation/sensitivity.hpp>
+#include <amq/arithmetic/counting.hpp>
+#include <amq/models/mp_pde.hpp>
+#include <amq/models/network.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace amq {
+
+struct AuxiliaryConfig {
+  Index hidden = 12, layers = 2;
+  int bits = 4;  ///< of its own rows; weights have 8
+};
+
+/// A steady MP-PDE whose outputs are logarithms of scores, one per column (a quantization point, or
+/// one for the whole node), centred and scaled by what the columns had in the training set. It runs
+/// in integers like the main model, and its cost is part of the budget.
+class Auxiliary {
+ public:
+  using Net = Network<MpPde>;
+
+  /// @param inputs, dim  of the main model
+  /// @param columns      scores per node
+  Auxiliary(const AuxiliaryConfig& config, Index inputs, Index dim, Index columns,
+            std::uint64_t seed)
+      : config_(config),
+        net_(net_config(config, inputs, dim, columns), {8, RowRule::affine, {config.bits}}, seed),
+        centre(static_cast<std::size_t>(columns), 0.0f),
+        scale(static_cast<std::size_t>(columns), 1.0f),
+        lift(static_cast<std::size_t>(columns), 0.0f) {}
+
+  [[nodiscard]] const AuxiliaryConfig& config() const noexcept { return config_; }
+  [[nodiscard]] Net& net() noexcept { return net_; }
+  [[nodiscard]] const Net& net() const noexcept { return net_; }
+  [[nodiscard]] Index columns() const noexcept { return net_.model.config().outputs; }
+  [[nodiscard]] BitPlan plan() const { return BitPlan::uniform(config_.bits); }
+
+  /// BOPs of its pass over a graph.
+  [[nodiscard]] Cost cost(const Graph& graph, MatrixView<const float> u,
+                          MatrixView<const float> x) const {
+    const BitPlan bits = plan();
+    BasicCounting a(net_.layout, net_.quantizers, bits);
+    net_.model(a, graph, u, x);
+    return static_cast<Cost>(a.cost().bops());
+  }
+  /// What the network should return for a score.
+  [[nodiscard]] float target(float score, Index column) const noexcept {
+    const auto c = static_cast<std::size_t>(column);
+    return (std::log(score + smallest) - centre[c]) / scale[c];
+  }
+  /// The score that an output stands for.
+  [[nodiscard]] float score(float output, Index column) const noexcept {
+    const auto c = static_cast<std::size_t>(column);
+    return std::exp(std::clamp(std::fma(output, scale[c], centre[c] + lift[c]), -80.0f, 80.0f));
+  }
+  /// Centre and scale of every column from observed scores: (node, column) of some samples.
+  void fit_columns(const std::vector<PointScores>& samples) {
+    for (Index c = 0; c < columns(); ++c) {
+      double n = 0, sum = 0, square = 0;
+      for (const auto& s : samples)
+        for (Index i = 0; i < s.nodes; ++i) {
+          const double v =
+              std::log(static_cast<double>(s.view()(i, c)) + static_cast<double>(smallest));
+          n += 1, sum += v, square += v * v;
+        }
+      const double mean = sum / n, variance = std::max(square / n - mean * mean, 1e-4);
+      centre[static_cast<std::size_t>(c)] = static_cast<float>(mean);
+      scale[static_cast<std::size_t>(c)] = static_cast<float>(std::sqrt(variance));
+    }
+  }
+
+  static constexpr float smallest = 1e-20f;  ///< keeps the logarithm of a vanished score finite
+
+ private:
+  static MpPdeConfig net_config(const AuxiliaryConfig& c, Index inputs, Index dim, Index columns) {
+    MpPdeConfig m;
+    m.hidden = c.hidden;
+    m.layers = c.layers;
+    m.inputs = inputs;
+    m.dim = dim;
+    m.outputs = columns;
+    m.edge_of_net_bits = c.bits;
+    return m;
+  }
+  AuxiliaryConfig config_;
+  Net net_;
+
+ public:
+  std::vector<float> centre, scale;  ///< (column) of log scores
+  /// (column) log of the mean score over the mean of exp(predicted log score): the network learns
+  /// the geometric mean, the budget wants the arithmetic one.
+  std::vector<float> lift;
+};
+
+}  // namespace amq

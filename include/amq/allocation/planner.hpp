@@ -1,0 +1,219 @@
+#pragma once
+/// @file
+/// From scores to the bits of every row of a pass, within an exact budget.
+
+#include <amq/allocation/grouped.hpp>
+#include <amq/allocation/sensitivity.hpp>
+#include <amq/arithmetic/counting.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// What may differ in bits from what.
+enum class Sharing : std::uint8_t {
+  node_and_point,  ///< every node at every quantization point (layer and product): the finest
+  node,            ///< a node and its incoming edges have one width in all layers
+  point,  ///< every quantization point has one width for all rows: no adaptivity over the mesh
+};
+
+/// The work of one pass that bits decide, and what they do not.
+struct PassWork {
+  std::vector<Cost> macs_per_row;  ///< [PointId] multiply-accumulates a row's codes take part in
+  Cost fixed_bops = 0;             ///< products of fixed bits, for the graph that was counted
+  Cost float_bops = 0;             ///< the whole pass at 32 x 32 bits
+
+  /// @param cost  of this graph, from BasicCounting at any plan
+  PassWork(const ParameterLayout& layout, const PassCost& cost)
+      : macs_per_row(layout.points().size(), 0) {
+    for (const ProductCost& c : cost.products) {
+      float_bops += static_cast<Cost>(c.macs) * 1024;
+      if (!c.adaptive)
+        fixed_bops += static_cast<Cost>(c.bops);
+      else
+        for (std::size_t p = 0; p < macs_per_row.size(); ++p)
+          if (layout.points()[p].name == c.point)
+            macs_per_row[p] += static_cast<Cost>(c.in) * static_cast<Cost>(c.out);
+    }
+  }
+};
+
+/// A plan and what it costs, to the last operation.
+struct Planned {
+  BitPlan plan;
+  Cost cost = 0;                 ///< BOPs of the pass, fixed products and overhead included
+  Cost budget = 0;               ///< never below cost
+  std::vector<float> node_bits;  ///< (node) mean bits, weighted by work: for pictures
+};
+
+/// How much error each quantization point leaves at each level, and what scores are relative to.
+/// Columns are those of PointScores.
+struct PointCurves {
+  std::vector<std::vector<double>> error;  ///< (column)(level) for rows of mean score
+  std::vector<double> mean_score;          ///< (column)
+
+  /// D(b) of Gaussian rows, on top of the scores themselves.
+  [[nodiscard]] static PointCurves gaussian(std::size_t columns, const std::vector<int>& levels) {
+    PointCurves c;
+    c.error.resize(columns);
+    for (auto& e : c.error)
+      for (const int b : levels) e.push_back(gaussian_distortion(b));
+    c.mean_score.assign(columns, 1.0);
+    return c;
+  }
+};
+
+/// Makes plans for a model under a scheme.
+class Planner {
+ public:
+  /// @param curves  measured for the network in use; without: Gaussian
+  Planner(const ParameterLayout& layout, int weight_bits, std::vector<int> levels,
+          PointCurves curves = {})
+      : layout_(&layout),
+        weight_bits_(weight_bits),
+        levels_(std::move(levels)),
+        curves_(std::move(curves)) {
+    const auto columns = static_cast<std::size_t>(PointScores(layout).columns());
+    if (curves_.error.empty()) curves_ = PointCurves::gaussian(columns, levels_);
+    bool good = curves_.error.size() == columns && curves_.mean_score.size() == columns;
+    for (const auto& e : curves_.error) good &= e.size() == levels_.size();
+    for (const double m : curves_.mean_score) good &= m > 0;
+    if (!good)
+      throw Error("Planner",
+                  "an error for each of " + std::to_string(levels_.size()) + " levels at each of " +
+                      std::to_string(columns) + " points, and positive mean scores",
+                  std::to_string(curves_.error.size()) + " curves",
+                  "Measure the curves of this network and scheme.");
+  }
+  [[nodiscard]] const PointCurves& curves() const noexcept { return curves_; }
+
+  [[nodiscard]] const std::vector<int>& levels() const noexcept { return levels_; }
+
+  /// BOPs of a pass with every adaptive row at `bits` (need not be a level, nor whole).
+  [[nodiscard]] Cost uniform_cost(const Graph& graph, const PassWork& work, double bits) const {
+    return work.fixed_bops +
+           static_cast<Cost>(std::floor(static_cast<long double>(adaptive_macs(graph, work)) *
+                                        weight_bits_ * bits));
+  }
+
+  /// The plan of least predicted error whose cost, with `overhead` (the auxiliary model's pass),
+  /// does not exceed `budget`.
+  /// @throws amq::Error if the budget is below the lowest level everywhere or above the highest, or
+  ///         scores are of another graph, negative or NaN
+  [[nodiscard]] Planned plan(const Graph& graph, const PassWork& work, const PointScores& scores,
+                             Cost budget, Cost overhead = 0,
+                             Sharing sharing = Sharing::node_and_point) const {
+    if (scores.nodes != graph.n_nodes())
+      throw Error("Planner", "scores of " + std::to_string(graph.n_nodes()) + " nodes",
+                  std::to_string(scores.nodes), "Score the graph that is planned for.");
+    const Elements e = elements(graph, work, scores, sharing);
+    GroupedProblem p;
+    p.bits = levels_;
+    p.price = bop_prices(weight_bits_, levels_);
+    p.distortion = e.distortion;
+    p.macs = e.macs;
+    p.score = e.scores;
+    p.group = e.group;
+    p.overhead = work.fixed_bops + overhead;
+    // Spending more than the dearest assignment is no merit; asking for less than the cheapest is
+    // refused by the allocator.
+    p.budget = std::min(budget, p.overhead + adaptive_macs(graph, work) * p.price.back());
+    const Allocation a = allocate_grouped(p);
+    Planned out = spread(graph, work, scores, sharing, a.bits);
+    out.cost = a.cost;
+    out.budget = budget;
+    return out;
+  }
+
+ private:
+  struct Elements {
+    std::vector<Cost> macs;
+    std::vector<float> scores;
+    std::vector<std::uint16_t> group;
+    std::vector<std::vector<double>> distortion;
+  };
+  [[nodiscard]] Cost rows_of(const Graph& g, PointId p, Index node) const {
+    return layout_->point(p).kind == RowKind::edge ? static_cast<Cost>(g.in_degree(node)) : 1;
+  }
+  [[nodiscard]] Cost adaptive_macs(const Graph& g, const PassWork& work) const {
+    Cost sum = 0;
+    for (std::size_t p = 0; p < work.macs_per_row.size(); ++p)
+      sum +=
+          work.macs_per_row[p] *
+          static_cast<Cost>(layout_->points()[p].kind == RowKind::edge ? g.n_edges() : g.n_nodes());
+    return sum;
+  }
+  /// Element of (node, column): itself, the node, or the column.
+  [[nodiscard]] static std::size_t element(Sharing s, Index node, Index column,
+                                           Index columns) noexcept {
+    return static_cast<std::size_t>(s == Sharing::node_and_point ? node * columns + column
+                                    : s == Sharing::node         ? node
+                                                                 : column);
+  }
+  [[nodiscard]] Elements elements(const Graph& g, const PassWork& work, const PointScores& s,
+                                  Sharing sharing) const {
+    const Index n = g.n_nodes(), columns = s.columns();
+    const auto count = static_cast<std::size_t>(sharing == Sharing::node_and_point ? n * columns
+                                                : sharing == Sharing::node         ? n
+                                                                                   : columns);
+    Elements e{std::vector<Cost>(count, 0), std::vector<float>(count, 0.0f),
+               std::vector<std::uint16_t>(count, 0), curves_.error};
+    // A node's rows together err as the sum of the points' curves; its score weighs every point by
+    // its share of the error at the lowest level.
+    double total = 0;
+    if (sharing == Sharing::node) {
+      std::vector<double> sum(levels_.size(), 0.0);
+      for (const auto& d : curves_.error)
+        for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += d[k];
+      total = std::max(sum.front(), 1e-300);
+      e.distortion = {sum};
+    }
+    for (Index i = 0; i < n; ++i)
+      for (Index c = 0; c < columns; ++c) {
+        const auto column = static_cast<std::size_t>(c);
+        const PointId p = s.points[column];
+        const std::size_t k = element(sharing, i, c, columns);
+        e.macs[k] += work.macs_per_row[to_index(p)] * rows_of(g, p, i);
+        const double relative = static_cast<double>(s.view()(i, c)) / curves_.mean_score[column];
+        e.scores[k] += static_cast<float>(
+            sharing == Sharing::node ? relative * curves_.error[column].front() / total : relative);
+        if (sharing != Sharing::node) e.group[k] = static_cast<std::uint16_t>(column);
+      }
+    return e;
+  }
+  [[nodiscard]] Planned spread(const Graph& g, const PassWork& work, const PointScores& s,
+                               Sharing sharing, const RowBits& bits) const {
+    const Index n = g.n_nodes(), columns = s.columns();
+    Planned out;
+    out.plan.by_point.resize(layout_->points().size());
+    std::vector<double> spent(static_cast<std::size_t>(n), 0), total(spent);
+    for (Index c = 0; c < columns; ++c) {
+      const PointId p = s.points[static_cast<std::size_t>(c)];
+      const bool edges = layout_->point(p).kind == RowKind::edge;
+      auto& map = out.plan.by_point[to_index(p)];
+      map.reserve(static_cast<std::size_t>(edges ? g.n_edges() : n));
+      for (Index i = 0; i < n; ++i) {
+        const int b = bits[static_cast<Index>(element(sharing, i, c, columns))];
+        map.insert(map.end(), static_cast<std::size_t>(rows_of(g, p, i)),
+                   static_cast<std::uint8_t>(b));
+        const auto macs = static_cast<double>(work.macs_per_row[to_index(p)] * rows_of(g, p, i));
+        spent[static_cast<std::size_t>(i)] += macs * b;
+        total[static_cast<std::size_t>(i)] += macs;
+      }
+    }
+    for (std::size_t i = 0; i < spent.size(); ++i)
+      out.node_bits.push_back(total[i] > 0 ? static_cast<float>(spent[i] / total[i]) : 0.0f);
+    return out;
+  }
+
+  const ParameterLayout* layout_;
+  int weight_bits_;
+  std::vector<int> levels_;
+  PointCurves curves_;
+};
+
+}  // namespace amq

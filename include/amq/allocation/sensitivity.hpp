@@ -1,0 +1,72 @@
+#pragma once
+/// @file
+/// How much a row's quantization noise hurts: what a score should predict.
+
+#include <amq/arithmetic/training.hpp>
+#include <amq/mesh/graph.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace amq {
+
+/// (owner, point) -> score. An owner is a node: an edge's row counts for its receiver, whose bits
+/// it inherits. Points of fixed bits have column -1.
+struct PointScores {
+  std::vector<int> column_of_point;  ///< [PointId]
+  std::vector<PointId> points;       ///< of each column
+  std::vector<float> values;         ///< (node, column)
+  Index nodes = 0;
+
+  explicit PointScores(const ParameterLayout& layout, Index n_nodes = 0) : nodes(n_nodes) {
+    column_of_point.assign(layout.points().size(), -1);
+    for (std::size_t p = 0; p < layout.points().size(); ++p)
+      if (layout.points()[p].fixed_bits == 0) {
+        column_of_point[p] = static_cast<int>(points.size());
+        points.push_back(static_cast<PointId>(p));
+      }
+    values.assign(static_cast<std::size_t>(nodes) * points.size(), 0.0f);
+  }
+  [[nodiscard]] Index columns() const noexcept { return static_cast<Index>(points.size()); }
+  [[nodiscard]] MatrixView<float> view() noexcept { return {values.data(), nodes, columns()}; }
+  [[nodiscard]] MatrixView<const float> view() const noexcept {
+    return {values.data(), nodes, columns()};
+  }
+};
+
+/// Adds to `scores`, for every adaptive point met in the pass that `a` has just carried backwards,
+///   s_i = variance_i * sum_k (dL/dx_ik)^2, summed over the rows an owner has,
+/// which times the distortion D(b) of a unit-variance row is the expected squared change of L when
+/// the row is quantized to b bits (noise of one row white and independent of the others').
+/// With L = <v, output> and v random signs, the mean over v is the expected squared change of the
+/// whole output (Hutchinson); with L the training loss it is the Fisher-like gradient score.
+template <typename T>
+void add_sensitivity(const BasicTraining<T>& a, Tape<T>& tape, const Graph& graph,
+                     PointScores& scores, double weight = 1) {
+  const auto view = scores.view();
+  for (const auto& visit : a.visits()) {
+    const int column = scores.column_of_point[to_index(visit.point)];
+    const auto g = tape.grad(visit.out);
+    if (column < 0 || !g.data) continue;
+    const auto x = tape[visit.in];
+    const bool edges = a.kind_of(visit.point) == RowKind::edge;
+    for (Index r = 0; r < x.rows; ++r) {
+      const T* xr = x.row(r);
+      const T* gr = g.row(r);
+      T mean = 0, power = 0, slope = 0;
+      for (Index k = 0; k < x.cols; ++k) mean += xr[k];
+      mean /= static_cast<T>(x.cols);
+      for (Index k = 0; k < x.cols; ++k) {
+        power += (xr[k] - mean) * (xr[k] - mean);
+        slope += gr[k] * gr[k];
+      }
+      const Index owner = edges ? graph.receiver[static_cast<std::size_t>(r)] : r;
+      view(owner, column) +=
+          static_cast<float>(weight * static_cast<double>(power) * static_cast<double>(slope) /
+                             static_cast<double>(x.cols));
+    }
+  }
+}
+
+}  // namespace amq

@@ -1,0 +1,101 @@
+#pragma once
+/// @file
+/// From a mesh and a field, in the user's units, to what a network sees, and back.
+
+#include <amq/core/error.hpp>
+#include <amq/mesh/edges.hpp>
+#include <amq/mesh/multi_mesh.hpp>
+#include <amq/train/mesh_training.hpp>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace amq {
+
+/// (node, channel), in the user's units.
+using Field = Matrix;
+
+/// Fixed before training and kept in the model file.
+struct MeshEncoding {
+  std::vector<float> input_mean{0}, input_deviation{1};    ///< (given channel)
+  std::vector<float> output_mean{0}, output_deviation{1};  ///< (solution channel)
+  std::vector<float> centre{0.5f, 0.5f};                   ///< (dim) of the domain
+  float half_width = 0.5f;    ///< of the domain: positions become -1 .. 1
+  std::vector<int> lattices;  ///< of multi_mesh_edges(); empty: the sides of the cells alone
+
+  /// Given channels, and one that marks the boundary.
+  [[nodiscard]] Index inputs() const noexcept { return static_cast<Index>(input_mean.size()) + 1; }
+  [[nodiscard]] Index outputs() const noexcept { return static_cast<Index>(output_mean.size()); }
+
+  [[nodiscard]] Graph graph(const Mesh& mesh) const {
+    const Graph sides = cell_edges(mesh);
+    return lattices.empty() ? sides : multi_mesh_edges(sides, mesh.points, mesh.dim, lattices);
+  }
+  /// Everything but the solution.
+  /// @param a  (node, given channel)
+  /// @throws amq::Error for a field of other shape, or numbers that are not finite
+  [[nodiscard]] GraphSample encode(const Mesh& mesh, MatrixView<const float> a) const {
+    const Index n = mesh.n_nodes(), channels = static_cast<Index>(input_mean.size());
+    if (a.rows != n || a.cols != channels)
+      throw Error("solver",
+                  "a field of " + std::to_string(n) + " nodes and " + std::to_string(channels) +
+                      " channels",
+                  std::to_string(a.rows) + " nodes and " + std::to_string(a.cols) + " channels",
+                  "Give one row per node of the mesh.");
+    if (mesh.dim != static_cast<int>(centre.size()) ||
+        static_cast<Index>(mesh.node_type.size()) != n)
+      throw Error(
+          "solver",
+          "a mesh of " + std::to_string(centre.size()) + " dimensions with a type for every node",
+          std::to_string(mesh.dim) + " dimensions and " + std::to_string(mesh.node_type.size()) +
+              " types",
+          "Mark the nodes of the boundary with NodeType::wall.");
+    GraphSample s;
+    s.graph = graph(mesh);
+    s.u.resize(n, channels + 1);
+    s.x.resize(n, mesh.dim);
+    for (Index i = 0; i < n; ++i) {
+      for (Index c = 0; c < channels; ++c) {
+        const auto k = static_cast<std::size_t>(c);
+        if (!std::isfinite(a(i, c)))
+          throw Error("solver, given field", "finite numbers",
+                      std::to_string(a(i, c)) + " at node " + std::to_string(i),
+                      "Repair the field before it is passed on.");
+        s.u(i, c) = (a(i, c) - input_mean[k]) / input_deviation[k];
+      }
+      s.u(i, channels) =
+          mesh.node_type[static_cast<std::size_t>(i)] == NodeType::normal ? 0.0f : 1.0f;
+      for (int k = 0; k < mesh.dim; ++k)
+        s.x(i, k) = (static_cast<float>(mesh.point(i)[k]) - centre[static_cast<std::size_t>(k)]) /
+                    half_width;
+    }
+    return s;
+  }
+  /// The solution as the network should return it. @param u  (node, solution channel)
+  void encode_solution(MatrixView<const float> u, GraphSample& s) const {
+    if (u.rows != s.u.rows() || u.cols != outputs())
+      throw Error(
+          "encode_solution",
+          std::to_string(s.u.rows()) + " nodes and " + std::to_string(outputs()) + " channels",
+          std::to_string(u.rows) + " and " + std::to_string(u.cols),
+          "Give one row per node of the mesh.");
+    s.y.resize(u.rows, u.cols);
+    for (Index i = 0; i < u.rows; ++i)
+      for (Index c = 0; c < u.cols; ++c) {
+        const auto k = static_cast<std::size_t>(c);
+        s.y(i, c) = (u(i, c) - output_mean[k]) / output_deviation[k];
+      }
+  }
+  [[nodiscard]] Field decode(MatrixView<const float> y) const {
+    Field u(y.rows, y.cols);
+    for (Index i = 0; i < y.rows; ++i)
+      for (Index c = 0; c < y.cols; ++c) {
+        const auto k = static_cast<std::size_t>(c);
+        u(i, c) = std::fma(y(i, c), output_deviation[k], output_mean[k]);
+      }
+    return u;
+  }
+};
+
+}  // namespace amq

@@ -1,0 +1,179 @@
+#pragma once
+/// @file
+/// The assembled solver: a field on a mesh in, a field on the mesh out, in integers, with the bits
+/// of every row chosen within a budget.
+
+#include <amq/allocation/auxiliary.hpp>
+#include <amq/allocation/planner.hpp>
+#include <amq/arithmetic/fixed.hpp>
+#include <amq/solver/encoding.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// What a pass may cost.
+struct Budget {
+  double mean_bits = 8;  ///< BOPs of the pass with every adaptive row at so many bits
+};
+/// As many operations as a uniform pass of so many bits has, the auxiliary model's included.
+[[nodiscard]] constexpr Budget mean_bits(double bits) noexcept {
+  return {bits};
+}
+
+/// What a solve cost. BOPs are exact.
+struct SolveReport {
+  Cost bops = 0, budget = 0, auxiliary_bops = 0, float_bops = 0;
+  std::vector<float> node_bits;  ///< (node) mean bits of the node's rows and incoming edges
+};
+
+/// A trained model, its auxiliary model (if it was trained adaptively) and how fields are encoded.
+template <typename Model>
+class BasicMeshSolver {
+ public:
+  /// @param net, auxiliary  trained; kept. No auxiliary: every row has the budget's bits, which
+  /// must
+  ///                        then be a level of the scheme.
+  BasicMeshSolver(std::unique_ptr<Network<Model>> net, std::unique_ptr<Auxiliary> auxiliary,
+                  MeshEncoding encoding, Sharing sharing = Sharing::node_and_point,
+                  PointCurves curves = {}, Executor& executor = serial_executor())
+      : net_(std::move(net)),
+        auxiliary_(std::move(auxiliary)),
+        encoding_(std::move(encoding)),
+        planner_(net_->layout, net_->quantizers.info().weight_bits, net_->quantizers.info().levels,
+                 std::move(curves)),
+        sharing_(sharing),
+        main_(net_->layout, net_->quantizers, net_->parameters, executor) {
+    if (auxiliary_)
+      light_.emplace(auxiliary_->net().layout, auxiliary_->net().quantizers,
+                     auxiliary_->net().parameters, executor);
+    budget_.mean_bits = net_->quantizers.info().levels.back();
+  }
+
+  /// @throws amq::Error below the lowest level or above the highest, or between levels without an
+  ///         auxiliary model
+  void budget(Budget b) {
+    const auto& levels = planner_.levels();
+    if (!(b.mean_bits >= levels.front() && b.mean_bits <= levels.back()))
+      throw Error("budget",
+                  "a mean of " + std::to_string(levels.front()) + " to " +
+                      std::to_string(levels.back()) + " bits",
+                  std::to_string(b.mean_bits), "Choose a budget the scheme's levels can have.");
+    if (!auxiliary_ && std::find(levels.begin(), levels.end(), b.mean_bits) == levels.end())
+      throw Error("budget", "one of the scheme's levels, since the model has no auxiliary network",
+                  std::to_string(b.mean_bits) + " bits",
+                  "Name a level, or train the model adaptively.");
+    budget_ = b;
+  }
+  [[nodiscard]] Budget budget() const noexcept { return budget_; }
+
+  /// @param a  (node, given channel) in the user's units
+  /// @returns  (node, solution channel)
+  /// @throws amq::Error for meshes and fields the encoding refuses, or a budget that the lowest
+  ///         level already exceeds on this mesh
+  Field operator()(const Mesh& mesh, MatrixView<const float> a) {
+    return solve(encoding_.encode(mesh, a));
+  }
+  Field operator()(const Mesh& mesh, const Field& a) { return (*this)(mesh, view(a)); }
+  /// The same for a field of one channel.
+  Field operator()(const Mesh& mesh, std::span<const float> a) {
+    return (*this)(mesh, MatrixView<const float>(a.data(), static_cast<Index>(a.size()), 1));
+  }
+  /// An encoded sample; its y is not read.
+  Field solve(const GraphSample& s) { return encoding_.decode(normalized(s)); }
+  /// The network's own output, normalized; valid until the next solve.
+  MatrixView<const float> normalized(const GraphSample& s) {
+    plan(s);
+    main_.begin(plan_);
+    result_ = net_->model(main_, s.graph, view(s.u), view(s.x));
+    return result_.view();
+  }
+  /// Chooses the bits of a sample's rows: what normalized() does first.
+  const BitPlan& plan(const GraphSample& s) {
+    const BitPlan any = BitPlan::uniform(planner_.levels().back());
+    BasicCounting count(net_->layout, net_->quantizers, any);
+    net_->model(count, s.graph, view(s.u), view(s.x));
+    const PassWork work(net_->layout, count.cost());
+    report_ = {};
+    report_.float_bops = work.float_bops;
+    report_.budget = planner_.uniform_cost(s.graph, work, budget_.mean_bits);
+    if (!auxiliary_) {
+      plan_ = BitPlan::uniform(static_cast<int>(budget_.mean_bits));
+      report_.bops = report_.budget;
+      report_.node_bits.assign(static_cast<std::size_t>(s.graph.n_nodes()),
+                               static_cast<float>(budget_.mean_bits));
+      return plan_;
+    }
+    const PointScores scores = predict(s);
+    report_.auxiliary_bops = auxiliary_->cost(s.graph, view(s.u), view(s.x));
+    Planned planned =
+        planner_.plan(s.graph, work, scores, report_.budget, report_.auxiliary_bops, sharing_);
+    report_.bops = planned.cost;
+    report_.node_bits = std::move(planned.node_bits);
+    plan_ = std::move(planned.plan);
+    return plan_;
+  }
+  /// The auxiliary model's scores, in integers. @pre there is an auxiliary model
+  [[nodiscard]] PointScores predict(const GraphSample& s) {
+    auto& aux = auxiliary_->net();
+    const BitPlan bits = auxiliary_->plan();
+    light_->begin(bits);
+    const auto y = aux.model(*light_, s.graph, view(s.u), view(s.x));
+    PointScores scores(net_->layout, s.graph.n_nodes());
+    const auto v = scores.view();
+    for (Index i = 0; i < v.rows; ++i)
+      for (Index c = 0; c < v.cols; ++c) {
+        const Index k = std::min(c, auxiliary_->columns() - 1);
+        v(i, c) = auxiliary_->score(y.view()(i, k), k);
+      }
+    return scores;
+  }
+
+  /// Of the last solve.
+  [[nodiscard]] const SolveReport& report() const noexcept { return report_; }
+  [[nodiscard]] const MeshEncoding& encoding() const noexcept { return encoding_; }
+  [[nodiscard]] const Network<Model>& net() const noexcept { return *net_; }
+  [[nodiscard]] const Auxiliary* auxiliary() const noexcept { return auxiliary_.get(); }
+  [[nodiscard]] const Planner& planner() const noexcept { return planner_; }
+  [[nodiscard]] Sharing sharing() const noexcept { return sharing_; }
+
+  /// Packed codes of both models, steps and biases: what a deployed file would hold.
+  [[nodiscard]] double model_bytes() const {
+    const auto bytes = [](const ParameterLayout& layout, const Quantizers& q) {
+      double sum = 0;
+      for (const auto& w : layout.weights())
+        sum += static_cast<double>(w.out * w.in) * q.weight_bits(w) / 8.0 +
+               8.0 * static_cast<double>(w.out);
+      return sum;
+    };
+    return bytes(net_->layout, net_->quantizers) +
+           (auxiliary_ ? bytes(auxiliary_->net().layout, auxiliary_->net().quantizers) : 0.0);
+  }
+
+ private:
+  std::unique_ptr<Network<Model>> net_;
+  std::unique_ptr<Auxiliary> auxiliary_;
+  MeshEncoding encoding_;
+  Planner planner_;
+  Sharing sharing_;
+  BasicFixed main_;
+  std::optional<BasicFixed> light_;
+  Budget budget_;
+  BitPlan plan_;
+  BasicFixed::Tensor result_;
+  SolveReport report_;
+};
+
+/// A solver whose scheme is a type: checked when a file is loaded.
+template <typename Model, typename Scheme>
+class MeshSolver : public BasicMeshSolver<Model> {
+ public:
+  using scheme = Scheme;
+  using BasicMeshSolver<Model>::BasicMeshSolver;
+};
+
+}  // namespace amq

@@ -1,0 +1,292 @@
+#pragma once
+/// @file
+/// One file holds a solver: parameters, quantizers, auxiliary model, encoding, and a problem with
+/// its solution that is solved again on load.
+
+#include <amq/io/safetensors.hpp>
+#include <amq/solver/mesh_solver.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// A mesh and a given field, and the budgets at which a loaded solver must return the saved bits.
+struct SelfTest {
+  Mesh mesh;
+  Field a;  ///< (node, given channel)
+  std::vector<double> mean_bits;
+};
+
+namespace detail {
+
+inline json::List numbers(const auto& values) {
+  json::List list;
+  for (const auto v : values) list.emplace_back(static_cast<double>(v));
+  return list;
+}
+template <typename T>
+std::vector<T> numbers_of(const json::Value& v, const std::string& where) {
+  std::vector<T> out;
+  for (const auto& x : v.as_list(where)) out.push_back(static_cast<T>(x.as_double(where)));
+  return out;
+}
+/// Configurations as JSON. One of these per model.
+inline json::Value to_json(const MpPdeConfig& c) {
+  return json::Object{{"hidden", static_cast<double>(c.hidden)},
+                      {"layers", static_cast<double>(c.layers)},
+                      {"window", static_cast<double>(c.window)},
+                      {"inputs", static_cast<double>(c.inputs)},
+                      {"dim", static_cast<double>(c.dim)},
+                      {"variables", static_cast<double>(c.variables)},
+                      {"outputs", static_cast<double>(c.outputs)},
+                      {"norm", c.norm == nn::NodeNorm::layer ? "layer" : "instance"},
+                      {"input_bits", static_cast<double>(c.input_bits)},
+                      {"edge_of_net_bits", static_cast<double>(c.edge_of_net_bits)}};
+}
+inline Index size_of_json(const json::Value& v, const char* key, const std::string& where) {
+  const double x = v.at(key, where).as_double(where);
+  if (!(x >= 0 && x <= 1e6) || x != std::floor(x))
+    throw Error(where, std::string(key) + " from 0 to 1000000", std::to_string(x),
+                "The file is damaged.");
+  return static_cast<Index>(x);
+}
+inline void from_json(const json::Value& v, MpPdeConfig& c, const std::string& where) {
+  const auto size = [&](const char* key) { return size_of_json(v, key, where); };
+  c.hidden = size("hidden");
+  c.layers = size("layers");
+  c.window = size("window");
+  c.inputs = size("inputs");
+  c.dim = size("dim");
+  c.variables = size("variables");
+  c.outputs = size("outputs");
+  c.norm = v.at("norm", where).as_string(where) == "layer" ? nn::NodeNorm::layer
+                                                           : nn::NodeNorm::instance;
+  c.input_bits = static_cast<int>(size("input_bits"));
+  c.edge_of_net_bits = static_cast<int>(size("edge_of_net_bits"));
+}
+[[nodiscard]] inline std::string_view model_name(const MpPde*) noexcept {
+  return "MpPde";
+}
+
+inline std::string scheme_text(const SchemeInfo& s) {
+  std::string text = "w" + std::to_string(s.weight_bits);
+  for (std::size_t k = 0; k < s.levels.size(); ++k)
+    text += (k ? "," : "a") + std::to_string(s.levels[k]);
+  return text + "_" + std::string(with_row_rule(s.rule, [](auto r) { return decltype(r)::name; }));
+}
+inline std::string_view sharing_text(Sharing s) noexcept {
+  return s == Sharing::node ? "node" : s == Sharing::point ? "point" : "node_and_point";
+}
+
+inline void put_parameters(safetensors::File& f, const std::string& prefix,
+                           const ParameterLayout& layout, const Parameters& p) {
+  for (const auto& e : layout.entries())
+    f.tensors[prefix + e.name] = Array::of(
+        std::span<const float>(p.values.data() + e.offset, static_cast<std::size_t>(e.size())),
+        e.shape);
+}
+inline void get_parameters(const safetensors::File& f, const std::string& prefix,
+                           const ParameterLayout& layout, Parameters& p) {
+  for (const auto& e : layout.entries()) {
+    const auto values = f.at(prefix + e.name).as<float>();
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      if (!std::isfinite(values[k]) || (e.role == Role::step && !(values[k] > 0)))
+        throw Error(f.path + ": " + prefix + e.name,
+                    e.role == Role::step ? "positive steps" : "finite numbers",
+                    std::to_string(values[k]), "The file is damaged: save the model again.");
+      p.values[static_cast<std::size_t>(e.offset) + k] = values[k];
+    }
+  }
+}
+inline void expect_layout(std::vector<safetensors::Expected>& all, const std::string& prefix,
+                          const ParameterLayout& layout) {
+  for (const auto& e : layout.entries()) all.push_back({prefix + e.name, e.shape});
+}
+inline constexpr const char* auxiliary_prefix = "auxiliary.";
+
+}  // namespace detail
+
+/// Writes the solver under a temporary name and renames it. The self-test is solved here, and its
+/// solutions are kept.
+/// @throws amq::Error for a failing disk or a self-test the solver refuses
+template <typename Model>
+void save(const std::string& path, BasicMeshSolver<Model>& solver, const SelfTest& test) {
+  safetensors::File f;
+  f.path = path;
+  const auto& net = solver.net();
+  const auto& e = solver.encoding();
+  detail::put_parameters(f, "", net.layout, net.parameters);
+  f.metadata["amq.format"] = "1";
+  f.metadata["amq.model"] = detail::model_name(static_cast<const Model*>(nullptr));
+  f.metadata["amq.config"] = json::dump(detail::to_json(net.model.config()));
+  f.metadata["amq.scheme"] = detail::scheme_text(net.quantizers.info());
+  f.metadata["amq.levels"] = json::dump(detail::numbers(net.quantizers.info().levels));
+  f.metadata["amq.sharing"] = detail::sharing_text(solver.sharing());
+  json::List curves;
+  for (const auto& error : solver.planner().curves().error)
+    curves.emplace_back(detail::numbers(error));
+  f.metadata["amq.curves"] = json::dump(json::Object{
+      {"error", curves}, {"mean_score", detail::numbers(solver.planner().curves().mean_score)}});
+  f.metadata["amq.encoding"] =
+      json::dump(json::Object{{"input_mean", detail::numbers(e.input_mean)},
+                              {"input_deviation", detail::numbers(e.input_deviation)},
+                              {"output_mean", detail::numbers(e.output_mean)},
+                              {"output_deviation", detail::numbers(e.output_deviation)},
+                              {"centre", detail::numbers(e.centre)},
+                              {"half_width", static_cast<double>(e.half_width)},
+                              {"lattices", detail::numbers(e.lattices)}});
+  if (const Auxiliary* aux = solver.auxiliary()) {
+    f.metadata["amq.auxiliary"] =
+        json::dump(json::Object{{"hidden", static_cast<double>(aux->config().hidden)},
+                                {"layers", static_cast<double>(aux->config().layers)},
+                                {"bits", static_cast<double>(aux->config().bits)},
+                                {"columns", static_cast<double>(aux->columns())}});
+    detail::put_parameters(f, detail::auxiliary_prefix, aux->net().layout, aux->net().parameters);
+    f.tensors["auxiliary_columns.centre"] = Array::of(aux->centre);
+    f.tensors["auxiliary_columns.scale"] = Array::of(aux->scale);
+    f.tensors["auxiliary_columns.lift"] = Array::of(aux->lift);
+  }
+  const Index n = test.mesh.n_nodes();
+  f.tensors["self_test.points"] = Array::of(test.mesh.points, {n, test.mesh.dim});
+  f.tensors["self_test.cells"] =
+      Array::of(test.mesh.cells, {test.mesh.n_cells(), test.mesh.nodes_per_cell});
+  std::vector<std::uint8_t> types;
+  for (const auto t : test.mesh.node_type) types.push_back(static_cast<std::uint8_t>(t));
+  f.tensors["self_test.node_type"] = Array::of(types);
+  f.tensors["self_test.a"] = Array::of(view(test.a));
+  f.tensors["self_test.mean_bits"] = Array::of(test.mean_bits);
+  const Budget kept = solver.budget();
+  for (std::size_t k = 0; k < test.mean_bits.size(); ++k) {
+    solver.budget(mean_bits(test.mean_bits[k]));
+    const Field u = solver(test.mesh, test.a);
+    f.tensors["self_test.u." + std::to_string(k)] = Array::of(view(u));
+  }
+  solver.budget(kept);
+  safetensors::write(path, f);
+}
+
+/// Reads a solver and solves its self-test: every bit must be as it was saved.
+/// @throws amq::Error for a file that is truncated, hostile, of another model or scheme, whose
+/// tensors
+///         do not fit (all are listed), or whose self-test comes out differently
+template <typename Model, typename Scheme>
+[[nodiscard]] MeshSolver<Model, Scheme> load(const std::string& path,
+                                             Executor& executor = serial_executor()) {
+  const safetensors::File f = safetensors::read(path);
+  const auto text = [&](const char* key) -> const std::string& {
+    const auto it = f.metadata.find(key);
+    if (it == f.metadata.end())
+      throw Error(path, std::string("metadata '") + key + "'", "none",
+                  "Load a file that amq::save has written.");
+    return it->second;
+  };
+  const auto same = [&](const char* key, const std::string& wanted, const char* mend) {
+    if (text(key) != wanted) throw Error(path, std::string(key) + " " + wanted, text(key), mend);
+  };
+  same("amq.format", "1", "Use the version of amq that wrote the file.");
+  same("amq.model", std::string(detail::model_name(static_cast<const Model*>(nullptr))),
+       "Name the model the file holds: amq::load<Model, Scheme>.");
+  const SchemeInfo info = SchemeInfo::of<Scheme>();
+  same("amq.scheme", detail::scheme_text(info),
+       "Name the scheme the file holds: amq::load<Model, Scheme>.");
+  typename Model::Config config;
+  detail::from_json(json::parse(text("amq.config"), path), config, path + ": amq.config");
+  auto net = std::make_unique<Network<Model>>(config, info, 0);
+
+  const json::Value j = json::parse(text("amq.encoding"), path);
+  const std::string where = path + ": amq.encoding";
+  MeshEncoding e;
+  e.input_mean = detail::numbers_of<float>(j.at("input_mean", where), where);
+  e.input_deviation = detail::numbers_of<float>(j.at("input_deviation", where), where);
+  e.output_mean = detail::numbers_of<float>(j.at("output_mean", where), where);
+  e.output_deviation = detail::numbers_of<float>(j.at("output_deviation", where), where);
+  e.centre = detail::numbers_of<float>(j.at("centre", where), where);
+  e.half_width = static_cast<float>(j.at("half_width", where).as_double(where));
+  e.lattices = detail::numbers_of<int>(j.at("lattices", where), where);
+  if (e.inputs() != config.inputs || e.outputs() != config.outputs ||
+      e.input_deviation.size() != e.input_mean.size() ||
+      e.output_deviation.size() != e.output_mean.size() ||
+      static_cast<Index>(e.centre.size()) != config.dim)
+    throw Error(where, "channels as the model's configuration has them", "others",
+                "The file is damaged: save the model again.");
+
+  std::vector<safetensors::Expected> wanted;
+  detail::expect_layout(wanted, "", net->layout);
+  std::unique_ptr<Auxiliary> aux;
+  if (f.metadata.contains("amq.auxiliary")) {
+    const json::Value a = json::parse(text("amq.auxiliary"), path);
+    const std::string at = path + ": amq.auxiliary";
+    AuxiliaryConfig c;
+    c.hidden = detail::size_of_json(a, "hidden", at);
+    c.layers = detail::size_of_json(a, "layers", at);
+    c.bits = static_cast<int>(detail::size_of_json(a, "bits", at));
+    aux = std::make_unique<Auxiliary>(c, config.inputs, config.dim,
+                                      detail::size_of_json(a, "columns", at), 0);
+    detail::expect_layout(wanted, detail::auxiliary_prefix, aux->net().layout);
+    for (const char* name : {"centre", "scale", "lift"})
+      wanted.push_back({std::string("auxiliary_columns.") + name, {aux->columns()}});
+  }
+  for (const auto& [name, shape] :
+       std::vector<safetensors::Expected>{{"self_test.points", {-1, config.dim}},
+                                          {"self_test.cells", {-1, -1}},
+                                          {"self_test.node_type", {-1}},
+                                          {"self_test.a", {-1, config.inputs - 1}},
+                                          {"self_test.mean_bits", {-1}}})
+    wanted.push_back({name, shape});
+  const auto budgets = f.at("self_test.mean_bits").template as<double>();
+  for (std::size_t k = 0; k < budgets.size(); ++k)
+    wanted.push_back({"self_test.u." + std::to_string(k), {-1, config.outputs}});
+  safetensors::expect(f, wanted);
+
+  detail::get_parameters(f, "", net->layout, net->parameters);
+  if (aux) {
+    detail::get_parameters(f, detail::auxiliary_prefix, aux->net().layout, aux->net().parameters);
+    aux->centre = f.at("auxiliary_columns.centre").template as<float>();
+    aux->scale = f.at("auxiliary_columns.scale").template as<float>();
+    aux->lift = f.at("auxiliary_columns.lift").template as<float>();
+  }
+  const Sharing sharing = text("amq.sharing") == "node"    ? Sharing::node
+                          : text("amq.sharing") == "point" ? Sharing::point
+                                                           : Sharing::node_and_point;
+  PointCurves curves;
+  const json::Value c = json::parse(text("amq.curves"), path);
+  for (const auto& error : c.at("error", path).as_list(path))
+    curves.error.push_back(detail::numbers_of<double>(error, path));
+  curves.mean_score = detail::numbers_of<double>(c.at("mean_score", path), path);
+  MeshSolver<Model, Scheme> solver(std::move(net), std::move(aux), e, sharing, std::move(curves),
+                                   executor);
+
+  Mesh mesh;
+  mesh.dim = static_cast<int>(config.dim);
+  mesh.nodes_per_cell = static_cast<int>(f.at("self_test.cells").shape[1]);
+  mesh.points = f.at("self_test.points").template as<double>();
+  mesh.cells = f.at("self_test.cells").template as<std::int32_t>();
+  for (const auto t : f.at("self_test.node_type").template as<std::uint8_t>())
+    mesh.node_type.push_back(static_cast<NodeType>(t));
+  const auto a = f.at("self_test.a").template as<float>();
+  const Budget kept = solver.budget();
+  for (std::size_t k = 0; k < budgets.size(); ++k) {
+    solver.budget(mean_bits(budgets[k]));
+    const Field u = solver(mesh, MatrixView<const float>(a.data(), f.at("self_test.a").shape[0],
+                                                         f.at("self_test.a").shape[1]));
+    const auto saved = f.at("self_test.u." + std::to_string(k)).template as<float>();
+    float worst = saved.size() == static_cast<std::size_t>(u.size()) ? 0.0f : 1e30f;
+    for (std::size_t i = 0; i < saved.size() && worst < 1e30f; ++i)
+      worst = std::max(worst, std::abs(saved[i] - u.data()[i]));
+    if (!(worst == 0.0f))
+      throw Error(path + ", self-test at " + std::to_string(budgets[k]) + " bits",
+                  "the saved solution, bit for bit",
+                  "a difference of up to " + std::to_string(worst),
+                  "The file is damaged, or this build of amq computes wrongly: report it.");
+  }
+  solver.budget(kept);
+  return solver;
+}
+
+}  // namespace amq

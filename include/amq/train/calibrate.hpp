@@ -1,0 +1,71 @@
+#pragma once
+/// @file
+/// Begins the quantizers of a trained float network from what its activations are.
+
+#include <amq/arithmetic/float32.hpp>
+#include <amq/quant/calibration.hpp>
+#include <amq/quant/histogram.hpp>
+#include <amq/quant/reservoir.hpp>
+#include <amq/train/mesh_training.hpp>
+
+#include <span>
+#include <vector>
+
+namespace amq {
+
+/// How static ranges are chosen; row rules always take the step of least squared error.
+enum class RangeRule : std::uint8_t {
+  least_squares,
+  percentile,  ///< 0.05 % cut at either end, the usual baseline
+};
+
+/// Runs the float network over the samples, and sets the step (and for static rules the offset) of
+/// every point and level, and the steps of the weights. Levels of 16 bits keep their default.
+template <typename Model>
+void calibrate(Network<Model>& net, std::span<const GraphSample> samples,
+               RangeRule range = RangeRule::least_squares, std::uint64_t seed = 0) {
+  const auto& points = net.layout.points();
+  const SchemeInfo& info = net.quantizers.info();
+  std::vector<Histogram> histograms(points.size());
+  std::vector<RowReservoir> rows;
+  for (std::size_t p = 0; p < points.size(); ++p) rows.emplace_back(512, seed + p);
+  Float32 a(net.layout, net.parameters);
+  a.observe([&](PointId id, MatrixView<const float> x) {
+    const auto p = to_index(id);
+    if (info.rule == RowRule::fixed)
+      for (Index i = 0; i < x.rows; ++i) histograms[p].add(x.row_span(i));
+    else
+      rows[p].add(x);
+  });
+  for (const GraphSample& s : samples) net.model(a, s.graph, view(s.u), view(s.x));
+
+  net.reset_quantizers();
+  for (std::size_t p = 0; p < points.size(); ++p) {
+    const auto id = static_cast<PointId>(p);
+    float* step = net.parameters.view(net.layout.entry(net.quantizers.step(id))).data;
+    const ParameterId o = net.quantizers.offset(id);
+    float* offset = o == no_parameter ? nullptr : net.parameters.view(net.layout.entry(o)).data;
+    const std::vector<int> levels =
+        points[p].fixed_bits ? std::vector<int>{points[p].fixed_bits} : info.levels;
+    for (std::size_t k = 0; k < levels.size(); ++k) {
+      if (info.rule == RowRule::fixed) {
+        const LevelScale s = levels[k] > 8 ? static_scale(histograms[p].range(), levels[k])
+                             : range == RangeRule::percentile
+                                 ? static_scale(histograms[p].percentile_range(0.0005), levels[k])
+                                 : best_static_scale(histograms[p], levels[k]);
+        step[k] = s.a;
+        offset[k] = s.offset;
+      } else if (levels[k] > 0 && levels[k] <= 8) {
+        step[k] = with_row_rule(info.rule, [&](auto rule) {
+          using Rule = decltype(rule);
+          if constexpr (Rule::dynamic)
+            return best_scale<Rule>(rows[p].view(), levels[k]).a;
+          else
+            return 1.0f;
+        });
+      }
+    }
+  }
+}
+
+}  // namespace amq

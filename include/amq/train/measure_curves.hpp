@@ -1,0 +1,75 @@
+#pragma once
+/// @file
+/// What every quantization point's error is worth, measured on the network in use.
+
+#include <amq/train/mesh_training.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <vector>
+
+namespace amq {
+
+/// Mean squared change of the (normalized) output when the rows of one point alone go from
+/// `reference_bits` to each level, all others staying there. Unlike sensitivity times noise power,
+/// this knows how the errors of neighbouring rows add up: those of an edge network's hidden rows
+/// are alike, and do not average out.
+/// @param levels  to measure; a level at or above reference_bits gets a small share of the lowest
+///                measured error, so that curves fall
+/// @param mean_scores  of each column over the same samples, made relative to
+template <typename Model>
+[[nodiscard]] PointCurves measure_curves(Network<Model>& net, std::span<const GraphSample> samples,
+                                         const std::vector<int>& levels, int reference_bits,
+                                         std::vector<double> mean_scores, Executor& executor) {
+  const PointScores shape(net.layout);
+  const auto columns = static_cast<std::size_t>(shape.columns());
+  PointCurves curves;
+  curves.mean_score = std::move(mean_scores);
+  // (sample)(column)(level)
+  std::vector<std::vector<std::vector<double>>> seen(
+      samples.size(),
+      std::vector<std::vector<double>>(columns, std::vector<double>(levels.size(), 0.0)));
+  executor.parallel_for(samples.size(), 1, [&](std::size_t begin, std::size_t end) {
+    BasicTraining<float> a(net.layout, net.quantizers);
+    for (; begin < end; ++begin) {
+      const GraphSample& s = samples[begin];
+      const auto output = [&](const BitPlan& plan) {
+        a.begin({&net.parameters, nullptr, &plan});
+        return Matrix(map(a[net.model(a, s.graph, view(s.u), view(s.x))]));
+      };
+      BitPlan plan = BitPlan::uniform(reference_bits);
+      const Matrix reference = output(plan);
+      plan.by_point.resize(net.layout.points().size());
+      for (std::size_t c = 0; c < columns; ++c) {
+        auto& own = plan.by_point[to_index(shape.points[c])];
+        const bool edges = net.layout.point(shape.points[c]).kind == RowKind::edge;
+        for (std::size_t k = 0; k < levels.size(); ++k) {
+          if (levels[k] >= reference_bits) continue;
+          own.assign(static_cast<std::size_t>(edges ? s.graph.n_edges() : s.graph.n_nodes()),
+                     static_cast<std::uint8_t>(levels[k]));
+          seen[begin][c][k] = static_cast<double>((output(plan) - reference).squaredNorm()) /
+                              static_cast<double>(reference.size());
+        }
+        own.clear();
+      }
+    }
+  });
+  for (std::size_t c = 0; c < columns; ++c) {
+    std::vector<double> error(levels.size(), 0.0);
+    for (const auto& s : seen)
+      for (std::size_t k = 0; k < levels.size(); ++k)
+        error[k] += s[c][k] / static_cast<double>(samples.size());
+    for (std::size_t k = 1; k < levels.size(); ++k) {
+      const double quarter = error[k - 1] / 4;  // what a bit takes off at high resolution
+      if (levels[k] >= reference_bits)
+        error[k] = error[k - 1] * std::exp2(-2.0 * (levels[k] - levels[k - 1]));
+      // Noise in the measurement must not make a dearer level look worse, nor perfect.
+      error[k] = std::min(error[k - 1], std::max(error[k], quarter * 0.01));
+    }
+    curves.error.push_back(std::move(error));
+  }
+  return curves;
+}
+
+}  // namespace amq

@@ -1,0 +1,378 @@
+#pragma once
+/// @file
+/// Training of a steady model on meshes: in float, quantized at one width, or adaptively, together
+/// with the auxiliary model that decides the bits.
+
+#include <amq/allocation/auxiliary.hpp>
+#include <amq/allocation/planner.hpp>
+#include <amq/train/loss.hpp>
+#include <amq/train/trainer.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace amq {
+
+/// A solved problem as a network sees it, all numbers normalized.
+struct GraphSample {
+  Graph graph;
+  Matrix u;  ///< (node, input) given fields
+  Matrix x;  ///< (node, dim) positions
+  Matrix y;  ///< (node, output) the solution
+};
+
+/// What a node's score is made of.
+enum class ScoreKind : std::uint8_t {
+  sensitivity,  ///< predicted squared Jacobian of the output times row power, per point
+  gradient,     ///< the same with the gradient of the training loss: no extra pass
+  loss,         ///< predicted squared error of the node, one column for all points
+};
+
+struct MeshTrainingOptions {
+  TrainerOptions trainer;
+  double lr = 1e-3, lr_end = 1e-6, auxiliary_lr = 3e-3;
+  double warm_up = 0.05;  ///< share of the updates
+  Loss loss = Loss::mse;
+  AdamWOptions adam;
+  std::int64_t refit_weights_every = 32;  ///< updates between fits of the weight steps
+  double random_share = 0.1;              ///< adaptive: share of passes whose scores are random
+  double probe_share = 0.25;  ///< adaptive, sensitivity: share of passes followed by a probe
+};
+
+/// Runs passes of a network over samples, with one tape per lane of the batch.
+template <typename Model>
+class MeshTraining {
+ public:
+  using Net = Network<Model>;
+
+  MeshTraining(Net& net, std::span<const GraphSample> samples, MeshTrainingOptions options)
+      : net_(&net), samples_(samples), options_(std::move(options)) {}
+
+  /// One plan for all passes; null: float.
+  void run(Executor& executor, const BitPlan* plan, const ProgressCallback& progress = {},
+           std::int64_t first = 0, Learner* resumed = nullptr) {
+    Learner own{&net_->layout, &net_->parameters, AdamW(net_->layout, options_.adam), {}};
+    Learner& learner = resumed ? *resumed : own;
+    Trainer trainer({&learner}, samples_.size(), options_.trainer);
+    learner.schedule = schedule(trainer, options_.lr);
+    make_tapes(trainer.lanes());
+    trainer.run(
+        executor,
+        [&](Turn& turn) {
+          auto& a = *tapes_[turn.lane];
+          return pass(a, turn.sample, plan, &turn.gradients[0]);
+        },
+        first, progress, refit(plan != nullptr));
+  }
+  /// Plans of any making, one per sample: layer-wise, by an indicator, by an oracle.
+  void run(Executor& executor, std::span<const BitPlan> plans,
+           const ProgressCallback& progress = {}) {
+    Learner learner{&net_->layout, &net_->parameters, AdamW(net_->layout, options_.adam), {}};
+    Trainer trainer({&learner}, samples_.size(), options_.trainer);
+    learner.schedule = schedule(trainer, options_.lr);
+    make_tapes(trainer.lanes());
+    trainer.run(
+        executor,
+        [&](Turn& turn) {
+          return pass(*tapes_[turn.lane], turn.sample, &plans[turn.sample], &turn.gradients[0]);
+        },
+        0, progress, refit(true));
+  }
+
+  /// Loss of a sample; with `gradients`, its gradient is added there and the tape holds it.
+  double pass(BasicTraining<float>& a, std::size_t sample, const BitPlan* plan,
+              std::vector<float>* gradients) {
+    const GraphSample& s = samples_[sample];
+    a.begin({&net_->parameters, gradients, plan});
+    const auto y = forward(a, s);
+    const MatrixView<const float> out = a[y];
+    Matrix dy(out.rows, out.cols);
+    const double value = loss<float>(options_.loss, out, view(s.y), view(dy));
+    if (gradients) a.tape().backward(y.ref, view(std::as_const(dy)));
+    return value;
+  }
+  /// Squared Jacobian of the output times row power, by `probes` random sign vectors.
+  [[nodiscard]] PointScores probe(BasicTraining<float>& a, std::size_t sample, const BitPlan* plan,
+                                  Random& random, int probes) {
+    const GraphSample& s = samples_[sample];
+    PointScores scores(net_->layout, s.graph.n_nodes());
+    for (int k = 0; k < probes; ++k) {
+      a.begin({&net_->parameters, nullptr, plan});
+      const auto y = forward(a, s);
+      Matrix signs(s.y.rows(), s.y.cols());
+      for (Index i = 0; i < signs.size(); ++i)
+        signs.data()[i] = random.uniform() < 0.5 ? -1.0f : 1.0f;
+      a.tape().backward(y.ref, view(std::as_const(signs)));
+      add_sensitivity(a, a.tape(), s.graph, scores, 1.0 / probes);
+    }
+    return scores;
+  }
+  typename BasicTraining<float>::Tensor forward(BasicTraining<float>& a,
+                                                const GraphSample& s) const {
+    return net_->model(a, s.graph, view(s.u), view(s.x));
+  }
+
+  [[nodiscard]] Net& net() noexcept { return *net_; }
+  [[nodiscard]] std::span<const GraphSample> samples() const noexcept { return samples_; }
+  [[nodiscard]] const MeshTrainingOptions& options() const noexcept { return options_; }
+  void make_tapes(std::size_t lanes) {
+    while (tapes_.size() < lanes)
+      tapes_.push_back(std::make_unique<BasicTraining<float>>(net_->layout, net_->quantizers));
+  }
+  [[nodiscard]] BasicTraining<float>& tape(std::size_t lane) { return *tapes_[lane]; }
+  [[nodiscard]] Schedule schedule(const Trainer& trainer, double lr) const noexcept {
+    return {lr, options_.lr_end, trainer.steps(),
+            static_cast<std::int64_t>(options_.warm_up * static_cast<double>(trainer.steps()))};
+  }
+  [[nodiscard]] Trainer::After refit(bool quantized) {
+    if (!quantized) return {};
+    return [this](std::int64_t step) {
+      if ((step + 1) % options_.refit_weights_every == 0)
+        net_->quantizers.fit_weights(net_->layout, net_->parameters);
+    };
+  }
+
+ private:
+  Net* net_;
+  std::span<const GraphSample> samples_;
+  MeshTrainingOptions options_;
+  std::vector<std::unique_ptr<BasicTraining<float>>> tapes_;
+};
+
+/// Adaptive mesh quantization: the auxiliary model scores every node, the planner turns scores into
+/// bits within the budget, the main model trains at these bits, and what its gradients say becomes
+/// the auxiliary model's target (gradient stopped; each has its own optimizer).
+template <typename Model>
+class AdaptiveTraining {
+ public:
+  AdaptiveTraining(Network<Model>& net, Auxiliary& auxiliary, const Planner& planner,
+                   std::span<const GraphSample> samples, ScoreKind kind, Sharing sharing,
+                   MeshTrainingOptions options)
+      : main_(net, samples, options),
+        auxiliary_(&auxiliary),
+        planner_(&planner),
+        kind_(kind),
+        sharing_(sharing) {
+    for (const auto& s : samples) {
+      const BitPlan any = BitPlan::uniform(planner.levels().back());
+      BasicCounting count(net.layout, net.quantizers, any);
+      net.model(count, s.graph, view(s.u), view(s.x));
+      work_.emplace_back(net.layout, count.cost());
+      overhead_.push_back(auxiliary.cost(s.graph, view(s.u), view(s.x)));
+    }
+  }
+
+  /// Observes `count` samples' scores with the network as it is, fits the columns, and trains the
+  /// auxiliary model alone on them for some epochs.
+  void prepare(Executor& executor, std::size_t count, int probes, std::int64_t epochs,
+               const ProgressCallback& progress = {}) {
+    count = std::min(count, main_.samples().size());
+    std::vector<PointScores> scores(count, PointScores(main_.net().layout));
+    main_.make_tapes(count < 64 ? count : 64);
+    const std::size_t lanes = std::min<std::size_t>(count, 64);
+    executor.parallel_for(lanes, 1, [&](std::size_t b, std::size_t e) {
+      for (; b < e; ++b)
+        for (std::size_t k = b; k < count; k += lanes) {
+          Random random = Random::stream(main_.options().trainer.seed + 0xa11ce, k);
+          scores[k] = observe(main_.tape(b), k, random, probes);
+        }
+    });
+    auxiliary_->fit_columns(scores);
+    auto& aux = auxiliary_->net();
+    Learner learner{&aux.layout, &aux.parameters, AdamW(aux.layout, main_.options().adam), {}};
+    TrainerOptions t = main_.options().trainer;
+    t.what = "auxiliary";
+    t.epochs = epochs;
+    Trainer trainer({&learner}, count, t);
+    learner.schedule = main_.schedule(trainer, main_.options().auxiliary_lr);
+    make_tapes(trainer.lanes());
+    const BitPlan plan = auxiliary_->plan();
+    trainer.run(
+        executor,
+        [&](Turn& turn) {
+          auto& a = *tapes_[turn.lane];
+          const auto y = score_pass(a, turn.sample, plan, &turn.gradients[0]);
+          return teach(a, y, scores[turn.sample]);
+        },
+        0, progress,
+        [&](std::int64_t step) {
+          if ((step + 1) % main_.options().refit_weights_every == 0)
+            aux.quantizers.fit_weights(aux.layout, aux.parameters);
+        });
+    aux.quantizers.fit_weights(aux.layout, aux.parameters);
+    // Geometric to arithmetic mean, column by column.
+    std::vector<double> observed(static_cast<std::size_t>(auxiliary_->columns()), 0.0),
+        predicted(observed);
+    std::fill(auxiliary_->lift.begin(), auxiliary_->lift.end(), 0.0f);
+    for (std::size_t k = 0; k < count; ++k) {
+      const PointScores p = predict(*tapes_[0], k);
+      for (Index i = 0; i < p.nodes; ++i)
+        for (Index c = 0; c < auxiliary_->columns(); ++c) {
+          observed[static_cast<std::size_t>(c)] += static_cast<double>(scores[k].view()(i, c));
+          predicted[static_cast<std::size_t>(c)] +=
+              static_cast<double>(auxiliary_->score(last_(i, c), c));
+        }
+    }
+    for (std::size_t c = 0; c < observed.size(); ++c)
+      auxiliary_->lift[c] =
+          static_cast<float>(std::log((observed[c] + 1e-30) / (predicted[c] + 1e-30)));
+  }
+
+  /// Joint training at a mean of `mean_bits`, the auxiliary model's pass inside the budget.
+  void run(Executor& executor, double mean_bits, const ProgressCallback& progress = {}) {
+    auto& net = main_.net();
+    auto& aux = auxiliary_->net();
+    Learner main{&net.layout, &net.parameters, AdamW(net.layout, main_.options().adam), {}};
+    Learner light{&aux.layout, &aux.parameters, AdamW(aux.layout, main_.options().adam), {}};
+    Trainer trainer({&main, &light}, main_.samples().size(), main_.options().trainer);
+    main.schedule = main_.schedule(trainer, main_.options().lr);
+    light.schedule = main_.schedule(trainer, main_.options().auxiliary_lr * 0.3);
+    main_.make_tapes(trainer.lanes());
+    make_tapes(trainer.lanes());
+    const BitPlan plan = auxiliary_->plan();
+    const auto refit = main_.refit(true);
+    trainer.run(
+        executor,
+        [&](Turn& turn) {
+          auto& a = *tapes_[turn.lane];
+          auto& m = main_.tape(turn.lane);
+          const auto y = score_pass(a, turn.sample, plan, &turn.gradients[1]);
+          PointScores scores = as_scores(turn.sample, a[y]);
+          if (turn.random.uniform() < main_.options().random_share) scramble(scores, turn.random);
+          const Planned planned = make_plan(turn.sample, scores, mean_bits);
+          const double value = main_.pass(m, turn.sample, &planned.plan, &turn.gradients[0]);
+          const bool probe = kind_ == ScoreKind::sensitivity;
+          if (!probe || turn.random.uniform() < main_.options().probe_share) {
+            PointScores seen(net.layout);
+            if (probe)
+              seen = main_.probe(m, turn.sample, &planned.plan, turn.random, 1);
+            else
+              seen = seen_in_pass(m, turn.sample);
+            teach(a, y, seen);
+          }
+          return value;
+        },
+        0, progress,
+        [&](std::int64_t step) {
+          refit(step);
+          if ((step + 1) % main_.options().refit_weights_every == 0)
+            aux.quantizers.fit_weights(aux.layout, aux.parameters);
+        });
+    net.quantizers.fit_weights(net.layout, net.parameters);
+    aux.quantizers.fit_weights(aux.layout, aux.parameters);
+  }
+
+  [[nodiscard]] Planned make_plan(std::size_t sample, const PointScores& scores,
+                                  double mean_bits) const {
+    const GraphSample& s = main_samples()[sample];
+    const Cost budget = planner_->uniform_cost(s.graph, work_[sample], mean_bits);
+    return planner_->plan(s.graph, work_[sample], scores, budget, overhead_[sample], sharing_);
+  }
+  [[nodiscard]] std::span<const GraphSample> main_samples() const noexcept {
+    return main_.samples();
+  }
+  [[nodiscard]] MeshTraining<Model>& main() noexcept { return main_; }
+
+  /// The scores the auxiliary model predicts, simulated as deployed.
+  PointScores predict(BasicTraining<float>& a, std::size_t sample) {
+    const auto y = score_pass(a, sample, auxiliary_->plan(), nullptr);
+    last_ = map(a[y]);
+    return as_scores(sample, a[y]);
+  }
+  /// True scores of a sample: what an oracle would know.
+  PointScores observe(BasicTraining<float>& a, std::size_t sample, Random& random, int probes) {
+    if (kind_ == ScoreKind::sensitivity) return main_.probe(a, sample, nullptr, random, probes);
+    std::vector<float> unused(main_.net().parameters.values.size(), 0.0f);
+    main_.pass(a, sample, nullptr, &unused);
+    return seen_in_pass(a, sample);
+  }
+
+ private:
+  using Tensor = BasicTraining<float>::Tensor;
+
+  void make_tapes(std::size_t lanes) {
+    auto& aux = auxiliary_->net();
+    while (tapes_.size() < lanes)
+      tapes_.push_back(std::make_unique<BasicTraining<float>>(aux.layout, aux.quantizers));
+  }
+  Tensor score_pass(BasicTraining<float>& a, std::size_t sample, const BitPlan& plan,
+                    std::vector<float>* gradients) {
+    const GraphSample& s = main_.samples()[sample];
+    auto& aux = auxiliary_->net();
+    a.begin({&aux.parameters, gradients, &plan});
+    return aux.model(a, s.graph, view(s.u), view(s.x));
+  }
+  /// (node, column) outputs to scores of every point; a single column serves all points.
+  [[nodiscard]] PointScores as_scores(std::size_t sample, MatrixView<const float> y) const {
+    PointScores s(main_net().layout, main_.samples()[sample].graph.n_nodes());
+    const auto v = s.view();
+    for (Index i = 0; i < v.rows; ++i)
+      for (Index c = 0; c < v.cols; ++c)
+        v(i, c) = auxiliary_->score(y(i, std::min(c, y.cols - 1)), std::min(c, y.cols - 1));
+    return s;
+  }
+  [[nodiscard]] const Network<Model>& main_net() const {
+    return const_cast<AdaptiveTraining*>(this)->main_.net();
+  }
+  /// From the backward pass the tape has just made.
+  [[nodiscard]] PointScores seen_in_pass(BasicTraining<float>& m, std::size_t sample) {
+    const GraphSample& s = main_.samples()[sample];
+    PointScores scores(main_.net().layout, s.graph.n_nodes());
+    if (kind_ == ScoreKind::loss) {
+      // The last value of the tape is the output.
+      const auto y = m.output();
+      const auto v = scores.view();
+      for (Index i = 0; i < v.rows; ++i) {
+        float sum = 0;
+        for (Index c = 0; c < y.cols; ++c) sum += (y(i, c) - s.y(i, c)) * (y(i, c) - s.y(i, c));
+        for (Index c = 0; c < v.cols; ++c) v(i, c) = sum;
+      }
+    } else {
+      const auto n = static_cast<double>(s.y.size());
+      add_sensitivity(m, m.tape(), s.graph, scores, n * n);
+    }
+    return scores;
+  }
+  /// Squared distance of the predicted log scores to the observed ones; back through the tape.
+  double teach(BasicTraining<float>& a, const Tensor& y, const PointScores& seen) {
+    const MatrixView<const float> out = a[y];
+    Matrix dy(out.rows, out.cols);
+    double sum = 0;
+    for (Index i = 0; i < out.rows; ++i)
+      for (Index c = 0; c < out.cols; ++c) {
+        const float d = out(i, c) - auxiliary_->target(seen.view()(i, c), c);
+        dy(i, c) = 2.0f * d / static_cast<float>(out.size());
+        sum += static_cast<double>(d) * static_cast<double>(d);
+      }
+    a.tape().backward(y.ref, view(std::as_const(dy)));
+    return sum / static_cast<double>(out.size());
+  }
+  /// The scores of another node for every node: each level is met by each row, now and then.
+  static void scramble(PointScores& s, Random& random) {
+    std::vector<Index> from(static_cast<std::size_t>(s.nodes));
+    for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<Index>(i);
+    random.shuffle(from);
+    const std::vector<float> kept = s.values;
+    const MatrixView<const float> v(kept.data(), s.nodes, s.columns());
+    for (Index i = 0; i < s.nodes; ++i)
+      std::copy_n(v.row(from[static_cast<std::size_t>(i)]), v.cols, s.view().row(i));
+  }
+
+  MeshTraining<Model> main_;
+  Auxiliary* auxiliary_;
+  const Planner* planner_;
+  ScoreKind kind_;
+  Sharing sharing_;
+  std::vector<PassWork> work_;
+  std::vector<Cost> overhead_;
+  std::vector<std::unique_ptr<BasicTraining<float>>> tapes_;
+  Matrix last_;
+};
+
+}  // namespace amq
