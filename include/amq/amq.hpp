@@ -14,3 +14,5 @@
 #include <amq/pde.hpp>
 #include <amq/quant.hpp>
 #include <amq/simd.hpp>
+#include <amq/solver.hpp>
+#include <amq/train.hpp>

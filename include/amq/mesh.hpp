@@ -8,6 +8,7 @@
 #include <amq/mesh/grid.hpp>
 #include <amq/mesh/indicators.hpp>
 #include <amq/mesh/mesh.hpp>
+#include <amq/mesh/multi_mesh.hpp>
 #include <amq/mesh/neighbours.hpp>
 #include <amq/mesh/random_square.hpp>
 #include <amq/mesh/renumber.hpp>

@@ -3,3 +3,4 @@
 /// Room models: whole networks, one file each.
 
 #include <amq/models/mp_pde.hpp>
+#include <amq/models/network.hpp>

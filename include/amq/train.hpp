@@ -1,0 +1,13 @@
+#pragma once
+/// @file
+/// Room train: losses, optimizers, schedules, and the trainer.
+
+#include <amq/train/calibrate.hpp>
+#include <amq/train/checkpoint.hpp>
+#include <amq/train/loss.hpp>
+#include <amq/train/measure_curves.hpp>
+#include <amq/train/mesh_training.hpp>
+#include <amq/train/optimizer.hpp>
+#include <amq/train/progress.hpp>
+#include <amq/train/schedule.hpp>
+#include <amq/train/trainer.hpp>
