@@ -10,6 +10,7 @@
 #include <amq/core/buffer_pool.hpp>
 #include <amq/core/executor.hpp>
 #include <amq/kernels/gemm.hpp>
+#include <amq/kernels/message_passing.hpp>
 #include <amq/quant/row_order.hpp>
 
 #include <algorithm>
@@ -169,6 +170,33 @@ class BasicFixed {
       float* o = out.row(e);
       for (Index c = 0; c < out.cols; ++c) o[c] = r[c] + s[c];
     });
+    return y;
+  }
+  /// Whole, tile by tile: the tensor of edges is never stored. To the bit the composition of
+  /// edge_sum, activate, quantize, linear, activate and segment_mean.
+  Tensor message_mean(const Graph& g, const Tensor& at_receiver, const Tensor& at_sender,
+                      PointId id, WeightId weight) {
+    const PointEntry& point = layout_->point(id);
+    kernels::MessageLayer layer;
+    layer.first = g.first;
+    layer.sender = g.sender;
+    layer.at_receiver = at_receiver.view();
+    layer.at_sender = at_sender.view();
+    layer.weights = &packed_[to_index(weight)];
+    layer.activation = Activation::swish;
+    layer.bits = point.fixed_bits ? point.fixed_bits : plan_->uniform_bits;
+    if (!point.fixed_bits) layer.edge_bits = plan_->bits(id, point.kind, g.n_edges());
+    if (layer.edge_bits.empty()) {
+      layer.coders[static_cast<std::size_t>(layer.bits)] = coder(id, point, layer.bits);
+    } else {
+      layer.bits = quantizers_->info().levels.back();
+      for (const int b : quantizers_->info().levels)
+        layer.coders[static_cast<std::size_t>(b)] = coder(id, point, b);
+      for (const auto b : layer.edge_bits)
+        static_cast<void>(quantizers_->level(point, b));  // refuses what the scheme does not offer
+    }
+    Tensor y = make(g.n_nodes(), layer.weights->out(), RowKind::node);
+    kernels::message_mean(layer, y.data.view(), *executor_);
     return y;
   }
   Tensor segment_mean(const Tensor& x, const Graph& g) { return reduce(x, g, true); }
