@@ -22,6 +22,11 @@ def headers(root):
     return sorted(p.relative_to(base).as_posix() for p in base.rglob("*.hpp"))
 
 
+def is_rung(header):
+    """One instruction set of a kernel: a piece of the header that includes it last, and nothing without it."""
+    return pathlib.PurePosixPath(header).parent.name in ("x86", "arm")
+
+
 def includes(root, header):
     """(line number, what is included), top to bottom."""
     text = (pathlib.Path(root) / "amq" / header).read_text(encoding="utf-8")
