@@ -1,6 +1,7 @@
 // Question: what does a quantized layer cost beside the best float and int8 products on this core?
-// Usage: bench_kernels_gemm [table.csv] [--quick]. ONEDNN_MAX_CPU_ISA chooses oneDNN's instruction
-// set; its name stands in the contender's.
+// Usage: bench_kernels_gemm [table.csv] [--quick] [--amx] [--threads=n]. Without --amx we run on
+// AVX-512 VNNI; ONEDNN_MAX_CPU_ISA chooses oneDNN's instruction set. Both stand in the contenders'
+// names.
 
 #include <amq/core/eigen.hpp>
 #include <amq/core/random.hpp>
@@ -49,8 +50,9 @@ void print_roof() {
     for (int i = 0; i < 200'000; ++i) {
 #define AMQ_DOT(r) asm volatile("vpdpbusd %1, %1, %0" : "+v"(acc[r]) : "v"(a));
       AMQ_DOT(0)
-      AMQ_DOT(1) AMQ_DOT(2) AMQ_DOT(3) AMQ_DOT(4) AMQ_DOT(5) AMQ_DOT(6) AMQ_DOT(7) AMQ_DOT(8)
-          AMQ_DOT(9) AMQ_DOT(10) AMQ_DOT(11) AMQ_DOT(12) AMQ_DOT(13) AMQ_DOT(14) AMQ_DOT(15)
+      AMQ_DOT(1)
+      AMQ_DOT(2) AMQ_DOT(3) AMQ_DOT(4) AMQ_DOT(5) AMQ_DOT(6) AMQ_DOT(7) AMQ_DOT(8) AMQ_DOT(9)
+          AMQ_DOT(10) AMQ_DOT(11) AMQ_DOT(12) AMQ_DOT(13) AMQ_DOT(14) AMQ_DOT(15)
 #undef AMQ_DOT
     }
   });
@@ -122,8 +124,8 @@ void bench(timing::Table& table, Index m, Index k, Index n, Executor& executor) 
   const RowsView mixed[] = {part(r2, 0, m / 4), part(r4, m / 4, m / 4), part(r8, m / 2, m - m / 2)};
 
   std::vector<timing::Contender> all, fused, floats;
-  const auto ours = [&](const char* name, int bits, std::function<void()> f) {
-    return timing::Contender{name, bits, std::move(f)};
+  const auto ours = [&](const std::string& name, int bits, std::function<void()> f) {
+    return timing::Contender{name + "[" + timing::level() + "]", bits, std::move(f)};
   };
   if (threads == 1) {
     all.push_back(ours("amq_gemm_i32", 8, [&] { gemm_i32(r8.span, w, {sums.data(), m, n}); }));
@@ -205,6 +207,8 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (!std::strcmp(argv[i], "--quick"))
       quick = true;
+    else if (!std::strcmp(argv[i], "--amx"))
+      simd::request_amx();
     else if (!std::strncmp(argv[i], "--threads=", 10))
       threads = std::atoi(argv[i] + 10);
     else

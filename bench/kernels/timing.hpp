@@ -3,6 +3,8 @@
 // that whatever slows the machine slows all of them; a row of the table is a median. One thread is
 // timed by its own processor time, which does not count the neighbours'; several by the wall clock.
 
+#include <amq/simd/amx.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -11,6 +13,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -37,6 +40,13 @@ inline void pin(int core) {
   CPU_ZERO(&set);
   CPU_SET(core, &set);
   sched_setaffinity(0, sizeof set, &set);
+}
+
+/// The instruction set our kernels run on.
+inline std::string level() {
+  namespace simd = amq::simd;
+  return std::is_same_v<simd::Native, simd::Amx> && !simd::amx_granted() ? simd::Avx512Vnni::name
+                                                                         : simd::Native::name;
 }
 
 /// Median seconds of one run of each.

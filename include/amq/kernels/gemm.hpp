@@ -41,7 +41,7 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
   Panel panel(x.cols, wide ? 2 : 1, Dot<Arch>::rows);
   float* rows[panel_rows];
   float step[panel_rows], offset[panel_rows];
-  const AffineSink<Arch> sink{rows, step, offset, &w};
+  const bool relu = activation == Activation::relu;
   for (Index begin = first; begin < last; begin += panel.height) {
     const Index end = std::min(last, begin + panel.height);
     widen_rows<Arch>(x, begin, end, panel);
@@ -50,12 +50,18 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
       step[i - begin] = x.grid_of(i).step;
       offset[i - begin] = x.grid_of(i).offset;
     }
-    if (wide)
-      panel_product<Arch, 2>(panel, panel.digits, end - begin, w, sink);
+    const auto product = [&](const auto& sink) {
+      if (wide)
+        panel_product<Arch, 2>(panel, panel.digits, end - begin, w, sink);
+      else
+        panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
+    };
+    if (relu)
+      product(AffineSink<Arch, true>{rows, step, offset, &w});
     else
-      panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
+      product(AffineSink<Arch>{rows, step, offset, &w});
     // While the block is near; the accumulators leave no registers for polynomials.
-    if (activation != Activation::none)
+    if (activation != Activation::none && !relu)
       for (Index r = 0; r < end - begin; ++r) activate<Arch>(activation, rows[r], rows[r], w.out());
   }
 }
@@ -71,7 +77,7 @@ void dense_range(MatrixView<const float> x, RowRule rule, const RowLevel& level,
   std::fill_n(levels, block_rows, &level);
   float* to[panel_rows];
   alignas(64) float step[panel_rows], offset[panel_rows];
-  const AffineSink<Arch> sink{to, step, offset, &w};
+  const bool relu = activation == Activation::relu;
   for (Index begin = first; begin < last; begin += height) {
     const Index end = std::min(last, begin + height);
     for (Index i = begin; i < end; i += block_rows) {
@@ -87,8 +93,13 @@ void dense_range(MatrixView<const float> x, RowRule rule, const RowLevel& level,
         to[at] = out.row(i + r);
       }
     }
-    panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
-    if (activation != Activation::none)
+    if (relu)
+      panel_product<Arch, 1>(panel, panel.digits, end - begin, w,
+                             AffineSink<Arch, true>{to, step, offset, &w});
+    else
+      panel_product<Arch, 1>(panel, panel.digits, end - begin, w,
+                             AffineSink<Arch>{to, step, offset, &w});
+    if (activation != Activation::none && !relu)
       for (Index r = 0; r < end - begin; ++r) activate<Arch>(activation, to[r], to[r], w.out());
   }
 }
@@ -182,23 +193,29 @@ void linear(const RowsView& x, const PackedWeights& w, Activation activation, co
       static_cast<std::size_t>(x.rows), detail::grain, [&](std::size_t begin, std::size_t end) {
         const RowLevel* levels[block_rows];
         std::fill_n(levels, block_rows, &level);
-        AlignedVector<float> near(static_cast<std::size_t>(block_rows * w.out()));
+        constexpr Index tall = detail::panel_rows;
+        thread_local AlignedVector<float> near;
+        if (near.size() < static_cast<std::size_t>(tall * w.out()))
+          near.resize(static_cast<std::size_t>(tall * w.out()));
         RowsView part = x;
         part.order = nullptr;
-        for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); i += block_rows) {
-          const Index count = std::min<Index>(block_rows, static_cast<Index>(end) - i);
+        const auto last = static_cast<Index>(end);
+        for (auto i = static_cast<Index>(begin); i < last; i += tall) {
           part.codes = x.row(i);
           part.grid = &x.grid_of(i);
-          part.rows = count;
-          detail::linear_range<Arch>(part, w, activation, {near.data(), count, w.out()}, 0, count);
-          const float* rows[block_rows];
-          for (Index r = 0; r < block_rows; ++r)
-            rows[r] = near.data() + std::min(r, count - 1) * w.out();
-          BlockGrids g;
-          block_grids<Arch>(rows, w.out(), next.rule, levels, g);
-          for (int r = 0; r < count; ++r) {
-            to.grid_of(i + r) = {g.step[r], g.offset[r]};
-            encode_packed<Arch>(rows[r], w.out(), g, r, to.container, to.row(i + r));
+          part.rows = std::min(tall, last - i);
+          detail::linear_range<Arch>(part, w, activation, {near.data(), part.rows, w.out()}, 0,
+                                     part.rows);
+          for (Index b = 0; b < part.rows; b += block_rows) {
+            const float* rows[block_rows];
+            for (Index r = 0; r < block_rows; ++r)
+              rows[r] = near.data() + std::min(b + r, part.rows - 1) * w.out();
+            BlockGrids g;
+            block_grids<Arch>(rows, w.out(), next.rule, levels, g);
+            for (int r = 0; r < block_rows && b + r < part.rows; ++r) {
+              to.grid_of(i + b + r) = {g.step[r], g.offset[r]};
+              encode_packed<Arch>(rows[r], w.out(), g, r, to.container, to.row(i + b + r));
+            }
           }
         }
       });

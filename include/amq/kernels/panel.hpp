@@ -151,8 +151,9 @@ struct SumSink {
   }
 };
 
-/// y = fma(wstep, fma(step, acc, offset * colsum), bias), the contract's order.
-template <typename Arch>
+/// y = fma(wstep, fma(step, acc, offset * colsum), bias), the contract's order; relu costs one
+/// more.
+template <typename Arch, bool Relu = false>
 struct AffineSink {
   float* const* rows;
   const float *step, *offset;
@@ -172,8 +173,9 @@ struct AffineSink {
         else
           sum = to_floats(acc[r][c]);
         const F shift = F::splat(offset[row + r]) * sums;
-        put<Blocks>(fma(wstep, fma(F::splat(step[row + r]), sum, shift), bias), rows[row + r] + at,
-                    w->out() - at);
+        F y = fma(wstep, fma(F::splat(step[row + r]), sum, shift), bias);
+        if constexpr (Relu) y = max(y, F::splat(0));
+        put<Blocks>(y, rows[row + r] + at, w->out() - at);
       }
     }
   }

@@ -20,6 +20,8 @@ struct Tiles {
       config[16 + 2 * t] = 64;
       config[48 + t] = 16;
     }
+    // g++ believes that the instruction reads eight bytes and drops the rest.
+    asm volatile("" ::"r"(config) : "memory");
     _tile_loadconfig(config);
   }
   ~Tiles() {
@@ -33,8 +35,8 @@ struct Tiles {
 /// @param start  per block sixteen rows of 64 bytes, `start_stride` apart
 template <int LineTiles, int Blocks>
 AMQ_INLINE void sum_tiles(const std::uint8_t* lines, Index stride, const std::int8_t* weights,
-                          Index block_bytes, const std::int32_t* const* start, Index start_stride,
-                          std::int32_t (*sums)[32]) noexcept {
+                          Index block_bytes, const std::int32_t* const* start,
+                          Index start_stride) noexcept {
   constexpr bool tall = LineTiles == 2, wide = Blocks == 2;
   // The intrinsics that read do not tell the compiler so.
   asm volatile("" ::: "memory");
@@ -57,13 +59,17 @@ AMQ_INLINE void sum_tiles(const std::uint8_t* lines, Index stride, const std::in
     }
     if constexpr (tall && wide) _tile_dpbusd(3, 5, 7);
   }
+}
+template <int LineTiles, int Blocks>
+AMQ_INLINE void store_tiles(std::int32_t (*sums)[32]) noexcept {
   _tile_stored(0, sums[0], 128);
-  if constexpr (wide) _tile_stored(1, sums[0] + 16, 128);
-  if constexpr (tall) _tile_stored(2, sums[16], 128);
-  if constexpr (tall && wide) _tile_stored(3, sums[16] + 16, 128);
+  if constexpr (Blocks == 2) _tile_stored(1, sums[0] + 16, 128);
+  if constexpr (LineTiles == 2) _tile_stored(2, sums[16], 128);
+  if constexpr (LineTiles == 2 && Blocks == 2) _tile_stored(3, sums[16] + 16, 128);
   asm volatile("" ::: "memory");
 }
 
+/// While the tiles of one part are summed, the vector units finish the part before.
 template <int Digits, typename Sink>
 AMQ_INLINE void tile_product(const std::uint8_t* lines, Index stride, Index rows,
                              const PackedWeights& w, const Sink& sink) noexcept {
@@ -71,6 +77,28 @@ AMQ_INLINE void tile_product(const std::uint8_t* lines, Index stride, Index rows
   alignas(64) std::int32_t sums[32][32];
   // Of two digits, a low one has no bias: high and low lines begin in turn.
   alignas(64) std::int32_t turns[2][16][16];
+  struct Part {
+    Index row, rows, block;
+    int blocks;
+  } before{0, 0, 0, 0};
+  const auto finish = [&]<int Blocks>() {
+    const auto give = [&]<int Rows>(Index r) {
+      Acc acc[Rows * Digits][Blocks];
+      for (int i = 0; i < Rows * Digits; ++i)
+        for (int c = 0; c < Blocks; ++c) acc[i][c] = Acc::load(sums[r * Digits + i] + 16 * c);
+      sink.template take<Rows, Blocks, Digits>(acc, before.row + r,
+                                               before.block * PackedWeights::block);
+    };
+    Index r = 0;
+    for (; r + 4 <= before.rows; r += 4) give.template operator()<4>(r);
+    for (; r < before.rows; ++r) give.template operator()<1>(r);
+  };
+  const auto finish_before = [&] {
+    if (before.blocks == 2)
+      finish.template operator()<2>();
+    else if (before.blocks == 1)
+      finish.template operator()<1>();
+  };
   const auto strip = [&]<int Blocks>(Index b) {
     const std::int32_t* start[2] = {w.lowered(b), w.lowered(b + Blocks - 1)};
     Index start_stride = 0;  // one row, sixteen times
@@ -84,17 +112,10 @@ AMQ_INLINE void tile_product(const std::uint8_t* lines, Index stride, Index rows
     }
     const auto part = [&]<int LineTiles>(Index row) {
       sum_tiles<LineTiles, Blocks>(lines + row * Digits * stride, stride, w.codes(b),
-                                   w.block_bytes(), start, start_stride, sums);
-      const Index here = std::min<Index>(rows - row, 16 * LineTiles / Digits);
-      const auto give = [&]<int Rows>(Index r) {
-        Acc acc[Rows * Digits][Blocks];
-        for (int i = 0; i < Rows * Digits; ++i)
-          for (int c = 0; c < Blocks; ++c) acc[i][c] = Acc::load(sums[r * Digits + i] + 16 * c);
-        sink.template take<Rows, Blocks, Digits>(acc, row + r, b * PackedWeights::block);
-      };
-      Index r = 0;
-      for (; r + 4 <= here; r += 4) give.template operator()<4>(r);
-      for (; r < here; ++r) give.template operator()<1>(r);
+                                   w.block_bytes(), start, start_stride);
+      finish_before();
+      store_tiles<LineTiles, Blocks>(sums);
+      before = {row, std::min<Index>(rows - row, 16 * LineTiles / Digits), b, Blocks};
     };
     Index row = 0;
     for (; (rows - row) * Digits > 16; row += 32 / Digits) part.template operator()<2>(row);
@@ -103,6 +124,7 @@ AMQ_INLINE void tile_product(const std::uint8_t* lines, Index stride, Index rows
   Index b = 0;
   for (; (b + 2) * PackedWeights::block <= w.out(); b += 2) strip.template operator()<2>(b);
   for (; b < w.blocks(); ++b) strip.template operator()<1>(b);
+  finish_before();
 }
 
 }  // namespace detail
