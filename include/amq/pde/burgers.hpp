@@ -34,7 +34,7 @@ class ColeHopf {
   /// @param n_min  grid points at least; more are taken where the step in time needs them
   /// @param dt     time between two averages; u is known after each
   /// @param u0     initial state, of period 1
-  ColeHopf(Index n_min, double nu, double dt, const Function& u0) : nu_(nu), dt_(dt) {
+  ColeHopf(Index n_min, double nu, double dt, const Function& u0) : nu_(nu) {
     if (n_min < 8 || !(nu > 0) || !(dt > 0))
       throw Error("ColeHopf", "n >= 8, nu > 0, dt > 0",
                   "n = " + std::to_string(n_min) + ", nu = " + std::to_string(nu) +
@@ -131,7 +131,7 @@ class ColeHopf {
     return potential_[static_cast<std::size_t>(k - turns * n_)] +
            static_cast<double>(turns) * gain_;
   }
-  double nu_, dt_, sigma_ = 0, dx_ = 0, gain_ = 0, fastest_ = 0;
+  double nu_, sigma_ = 0, dx_ = 0, gain_ = 0, fastest_ = 0;
   Index n_ = 0, reach_ = 0, block_ = 1;
   std::vector<double> potential_, next_, u_, kernel_, moment_;
 };
