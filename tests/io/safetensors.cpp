@@ -50,7 +50,8 @@ TEST_CASE("tensors and metadata read back as they were written") {
 
 TEST_CASE("every tensor lies aligned to its own type") {
   const test::Scratch dir("safetensors");
-  write(dir.path("m"), sample());
+  const auto f = sample();
+  write(dir.path("m"), f);
   const Bytes b = read_file(dir.path("m"));
   const auto n = static_cast<std::size_t>(b[0]) | static_cast<std::size_t>(b[1]) << 8;
   CHECK(n % 8 == 0);
@@ -58,7 +59,7 @@ TEST_CASE("every tensor lies aligned to its own type") {
   int seen = 0;
   for (const auto& [name, v] : header.as_object()) {
     if (name == "__metadata__") continue;
-    const auto& a = sample().at(name);
+    const auto& a = f.at(name);
     CHECK(v.at("data_offsets").at(0).as_uint() % size_of(a.dtype) == 0);
     ++seen;
   }

@@ -203,8 +203,8 @@ inline void swap_words(std::span<std::byte> bytes, std::size_t word) {
   return a;
 }
 
-/// The bytes of a file. Throws for bfloat16, which numpy does not know.
-[[nodiscard]] inline Bytes encode(const Array& a, Form form = {}) {
+/// The bytes before the elements. Throws for bfloat16, which numpy does not know.
+[[nodiscard]] inline std::string front(const Array& a, Form form = {}) {
   const auto code = std::find_if(std::begin(detail::codes), std::end(detail::codes),
                                  [&](const detail::Code& c) { return c.dtype == a.dtype; });
   if (code == std::end(detail::codes)) {
@@ -218,26 +218,38 @@ inline void swap_words(std::span<std::byte> bytes, std::size_t word) {
   const std::size_t start = form.version == 1 ? 10 : 12;
   head.append(63 - (start + head.size()) % 64, ' ');  // numpy aligns the elements to 64
   head += '\n';
-  std::string front = "\x93NUMPY";
-  front += static_cast<char>(form.version);
-  front += '\0';
+  std::string out = "\x93NUMPY";
+  out += static_cast<char>(form.version);
+  out += '\0';
   for (std::size_t k = 0; k < start - 8; ++k)
-    front += static_cast<char>(head.size() >> (8 * k) & 255);
-  front += head;
-  Bytes data = form.fortran && a.rank() > 1
-                   ? amq::detail::reorder(a.bytes, a.shape, size_of(a.dtype), false)
-                   : a.bytes;
-  if (form.big_endian) detail::swap_words(data, word_of(a.dtype));
-  const auto f = as_bytes(front);
-  data.insert(data.begin(), f.begin(), f.end());
-  return data;
+    out += static_cast<char>(head.size() >> (8 * k) & 255);
+  return out + head;
+}
+
+/// The bytes of a file.
+[[nodiscard]] inline Bytes encode(const Array& a, Form form = {}) {
+  const std::string head = front(a, form);
+  Bytes out(head.size() + a.bytes.size());
+  std::memcpy(out.data(), head.data(), head.size());
+  const auto elements = std::span(out).subspan(head.size());
+  const bool turned = form.fortran && a.rank() > 1;
+  const Bytes reordered =
+      turned ? amq::detail::reorder(a.bytes, a.shape, size_of(a.dtype), false) : Bytes{};
+  const Bytes& in = turned ? reordered : a.bytes;
+  if (!in.empty()) std::memcpy(elements.data(), in.data(), in.size());
+  if (form.big_endian) detail::swap_words(elements, word_of(a.dtype));
+  return out;
 }
 
 [[nodiscard]] inline Array read(const std::string& path) {
   return decode(read_file(path), path);
 }
 inline void write(const std::string& path, const Array& a, Form form = {}) {
-  write_file(path, encode(a, form));
+  if (form.fortran || form.big_endian) return write_file(path, encode(a, form));
+  AtomicFile out(path);
+  out.write(front(a, form));
+  out.write(a.bytes);
+  out.commit();
 }
 
 }  // namespace amq::npy

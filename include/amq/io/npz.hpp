@@ -64,7 +64,7 @@ class Reader {
 /// Stored, so that numpy can read it quickly and other programs can map it.
 inline void write(const std::string& path, const Arrays& arrays) {
   zip::Writer out(path);
-  for (const auto& [name, a] : arrays) out.add(name + ".npy", npy::encode(a));
+  for (const auto& [name, a] : arrays) out.add(name + ".npy", as_bytes(npy::front(a)), a.bytes);
   out.commit();
 }
 

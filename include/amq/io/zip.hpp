@@ -27,7 +27,7 @@ inline std::uint64_t number(std::span<const std::byte> b, std::size_t at, std::s
   return x;
 }
 inline void append(std::string& s, std::uint64_t x, std::size_t n) {
-  for (std::size_t k = 0; k < n; ++k) s += static_cast<char>(x >> (8 * k) & 255);
+  for (; n > 0; --n, x >>= 8) s += static_cast<char>(x & 255);
 }
 
 inline constexpr std::uint32_t end_mark = 0x06054b50, end64_mark = 0x06064b50,
@@ -199,7 +199,9 @@ class Writer {
   explicit Writer(const std::string& path, std::uint64_t zip64_from = 0xffffffffu)
       : out_(path), path_(path), limit_(zip64_from) {}
 
-  void add(const std::string& name, std::span<const std::byte> content) {
+  /// An entry whose content is `front` and then `rest`, which are not copied.
+  void add(const std::string& name, std::span<const std::byte> front,
+           std::span<const std::byte> rest = {}) {
     if (name.empty() || name.size() > 0xffff) {
       throw Error(path_, "an entry name of 1 to 65535 bytes", std::to_string(name.size()),
                   "Choose a shorter name.");
@@ -207,8 +209,8 @@ class Writer {
     Entry e;
     e.name = name;
     e.local = out_.written();
-    e.size = e.packed = content.size();
-    e.crc = crc32(content);
+    e.size = e.packed = front.size() + rest.size();
+    e.crc = crc32(rest, crc32(front));
     std::string head;
     const bool wide = e.size >= limit_;
     detail::append(head, detail::local_mark, 4);
@@ -216,7 +218,8 @@ class Writer {
     head += name;
     if (wide) extra(head, {e.size, e.packed});
     out_.write(head);
-    out_.write(content);
+    out_.write(front);
+    out_.write(rest);
     entries_.push_back(std::move(e));
   }
 
