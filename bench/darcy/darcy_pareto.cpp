@@ -41,17 +41,18 @@ std::vector<Arm> arms(bool ablation) {
   };
   const auto amq = [&](const std::vector<int>& levels, double b,
                        const char* score = "sensitivity") {
-    all.push_back({"amq", "row_affine_lsq", score, levels, b});
+    all.push_back({"amq", "row_affine_shifted_lsq", score, levels, b});
   };
   for (const int b : {3, 4, 6}) {
-    uniform(b, "row_affine_lsq");
+    uniform(b, "row_affine_shifted_lsq");
     amq(fine, b);
-    amq(coarse, b);
-    if (b < 6) uniform(b, "tensor_static_percentile");
+    if (b == 3) uniform(b, "tensor_static_percentile");
   }
-  uniform(2, "row_affine_lsq");
+  for (const int b : {3, 4, 6}) amq(coarse, b);
+  uniform(2, "row_affine_shifted_lsq");
   amq(fine, 2);
-  uniform(8, "row_affine_lsq");
+  uniform(8, "row_affine_shifted_lsq");
+  uniform(4, "tensor_static_percentile");
   if (ablation) {
     for (const char* score : {"layerwise", "sensitivity_per_node", "loss_per_node", "gradient",
                               "random", "indicator", "oracle"})
@@ -79,8 +80,8 @@ std::set<std::string> done(const std::string& path) {
   return keys;
 }
 
-/// Bits from scores that need no auxiliary model: random, an indicator, or an oracle that has seen
-/// the sample's own Jacobian.
+/// Bits from scores that need no auxiliary model: none (layerwise), random, an indicator, or an
+/// oracle that has seen the sample's own Jacobian.
 Result given_scores(const Options& o, const Data& d, Executor& executor, const Arm& arm) {
   const auto from = float_network(o, d, executor);
   Net net(model_config(o, d), SchemeInfo{8, RowRule::affine, arm.levels}, o.seed);
@@ -102,7 +103,8 @@ Result given_scores(const Options& o, const Data& d, Executor& executor, const A
     const auto jump = coefficient_jump(s.graph, coefficient);
     for (Index i = 0; i < p.nodes; ++i) {
       const double v = arm.score == "indicator" ? 0.1 + jump[static_cast<std::size_t>(i)]
-                                                : std::exp(random.normal());
+                       : arm.score == "random"  ? std::exp(random.normal())
+                                                : 1.0;
       for (Index c = 0; c < p.columns(); ++c) p.view()(i, c) = static_cast<float>(v);
     }
     return p;
@@ -166,13 +168,13 @@ Result run(const Options& o, const Data& d, Executor& executor, const Arm& arm) 
     solver = uniform_solver(o, d, executor, arm.levels[0], rule,
                             arm.quantizer == "tensor_static_percentile" ? RangeRule::percentile
                                                                         : RangeRule::least_squares);
-  } else if (arm.score == "random" || arm.score == "indicator" || arm.score == "oracle") {
+  } else if (arm.score == "layerwise" || arm.score == "random" || arm.score == "indicator" ||
+             arm.score == "oracle") {
     return given_scores(o, d, executor, arm);
   } else {
     Adaptive how;
     how.levels = arm.levels;
     how.mean_bits = arm.budget;
-    if (arm.score == "layerwise") how.sharing = Sharing::point;
     if (arm.score == "sensitivity_per_node") how.sharing = Sharing::node;
     if (arm.score == "loss_per_node") how.sharing = Sharing::node, how.score = ScoreKind::loss;
     if (arm.score == "gradient") how.score = ScoreKind::gradient;

@@ -128,7 +128,7 @@ inline MpPdeConfig model_config(const Options& o, const Data& d) {
   return c;
 }
 inline MeshTrainingOptions training_options(const Options& o, const std::string& what, bool qat,
-                                            double random_share = 0.1) {
+                                            double random_share = 0.0) {
   MeshTrainingOptions t;
   t.trainer.what = what;
   t.trainer.epochs = qat ? o.qat_epochs : o.float_epochs;
@@ -151,7 +151,8 @@ inline std::unique_ptr<Net> float_network(const Options& o, const Data& d, Execu
            "_n" + std::to_string(o.training) + "_e" + std::to_string(o.float_epochs) + stage +
            "_s" + std::to_string(o.seed) + ".safetensors";
   };
-  auto net = std::make_unique<Net>(model_config(o, d), SchemeInfo{8, RowRule::affine, {8}}, o.seed);
+  auto net =
+      std::make_unique<Net>(model_config(o, d), SchemeInfo{8, RowRule::min_max, {8}}, o.seed);
   Learner keeper{&net->layout, &net->parameters, AdamW(net->layout, {}), {}};
   Learner* all[] = {&keeper};
   const auto stage = [&](const std::string& path, bool qat) {

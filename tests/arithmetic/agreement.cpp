@@ -51,6 +51,11 @@ struct Setting {
     quantizers.reset_points(layout, parameters);
     quantizers.fit_weights(layout, parameters);
     Random random(9);
+    // Shifted grids, as calibration and training leave them.
+    for (std::size_t k = 0; k < layout.points().size(); ++k)
+      if (const auto o = quantizers.offset(static_cast<PointId>(k)); o != no_parameter)
+        for (Index i = 0; i < layout.entry(o).size(); ++i)
+          parameters.view(layout.entry(o)).data[i] = static_cast<float>(0.1 * random.normal());
     const auto fill = [&](Matrix& m, Index cols) {
       m.resize(n, cols);
       for (Index k = 0; k < m.size(); ++k) m.data()[k] = static_cast<float>(random.normal());

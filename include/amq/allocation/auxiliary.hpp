@@ -17,7 +17,7 @@
 namespace amq {
 
 struct AuxiliaryConfig {
-  Index hidden = 12, layers = 2;
+  Index hidden = 8, layers = 1;
   int bits = 4;  ///< of its own rows; weights have 8
 };
 

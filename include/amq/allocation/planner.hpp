@@ -55,6 +55,9 @@ struct Planned {
 struct PointCurves {
   std::vector<std::vector<double>> error;  ///< (column)(level) for rows of mean score
   std::vector<double> mean_score;          ///< (column)
+  /// Scores count by this power of their ratio to the mean. 1 would be right if the errors of
+  /// neighbouring rows were independent and the scores exact; 0 gives all rows of a point alike.
+  double score_power = 0.25;
 
   /// D(b) of Gaussian rows, on top of the scores themselves.
   [[nodiscard]] static PointCurves gaussian(std::size_t columns, const std::vector<int>& levels) {
@@ -63,6 +66,7 @@ struct PointCurves {
     for (auto& e : c.error)
       for (const int b : levels) e.push_back(gaussian_distortion(b));
     c.mean_score.assign(columns, 1.0);
+    c.score_power = 1;
     return c;
   }
 };
@@ -178,7 +182,8 @@ class Planner {
         const PointId p = s.points[column];
         const std::size_t k = element(sharing, i, c, columns);
         e.macs[k] += work.macs_per_row[to_index(p)] * rows_of(g, p, i);
-        const double relative = static_cast<double>(s.view()(i, c)) / curves_.mean_score[column];
+        const double relative = std::pow(
+            static_cast<double>(s.view()(i, c)) / curves_.mean_score[column], curves_.score_power);
         e.scores[k] += static_cast<float>(
             sharing == Sharing::node ? relative * curves_.error[column].front() / total : relative);
         if (sharing != Sharing::node) e.group[k] = static_cast<std::uint16_t>(column);

@@ -133,7 +133,10 @@ FakeRows<T> fake_quantize(Tape<T>& tape, typename Tape<T>::Ref x, const RowQuant
         if (d) d[k] += gi[k] * static_cast<T>(inside);
       }
       da[b] += static_cast<double>(sum_a) * static_cast<double>(grid.step / spec.level[b].a);
-      d_offset[b] += static_cast<double>(sum_o);
+      // An affine offset counts in deviations.
+      const double unit =
+          spec.rule == RowRule::affine ? static_cast<double>(grid.step / spec.level[b].a) : 1.0;
+      d_offset[b] += static_cast<double>(sum_o) * unit;
     }
     for (std::size_t b = 0; b < da.size(); ++b) {
       if (spec.level[b].da) *spec.level[b].da += static_cast<T>(da[b]);

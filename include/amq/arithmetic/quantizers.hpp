@@ -29,8 +29,8 @@ struct SchemeInfo {
   }
 };
 
-/// Step (and, for static rules, offset) entries: one number per level of an adaptive point, one of
-/// a point of fixed bits; one per output channel of a weight.
+/// Step and, for static and affine rules, offset entries: one number per level of an adaptive
+/// point, one of a point of fixed bits; one per output channel of a weight.
 class Quantizers {
  public:
   /// Appends the entries to the layout. Call after the model has declared its own.

@@ -16,7 +16,7 @@ namespace amq::kernels {
 /// A coder as a kernel wants it, its divisions done.
 struct RowLevel {
   float factor = 0;  ///< times the statistic of a row gives its step; 0: the offset alone survives
-  float offset = 0;  ///< of RowRule::fixed
+  float offset = 0;  ///< of RowRule::fixed; of affine, the shift in deviations
   float low = 0, high = 0;
 
   RowLevel() = default;
@@ -24,7 +24,10 @@ struct RowLevel {
       : offset(c.offset),
         low(static_cast<float>(c.lowest())),
         high(static_cast<float>(c.highest())) {
-    if (c.bits == 0) return;
+    if (c.bits == 0) {
+      if (c.rule == RowRule::affine) offset = 0;  // the mean itself survives
+      return;
+    }
     switch (c.rule) {
       case RowRule::symmetric:
         factor = c.bits < 2 ? 0.0f : c.a / static_cast<float>(c.highest());
@@ -72,6 +75,7 @@ AMQ_INLINE void block_grids(const float* const* x, Index n, RowRule rule,
       if (n > 0) {
         const auto m = mean_deviation<Arch>(x, n);
         about(factor * m.deviation, m.mean);
+        offset = fma(F::load(offsets), m.deviation, offset);
       }
       break;
     case RowRule::min_max:

@@ -11,7 +11,7 @@
 /// | Static       | a                           | o                 | lowest .. highest | learned or calibrated steps     |
 // clang-format on
 ///
-/// a > 0 (and o) are one number per quantization point and level.
+/// a > 0 and o are one number per quantization point and level.
 
 #include <amq/core/integers.hpp>
 #include <amq/quant/gaussian.hpp>
@@ -75,8 +75,12 @@ struct RowAffine {
     return mean_deviation(x, n);
   }
   /// 0 bits keep the mean.
-  [[nodiscard]] static RowGrid grid(const Stats& s, int bits, float a, float = 0) noexcept {
-    return bits == 0 ? RowGrid{1.0f, s.mean} : detail::grid_about(a * s.deviation, s.mean);
+  /// @param o  shift of the grid, in deviations: rows that have passed a swish lean to one side
+  [[nodiscard]] static RowGrid grid(const Stats& s, int bits, float a, float o = 0) noexcept {
+    if (bits == 0) return {1.0f, s.mean};
+    RowGrid g = detail::grid_about(a * s.deviation, s.mean);
+    g.offset = std::fma(o, s.deviation, g.offset);
+    return g;
   }
   /// The best a for Gaussian rows.
   [[nodiscard]] static constexpr float default_a(int bits) noexcept {

@@ -131,8 +131,10 @@ void save(const std::string& path, BasicMeshSolver<Model>& solver, const SelfTes
   json::List curves;
   for (const auto& error : solver.planner().curves().error)
     curves.emplace_back(detail::numbers(error));
-  f.metadata["amq.curves"] = json::dump(json::Object{
-      {"error", curves}, {"mean_score", detail::numbers(solver.planner().curves().mean_score)}});
+  f.metadata["amq.curves"] =
+      json::dump(json::Object{{"error", curves},
+                              {"mean_score", detail::numbers(solver.planner().curves().mean_score)},
+                              {"score_power", solver.planner().curves().score_power}});
   f.metadata["amq.encoding"] =
       json::dump(json::Object{{"input_mean", detail::numbers(e.input_mean)},
                               {"input_deviation", detail::numbers(e.input_deviation)},
@@ -258,6 +260,7 @@ template <typename Model, typename Scheme>
   const json::Value c = json::parse(text("amq.curves"), path);
   for (const auto& error : c.at("error", path).as_list(path))
     curves.error.push_back(detail::numbers_of<double>(error, path));
+  curves.score_power = c.at("score_power", path).as_double(path);
   curves.mean_score = detail::numbers_of<double>(c.at("mean_score", path), path);
   MeshSolver<Model, Scheme> solver(std::move(net), std::move(aux), e, sharing, std::move(curves),
                                    executor);

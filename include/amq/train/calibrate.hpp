@@ -55,14 +55,15 @@ void calibrate(Network<Model>& net, std::span<const GraphSample> samples,
                                  : best_static_scale(histograms[p], levels[k]);
         step[k] = s.a;
         offset[k] = s.offset;
+      } else if (info.rule == RowRule::affine) {
+        if (levels[k] == 0 || levels[k] > 8) continue;
+        const LevelScale s = best_shifted_scale(rows[p].view(), levels[k]);
+        step[k] = s.a;
+        offset[k] = s.offset;
       } else if (levels[k] > 0 && levels[k] <= 8) {
-        step[k] = with_row_rule(info.rule, [&](auto rule) {
-          using Rule = decltype(rule);
-          if constexpr (Rule::dynamic)
-            return best_scale<Rule>(rows[p].view(), levels[k]).a;
-          else
-            return 1.0f;
-        });
+        step[k] = info.rule == RowRule::symmetric
+                      ? best_scale<RowSymmetric>(rows[p].view(), levels[k]).a
+                      : best_scale<RowMinMax>(rows[p].view(), levels[k]).a;
       }
     }
   }

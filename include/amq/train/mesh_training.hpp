@@ -174,8 +174,9 @@ class AdaptiveTraining {
                const ProgressCallback& progress = {}) {
     count = std::min(count, main_.samples().size());
     std::vector<PointScores> scores(count, PointScores(main_.net().layout));
-    main_.make_tapes(count < 64 ? count : 64);
-    const std::size_t lanes = std::min<std::size_t>(count, 64);
+    // A tape is tens of megabytes: one per thread.
+    const std::size_t lanes = std::min(count, executor.threads());
+    main_.make_tapes(lanes);
     executor.parallel_for(lanes, 1, [&](std::size_t b, std::size_t e) {
       for (; b < e; ++b)
         for (std::size_t k = b; k < count; k += lanes) {

@@ -1,0 +1,46 @@
+// Story 2: a trained model in a simulation code. The model file is read, its self-test replayed,
+// and a mesh solved in integers. No training, no Python, no library to link.
+
+#include <amq/io/vtu.hpp>
+#include <amq/mesh/random_square.hpp>
+#include <amq/pde/darcy_sampler.hpp>
+#include <amq/solver.hpp>
+
+#include <cstdio>
+#include <exception>
+
+int main(int argc, char** argv) try {
+  const char* path = argc > 1 ? argv[1] : "examples/02_deploy/darcy.safetensors";
+  // A problem as the host would have it: a mesh, and what is given at its nodes.
+  const amq::MeshSample sample = amq::to_mesh_sample(
+      amq::DarcySampler({.least_nodes = 800, .most_nodes = 800}).sample(2026, 0));
+  const auto &a = amq::node_field(sample, "a"), &a_mean = amq::node_field(sample, "a_mean");
+  amq::Field given(sample.mesh.n_nodes(), 2);
+  for (amq::Index i = 0; i < given.rows(); ++i)
+    given.row(i) << a[static_cast<std::size_t>(i)], a_mean[static_cast<std::size_t>(i)];
+
+  // [solve]
+  using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<1, 2, 3, 4, 5, 6, 8>>;
+  auto solver = amq::load<amq::MpPde, Scheme>(path);  // replays its self-test, bit for bit
+  solver.budget(amq::mean_bits(3));                   // what a pass may cost
+  const amq::Field u = solver(sample.mesh, given);    // (node, channel), in integers
+  // [solve]
+
+  const auto& truth = amq::node_field(sample, "u");
+  double wrong = 0, norm = 0;
+  for (amq::Index i = 0; i < u.rows(); ++i) {
+    const double t = truth[static_cast<std::size_t>(i)], d = static_cast<double>(u(i, 0)) - t;
+    wrong += d * d, norm += t * t;
+  }
+  const auto& r = solver.report();
+  std::printf("%td nodes: %.3g of %.3g budgeted BOPs (float32: %.3g), relative L2 error %.3f\n",
+              sample.mesh.n_nodes(), static_cast<double>(r.bops), static_cast<double>(r.budget),
+              static_cast<double>(r.float_bops), std::sqrt(wrong / norm));
+  amq::vtu::Grid grid(sample.mesh);
+  grid.point("u", amq::view(u));
+  grid.point("bits", r.node_bits);
+  grid.write("deploy.vtu");
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "%s\n", e.what());
+  return 1;
+}

@@ -1,0 +1,45 @@
+#include <amq/core/arena.hpp>
+
+#include <amq/core/buffer_pool.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <vector>
+
+TEST_CASE(
+    "an arena hands out aligned rooms that do not overlap, and a second pass allocates nothing") {
+  amq::Arena arena;
+  for (int pass = 0; pass < 3; ++pass) {
+    std::vector<std::pair<float*, std::size_t>> rooms;
+    for (std::size_t n = 1; n < 200000; n = n * 3 + 1)
+      rooms.emplace_back(arena.allocate<float>(n), n);
+    for (std::size_t r = 0; r < rooms.size(); ++r) {
+      CHECK(reinterpret_cast<std::uintptr_t>(rooms[r].first) % 64 == 0);
+      for (std::size_t k = 0; k < rooms[r].second; ++k) rooms[r].first[k] = static_cast<float>(r);
+    }
+    for (std::size_t r = 0; r < rooms.size(); ++r)
+      for (std::size_t k = 0; k < rooms[r].second; ++k)
+        REQUIRE(rooms[r].first[k] == static_cast<float>(r));
+    const std::size_t before = arena.capacity();
+    arena.reset();
+    CHECK(arena.capacity() == before);
+  }
+}
+
+TEST_CASE("a buffer serves again when its last handle is gone, and not before") {
+  amq::BufferPool<float> pool;
+  auto a = pool.acquire(10, 10);
+  const float* first = a.view().data;
+  {
+    const auto copy = a;
+    a = {};
+    CHECK_FALSE(pool.acquire(10, 10).view().data == first);
+    CHECK(copy.view().data == first);
+    CHECK(copy.columns(3, 2).view().stride == 10);
+  }
+  const std::size_t bytes = pool.bytes();
+  const auto b = pool.acquire(5, 20), c = pool.acquire(1, 100);
+  CHECK(pool.bytes() == bytes);
+  CHECK((b.view().data == first || c.view().data == first));
+}

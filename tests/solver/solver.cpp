@@ -1,0 +1,143 @@
+#include <amq/solver.hpp>
+
+#include <amq/core/thread_pool.hpp>
+#include <amq/mesh/random_square.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+using namespace amq;
+
+namespace {
+
+using S = Scheme<Weights<8>, Activations<1, 2, 3, 4, 8>>;
+
+struct Made {
+  Mesh mesh;
+  Field a;
+  std::unique_ptr<BasicMeshSolver<MpPde>> solver;
+
+  explicit Made(bool adaptive = true) {
+    Random random(4);
+    mesh = random_refined_square(random, 150);
+    a.resize(mesh.n_nodes(), 1);
+    for (Index i = 0; i < a.rows(); ++i) a(i, 0) = random.uniform() < 0.5 ? 3.0f : 12.0f;
+    MeshEncoding e;
+    e.input_mean = {7.5f};
+    e.input_deviation = {4.5f};
+    e.output_mean = {0.01f};
+    e.output_deviation = {0.02f};
+    e.lattices = {4};
+    MpPdeConfig c;
+    c.hidden = 16;
+    c.layers = 2;
+    c.inputs = e.inputs();
+    auto net = std::make_unique<Network<MpPde>>(c, SchemeInfo::of<S>(), 3);
+    std::unique_ptr<Auxiliary> aux;
+    if (adaptive)
+      aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
+                                        PointScores(net->layout).columns(), 5);
+    solver = std::make_unique<BasicMeshSolver<MpPde>>(std::move(net), std::move(aux), e);
+  }
+};
+
+std::string scratch(const char* name) {
+  return (std::filesystem::temp_directory_path() / name).string();
+}
+
+}  // namespace
+
+TEST_CASE("a saved solver comes back and solves to the same bits") {
+  const std::string path = scratch("amq_solver_test.safetensors");
+  for (const bool adaptive : {true, false}) {
+    Made m(adaptive);
+    save(path, *m.solver,
+         {m.mesh, m.a, adaptive ? std::vector<double>{2.5, 4} : std::vector<double>{2, 4}});
+    ThreadPool pool(2);
+    auto loaded = load<MpPde, S>(path, pool);
+    for (const double bits : {2.0, 3.0, 8.0}) {
+      m.solver->budget(mean_bits(bits));
+      loaded.budget(mean_bits(bits));
+      const Field u = (*m.solver)(m.mesh, m.a), v = loaded(m.mesh, m.a);
+      CHECK((u.array() == v.array()).all());
+      CHECK(u.allFinite());
+      CHECK(loaded.report().bops <= loaded.report().budget);
+      CHECK(loaded.report().bops > 0.9 * static_cast<double>(loaded.report().budget));
+      CHECK((loaded.report().auxiliary_bops > 0) == adaptive);
+    }
+  }
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("files of another scheme, truncated or altered files are refused") {
+  const std::string path = scratch("amq_solver_damaged.safetensors");
+  Made m;
+  save(path, *m.solver, {m.mesh, m.a, {3}});
+  CHECK_THROWS_WITH_AS(
+      static_cast<void>(load<MpPde, Scheme<Weights<8>, Activations<2, 4, 8>>>(path)),
+      doctest::Contains("amq.scheme w8a2,4,8_row_affine, found w8a1,2,3,4,8_row_affine"), Error);
+  CHECK_THROWS_AS(static_cast<void>(load<MpPde, S>(scratch("amq_no_such_file"))), Error);
+  std::string bytes;
+  {
+    std::ifstream in(path, std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  const auto write = [&](const std::string& b) { std::ofstream(path, std::ios::binary) << b; };
+  Random random(8);
+  for (int trial = 0; trial < 30; ++trial) {
+    write(bytes.substr(0, random.index(bytes.size())));
+    CHECK_THROWS_AS(static_cast<void>(load<MpPde, S>(path)), Error);
+  }
+  // Changed weights are noticed by the self-test, or do not matter; they never crash.
+  auto f = (write(bytes), safetensors::read(path));
+  auto weight = f.at("gnn_layers.0.update_net_2.0.weight").as<float>();
+  weight[5] += 0.5f;
+  f.tensors["gnn_layers.0.update_net_2.0.weight"] = Array::of(weight, {16, 16});
+  safetensors::write(path, f);
+  CHECK_THROWS_WITH_AS(static_cast<void>(load<MpPde, S>(path)), doctest::Contains("bit for bit"),
+                       Error);
+  weight[5] = std::nanf("");
+  f.tensors["gnn_layers.0.update_net_2.0.weight"] = Array::of(weight, {16, 16});
+  f.tensors.erase("output_mlp.2.bias");
+  safetensors::write(path, f);
+  CHECK_THROWS_WITH_AS(static_cast<void>(load<MpPde, S>(path)),
+                       doctest::Contains("output_mlp.2.bias: expected (1,), found nothing"), Error);
+  for (int trial = 0; trial < 200; ++trial) {
+    std::string other = bytes;
+    for (int k = 0; k < 3; ++k)
+      other[random.index(std::min<std::size_t>(other.size(), 6000))] =
+          static_cast<char>(random.index(256));
+    write(other);
+    try {
+      static_cast<void>(load<MpPde, S>(path));
+    } catch (const Error&) {
+    }
+  }
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("budgets, meshes and fields that cannot be are refused with the mend") {
+  Made m;
+  CHECK_THROWS_WITH_AS(m.solver->budget(mean_bits(0.5)),
+                       doctest::Contains("a mean of 1 to 8 bits, found 0.5"), Error);
+  CHECK_THROWS_AS(m.solver->budget(mean_bits(9)), Error);
+  CHECK_THROWS_AS(m.solver->budget(mean_bits(std::nan(""))), Error);
+  Made uniform(false);
+  CHECK_THROWS_WITH_AS(uniform.solver->budget(mean_bits(2.5)),
+                       doctest::Contains("no auxiliary network"), Error);
+  // The lowest level is not enough once the auxiliary model has been paid.
+  m.solver->budget(mean_bits(1));
+  CHECK_THROWS_WITH_AS((*m.solver)(m.mesh, m.a), doctest::Contains("budget"), Error);
+  m.solver->budget(mean_bits(4));
+  Field wrong = m.a.topRows(10);
+  CHECK_THROWS_WITH_AS((*m.solver)(m.mesh, wrong), doctest::Contains("found 10 nodes"), Error);
+  wrong = m.a;
+  wrong(7, 0) = std::nanf("");
+  CHECK_THROWS_WITH_AS((*m.solver)(m.mesh, wrong), doctest::Contains("nan at node 7"), Error);
+  CHECK_THROWS_AS((*m.solver)(Mesh{}, Field()), Error);
+}
