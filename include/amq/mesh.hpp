@@ -3,6 +3,7 @@
 /// Room mesh: meshes, graphs by receiver, and where edges come from.
 
 #include <amq/mesh/bisection.hpp>
+#include <amq/mesh/cluster.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/graph.hpp>
 #include <amq/mesh/grid.hpp>
