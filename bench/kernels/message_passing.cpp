@@ -100,8 +100,8 @@ struct Layer {
     message_mean(l, view(means), executor);
     linear(view(std::as_const(means)), coder, mean.packed, Activation::none, view(z), executor);
     rows([&](Index i) {
-      kernels::detail::activate_sum<simd::Native>(Activation::swish, z.row(i).data(), part(2).row(i),
-                                         z.row(i).data(), hidden);
+      kernels::detail::activate_sum<simd::Native>(Activation::swish, z.row(i).data(),
+                                                  part(2).row(i), z.row(i).data(), hidden);
     });
     linear(view(std::as_const(z)), coder, update.packed, Activation::swish, view(step), executor);
     finish();
