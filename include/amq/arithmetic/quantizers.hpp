@@ -44,7 +44,7 @@ class Quantizers {
       points_.push_back(
           layout.add("quant." + p.name + ".step", {n}, Init::constant(1), Role::step));
       offsets_.push_back(
-          info_.rule == RowRule::fixed
+          info_.rule == RowRule::fixed || info_.rule == RowRule::affine
               ? layout.add("quant." + p.name + ".offset", {n}, Init::constant(0), Role::vector)
               : no_parameter);
     }
