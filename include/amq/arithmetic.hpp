@@ -2,7 +2,9 @@
 /// @file
 /// Room arithmetic: the waist, and the arithmetics that run a model.
 
+#include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/bit_plan.hpp>
+#include <amq/arithmetic/cluster_concept.hpp>
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/counting.hpp>
 #include <amq/arithmetic/fake_quantize.hpp>

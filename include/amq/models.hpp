@@ -2,5 +2,8 @@
 /// @file
 /// Room models: whole networks, one file each.
 
+#include <amq/models/graph_vit.hpp>
+#include <amq/models/mesh_graph_net.hpp>
+#include <amq/models/mesh_inputs.hpp>
 #include <amq/models/mp_pde.hpp>
 #include <amq/models/network.hpp>

@@ -113,6 +113,20 @@ class BasicCounting {
     return {x.rows * w.count(), w.channels * w.kernel, x.kind};
   }
   Tensor fold_windows(const Tensor& x, Index n) { return {x.rows / n, x.cols * n, x.kind}; }
+  Tensor gate(const Tensor& x, const Tensor&) { return each(x, 1); }
+  Tensor choose_rows(std::span<const std::uint8_t>, const Tensor& x, const Tensor&) { return x; }
+  /// Its two products are between float rows: 32 by 32 bits each.
+  Tensor masked_attention(const Tensor& x, Index heads, std::span<const std::uint8_t>) {
+    ProductCost c{"attention", "attention", x.kind, false, x.rows, 2 * x.cols / 3, x.rows};
+    c.weight_bits = 32;
+    c.mean_bits = 32;
+    c.macs = static_cast<double>(x.rows) * static_cast<double>(x.rows) *
+             static_cast<double>(2 * x.cols / 3);
+    c.bops = c.macs * 32 * 32;
+    cost_.products.push_back(std::move(c));
+    each({x.rows, x.rows * heads, x.kind}, 8);
+    return {x.rows, x.cols / 3, x.kind};
+  }
 
  private:
   Tensor each(const Tensor& x, double operations) {

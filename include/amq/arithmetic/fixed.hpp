@@ -4,6 +4,7 @@
 /// integers. What lies between products is float in one fixed order, so that the result is the
 /// same, bit for bit, on every instruction set and for any number of threads.
 
+#include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/quantizers.hpp>
@@ -229,6 +230,24 @@ class BasicFixed {
   Tensor fold_windows(const Tensor& x, Index n) {
     Tensor y = make(x.rows() / n, x.cols() * n, x.kind);
     ops::fold_windows(x.view(), n, y.data.view());
+    return y;
+  }
+  Tensor gate(const Tensor& x, const Tensor& y) {
+    return combine(x, y, [](float a, float b) { return a * b; });
+  }
+  Tensor choose_rows(std::span<const std::uint8_t> first, const Tensor& x, const Tensor& y) {
+    Tensor z = make(x.rows(), x.cols(), x.kind);
+    const auto a = x.view(), b = y.view();
+    const auto out = z.data.view();
+    rows(a.rows, [&](Index i) {
+      std::copy_n((first[static_cast<std::size_t>(i)] ? a : b).row(i), a.cols, out.row(i));
+    });
+    return z;
+  }
+  Tensor masked_attention(const Tensor& qkv, Index heads, std::span<const std::uint8_t> masked) {
+    Tensor y = make(qkv.rows(), qkv.cols() / 3, qkv.kind);
+    scratch_.resize(static_cast<std::size_t>(heads * qkv.rows() * qkv.rows()));
+    ops::masked_attention(qkv.view(), heads, masked, y.data.view(), scratch_.data());
     return y;
   }
 

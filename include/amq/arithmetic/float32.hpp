@@ -2,6 +2,7 @@
 /// @file
 /// Reference inference: every operation on floats, at once.
 
+#include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/concept.hpp>
 #include <amq/core/buffer_pool.hpp>
 
@@ -134,6 +135,24 @@ class Float32 {
   Tensor fold_windows(const Tensor& x, Index n) {
     Tensor y = make(x.rows() / n, x.cols() * n, x.kind);
     ops::fold_windows(x.view(), n, y.data.view());
+    return y;
+  }
+  Tensor gate(const Tensor& x, const Tensor& y) {
+    Tensor z = make(x.rows(), x.cols(), x.kind);
+    map(z.data.view()) = map(x.view()).cwiseProduct(map(y.view()));
+    return z;
+  }
+  Tensor choose_rows(std::span<const std::uint8_t> rows, const Tensor& x, const Tensor& y) {
+    Tensor z = make(x.rows(), x.cols(), x.kind);
+    for (Index i = 0; i < x.rows(); ++i)
+      std::copy_n((rows[static_cast<std::size_t>(i)] ? x : y).view().row(i), x.cols(),
+                  z.data.view().row(i));
+    return z;
+  }
+  Tensor masked_attention(const Tensor& qkv, Index heads, std::span<const std::uint8_t> masked) {
+    Tensor y = make(qkv.rows(), qkv.cols() / 3, qkv.kind);
+    scratch_.resize(static_cast<std::size_t>(heads * qkv.rows() * qkv.rows()));
+    ops::masked_attention(qkv.view(), heads, masked, y.data.view(), scratch_.data());
     return y;
   }
 

@@ -2,6 +2,7 @@
 /// @file
 /// Quantization-aware training: fake quantization forwards, gradients backwards.
 
+#include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/fake_quantize.hpp>
 
@@ -269,29 +270,27 @@ class BasicTraining {
         for (Index c = 0; c < v.cols; ++c) d(i, c) += inverse[i] * (gi[c] - mean - yi[c] * along);
       }
     });
-    Ref out = normal;
-    if (gamma != no_parameter) {
-      out = tape_.value(v.rows, v.cols, true);
-      const T* scale = value(gamma);
-      T* d_scale = gradient(gamma);
-      const auto row = [=] {
-        return Eigen::Map<const Eigen::Array<T, 1, Eigen::Dynamic>>(scale, v.cols);
-      };
-      map(tape_[out]).array() = map(tape_[normal]).array().rowwise() * row();
-      tape_.record([=](Tape<T>& t) {
-        const auto g = t.grad(out);
-        if (!g.data) return;
-        if (d_scale)
-          for (Index i = 0; i < g.rows; ++i)
-            for (Index c = 0; c < g.cols; ++c) d_scale[c] += g(i, c) * t[normal](i, c);
-        t.add_grad(normal, (map(g).array().rowwise() * row()).matrix());
-      });
-    }
-    if (beta != no_parameter) {
-      map(tape_[out]).rowwise() +=
-          Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>>(value(beta), v.cols);
-      bias_gradient(out, beta, 0, v.cols);
-    }
+    if (gamma == no_parameter && beta == no_parameter) return {normal, x.kind};
+    const Ref out = tape_.value(v.rows, v.cols, true);
+    const T* scale = gamma == no_parameter ? nullptr : value(gamma);
+    const T* shift = beta == no_parameter ? nullptr : value(beta);
+    T* d_scale = gamma == no_parameter ? nullptr : gradient(gamma);
+    // One rounding, as deployment has it.
+    const auto y = tape_[out], u = tape_[normal];
+    for (Index i = 0; i < v.rows; ++i)
+      for (Index c = 0; c < v.cols; ++c)
+        y(i, c) = std::fma(u(i, c), scale ? scale[c] : T(1), shift ? shift[c] : T(0));
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data) return;
+      const auto d = t.grad_to_add(normal);
+      for (Index i = 0; i < g.rows; ++i)
+        for (Index c = 0; c < g.cols; ++c) {
+          if (d_scale) d_scale[c] += g(i, c) * u(i, c);
+          d(i, c) += g(i, c) * (scale ? scale[c] : T(1));
+        }
+    });
+    if (beta != no_parameter) bias_gradient(out, beta, 0, v.cols);
     return {out, x.kind};
   }
   Tensor windows(const Tensor& x, const ops::Windows& w) {
@@ -327,6 +326,48 @@ class BasicTraining {
       for (Index i = 0; i < g.rows; ++i)
         for (Index p = 0; p < n; ++p)
           for (Index c = 0; c < v.cols; ++c) d(i * n + p, c) += g(i, c * n + p);
+    });
+    return {out, x.kind};
+  }
+  Tensor gate(const Tensor& x, const Tensor& y) {
+    const Ref a = x.ref, b = y.ref;
+    const Ref out = tape_.value(tape_[a].rows, tape_[a].cols, true);
+    map(tape_[out]) = map(tape_[a]).cwiseProduct(map(tape_[b]));
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data) return;
+      t.add_grad(a, map(g).cwiseProduct(map(t[b])));
+      t.add_grad(b, map(g).cwiseProduct(map(t[a])));
+    });
+    return {out, x.kind};
+  }
+  /// `rows` must live until backward() is over.
+  Tensor choose_rows(std::span<const std::uint8_t> rows, const Tensor& x, const Tensor& y) {
+    const Ref a = x.ref, b = y.ref;
+    const auto v = tape_[a];
+    const Ref out = tape_.value(v.rows, v.cols, true);
+    for (Index i = 0; i < v.rows; ++i)
+      std::copy_n(tape_[rows[static_cast<std::size_t>(i)] ? a : b].row(i), v.cols,
+                  tape_[out].row(i));
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data) return;
+      for (Index i = 0; i < g.rows; ++i)
+        if (const Ref from = rows[static_cast<std::size_t>(i)] ? a : b; t.differentiable(from))
+          add_row(t.grad_to_add(from).row(i), g.row(i), g.cols);
+    });
+    return {out, x.kind};
+  }
+  /// `masked` is only read here.
+  Tensor masked_attention(const Tensor& x, Index heads, std::span<const std::uint8_t> masked) {
+    const Ref in = x.ref;
+    const auto v = tape_[in];
+    const Ref out = tape_.value(v.rows, v.cols / 3, true);
+    T* shares = tape_.template scratch_array<T>(heads * v.rows * v.rows);
+    ops::masked_attention<T>(v, heads, masked, tape_[out], shares);
+    tape_.record([=](Tape<T>& t) {
+      if (const auto g = t.grad(out); g.data)
+        ops::masked_attention_backward<T>(t[in], heads, shares, g, t.grad_to_add(in));
     });
     return {out, x.kind};
   }

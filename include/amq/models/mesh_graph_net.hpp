@@ -1,0 +1,89 @@
+#pragma once
+/// @file
+/// MeshGraphNet (Pfaff, Fortunato, Sanchez-Gonzalez, Battaglia, "Learning mesh-based simulation
+/// with graph networks", ICLR 2021): the change of a state on a mesh in one step.
+
+#include <amq/models/mesh_inputs.hpp>
+#include <amq/nn/mesh_graph_layer.hpp>
+
+#include <string>
+#include <vector>
+
+namespace amq {
+
+/// Sizes as published for flow past a cylinder.
+struct MeshGraphNetConfig {
+  Index hidden = 128;
+  Index layers = 15;
+  Index inputs = 11;         ///< channels of a node: normalized state, one-hot type
+  Index dim = 2;             ///< coordinates of a node
+  Index outputs = 2;         ///< channels of the change of state
+  bool block_norm = true;    ///< false: EAGLE's variant, norms in the encoders alone
+  int input_bits = 16;       ///< given fields and relative positions
+  int edge_of_net_bits = 8;  ///< encoders' and decoder's hidden rows, in every scheme
+};
+
+/// Encoders of nodes and edges, `layers` blocks with residuals on both, decoder. Each network is
+/// Linear ReLU Linear ReLU Linear and, but for the decoder, LayerNorm. Parameter names are those of
+/// the public EAGLE code (encoder.fv, encoder.fe, processor.gnn, decoder).
+class MeshGraphNet {
+ public:
+  using Config = MeshGraphNetConfig;
+
+  /// @throws amq::Error for sizes that make no network
+  MeshGraphNet(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
+      : config_(check(config)) {
+    const Index h = config.hidden;
+    const auto mlp = [&](const char* name, RowKind kind, Index in, Index out, bool norm,
+                         int first_bits) {
+      return nn::Mlp(layout, prefix + name, kind, {in, h, out, 2, norm, Activation::relu},
+                     first_bits, config.edge_of_net_bits);
+    };
+    encode_node_ = mlp("encoder.fv.f", RowKind::node, config.inputs, h, true, config.input_bits);
+    encode_edge_ = mlp("encoder.fe.f", RowKind::edge, config.dim + 1, h, true, config.input_bits);
+    for (Index m = 0; m < config.layers; ++m)
+      layers_.emplace_back(layout, prefix + "processor.gnn." + std::to_string(m),
+                           nn::MeshGraphLayer::Shape{
+                               {{"features", h, RowKind::node, 0}}, h, h, h, config.block_norm});
+    decode_ = mlp("decoder.f", RowKind::node, h, config.outputs, false, config.edge_of_net_bits);
+  }
+
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+
+  /// @param u  (node, inputs)
+  /// @param x  (edge, dim + 1): relative position of receiver from sender and its length, see
+  ///           relative_positions(), normalized as the weights were trained with
+  /// @returns  (node, outputs): the change of state, normalized
+  template <arithmetic A>
+  typename A::Tensor operator()(A& a, const Graph& graph, MatrixView<const float> u,
+                                MatrixView<const float> x) const {
+    detail::check_graph("MeshGraphNet", graph);
+    detail::check_rows("MeshGraphNet, input u", u, graph.n_nodes(), config_.inputs);
+    detail::check_rows("MeshGraphNet, input x", x, graph.n_edges(), config_.dim + 1);
+    auto v = encode_node_(a, a.input(u, RowKind::node));
+    auto e = encode_edge_(a, a.input(x, RowKind::edge));
+    for (const auto& layer : layers_) {
+      const auto step = layer(a, graph, layer.from(a, 0, v), e);
+      v = a.add(v, step.node);
+      e = a.add(e, step.edge);
+    }
+    return decode_(a, v);
+  }
+
+ private:
+  static const Config& check(const Config& c) {
+    if (c.hidden < 1 || c.layers < 1 || c.inputs < 1 || c.dim < 1 || c.outputs < 1)
+      throw Error("MeshGraphNet", "positive sizes",
+                  "hidden " + std::to_string(c.hidden) + ", layers " + std::to_string(c.layers) +
+                      ", inputs " + std::to_string(c.inputs) + ", dim " + std::to_string(c.dim) +
+                      ", outputs " + std::to_string(c.outputs),
+                  "Correct the configuration.");
+    return c;
+  }
+
+  Config config_;
+  nn::Mlp encode_node_, encode_edge_, decode_;
+  std::vector<nn::MeshGraphLayer> layers_;
+};
+
+}  // namespace amq
