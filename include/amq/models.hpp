@@ -2,5 +2,6 @@
 /// @file
 /// Room models: whole networks, one file each.
 
+#include <amq/models/fno.hpp>
 #include <amq/models/mp_pde.hpp>
 #include <amq/models/network.hpp>

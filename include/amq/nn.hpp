@@ -4,3 +4,4 @@
 
 #include <amq/nn/linear.hpp>
 #include <amq/nn/mp_pde_layer.hpp>
+#include <amq/nn/spectral_conv.hpp>
