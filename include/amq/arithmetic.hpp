@@ -10,8 +10,11 @@
 #include <amq/arithmetic/fake_quantize.hpp>
 #include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/float32.hpp>
+#include <amq/arithmetic/grid_operation.hpp>
+#include <amq/arithmetic/grid_ops.hpp>
 #include <amq/arithmetic/ops.hpp>
 #include <amq/arithmetic/parameter.hpp>
 #include <amq/arithmetic/quantizers.hpp>
+#include <amq/arithmetic/spectral.hpp>
 #include <amq/arithmetic/tape.hpp>
 #include <amq/arithmetic/training.hpp>

@@ -8,3 +8,4 @@
 #include <amq/nn/mesh_graph_layer.hpp>
 #include <amq/nn/mlp.hpp>
 #include <amq/nn/mp_pde_layer.hpp>
+#include <amq/nn/spectral_conv.hpp>

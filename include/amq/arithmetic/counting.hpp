@@ -4,6 +4,7 @@
 
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
+#include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 
 #include <array>
@@ -68,7 +69,7 @@ class BasicCounting {
   Tensor linear(WeightId id, const Quantized& x) {
     const WeightEntry& w = layout_->weight(id);
     const PointEntry& p = layout_->point(x.point);
-    ProductCost c{w.name, p.name, x.kind, p.fixed_bits == 0, x.rows, w.in, w.out};
+    ProductCost c{w.name, p.name, x.kind, p.fixed_bits == 0, x.rows, w.in, w.columns_out()};
     c.weight_bits = quantizers_->weight_bits(w);
     double bits = static_cast<double>(x.rows) * (p.fixed_bits ? p.fixed_bits : plan_->uniform_bits);
     if (!p.fixed_bits)
@@ -76,14 +77,15 @@ class BasicCounting {
         bits = 0;
         for (const auto b : own) bits += b;
       }
-    const double product = static_cast<double>(w.in) * static_cast<double>(w.out);
+    const double product = static_cast<double>(w.in) * static_cast<double>(c.out);
     c.mean_bits = x.rows ? bits / static_cast<double>(x.rows) : 0;
     c.macs = static_cast<double>(x.rows) * product;
     c.bops = bits * product * c.weight_bits;
-    c.weight_bytes = product * c.weight_bits / 8;
+    c.weight_bytes = product * c.weight_bits / 8 * static_cast<double>(w.groups);
     c.row_bytes = bits * static_cast<double>(w.in) / 8;
+    const Index c_out = c.out;
     cost_.products.push_back(std::move(c));
-    return {x.rows, w.out, x.kind};
+    return {x.rows, c_out, x.kind};
   }
   Tensor activate(Activation, const Tensor& x) { return each(x, 8); }
   Tensor add(const Tensor& x, const Tensor&) { return each(x, 1); }
@@ -127,6 +129,13 @@ class BasicCounting {
     each({x.rows, x.rows * heads, x.kind}, 8);
     return {x.rows, x.cols / 3, x.kind};
   }
+  template <grid_operation Op>
+  Tensor apply(const Op& op, const Tensor& x) {
+    cost_.elementwise += op.cost({x.rows, x.cols});
+    const auto s = op.shape({x.rows, x.cols});
+    return {s.rows, s.cols, x.kind};
+  }
+  Tensor affine(const Tensor& x, ParameterId, ParameterId) { return each(x, 2); }
 
  private:
   Tensor each(const Tensor& x, double operations) {
@@ -146,7 +155,7 @@ class Counting : public BasicCounting {
   using BasicCounting::BasicCounting;
 };
 
-static_assert(arithmetic<BasicCounting>);
+static_assert(grid_arithmetic<BasicCounting>);
 
 /// Multiply-accumulates per row and adaptive point: what one bit of a row costs at 1-bit weights,
 /// times weight bits. Indexed by PointId; 0 where the point's bits are fixed or it was not met.

@@ -7,6 +7,7 @@
 #include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
+#include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 #include <amq/core/buffer_pool.hpp>
 #include <amq/core/executor.hpp>
@@ -53,8 +54,10 @@ class BasicFixed {
   BasicFixed(const ParameterLayout& layout, const Quantizers& quantizers,
              const Parameters& parameters, Executor& executor = serial_executor())
       : layout_(&layout), quantizers_(&quantizers), parameters_(&parameters), executor_(&executor) {
-    for (std::size_t i = 0; i < layout.weights().size(); ++i)
-      packed_.push_back(pack(static_cast<WeightId>(i)));
+    for (std::size_t i = 0; i < layout.weights().size(); ++i) {
+      first_packed_.push_back(packed_.size());
+      pack(static_cast<WeightId>(i));
+    }
   }
 
   /// The bits of the next passes; rows are sorted here. `plan` is read until the next begin().
@@ -113,8 +116,19 @@ class BasicFixed {
     return q;
   }
   Tensor linear(WeightId id, const Quantized& x) {
-    const auto& w = packed_[to_index(id)];
+    const auto& w = packed(id);
     Tensor y = make(x.rows, w.out(), x.kind);
+    if (const Index groups = layout_->weight(id).groups; groups > 1) {
+      const Index n = x.rows / groups;
+      executor_->parallel_for(static_cast<std::size_t>(groups), 4,
+                              [&](std::size_t begin, std::size_t end) {
+                                for (std::size_t g = begin; g < end; ++g)
+                                  for (const auto& bucket : x.view())
+                                    kernels::linear(part_of(bucket, static_cast<Index>(g) * n, n),
+                                                    (&w)[g], Activation::none, y.data.view());
+                              });
+      return y;
+    }
     kernels::linear(x.view(), w, Activation::none, y.data.view(), *executor_);
     return y;
   }
@@ -183,7 +197,7 @@ class BasicFixed {
     layer.sender = g.sender;
     layer.at_receiver = at_receiver.view();
     layer.at_sender = at_sender.view();
-    layer.weights = &packed_[to_index(weight)];
+    layer.weights = &packed(weight);
     layer.activation = Activation::swish;
     layer.bits = point.fixed_bits ? point.fixed_bits : plan_->uniform_bits;
     if (!point.fixed_bits) layer.edge_bits = plan_->bits(id, point.kind, g.n_edges());
@@ -250,9 +264,28 @@ class BasicFixed {
     ops::masked_attention(qkv.view(), heads, masked, y.data.view(), scratch_.data());
     return y;
   }
+  template <grid_operation Op>
+  Tensor apply(const Op& op, const Tensor& x) {
+    const Tensor c = x.view().contiguous() ? x : input(x.view(), x.kind);
+    const auto s = op.shape({c.rows(), c.cols()});
+    Tensor y = make(s.rows, s.cols, x.kind);
+    op.forward(c.view(), y.data.view(), *executor_);
+    return y;
+  }
+  Tensor affine(const Tensor& x, ParameterId scale, ParameterId shift) {
+    Tensor y = make(x.rows(), x.cols(), x.kind);
+    const float *a = value(scale), *b = value(shift);
+    const auto in = x.view();
+    const auto out = y.data.view();
+    rows(in.rows, [&](Index i) {
+      for (Index c = 0; c < in.cols; ++c) out(i, c) = std::fma(in(i, c), a[c], b[c]);
+    });
+    return y;
+  }
 
+  /// Grouped weights lie one group after the other, the first at this place.
   [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
-    return packed_[to_index(id)];
+    return packed_[first_packed_[to_index(id)]];
   }
   [[nodiscard]] Executor& executor() const noexcept { return *executor_; }
   /// Of all buffers that passes have needed so far.
@@ -264,7 +297,7 @@ class BasicFixed {
   [[nodiscard]] const float* value(ParameterId p) const {
     return parameters_->values.data() + layout_->entry(p).offset;
   }
-  [[nodiscard]] kernels::PackedWeights pack(WeightId id) const {
+  void pack(WeightId id) {
     const WeightEntry& w = layout_->weight(id);
     const int bits = quantizers_->weight_bits(w), highest = highest_code(bits);
     const float* step = value(quantizers_->step(id));
@@ -287,8 +320,34 @@ class BasicFixed {
         if (part.bias != no_parameter) bias[r] = value(part.bias)[n];
       }
     }
-    return {MatrixView<const std::int8_t>(codes.data(), w.out, w.in), bits,
-            std::span(step, static_cast<std::size_t>(w.out)), bias, "layer " + w.name};
+    const Index out = w.columns_out();
+    const auto n = static_cast<std::size_t>(out);
+    for (Index g = 0; g < w.groups; ++g)
+      packed_.emplace_back(MatrixView<const std::int8_t>(codes.data() + g * out * w.in, out, w.in),
+                           bits, std::span(step + g * out, n),
+                           std::span<const float>(bias).subspan(static_cast<std::size_t>(g) * n, n),
+                           "layer " + w.name);
+  }
+  /// The rows first .. first + n - 1 of the whole that lie in a bucket: rows ascend in it.
+  static kernels::RowsView part_of(kernels::RowsView b, Index first, Index n) noexcept {
+    Index begin = first, end = first + n;
+    if (b.order) {
+      begin = std::lower_bound(b.order, b.order + b.rows, first) - b.order;
+      end = std::lower_bound(b.order + begin, b.order + b.rows, first + n) - b.order;
+    }
+    static thread_local std::vector<std::int32_t> places;
+    if (!b.order) {
+      places.resize(static_cast<std::size_t>(n));
+      for (Index i = 0; i < n; ++i)
+        places[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(first + i);
+      b.order = places.data();
+    } else {
+      b.order += begin;
+    }
+    b.codes = b.row(begin);
+    b.grid = &b.grid_of(begin);
+    b.rows = end - begin;
+    return b;
   }
   [[nodiscard]] RowCoder coder(PointId id, const PointEntry& point, int bits) const {
     const std::size_t k = quantizers_->level(point, bits);
@@ -336,6 +395,7 @@ class BasicFixed {
   Executor* executor_;
   const BitPlan* plan_ = nullptr;
   std::vector<kernels::PackedWeights> packed_;
+  std::vector<std::size_t> first_packed_;  // (WeightId)
   std::deque<std::pair<const std::uint8_t*, RowOrder>> orders_;
   BufferPool<float> pool_;
   BufferPool<std::uint8_t> codes_;
@@ -350,6 +410,6 @@ class Fixed : public BasicFixed {
   using BasicFixed::BasicFixed;
 };
 
-static_assert(arithmetic<BasicFixed>);
+static_assert(grid_arithmetic<BasicFixed>);
 
 }  // namespace amq

@@ -4,6 +4,7 @@
 
 #include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/concept.hpp>
+#include <amq/arithmetic/grid_operation.hpp>
 #include <amq/core/buffer_pool.hpp>
 
 #include <algorithm>
@@ -44,7 +45,16 @@ class Float32 {
   }
   Tensor linear(WeightId id, const Quantized& x) {
     const WeightEntry& w = layout_->weight(id);
-    Tensor y = make(x.rows(), w.out, x.kind);
+    Tensor y = make(x.rows(), w.columns_out(), x.kind);
+    if (w.groups > 1) {
+      const auto m = parameters_->view(layout_->entry(w.parts[0].weight));
+      const Index n = x.rows() / w.groups, out = w.columns_out();
+      for (Index g = 0; g < w.groups; ++g)
+        map(y.data.view()).middleRows(g * n, n).noalias() =
+            map(x.view()).middleRows(g * n, n) *
+            map(MatrixView<const float>(m)).middleRows(g * out, out).transpose();
+      return y;
+    }
     Index first = 0;
     for (const WeightPart& part : w.parts) {
       const auto m = parameters_->view(layout_->entry(part.weight));
@@ -156,6 +166,25 @@ class Float32 {
     return y;
   }
 
+  template <grid_operation Op>
+  Tensor apply(const Op& op, const Tensor& x) {
+    const Tensor c = contiguous(x);
+    const auto s = op.shape({c.rows(), c.cols()});
+    Tensor y = make(s.rows, s.cols, x.kind);
+    op.forward(c.view(), y.data.view(), serial_executor());
+    return y;
+  }
+  Tensor affine(const Tensor& x, ParameterId scale, ParameterId shift) {
+    Tensor y = make(x.rows(), x.cols(), x.kind);
+    const float* a = parameters_->view(layout_->entry(scale)).data;
+    const float* b = parameters_->view(layout_->entry(shift)).data;
+    const auto in = x.view();
+    const auto out = y.data.view();
+    for (Index i = 0; i < in.rows; ++i)
+      for (Index c = 0; c < in.cols; ++c) out(i, c) = std::fma(in(i, c), a[c], b[c]);
+    return y;
+  }
+
   /// The result of a pass: (row, channel), valid while the tensor lives.
   [[nodiscard]] static MatrixView<const float> result(const Tensor& x) noexcept { return x.view(); }
 
@@ -175,6 +204,6 @@ class Float32 {
   std::vector<float> scratch_;
 };
 
-static_assert(arithmetic<Float32>);
+static_assert(grid_arithmetic<Float32>);
 
 }  // namespace amq

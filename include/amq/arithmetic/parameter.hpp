@@ -30,11 +30,13 @@ inline constexpr ParameterId no_parameter{-1};
 
 /// How a parameter begins.
 struct Init {
-  enum class Law : std::uint8_t { constant, uniform } law = Law::constant;
-  float value = 0;  ///< the constant, or the half-width of the uniform law
+  enum class Law : std::uint8_t { constant, uniform, positive } law = Law::constant;
+  float value = 0;  ///< the constant, the half-width of the uniform law, or the top of the positive
 
   static constexpr Init constant(float c) noexcept { return {Law::constant, c}; }
   static constexpr Init uniform(float half_width) noexcept { return {Law::uniform, half_width}; }
+  /// Uniform from 0 to the value.
+  static constexpr Init positive(float top) noexcept { return {Law::positive, top}; }
   /// torch.nn.Linear's and Conv's default for weight and bias: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
   static Init fan_in(Index n) noexcept { return uniform(1.0f / std::sqrt(static_cast<float>(n))); }
 };
@@ -76,6 +78,11 @@ struct WeightEntry {
   std::vector<WeightPart> parts;
   Index out = 0, in = 0;
   int fixed_bits = 0;  ///< 0: the scheme's weight bits
+  /// More than 1: a block of out / groups outputs of its own for each group of rows, which lie one
+  /// after the other; a product is then (row, in) -> (row, out / groups).
+  Index groups = 1;
+
+  [[nodiscard]] Index columns_out() const noexcept { return out / groups; }
 };
 
 /// A place where rows are quantized before a product.
@@ -124,6 +131,20 @@ class ParameterLayout {
     }
     weights_.push_back(std::move(w));
     return static_cast<WeightId>(weights_.size() - 1);
+  }
+  /// A product whose rows come in `groups` equal groups, each with its own rows of the parameter.
+  /// @throws Error unless the rows of the parameter are a multiple of `groups`
+  WeightId add_grouped_weight(std::string name, ParameterId parameter, Index groups,
+                              int fixed_bits = 0) {
+    const auto& e = entry(parameter);
+    if (groups < 1 || e.rows() % groups != 0)
+      throw Error("weight " + name, "rows in equal groups",
+                  std::to_string(e.rows()) + " rows in " + std::to_string(groups) + " groups",
+                  "Check the sizes of the layer.");
+    const auto id =
+        add_weight(std::move(name), {{parameter, 0, e.cols(), no_parameter}}, fixed_bits);
+    weights_.back().groups = groups;
+    return id;
   }
   PointId add_point(std::string name, RowKind kind, Index channels, int fixed_bits = 0) {
     points_.push_back({std::move(name), kind, channels, fixed_bits});
@@ -178,7 +199,8 @@ inline void initialize(const ParameterLayout& layout, Parameters& p, std::uint64
     for (Index i = 0; i < e.size(); ++i)
       v[i] = e.init.law == Init::Law::constant
                  ? e.init.value
-                 : static_cast<float>(random.uniform(-e.init.value, e.init.value));
+                 : static_cast<float>(random.uniform(
+                       e.init.law == Init::Law::positive ? 0.0 : -e.init.value, e.init.value));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/fake_quantize.hpp>
+#include <amq/arithmetic/grid_operation.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -104,6 +105,7 @@ class BasicTraining {
   /// double beyond, then the epilogue of the kernels. So training sees what deployment computes,
   /// bit for bit.
   Tensor linear(WeightId id, const Quantized& x) {
+    if (layout_->weight(id).groups > 1) return linear_grouped(id, x);
     const Weight w = effective_weight(id);
     const Ref in = x.rows.value, wr = w.ref;
     const Ref out = tape_.value(tape_[in].rows, tape_[wr].rows, true);
@@ -123,15 +125,7 @@ class BasicTraining {
             (map(codes).template cast<double>() * map(w.codes).template cast<double>().transpose())
                 .template cast<T>();
       const auto v = tape_[out];
-      for (Index i = 0; i < v.rows; ++i) {
-        const auto step = static_cast<T>(x.rows.grids[i].step),
-                   offset = static_cast<T>(x.rows.grids[i].offset);
-        T* r = v.row(i);
-        for (Index n = 0; n < v.cols; ++n) {
-          const T shift = offset * w.sums[n];
-          r[n] = std::fma(w.steps[n], std::fma(step, r[n], shift), w.bias[n]);
-        }
-      }
+      for (Index i = 0; i < v.rows; ++i) epilogue(x.rows.grids[i], w, 0, v.row(i), v.cols);
     }
     tape_.record([=](Tape<T>& t) {
       const auto g = t.grad(out);
@@ -372,6 +366,44 @@ class BasicTraining {
     return {out, x.kind};
   }
 
+  template <grid_operation Op>
+  Tensor apply(const Op& op, const Tensor& x) {
+    const Ref in = contiguous(x.ref);
+    const auto s = op.shape({tape_[in].rows, tape_[in].cols});
+    const Ref out = tape_.value(s.rows, s.cols, true);
+    op.forward(MatrixView<const T>(tape_[in]), tape_[out], serial_executor());
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data || !t.differentiable(in)) return;
+      op.backward(MatrixView<const T>(t[in]), MatrixView<const T>(t[out]), MatrixView<const T>(g),
+                  t.grad_to_add(in));
+    });
+    return {out, x.kind};
+  }
+  Tensor affine(const Tensor& x, ParameterId scale, ParameterId shift) {
+    const Ref in = x.ref;
+    const auto v = tape_[in];
+    const Ref out = tape_.value(v.rows, v.cols, true);
+    const auto y = tape_[out];
+    const T *a = value(scale), *b = value(shift);
+    T *da = gradient(scale), *db = gradient(shift);
+    for (Index i = 0; i < v.rows; ++i)
+      for (Index c = 0; c < v.cols; ++c) y(i, c) = std::fma(v(i, c), a[c], b[c]);
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data) return;
+      const bool wanted = t.differentiable(in);
+      const auto d = wanted ? t.grad_to_add(in) : typename Tape<T>::View();
+      for (Index i = 0; i < g.rows; ++i)
+        for (Index c = 0; c < g.cols; ++c) {
+          if (wanted) d(i, c) += g(i, c) * a[c];
+          if (da) da[c] += g(i, c) * v(i, c);
+          if (db) db[c] += g(i, c);
+        }
+    });
+    return {out, x.kind};
+  }
+
   [[nodiscard]] const T* value(ParameterId p) const {
     return pass_.parameters->values.data() + layout_->entry(p).offset;
   }
@@ -440,6 +472,58 @@ class BasicTraining {
     const T* sums = nullptr;    ///< (out) sums of codes
     const T* bias = nullptr;    ///< (out)
   };
+  /// The accumulators of one row become floats, as the kernels do it. `first` is the output channel
+  /// of the first of them.
+  static void epilogue(const RowGrid& grid, const Weight& w, Index first, T* r, Index cols) {
+    const auto step = static_cast<T>(grid.step), offset = static_cast<T>(grid.offset);
+    for (Index n = 0; n < cols; ++n) {
+      const T shift = offset * w.sums[first + n];
+      r[n] = std::fma(w.steps[first + n], std::fma(step, r[n], shift), w.bias[first + n]);
+    }
+  }
+  /// linear() for groups of rows that have weights of their own.
+  Tensor linear_grouped(WeightId id, const Quantized& x) {
+    const WeightEntry& entry = layout_->weight(id);
+    const Weight w = effective_weight(id);
+    const Ref in = x.rows.value, wr = w.ref;
+    const Index groups = entry.groups, cols = entry.columns_out(), n = tape_[in].rows / groups;
+    const Ref out = tape_.value(tape_[in].rows, cols, true);
+    const auto codes = x.rows.codes;
+    const bool exact =
+        std::is_same_v<T, double> || static_cast<double>(entry.in) * 127.0 *
+                                             std::exp2(codes.data ? x.rows.highest_bits - 1 : 0) <
+                                         0x1p24;
+    for (Index g = 0; g < groups; ++g) {
+      auto y = map(tape_[out]).middleRows(g * n, n);
+      if (!codes.data)
+        y.noalias() = map(tape_[in]).middleRows(g * n, n) *
+                      map(tape_[wr]).middleRows(g * cols, cols).transpose();
+      else if (exact)
+        y.noalias() =
+            map(codes).middleRows(g * n, n) * map(w.codes).middleRows(g * cols, cols).transpose();
+      else
+        y = (map(codes).middleRows(g * n, n).template cast<double>() *
+             map(w.codes).middleRows(g * cols, cols).template cast<double>().transpose())
+                .template cast<T>();
+      if (codes.data)
+        for (Index i = g * n; i < (g + 1) * n; ++i)
+          epilogue(x.rows.grids[i], w, g * cols, tape_[out].row(i), cols);
+    }
+    tape_.record([=](Tape<T>& t) {
+      const auto d = t.grad(out);
+      if (!d.data) return;
+      auto dw = map(t.grad_to_add(wr));
+      const bool wanted = t.differentiable(in);
+      const auto dx = wanted ? t.grad_to_add(in) : typename Tape<T>::View();
+      for (Index g = 0; g < groups; ++g) {
+        const auto dy = map(d).middleRows(g * n, n);
+        dw.middleRows(g * cols, cols).noalias() += dy.transpose() * map(t[in]).middleRows(g * n, n);
+        if (wanted)
+          map(dx).middleRows(g * n, n).noalias() += dy * map(t[wr]).middleRows(g * cols, cols);
+      }
+    });
+    return {out, x.kind};
+  }
   const Weight& effective_weight(WeightId id) {
     Weight& made = weights_[to_index(id)];
     if (made.ref != Ref{-1}) return made;
@@ -529,6 +613,6 @@ class Training : public BasicTraining<T> {
   using BasicTraining<T>::BasicTraining;
 };
 
-static_assert(arithmetic<BasicTraining<float>>);
+static_assert(grid_arithmetic<BasicTraining<float>>);
 
 }  // namespace amq

@@ -1,0 +1,104 @@
+#pragma once
+/// @file
+/// What a network on a regular grid asks of an arithmetic beyond the waist: operations without
+/// parameters that know how rows lie on a grid, each written once with its gradient, and a scale
+/// and shift per channel.
+
+#include <amq/arithmetic/concept.hpp>
+#include <amq/core/executor.hpp>
+
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <initializer_list>
+#include <string>
+#include <type_traits>
+
+namespace amq {
+
+/// How rows lie: row ((sample n0 + i0) n1 + i1) n2 + i2, the last axis fastest.
+struct GridShape {
+  Index samples = 1;
+  int dims = 1;                     ///< 1 to 3
+  std::array<Index, 3> n{1, 1, 1};  ///< points along each axis; 1 beyond dims
+
+  GridShape() = default;
+  /// @throws Error unless there are 1 to 3 axes of at least one point
+  GridShape(Index n_samples, std::initializer_list<Index> points)
+      : samples(n_samples), dims(static_cast<int>(points.size())) {
+    if (points.size() < 1 || points.size() > 3)
+      throw Error("GridShape", "1 to 3 axes", std::to_string(points.size()),
+                  "Pass points per axis.");
+    int a = 0;
+    for (const Index p : points) n[static_cast<std::size_t>(a++)] = p;
+    if (samples < 1 || n[0] < 1 || n[1] < 1 || n[2] < 1)
+      throw Error("GridShape", "at least one sample and one point along each axis", text(),
+                  "Pass the sizes of the grid.");
+  }
+  [[nodiscard]] Index operator[](int axis) const noexcept {
+    return n[static_cast<std::size_t>(axis)];
+  }
+  [[nodiscard]] Index& operator[](int axis) noexcept { return n[static_cast<std::size_t>(axis)]; }
+  [[nodiscard]] Index points() const noexcept { return n[0] * n[1] * n[2]; }
+  [[nodiscard]] Index rows() const noexcept { return samples * points(); }
+  [[nodiscard]] std::string text() const {
+    std::string s = std::to_string(samples) + " samples of " + std::to_string(n[0]);
+    for (int a = 1; a < dims; ++a) s += " x " + std::to_string((*this)[a]);
+    return s;
+  }
+  bool operator==(const GridShape&) const = default;
+};
+
+/// @throws Error unless there is a row of `cols` finite numbers for each point of each sample
+inline void check_grid_input(const char* where, const GridShape& g, MatrixView<const float> m,
+                             Index cols) {
+  if (m.rows != g.rows() || m.cols != cols)
+    throw Error(where, "(" + std::to_string(g.rows()) + ", " + std::to_string(cols) + ")",
+                "(" + std::to_string(m.rows) + ", " + std::to_string(m.cols) + ")",
+                "Give one row per point of each sample and the channels the model was built for.");
+  for (Index i = 0; i < m.rows; ++i)
+    for (Index c = 0; c < m.cols; ++c)
+      if (!std::isfinite(m(i, c)))
+        throw Error(where, "finite numbers",
+                    std::to_string(m(i, c)) + " in row " + std::to_string(i),
+                    "Repair the field before it is passed on.");
+}
+
+struct MatrixShape {
+  Index rows = 0, cols = 0;
+};
+
+/// A differentiable function of one tensor. forward() writes out; backward() adds to dx, given what
+/// forward() read and wrote. Both run in one fixed order for any number of threads. It owns no
+/// memory, since a tape keeps it.
+template <typename Op>
+concept grid_operation = std::is_trivially_destructible_v<Op> && std::copy_constructible<Op> &&
+    requires(const Op op, MatrixShape s, MatrixView<const float> x, MatrixView<float> out) {
+  { op.shape(s) } -> std::same_as<MatrixShape>;   ///< of the result
+  { op.cost(s) } -> std::convertible_to<double>;  ///< float operations
+  op.forward(x, out, serial_executor());
+  op.backward(x, x, x, out);  // x, y, dy, dx
+};
+
+namespace detail {
+/// Stands for every operation in the concept.
+struct AnyGridOperation {
+  [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept { return s; }
+  [[nodiscard]] double cost(MatrixShape) const noexcept { return 0; }
+  template <typename T>
+  void forward(MatrixView<const T>, MatrixView<T>, Executor&) const noexcept {}
+  template <typename T>
+  void backward(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>,
+                MatrixView<T>) const noexcept {}
+};
+}  // namespace detail
+
+/// What the networks on grids are written over. `linear` takes grouped weights as well.
+template <typename A>
+concept grid_arithmetic = arithmetic<A> && requires(A a, typename A::Tensor x, ParameterId p) {
+  { a.apply(detail::AnyGridOperation{}, x) } -> std::same_as<typename A::Tensor>;
+  // Channel c of every row: x scale[c] + shift[c], both parameters.
+  { a.affine(x, p, p) } -> std::same_as<typename A::Tensor>;
+};
+
+}  // namespace amq

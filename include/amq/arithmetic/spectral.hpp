@@ -1,0 +1,309 @@
+#pragma once
+/// @file
+/// Truncated Fourier transforms of grids as products with cached cosine and sine matrices, one axis
+/// after the other (design decision 6): any size, only the modes that are kept.
+
+#include <amq/arithmetic/grid_operation.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <numbers>
+#include <tuple>
+#include <vector>
+
+namespace amq {
+
+/// The lowest frequencies of each axis: 0 .. m - 1 of the last, of the others also -m .. -1, as
+/// rfftn orders them. Mode ((k0 ...) K_last + k_last), k in the order 0 .. m - 1, -m .. -1.
+struct SpectralModes {
+  int dims = 1;
+  std::array<Index, 3> m{1, 1, 1};
+
+  /// Frequencies kept along an axis.
+  [[nodiscard]] Index kept(int axis) const noexcept {
+    return m[static_cast<std::size_t>(axis)] * (axis + 1 < dims ? 2 : 1);
+  }
+  [[nodiscard]] Index count() const noexcept {
+    Index k = 1;
+    for (int a = 0; a < dims; ++a) k *= kept(a);
+    return k;
+  }
+  /// @throws Error where the grid is too small for the modes
+  void check(const GridShape& g) const {
+    if (g.dims != dims)
+      throw Error("spectral convolution", std::to_string(dims) + " axes", g.text(),
+                  "Pass a grid of the model's dimension.");
+    for (int a = 0; a < dims; ++a) {
+      const Index need = a + 1 < dims ? kept(a) : 2 * (m[static_cast<std::size_t>(a)] - 1);
+      if (g[a] < need || g[a] < 1)
+        throw Error("spectral convolution",
+                    "at least " + std::to_string(need) + " points along axis " + std::to_string(a) +
+                        " for " + std::to_string(m[static_cast<std::size_t>(a)]) + " modes",
+                    g.text(), "Take fewer modes, or a finer grid.");
+    }
+  }
+};
+
+namespace ops {
+
+/// cos and -sin of 2 pi f j / n for the kept frequencies f, (frequency, point), and the same times
+/// the weight a one-sided spectrum has in the inverse: 2, or 1 and 0 at zero and n / 2.
+template <typename T>
+struct DftTable {
+  Index n = 0, kept = 0;
+  std::vector<T> re, im, inverse_re, inverse_im;
+
+  DftTable(Index points, Index modes, bool two_sided)
+      : n(points), kept(two_sided ? 2 * modes : modes) {
+    for (Index k = 0; k < kept; ++k) {
+      const Index f = k < modes ? k : k - kept;
+      const bool real = f == 0 || 2 * f == n;
+      for (Index j = 0; j < n; ++j) {
+        // The angle is reduced first: f j is exact, its cosine then as good as double can.
+        const auto turn = static_cast<double>(((f * j) % n + n) % n) / static_cast<double>(n);
+        const double c = std::cos(2 * std::numbers::pi * turn),
+                     s = -std::sin(2 * std::numbers::pi * turn);
+        re.push_back(static_cast<T>(c));
+        im.push_back(static_cast<T>(s));
+        inverse_re.push_back(static_cast<T>(real ? c : 2 * c));
+        inverse_im.push_back(static_cast<T>(real ? 0 : 2 * s));
+      }
+    }
+  }
+};
+
+/// Made once per size and kept for the life of the program.
+template <typename T>
+const DftTable<T>& dft_table(Index n, Index modes, bool two_sided) {
+  static std::mutex mutex;
+  static std::map<std::tuple<Index, Index, bool>, std::unique_ptr<DftTable<T>>> tables;
+  const std::scoped_lock lock(mutex);
+  auto& t = tables[{n, modes, two_sided}];
+  if (!t) t = std::make_unique<DftTable<T>>(n, modes, two_sided);
+  return *t;
+}
+
+/// y[c] (+)= sum_j w[j ws] x[j xs + c], j ascending, one fma each.
+template <typename T>
+void weighted_sum(T* y, const T* x, Index xs, const T* w, Index ws, Index n, Index cols,
+                  bool add) noexcept {
+  constexpr Index block = 32;
+  Index c = 0;
+  for (; c + block <= cols; c += block) {
+    T sum[block];
+    for (Index k = 0; k < block; ++k) sum[k] = add ? y[c + k] : T(0);
+    for (Index j = 0; j < n; ++j) {
+      const T a = w[j * ws];
+      const T* row = x + j * xs + c;
+      for (Index k = 0; k < block; ++k) sum[k] = std::fma(a, row[k], sum[k]);
+    }
+    std::copy_n(sum, block, y + c);
+  }
+  for (; c < cols; ++c) {
+    T sum = add ? y[c] : T(0);
+    for (Index j = 0; j < n; ++j) sum = std::fma(w[j * ws], x[j * xs + c], sum);
+    y[c] = sum;
+  }
+}
+
+/// The transforms between points and kept modes, and their adjoints, which are each other's.
+template <typename T>
+class SpectralTransform {
+ public:
+  /// @param inverse  the tables of irfft instead of those of rfft; without its 1 / n
+  SpectralTransform(const GridShape& g, const SpectralModes& m, Index channels, bool inverse,
+                    Executor& executor)
+      : g_(g), m_(m), c_(channels), executor_(&executor) {
+    for (int a = 0; a < g.dims; ++a)
+      table_[static_cast<std::size_t>(a)] =
+          &dft_table<T>(g[a], m.m[static_cast<std::size_t>(a)], a + 1 < g.dims);
+    const DftTable<T>& last = *table_[static_cast<std::size_t>(g.dims - 1)];
+    re_ = inverse ? last.inverse_re.data() : last.re.data();
+    im_ = inverse ? last.inverse_im.data() : last.im.data();
+  }
+
+  /// x (sample, points, channel) -> (sample, mode, re | im, channel)
+  void to_modes(MatrixView<const T> x, std::vector<T>& out) const {
+    const int last = g_.dims - 1;
+    const Index n = g_[last], kept = m_.kept(last), outer = g_.rows() / n;
+    out.resize(static_cast<std::size_t>(outer * kept * 2 * c_));
+    each(outer, [&](Index o) {
+      const T* from = x.row(o * n);
+      T* to = out.data() + o * kept * 2 * c_;
+      for (Index k = 0; k < kept; ++k) {
+        weighted_sum(to + 2 * k * c_, from, x.stride, re_ + k * n, 1, n, c_, false);
+        weighted_sum(to + (2 * k + 1) * c_, from, x.stride, im_ + k * n, 1, n, c_, false);
+      }
+    });
+    std::vector<T> next;
+    for (int a = last - 1; a >= 0; --a) {
+      complex_axis(a, out, next, true);
+      out.swap(next);
+    }
+  }
+  /// (sample, mode, re | im, channel) -> x (sample, points, channel), written or added to.
+  /// `modes` is used up.
+  void from_modes(std::vector<T>& modes, MatrixView<T> x, bool add) const {
+    const int last = g_.dims - 1;
+    std::vector<T> next;
+    for (int a = 0; a < last; ++a) {
+      complex_axis(a, modes, next, false);
+      modes.swap(next);
+    }
+    const Index n = g_[last], kept = m_.kept(last), outer = g_.rows() / n;
+    each(outer, [&](Index o) {
+      const T* from = modes.data() + o * kept * 2 * c_;
+      for (Index j = 0; j < n; ++j) {
+        T* to = x.row(o * n + j);
+        weighted_sum(to, from, 2 * c_, re_ + j, n, kept, c_, add);
+        weighted_sum(to, from + c_, 2 * c_, im_ + j, n, kept, c_, true);
+      }
+    });
+  }
+
+ private:
+  /// Along one of the axes before the last; those before it still hold points, those after it
+  /// modes.
+  void complex_axis(int axis, const std::vector<T>& x, std::vector<T>& out, bool forward) const {
+    const DftTable<T>& t = *table_[static_cast<std::size_t>(axis)];
+    Index outer = g_.samples, inner = 1;
+    for (int a = 0; a < axis; ++a) outer *= g_[a];
+    for (int a = axis + 1; a < g_.dims; ++a) inner *= m_.kept(a);
+    const Index from_n = forward ? t.n : t.kept, to_n = forward ? t.kept : t.n;
+    const Index stride = inner * 2 * c_;
+    const Index along = forward ? 1 : t.n, across = forward ? t.n : 1;
+    out.resize(static_cast<std::size_t>(outer * to_n * stride));
+    std::vector<T> minus(t.im.size());
+    for (std::size_t k = 0; k < minus.size(); ++k) minus[k] = -t.im[k];
+    // e^{-i a} = re + i im going there, its conjugate coming back.
+    const T* im = forward ? t.im.data() : minus.data();
+    const T* minus_im = forward ? minus.data() : t.im.data();
+    each(outer * to_n, [&](Index row) {
+      const Index o = row / to_n, k = row % to_n;
+      const T* from = x.data() + o * from_n * stride;
+      T* to = out.data() + row * stride;
+      const T* c = t.re.data() + k * across;
+      for (Index p = 0; p < inner; ++p) {
+        const T *xr = from + 2 * p * c_, *xi = xr + c_;
+        T *yr = to + 2 * p * c_, *yi = yr + c_;
+        weighted_sum(yr, xr, stride, c, along, from_n, c_, false);
+        weighted_sum(yr, xi, stride, minus_im + k * across, along, from_n, c_, true);
+        weighted_sum(yi, xi, stride, c, along, from_n, c_, false);
+        weighted_sum(yi, xr, stride, im + k * across, along, from_n, c_, true);
+      }
+    });
+  }
+  template <typename Body>
+  void each(Index n, const Body& body) const {
+    executor_->parallel_for(static_cast<std::size_t>(n), 4, [&](std::size_t b, std::size_t e) {
+      for (auto i = static_cast<Index>(b); i < static_cast<Index>(e); ++i) body(i);
+    });
+  }
+
+  GridShape g_;
+  SpectralModes m_;
+  Index c_;
+  Executor* executor_;
+  std::array<const DftTable<T>*, 3> table_{};
+  const T *re_ = nullptr, *im_ = nullptr;
+};
+
+namespace detail {
+/// (sample, mode, n) and (mode, sample, n) into each other.
+template <typename T>
+void swap_samples(const T* x, Index outer, Index inner, Index n, T* out) noexcept {
+  for (Index i = 0; i < outer; ++i)
+    for (Index j = 0; j < inner; ++j)
+      std::copy_n(x + (i * inner + j) * n, n, out + (j * outer + i) * n);
+}
+}  // namespace detail
+
+/// rfftn: (sample x point, channel) -> (mode x sample x {re, im}, channel), kept modes only.
+struct SpectralForward {
+  GridShape grid;
+  SpectralModes modes;
+
+  [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
+    return {modes.count() * grid.samples * 2, s.cols};
+  }
+  /// One fused multiply-add counts two.
+  [[nodiscard]] double cost(MatrixShape s) const noexcept {
+    double rows = static_cast<double>(grid.rows()), operations = 0;
+    for (int a = grid.dims - 1; a >= 0; --a) {
+      const double kept = static_cast<double>(modes.kept(a));
+      operations += rows * kept * (a + 1 == grid.dims ? 4.0 : 8.0);
+      rows *= kept / static_cast<double>(grid[a]);
+    }
+    return operations * static_cast<double>(s.cols);
+  }
+  template <typename T>
+  void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
+    std::vector<T> m;
+    SpectralTransform<T>(grid, modes, x.cols, false, executor).to_modes(x, m);
+    detail::swap_samples(m.data(), grid.samples, modes.count(), 2 * x.cols, out.data);
+  }
+  template <typename T>
+  void backward(MatrixView<const T>, MatrixView<const T>, MatrixView<const T> dy,
+                MatrixView<T> dx) const {
+    std::vector<T> m(static_cast<std::size_t>(dy.size()));
+    detail::swap_samples(dy.data, modes.count(), grid.samples, 2 * dy.cols, m.data());
+    SpectralTransform<T>(grid, modes, dy.cols, false, serial_executor()).from_modes(m, dx, true);
+  }
+};
+
+/// irfftn of what mixing left: rows (mode x sample x {re, im}) with columns [x Wr | x Wi], of which
+/// the complex product is (re Wr - im Wi) + i (re Wi + im Wr). -> (sample x point, channel)
+struct SpectralInverse {
+  GridShape grid;
+  SpectralModes modes;
+
+  [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
+    return {grid.rows(), s.cols / 2};
+  }
+  [[nodiscard]] double cost(MatrixShape s) const noexcept {
+    return SpectralForward{grid, modes}.cost({s.rows, s.cols / 2});
+  }
+  template <typename T>
+  void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
+    const Index c = out.cols, n = modes.count(), s = grid.samples;
+    const T scale = T(1) / static_cast<T>(grid.points());
+    std::vector<T> m(static_cast<std::size_t>(n * s * 2 * c));
+    for (Index k = 0; k < n; ++k)
+      for (Index i = 0; i < s; ++i) {
+        const T *re = x.row(2 * (k * s + i)), *im = x.row(2 * (k * s + i) + 1);
+        T* to = m.data() + (i * n + k) * 2 * c;
+        for (Index j = 0; j < c; ++j) to[j] = (re[j] - im[c + j]) * scale;
+        for (Index j = 0; j < c; ++j) to[c + j] = (re[c + j] + im[j]) * scale;
+      }
+    SpectralTransform<T>(grid, modes, c, true, executor).from_modes(m, out, false);
+  }
+  template <typename T>
+  void backward(MatrixView<const T>, MatrixView<const T>, MatrixView<const T> dy,
+                MatrixView<T> dx) const {
+    const Index c = dy.cols, n = modes.count(), s = grid.samples;
+    const T scale = T(1) / static_cast<T>(grid.points());
+    std::vector<T> m;
+    SpectralTransform<T>(grid, modes, c, true, serial_executor()).to_modes(dy, m);
+    for (Index k = 0; k < n; ++k)
+      for (Index i = 0; i < s; ++i) {
+        T *re = dx.row(2 * (k * s + i)), *im = dx.row(2 * (k * s + i) + 1);
+        const T *gr = m.data() + (i * n + k) * 2 * c, *gi = gr + c;
+        for (Index j = 0; j < c; ++j) {
+          re[j] += gr[j] * scale;
+          im[c + j] -= gr[j] * scale;
+          re[c + j] += gi[j] * scale;
+          im[j] += gi[j] * scale;
+        }
+      }
+  }
+};
+
+}  // namespace ops
+
+static_assert(grid_operation<ops::SpectralForward> && grid_operation<ops::SpectralInverse>);
+
+}  // namespace amq
