@@ -188,6 +188,9 @@ template <>
 struct Registers<Neon> : XsimdRegisters<xsimd::neon64> {
   static AMQ_INLINE F fma(F a, F b, F c) noexcept { return vfmaq_f32(c, a, b); }
   static AMQ_INLINE F fnma(F a, F b, F c) noexcept { return vfmsq_f32(c, a, b); }
+  // xsimd 8.1 divides and takes roots by estimates here.
+  static AMQ_INLINE F div(F a, F b) noexcept { return vdivq_f32(a, b); }
+  static AMQ_INLINE F sqrt(F a) noexcept { return vsqrtq_f32(a); }
   // vmaxq returns NaN where x86 returns the second operand.
   static AMQ_INLINE F max(F a, F b) noexcept { return vbslq_f32(vcgtq_f32(a, b), a, b); }
   static AMQ_INLINE F min(F a, F b) noexcept { return vbslq_f32(vcltq_f32(a, b), a, b); }
