@@ -52,8 +52,9 @@ void print_roof() {
       AMQ_DOT(0)
       AMQ_DOT(1)
       AMQ_DOT(2)
-      AMQ_DOT(3) AMQ_DOT(4) AMQ_DOT(5) AMQ_DOT(6) AMQ_DOT(7) AMQ_DOT(8) AMQ_DOT(9) AMQ_DOT(10)
-          AMQ_DOT(11) AMQ_DOT(12) AMQ_DOT(13) AMQ_DOT(14) AMQ_DOT(15)
+      AMQ_DOT(3)
+      AMQ_DOT(4) AMQ_DOT(5) AMQ_DOT(6) AMQ_DOT(7) AMQ_DOT(8) AMQ_DOT(9) AMQ_DOT(10) AMQ_DOT(11)
+          AMQ_DOT(12) AMQ_DOT(13) AMQ_DOT(14) AMQ_DOT(15)
 #undef AMQ_DOT
     }
   });
