@@ -49,12 +49,10 @@ void print_roof() {
     __m512i acc[16] = {};
     for (int i = 0; i < 200'000; ++i) {
 #define AMQ_DOT(r) asm volatile("vpdpbusd %1, %1, %0" : "+v"(acc[r]) : "v"(a));
-      AMQ_DOT(0)
-      AMQ_DOT(1)
-      AMQ_DOT(2)
-      AMQ_DOT(3)
-      AMQ_DOT(4) AMQ_DOT(5) AMQ_DOT(6) AMQ_DOT(7) AMQ_DOT(8) AMQ_DOT(9) AMQ_DOT(10) AMQ_DOT(11)
-          AMQ_DOT(12) AMQ_DOT(13) AMQ_DOT(14) AMQ_DOT(15)
+      // clang-format off
+      AMQ_DOT(0) AMQ_DOT(1) AMQ_DOT(2) AMQ_DOT(3) AMQ_DOT(4) AMQ_DOT(5) AMQ_DOT(6) AMQ_DOT(7)
+      AMQ_DOT(8) AMQ_DOT(9) AMQ_DOT(10) AMQ_DOT(11) AMQ_DOT(12) AMQ_DOT(13) AMQ_DOT(14) AMQ_DOT(15)
+      // clang-format on
 #undef AMQ_DOT
     }
   });
