@@ -67,3 +67,20 @@ TEST_CASE("a system without a solution is reported") {
   b << 1, -1;
   CHECK(amq::bicgstab(a, ilu, b, x, 1e-10) == -1);
 }
+
+TEST_CASE(
+    "a system that only its held unknowns drive is solved: b = 0 asked for no residual at all") {
+  const int n = 300;
+  const auto a = ring(n, 0.1);
+  std::vector<char> free(n, 1);
+  free[10] = 0;
+  free[200] = 0;
+  amq::IncompleteLu ilu;
+  ilu.prepare(a, free);
+  ilu.factorise(ring(n, 0.9));  // a preconditioner that is not exact
+  Eigen::VectorXd x = Eigen::VectorXd::Zero(n);
+  x(10) = x(200) = 1;
+  const int steps = amq::bicgstab(a, ilu, Eigen::VectorXd::Zero(n), x, 1e-6);
+  CHECK(steps > 0);
+  CHECK(steps < 40);
+}

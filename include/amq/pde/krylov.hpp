@@ -16,41 +16,41 @@ using RowMatrix = Eigen::SparseMatrix<double, Eigen::RowMajor, int>;
 /// ILU(0) of the free rows and columns of a matrix whose pattern never changes.
 class IncompleteLu {
  public:
+  /// @pre every row holds its diagonal, columns ascending
   /// @param free  (row) zero where the unknown is held
   void prepare(const RowMatrix& a, std::vector<char> free) {
     free_ = std::move(free);
     value_.resize(static_cast<std::size_t>(a.nonZeros()));
     diagonal_.resize(static_cast<std::size_t>(a.rows()));
     place_.assign(static_cast<std::size_t>(a.rows()), -1);
-    first_ = a.outerIndexPtr();
-    column_ = a.innerIndexPtr();
+    first_.assign(a.outerIndexPtr(), a.outerIndexPtr() + a.rows() + 1);
+    column_.assign(a.innerIndexPtr(), a.innerIndexPtr() + a.nonZeros());
     n_ = static_cast<int>(a.rows());
-    for (int i = 0; i < n_; ++i)
-      diagonal_[at(i)] = static_cast<int>(
-          std::lower_bound(column_ + first_[i], column_ + first_[i + 1], i) - column_);
+    for (int i = 0; i < n_; ++i) {
+      const auto row = column_.begin() + first_[at(i)], end = column_.begin() + first_[at(i + 1)];
+      diagonal_[at(i)] = static_cast<int>(std::lower_bound(row, end, i) - column_.begin());
+    }
   }
   void factorise(const RowMatrix& a) {
-    first_ = a.outerIndexPtr();
-    column_ = a.innerIndexPtr();
     const double* source = a.valuePtr();
     for (int i = 0; i < n_; ++i) {
-      const int begin = first_[i], end = first_[i + 1], mid = diagonal_[at(i)];
+      const int begin = first_[at(i)], end = first_[at(i + 1)], mid = diagonal_[at(i)];
       if (!free_[at(i)]) continue;
       for (int k = begin; k < end; ++k) {
-        value_[at(k)] = free_[at(column_[k])] ? source[k] : 0;
-        place_[at(column_[k])] = k;
+        value_[at(k)] = free_[at(column_[at(k)])] ? source[k] : 0;
+        place_[at(column_[at(k)])] = k;
       }
       for (int k = begin; k < mid; ++k) {
-        const int j = column_[k];
+        const int j = column_[at(k)];
         if (!free_[at(j)]) continue;
         const double f = value_[at(k)] *= value_[at(diagonal_[at(j)])];
-        for (int m = diagonal_[at(j)] + 1; m < first_[j + 1]; ++m) {
-          const int p = place_[at(column_[m])];
+        for (int m = diagonal_[at(j)] + 1; m < first_[at(j + 1)]; ++m) {
+          const int p = place_[at(column_[at(m)])];
           if (p >= 0) value_[at(p)] -= f * value_[at(m)];
         }
       }
       value_[at(mid)] = 1 / value_[at(mid)];  // the diagonal is kept inverted
-      for (int k = begin; k < end; ++k) place_[at(column_[k])] = -1;
+      for (int k = begin; k < end; ++k) place_[at(column_[at(k)])] = -1;
     }
   }
   /// x = (L U)^-1 b; held entries become zero.
@@ -59,13 +59,15 @@ class IncompleteLu {
     for (int i = 0; i < n_; ++i) {
       double s = free_[at(i)] ? b(i) : 0;
       if (free_[at(i)])
-        for (int k = first_[i]; k < diagonal_[at(i)]; ++k) s -= value_[at(k)] * x(column_[k]);
+        for (int k = first_[at(i)]; k < diagonal_[at(i)]; ++k)
+          s -= value_[at(k)] * x(column_[at(k)]);
       x(i) = s;
     }
     for (int i = n_ - 1; i >= 0; --i) {
       if (!free_[at(i)]) continue;
       double s = x(i);
-      for (int k = diagonal_[at(i)] + 1; k < first_[i + 1]; ++k) s -= value_[at(k)] * x(column_[k]);
+      for (int k = diagonal_[at(i)] + 1; k < first_[at(i + 1)]; ++k)
+        s -= value_[at(k)] * x(column_[at(k)]);
       x(i) = s * value_[at(diagonal_[at(i)])];
     }
   }
@@ -79,7 +81,7 @@ class IncompleteLu {
     for (int i = 0; i < n_; ++i) {
       double s = 0;
       if (free_[at(i)])
-        for (int k = first_[i]; k < first_[i + 1]; ++k) s += v[k] * x(column_[k]);
+        for (int k = first_[at(i)]; k < first_[at(i + 1)]; ++k) s += v[k] * x(column_[at(k)]);
       y(i) = s;
     }
   }
@@ -87,7 +89,7 @@ class IncompleteLu {
  private:
   static std::size_t at(int i) noexcept { return static_cast<std::size_t>(i); }
   int n_ = 0;
-  const int *first_ = nullptr, *column_ = nullptr;  // the pattern of the last matrix factorised
+  std::vector<int> first_, column_;  // the pattern
   std::vector<char> free_;
   std::vector<double> value_;
   std::vector<int> diagonal_, place_;
@@ -95,7 +97,8 @@ class IncompleteLu {
 
 /// Solves the free rows of A x = b, from x, whose held entries stay. The preconditioner is that of
 /// A or of a matrix near it.
-/// @return iterations, or -1 where the residual did not fall to tolerance |b| within the limit
+/// @return iterations, or -1 where the residual did not fall to tolerance times the larger of |b|
+/// and the first residual within the limit
 inline int bicgstab(const RowMatrix& a, const IncompleteLu& ilu, const Eigen::VectorXd& b,
                     Eigen::VectorXd& x, double tolerance, int limit = 100) {
   Eigen::VectorXd r, p, v, s, t, y, z;
@@ -107,7 +110,8 @@ inline int bicgstab(const RowMatrix& a, const IncompleteLu& ilu, const Eigen::Ve
     r(i) = b(i) - v(i);
     scale += b(i) * b(i);
   }
-  const double enough = tolerance * std::sqrt(scale);
+  // A flow that starts from rest has b = 0: held entries alone drive it.
+  const double enough = tolerance * std::max(std::sqrt(scale), r.norm());
   if (!(r.norm() > enough)) return std::isfinite(r.norm()) ? 0 : -1;
   const Eigen::VectorXd shadow = r;
   double rho = 1, alpha = 1, omega = 1;
