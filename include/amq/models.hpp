@@ -8,3 +8,4 @@
 #include <amq/models/mesh_inputs.hpp>
 #include <amq/models/mp_pde.hpp>
 #include <amq/models/network.hpp>
+#include <amq/models/unet.hpp>

@@ -300,33 +300,52 @@ class BasicFixed {
   void pack(WeightId id) {
     const WeightEntry& w = layout_->weight(id);
     const int bits = quantizers_->weight_bits(w), highest = highest_code(bits);
-    const float* step = value(quantizers_->step(id));
+    const float* learned = value(quantizers_->step(id));
+    std::vector<float> step(learned, learned + w.out);
     std::vector<std::int8_t> codes(static_cast<std::size_t>(w.out * w.in));
     std::vector<float> bias(static_cast<std::size_t>(w.out), 0.0f);
-    Index row = 0;
+    std::size_t r = 0;
     for (const WeightPart& part : w.parts) {
       const auto m = parameters_->view(layout_->entry(part.weight));
-      for (Index n = 0; n < m.rows; ++n, ++row) {
-        const auto r = static_cast<std::size_t>(row);
-        const float inverse = 1.0f / step[row];
+      for (Index n = 0; n < WeightEntry::outputs(part, m.rows); ++n, ++r) {
+        const float inverse = 1.0f / step[r];
         for (Index k = 0; k < part.cols; ++k) {
-          const float x = m(n, part.first_col + k);
+          const float x = part.mapped() ? m.data[part.row[static_cast<std::size_t>(n)] +
+                                                 part.column[static_cast<std::size_t>(k)]]
+                                        : m(n, part.first_col + k);
           if (!std::isfinite(x))
             throw Error("layer " + w.name, "finite weights", std::to_string(x),
                         "The training has diverged, or the file is damaged.");
           codes[r * static_cast<std::size_t>(w.in) + static_cast<std::size_t>(k)] =
               static_cast<std::int8_t>(encode_weight(x, inverse, highest));
         }
-        if (part.bias != no_parameter) bias[r] = value(part.bias)[n];
+        if (part.bias != no_parameter)
+          bias[r] = value(part.bias)[n % layout_->entry(part.bias).size()];
       }
     }
+    if (w.norm) fold(w, step, bias);
     const Index out = w.columns_out();
     const auto n = static_cast<std::size_t>(out);
     for (Index g = 0; g < w.groups; ++g)
       packed_.emplace_back(MatrixView<const std::int8_t>(codes.data() + g * out * w.in, out, w.in),
-                           bits, std::span(step + g * out, n),
+                           bits,
+                           std::span<const float>(step).subspan(static_cast<std::size_t>(g) * n, n),
                            std::span<const float>(bias).subspan(static_cast<std::size_t>(g) * n, n),
                            "layer " + w.name);
+  }
+  /// A batch norm costs nothing: it scales the steps of the weights and shifts the biases.
+  void fold(const WeightEntry& w, std::vector<float>& step, std::vector<float>& bias) const {
+    const float *gamma = value(w.norm.gamma), *beta = value(w.norm.beta),
+                *mean = value(w.norm.mean), *variance = value(w.norm.variance);
+    for (std::size_t r = 0; r < step.size(); ++r) {
+      const FoldedNorm<float> f(gamma[r], beta[r], mean[r], variance[r]);
+      if (!std::isfinite(f.scale) || !std::isfinite(f.shift))
+        throw Error("layer " + w.name, "a batch norm of finite scale and shift",
+                    "running variance " + std::to_string(variance[r]),
+                    "The training has diverged, or the file is damaged.");
+      step[r] *= f.scale;
+      bias[r] = f.shift;
+    }
   }
   /// The rows first .. first + n - 1 of the whole that lie in a bucket: rows ascend in it.
   static kernels::RowsView part_of(kernels::RowsView b, Index first, Index n) noexcept {

@@ -95,8 +95,17 @@ class Quantizers {
       float* step = p.view(layout.entry(weights_[i])).data;
       for (const WeightPart& part : w.parts) {
         const auto m = p.view(layout.entry(part.weight));
-        for (Index n = 0; n < m.rows; ++n)
-          *step++ = best_weight_step(m.row(n) + part.first_col, part.cols, weight_bits(w));
+        std::vector<float> row;
+        for (Index n = 0; n < WeightEntry::outputs(part, m.rows); ++n) {
+          const float* values = m.row(0) + n * m.stride + part.first_col;
+          if (part.mapped()) {
+            row.clear();
+            for (const Index k : part.column)
+              row.push_back(m.data[part.row[static_cast<std::size_t>(n)] + k]);
+            values = row.data();
+          }
+          *step++ = best_weight_step(values, part.cols, weight_bits(w));
+        }
       }
     }
   }
