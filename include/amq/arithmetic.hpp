@@ -11,6 +11,7 @@
 #include <amq/arithmetic/fake_quantize.hpp>
 #include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/float32.hpp>
+#include <amq/arithmetic/grid_attention.hpp>
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/grid_ops.hpp>
 #include <amq/arithmetic/group_norm.hpp>

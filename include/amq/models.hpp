@@ -8,4 +8,5 @@
 #include <amq/models/mesh_inputs.hpp>
 #include <amq/models/mp_pde.hpp>
 #include <amq/models/network.hpp>
+#include <amq/models/transformer.hpp>
 #include <amq/models/unet.hpp>

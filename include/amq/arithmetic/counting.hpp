@@ -133,6 +133,15 @@ class BasicCounting {
   Tensor apply(const Op& op, const Tensor& x) {
     cost_.elementwise += op.cost({x.rows, x.cols});
     const auto s = op.shape({x.rows, x.cols});
+    // Products between rows that have no codes: 32 by 32 bits each.
+    if constexpr (requires { op.macs(MatrixShape{}); }) {
+      ProductCost c{"attention", "attention", x.kind, false, x.rows, x.cols, s.cols};
+      c.weight_bits = 32;
+      c.mean_bits = 32;
+      c.macs = op.macs({x.rows, x.cols});
+      c.bops = c.macs * 32 * 32;
+      cost_.products.push_back(std::move(c));
+    }
     return {s.rows, s.cols, x.kind};
   }
   Tensor affine(const Tensor& x, ParameterId, ParameterId) { return each(x, 2); }

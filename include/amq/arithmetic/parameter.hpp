@@ -7,6 +7,7 @@
 #include <amq/core/matrix_view.hpp>
 #include <amq/core/random.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -32,9 +33,12 @@ inline constexpr ParameterId no_parameter{-1};
 struct Init {
   enum class Law : std::uint8_t { constant, uniform, positive } law = Law::constant;
   float value = 0;  ///< the constant, the half-width of the uniform law, or the top of the positive
+  float diagonal = 0;  ///< added where row and column are the same
 
   static constexpr Init constant(float c) noexcept { return {Law::constant, c}; }
-  static constexpr Init uniform(float half_width) noexcept { return {Law::uniform, half_width}; }
+  static constexpr Init uniform(float half_width, float diagonal = 0) noexcept {
+    return {Law::uniform, half_width, diagonal};
+  }
   /// Uniform from 0 to the value.
   static constexpr Init positive(float top) noexcept { return {Law::positive, top}; }
   /// torch.nn.Linear's and Conv's default for weight and bias: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
@@ -264,6 +268,9 @@ inline void initialize(const ParameterLayout& layout, Parameters& p, std::uint64
                  ? e.init.value
                  : static_cast<float>(random.uniform(
                        e.init.law == Init::Law::positive ? 0.0 : -e.init.value, e.init.value));
+    if (e.init.diagonal != 0)
+      for (Index i = 0; i < std::min(e.rows(), e.cols()); ++i)
+        v[i * e.cols() + i] += e.init.diagonal;
   }
 }
 
