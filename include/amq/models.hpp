@@ -3,6 +3,7 @@
 /// Room models: whole networks, one file each.
 
 #include <amq/models/fno.hpp>
+#include <amq/models/graph_sample.hpp>
 #include <amq/models/graph_vit.hpp>
 #include <amq/models/mesh_graph_net.hpp>
 #include <amq/models/mesh_inputs.hpp>

@@ -4,6 +4,7 @@
 /// after the other (design decision 6): any size, only the modes that are kept.
 
 #include <amq/arithmetic/grid_operation.hpp>
+#include <amq/core/portable_math.hpp>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +12,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <numbers>
 #include <tuple>
 #include <vector>
 
@@ -65,8 +65,8 @@ struct DftTable {
       for (Index j = 0; j < n; ++j) {
         // The angle is reduced first: f j is exact, its cosine then as good as double can.
         const auto turn = static_cast<double>(((f * j) % n + n) % n) / static_cast<double>(n);
-        const double c = std::cos(2 * std::numbers::pi * turn),
-                     s = -std::sin(2 * std::numbers::pi * turn);
+        const auto wave = portable::sincospi(2 * turn);
+        const double c = wave.cos, s = -wave.sin;
         re.push_back(static_cast<T>(c));
         im.push_back(static_cast<T>(s));
         inverse_re.push_back(static_cast<T>(real ? c : 2 * c));

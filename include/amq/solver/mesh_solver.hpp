@@ -76,31 +76,33 @@ class BasicMeshSolver {
   /// @throws amq::Error for meshes and fields the encoding refuses, or a budget that the lowest
   ///         level already exceeds on this mesh
   Field operator()(const Mesh& mesh, MatrixView<const float> a) {
-    return solve(encoding_.encode(mesh, a));
+    GraphSample s = encoding_.encode(mesh, a);
+    prepare_sample(net_->model, s);
+    return solve(s);
   }
   Field operator()(const Mesh& mesh, const Field& a) { return (*this)(mesh, view(a)); }
   /// The same for a field of one channel.
   Field operator()(const Mesh& mesh, std::span<const float> a) {
     return (*this)(mesh, MatrixView<const float>(a.data(), static_cast<Index>(a.size()), 1));
   }
-  /// An encoded sample; its y is not read.
+  /// An encoded and prepared sample; its y is not read.
   Field solve(const GraphSample& s) { return encoding_.decode(normalized(s)); }
   /// The network's own output, normalized; valid until the next solve.
   MatrixView<const float> normalized(const GraphSample& s) {
     plan(s);
     main_.begin(plan_);
-    result_ = net_->model(main_, s.graph, view(s.u), view(s.x));
+    result_ = forward(net_->model, main_, s);
     return result_.view();
   }
   /// Chooses the bits of a sample's rows: what normalized() does first.
   const BitPlan& plan(const GraphSample& s) {
     const BitPlan any = BitPlan::uniform(planner_.levels().back());
     BasicCounting count(net_->layout, net_->quantizers, any);
-    net_->model(count, s.graph, view(s.u), view(s.x));
+    forward(net_->model, count, s);
     const PassWork work(net_->layout, count.cost());
     report_ = {};
     report_.float_bops = work.float_bops;
-    report_.budget = planner_.uniform_cost(s.graph, work, budget_.mean_bits);
+    report_.budget = planner_.uniform_cost(s, work, budget_.mean_bits);
     if (!auxiliary_) {
       plan_ = BitPlan::uniform(static_cast<int>(budget_.mean_bits));
       report_.bops = report_.budget;
@@ -111,7 +113,7 @@ class BasicMeshSolver {
     const PointScores scores = predict(s);
     report_.auxiliary_bops = auxiliary_->cost(s.graph, view(s.u), view(s.x));
     Planned planned =
-        planner_.plan(s.graph, work, scores, report_.budget, report_.auxiliary_bops, sharing_);
+        planner_.plan(s, work, scores, report_.budget, report_.auxiliary_bops, sharing_);
     report_.bops = planned.cost;
     report_.node_bits = std::move(planned.node_bits);
     plan_ = std::move(planned.plan);
@@ -122,7 +124,7 @@ class BasicMeshSolver {
     auto& aux = auxiliary_->net();
     const BitPlan bits = auxiliary_->plan();
     light_->begin(bits);
-    const auto y = aux.model(*light_, s.graph, view(s.u), view(s.x));
+    const auto y = forward(aux.model, *light_, s);
     PointScores scores(net_->layout, s.graph.n_nodes());
     const auto v = scores.view();
     for (Index i = 0; i < v.rows; ++i)

@@ -37,7 +37,7 @@ void calibrate(Network<Model>& net, std::span<const GraphSample> samples,
     else
       rows[p].add(x);
   });
-  for (const GraphSample& s : samples) net.model(a, s.graph, view(s.u), view(s.x));
+  for (const GraphSample& s : samples) forward(net.model, a, s);
 
   net.reset_quantizers();
   for (std::size_t p = 0; p < points.size(); ++p) {

@@ -5,6 +5,7 @@
 
 #include <amq/allocation/auxiliary.hpp>
 #include <amq/allocation/planner.hpp>
+#include <amq/models/graph_sample.hpp>
 #include <amq/train/loss.hpp>
 #include <amq/train/trainer.hpp>
 
@@ -18,14 +19,6 @@
 #include <vector>
 
 namespace amq {
-
-/// A solved problem as a network sees it, all numbers normalized.
-struct GraphSample {
-  Graph graph;
-  Matrix u;  ///< (node, input) given fields
-  Matrix x;  ///< (node, dim) positions
-  Matrix y;  ///< (node, output) the solution
-};
 
 /// What a node's score is made of.
 enum class ScoreKind : std::uint8_t {
@@ -90,7 +83,7 @@ class MeshTraining {
               std::vector<float>* gradients) {
     const GraphSample& s = samples_[sample];
     a.begin({&net_->parameters, gradients, plan});
-    const auto y = forward(a, s);
+    const auto y = amq::forward(net_->model, a, s);
     const MatrixView<const float> out = a[y];
     Matrix dy(out.rows, out.cols);
     const double value = loss<float>(options_.loss, out, view(s.y), view(dy));
@@ -104,18 +97,18 @@ class MeshTraining {
     PointScores scores(net_->layout, s.graph.n_nodes());
     for (int k = 0; k < probes; ++k) {
       a.begin({&net_->parameters, nullptr, plan});
-      const auto y = forward(a, s);
+      const auto y = amq::forward(net_->model, a, s);
       Matrix signs(s.y.rows(), s.y.cols());
       for (Index i = 0; i < signs.size(); ++i)
         signs.data()[i] = random.uniform() < 0.5 ? -1.0f : 1.0f;
       a.tape().backward(y.ref, view(std::as_const(signs)));
-      add_sensitivity(a, a.tape(), s.graph, scores, 1.0 / probes);
+      add_sensitivity(a, a.tape(), s, scores, 1.0 / probes);
     }
     return scores;
   }
   typename BasicTraining<float>::Tensor forward(BasicTraining<float>& a,
                                                 const GraphSample& s) const {
-    return net_->model(a, s.graph, view(s.u), view(s.x));
+    return amq::forward(net_->model, a, s);
   }
 
   [[nodiscard]] Net& net() noexcept { return *net_; }
@@ -162,7 +155,7 @@ class AdaptiveTraining {
     for (const auto& s : samples) {
       const BitPlan any = BitPlan::uniform(planner.levels().back());
       BasicCounting count(net.layout, net.quantizers, any);
-      net.model(count, s.graph, view(s.u), view(s.x));
+      forward(net.model, count, s);
       work_.emplace_back(net.layout, count.cost());
       overhead_.push_back(auxiliary.cost(s.graph, view(s.u), view(s.x)));
     }
@@ -272,8 +265,8 @@ class AdaptiveTraining {
   [[nodiscard]] Planned make_plan(std::size_t sample, const PointScores& scores,
                                   double mean_bits) const {
     const GraphSample& s = main_samples()[sample];
-    const Cost budget = planner_->uniform_cost(s.graph, work_[sample], mean_bits);
-    return planner_->plan(s.graph, work_[sample], scores, budget, overhead_[sample], sharing_);
+    const Cost budget = planner_->uniform_cost(s, work_[sample], mean_bits);
+    return planner_->plan(s, work_[sample], scores, budget, overhead_[sample], sharing_);
   }
   [[nodiscard]] std::span<const GraphSample> main_samples() const noexcept {
     return main_.samples();
@@ -307,7 +300,7 @@ class AdaptiveTraining {
     const GraphSample& s = main_.samples()[sample];
     auto& aux = auxiliary_->net();
     a.begin({&aux.parameters, gradients, &plan});
-    return aux.model(a, s.graph, view(s.u), view(s.x));
+    return amq::forward(aux.model, a, s);
   }
   /// (node, column) outputs to scores of every point; a single column serves all points.
   [[nodiscard]] PointScores as_scores(std::size_t sample, MatrixView<const float> y) const {
@@ -336,7 +329,7 @@ class AdaptiveTraining {
       }
     } else {
       const auto n = static_cast<double>(s.y.size());
-      add_sensitivity(m, m.tape(), s.graph, scores, n * n);
+      add_sensitivity(m, m.tape(), s, scores, n * n);
     }
     return scores;
   }
