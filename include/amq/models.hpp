@@ -7,6 +7,7 @@
 #include <amq/models/graph_vit.hpp>
 #include <amq/models/mesh_graph_net.hpp>
 #include <amq/models/mesh_inputs.hpp>
+#include <amq/models/modern_unet.hpp>
 #include <amq/models/mp_pde.hpp>
 #include <amq/models/network.hpp>
 #include <amq/models/transformer.hpp>

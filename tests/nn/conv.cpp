@@ -45,7 +45,7 @@ struct Net {
   auto run(A& a, const GridShape& g, const Matrix& x) const {
     return layer(a, g, a.input(view(x), RowKind::grid));
   }
-  [[nodiscard]] Matrix reference(const GridShape& g, const Matrix& x) const {
+  Matrix reference(const GridShape& g, const Matrix& x) const {
     Float32 a(layout, parameters);
     return map(run(a, g, x).view());
   }
