@@ -50,6 +50,17 @@ void add_sensitivity(const BasicTraining<T>& a, Tape<T>& tape, const Graph& grap
     const auto g = tape.grad(visit.out);
     if (column < 0 || !g.data) continue;
     const auto x = tape[visit.in];
+    const auto add = [&](Index owner, T power, T slope) {
+      view(owner, column) +=
+          static_cast<float>(weight * static_cast<double>(power) * static_cast<double>(slope) /
+                             static_cast<double>(x.cols));
+    };
+    if (visit.rows) {  // edges that were never stored
+      for (Index e = 0; e < graph.n_edges(); ++e)
+        add(graph.receiver[static_cast<std::size_t>(e)], visit.rows->power[e],
+            visit.rows->slope[e]);
+      continue;
+    }
     const bool edges = a.kind_of(visit.point) == RowKind::edge;
     for (Index r = 0; r < x.rows; ++r) {
       const T* xr = x.row(r);
@@ -62,9 +73,7 @@ void add_sensitivity(const BasicTraining<T>& a, Tape<T>& tape, const Graph& grap
         slope += gr[k] * gr[k];
       }
       const Index owner = edges ? graph.receiver[static_cast<std::size_t>(r)] : r;
-      view(owner, column) +=
-          static_cast<float>(weight * static_cast<double>(power) * static_cast<double>(slope) /
-                             static_cast<double>(x.cols));
+      add(owner, power, slope);
     }
   }
 }
