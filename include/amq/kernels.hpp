@@ -5,6 +5,7 @@
 #include <amq/kernels/activation.hpp>
 #include <amq/kernels/codes.hpp>
 #include <amq/kernels/dot.hpp>
+#include <amq/kernels/fake_quantize.hpp>
 #include <amq/kernels/float_product.hpp>
 #include <amq/kernels/gemm.hpp>
 #include <amq/kernels/message_passing.hpp>

@@ -151,3 +151,46 @@ TEST_CASE("activations have the same bits in every build") {
   }
   CHECK(f.value() == 988774081034591402u);
 }
+
+TEST_CASE_TEMPLATE("slopes of activations are their derivatives, and carry gradients", Arch,
+                   AMQ_RUNGS) {
+  const auto derivative = [](Activation a, double x) {
+    const double s = 1 / (1 + std::exp(-x));
+    switch (a) {
+      case Activation::relu:
+        return x > 0 ? 1.0 : 0.0;
+      case Activation::swish:
+        return s * (1 + x * (1 - s));
+      case Activation::gelu:
+        return 0.5 * std::erfc(-x / std::sqrt(2.0)) +
+               x * std::exp(-0.5 * x * x) * 0.39894228040143267794;
+      case Activation::tanh:
+        return 1 - std::tanh(x) * std::tanh(x);
+      case Activation::sigmoid:
+        return s * (1 - s);
+      case Activation::none:
+        break;
+    }
+    return 1.0;
+  };
+  std::vector<float> x{-1e30f, -200, -87, 87, 200, 1e30f};
+  for (int i = -20 * 256; i <= 20 * 256; ++i) x.push_back(static_cast<float>(i) / 256.0f);
+  const auto n = static_cast<Index>(x.size());
+  const auto g = rungs::some_rows(1, x.size(), 3);
+  for (const Activation a : all) {
+    std::vector<float> dx(x.size()), sum(x.size(), 2.0f);
+    kernels::activation_gradient<Arch>(a, x.data(), g.data(), dx.data(), n, false);
+    kernels::activation_gradient<Arch>(a, x.data(), g.data(), sum.data(), n, true);
+    double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double exact_slope =
+          std::fabs(x[i]) > 100 ? (x[i] > 0 && a != Activation::tanh && a != Activation::sigmoid) ||
+                                      a == Activation::none
+                                : derivative(a, x[i]);
+      worst = std::max(worst, std::fabs(dx[i] - g[i] * exact_slope));
+      worst = std::max(worst, std::fabs(sum[i] - 2.0 - g[i] * exact_slope) - 5e-7);
+    }
+    CAPTURE(static_cast<int>(a));
+    CHECK(worst < 3e-6);
+  }
+}

@@ -1,48 +1,74 @@
 #include <amq/kernels/float_product.hpp>
 
-#include <amq/core/random.hpp>
+#include "rungs.hpp"
 
 #include <doctest/doctest.h>
-
-#include <cmath>
-#include <vector>
 
 using namespace amq;
 
 namespace {
 
-std::vector<float> numbers(Index n, std::uint64_t seed) {
-  Random random(seed);
+struct Floats {
   std::vector<float> v;
-  for (Index k = 0; k < n; ++k) v.push_back(static_cast<float>(random.normal()));
-  return v;
-}
+  Index rows, cols, stride;
+  // Two columns wider than what is used, to see strides.
+  Floats(Index r, Index c, std::uint64_t seed)
+      : v(rungs::some_rows(static_cast<std::size_t>(r), static_cast<std::size_t>(c + 2), seed)),
+        rows(r),
+        cols(c),
+        stride(c + 2) {}
+  MatrixView<float> view() { return {v.data(), rows, cols, stride}; }
+  MatrixView<const float> view() const { return {v.data(), rows, cols, stride}; }
+  float operator()(Index i, Index j) const { return v[static_cast<std::size_t>(i * stride + j)]; }
+  float& operator()(Index i, Index j) { return v[static_cast<std::size_t>(i * stride + j)]; }
+};
 
 }  // namespace
 
-TEST_CASE("a product of floats is one fma after the other, at every size and stride") {
-  for (const Index rows : {1, 2, 5, 6, 9, 13})
-    for (const Index columns : {1, 15, 16, 17, 32, 45, 64, 83, 131})
-      for (const Index inner : {0, 1, 7})
-        for (const bool turned : {false, true})
-          for (const bool add : {false, true}) {
-            const auto a = numbers(rows * inner, 1), b = numbers(inner * (columns + 3), 2),
-                       start = numbers(rows * (columns + 1), 3);
-            const kernels::FloatsAt at{a.data(), turned ? 1 : inner, turned ? rows : 1};
-            std::vector<float> expected = start, c = start, portable = start;
-            for (Index i = 0; i < rows; ++i)
-              for (Index j = 0; j < columns; ++j) {
-                float& y = expected[static_cast<std::size_t>(i * (columns + 1) + j)];
-                if (!add) y = 0;
-                for (Index k = 0; k < inner; ++k)
-                  y = std::fma(at.data[i * at.row + k * at.column],
-                               b[static_cast<std::size_t>(k * (columns + 3) + j)], y);
-              }
-            kernels::float_product(at, rows, inner, b.data(), columns + 3, columns, c.data(),
-                                   columns + 1, add);
-            REQUIRE(c == expected);
-            kernels::float_product<simd::Scalar>(at, rows, inner, b.data(), columns + 3, columns,
-                                                 portable.data(), columns + 1, add);
-            REQUIRE(portable == expected);
-          }
+TEST_CASE_TEMPLATE("a float product adds in the order of its index, for every shape", Arch,
+                   AMQ_RUNGS) {
+  for (const Index m : {1, 3, 4, 7, 13, 30})
+    for (const Index n : {0, 1, 2, 17, 300})
+      for (const Index cols : {1, 15, 16, 33, 48, 64, 70, 115})
+        for (const bool add : {false, true}) {
+          const Floats a(m, n, 1), b(n, cols, 2);
+          Floats c(m, cols, 3), expected = c;
+          kernels::multiply<Arch>(a.view(), b.view(), c.view(), add);
+          for (Index i = 0; i < m; ++i)
+            for (Index j = 0; j < cols; ++j) {
+              float sum = add ? expected(i, j) : 0.0f;
+              for (Index k = 0; k < n; ++k) sum = std::fma(a(i, k), b(k, j), sum);
+              expected(i, j) = sum;
+            }
+          CAPTURE(m);
+          CAPTURE(n);
+          CAPTURE(cols);
+          REQUIRE(rungs::same_bits(c.v, expected.v));
+        }
+}
+
+TEST_CASE_TEMPLATE("a transposed product adds row after row, for every shape", Arch, AMQ_RUNGS) {
+  for (const Index m : {0, 1, 5, 127, 128, 300})
+    for (const Index n : {1, 3, 6, 17, 48})
+      for (const Index cols : {1, 16, 40, 48, 64, 81}) {
+        const Floats a(m, n, 1), b(m, cols, 2);
+        Floats c(n, cols, 3), expected = c;
+        kernels::add_transposed_product<Arch>(a.view(), b.view(), c.view());
+        for (Index i = 0; i < n; ++i)
+          for (Index j = 0; j < cols; ++j)
+            for (Index k = 0; k < m; ++k)
+              expected(i, j) = std::fma(a(k, i), b(k, j), expected(i, j));
+        CAPTURE(m);
+        CAPTURE(n);
+        CAPTURE(cols);
+        REQUIRE(rungs::same_bits(c.v, expected.v));
+      }
+}
+
+TEST_CASE("a matrix transposed is its mirror image") {
+  const Floats a(37, 19, 4);
+  Floats b(19, 37, 5);
+  kernels::transpose(a.view(), b.view());
+  for (Index i = 0; i < 37; ++i)
+    for (Index j = 0; j < 19; ++j) REQUIRE(b(j, i) == a(i, j));
 }

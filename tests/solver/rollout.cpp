@@ -94,12 +94,19 @@ TEST_CASE("a rollout becomes a ParaView series with the bits of every node") {
   const auto folder = std::filesystem::temp_directory_path() / "amq_rollout_series";
   std::filesystem::create_directories(folder);
   Flow<MpPde> f;
-  Rollout<MpPde> rollout(*f.solver, f.mesh, f.start);
-  vtu::Series series((folder / "flow.pvd").string());
-  for (int step = 0; step < 3; ++step) {
-    rollout.step();
-    add_step(series, 0.1 * step, f.mesh, rollout, {"u", "v"});
+  const std::string path = (folder / "flow.pvd").string();
+  const auto boundary = [&](Field& u) {
+    for (Index i = 0; i < u.rows(); ++i)
+      if (f.mesh.node_type[static_cast<std::size_t>(i)] == NodeType::wall) u.row(i).setZero();
+  };
+  // [rollout]
+  Rollout<MpPde> rollout(*f.solver, f.mesh, f.start);  // start: (node, channel), e.g. u and v
+  vtu::Series series(path);
+  for (int step = 1; step <= 3; ++step) {
+    rollout.step(boundary);
+    add_step(series, 0.1 * step, f.mesh, rollout, {"u", "v"});  // and the bits of every node
   }
+  // [rollout]
   std::ifstream pvd(folder / "flow.pvd");
   const std::string text(std::istreambuf_iterator<char>(pvd), {});
   CHECK(text.find("flow_0002.vtu") != text.npos);

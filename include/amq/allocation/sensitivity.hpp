@@ -57,6 +57,16 @@ void add_sensitivity(const BasicTraining<T>& a, Tape<T>& tape, const RowOwners& 
     const auto x = tape[visit.in];
     const RowKind kind = a.kind_of(visit.point);
     std::fill(of_cluster.begin(), of_cluster.end(), 0.0f);
+    const auto score = [&](T power, T slope) {
+      return static_cast<float>(weight * static_cast<double>(power) * static_cast<double>(slope) /
+                                static_cast<double>(x.cols));
+    };
+    if (visit.rows) {  // edges that were never stored
+      for (Index e = 0; e < graph.n_edges(); ++e)
+        view(graph.receiver[static_cast<std::size_t>(e)], column) +=
+            score(visit.rows->power[e], visit.rows->slope[e]);
+      continue;
+    }
     for (Index r = 0; r < x.rows; ++r) {
       const T* xr = x.row(r);
       const T* gr = g.row(r);
@@ -67,14 +77,12 @@ void add_sensitivity(const BasicTraining<T>& a, Tape<T>& tape, const RowOwners& 
         power += (xr[k] - mean) * (xr[k] - mean);
         slope += gr[k] * gr[k];
       }
-      const auto score =
-          static_cast<float>(weight * static_cast<double>(power) * static_cast<double>(slope) /
-                             static_cast<double>(x.cols));
       const auto row = static_cast<std::size_t>(r);
       if (kind == RowKind::cluster)
-        of_cluster[row] = members[row] > 0 ? score / static_cast<float>(members[row]) : 0.0f;
+        of_cluster[row] =
+            members[row] > 0 ? score(power, slope) / static_cast<float>(members[row]) : 0.0f;
       else
-        view(kind == RowKind::edge ? graph.receiver[row] : r, column) += score;
+        view(kind == RowKind::edge ? graph.receiver[row] : r, column) += score(power, slope);
     }
     if (kind == RowKind::cluster)
       for (Index i = 0; i < owners.n_nodes(); ++i)

@@ -5,9 +5,12 @@
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 #include <amq/arithmetic/tape.hpp>
+#include <amq/kernels/fake_quantize.hpp>
 
-#include <cmath>
-#include <span>
+#include <algorithm>
+#include <array>
+#include <type_traits>
+#include <vector>
 
 namespace amq {
 
@@ -26,32 +29,96 @@ struct RowQuantization {
   std::array<Level, max_bits + 1> level{};
 
   [[nodiscard]] int bits_of(Index row) const noexcept { return bits ? bits[row] : uniform_bits; }
+  /// As a kernel wants them.
+  [[nodiscard]] std::array<kernels::RowLevel, max_bits + 1> levels() const noexcept {
+    std::array<kernels::RowLevel, max_bits + 1> l;
+    for (int b = 0; b <= max_bits; ++b) {
+      const auto& own = level[static_cast<std::size_t>(b)];
+      l[static_cast<std::size_t>(b)] = kernels::RowLevel(RowCoder{rule, b, own.a, own.o});
+    }
+    return l;
+  }
+};
+
+/// What the rows of a pass add up to the gradients of a point's steps and offsets.
+template <typename T>
+struct LevelGradients {
+  std::array<double, max_bits + 1> da{}, d_offset{};
+
+  void add_to(const RowQuantization<T>& spec) const noexcept {
+    for (std::size_t b = 0; b < da.size(); ++b) {
+      if (spec.level[b].da) *spec.level[b].da += static_cast<T>(da[b]);
+      if (spec.level[b].d_offset) *spec.level[b].d_offset += static_cast<T>(d_offset[b]);
+    }
+  }
+};
+
+/// Rows on their grids: the values deployment stands for, and, in float, the codes it multiplies.
+template <typename T>
+struct FakeRows {
+  typename Tape<T>::Ref value{};  ///< decode(encode(x))
+  kernels::RowsView codes;        ///< of 8 or 16 bits, all rows alike; none: not quantized
 };
 
 namespace detail {
 
-/// Row statistics are taken in float, as deployment takes them.
-template <typename T>
-const float* as_floats(const T* x, Index n, std::vector<float>& room) {
-  if constexpr (std::is_same_v<T, float>) {
-    return x;
-  } else {
-    room.resize(static_cast<std::size_t>(n));
-    for (Index k = 0; k < n; ++k) room[static_cast<std::size_t>(k)] = static_cast<float>(x[k]);
-    return room.data();
-  }
+/// Half a code where a rule centres its grid between two codes.
+[[nodiscard]] constexpr float half_code(RowRule rule) noexcept {
+  return rule == RowRule::affine || rule == RowRule::min_max ? 0.5f : 0.0f;
 }
 
-}  // namespace detail
-
-/// Rows on their grids: the values deployment stands for, its codes, and where they lie.
+/// One row's part of a point's gradients. @pre bits > 0
 template <typename T>
-struct FakeRows {
-  typename Tape<T>::Ref value{};   ///< decode(encode(x))
-  MatrixView<const T> codes;       ///< integers kept as T; no data: not quantized
-  const RowGrid* grids = nullptr;  ///< (row)
-  int highest_bits = 0;            ///< of any row
+void add_slopes(const kernels::GridSlopes& s, const RowQuantization<T>& spec, float step, int bits,
+                LevelGradients<T>& into) noexcept {
+  const auto b = static_cast<std::size_t>(bits);
+  const auto unit = static_cast<double>(step / spec.level[b].a);
+  into.da[b] += static_cast<double>(s.step) * unit;
+  // An affine offset counts in deviations.
+  into.d_offset[b] += static_cast<double>(s.offset) * (spec.rule == RowRule::affine ? unit : 1.0);
+}
+
+/// A row of 0 bits: its offset alone stood for it.
+template <typename T>
+void straight_through_offset(const T* g, Index n, const RowQuantization<T>& spec, T* dx, bool add,
+                             LevelGradients<T>& into) noexcept {
+  T sum = 0;
+  for (Index k = 0; k < n; ++k) sum += g[k];
+  if (spec.rule == RowRule::fixed) into.d_offset[0] += static_cast<double>(sum);
+  if (!dx) return;
+  const T each = spec.rule == RowRule::affine ? sum / static_cast<T>(n) : T(0);
+  for (Index k = 0; k < n; ++k) dx[k] = add ? dx[k] + each : each;
+}
+
+/// Rows of sixteen as floats: as they are, or copied where T is double, for row statistics are
+/// taken in float, as deployment takes them.
+template <typename T>
+class FloatRows {
+ public:
+  explicit FloatRows(Index n) {
+    if constexpr (!std::is_same_v<T, float>)
+      room_.resize(static_cast<std::size_t>(kernels::block_rows * n));
+  }
+  /// Rows first ... of x; behind the last, the last again.
+  void read(MatrixView<const T> x, Index first) noexcept {
+    for (int r = 0; r < kernels::block_rows; ++r) {
+      const T* from = x.row(std::min(first + r, x.rows - 1));
+      if constexpr (std::is_same_v<T, float>) {
+        row[r] = from;
+      } else {
+        float* to = room_.data() + r * x.cols;
+        for (Index k = 0; k < x.cols; ++k) to[k] = static_cast<float>(from[k]);
+        row[r] = to;
+      }
+    }
+  }
+  const float* row[kernels::block_rows];
+
+ private:
+  std::vector<float> room_;
 };
+
+}  // namespace detail
 
 /// x -> encode(x) and decode(encode(x)), row by row at its own bits. Gradients: straight through
 /// inside the range of codes and none outside; a 0-bit row keeps its offset, whose gradient is
@@ -60,90 +127,83 @@ struct FakeRows {
 /// grid is centred between two codes.
 template <typename T>
 FakeRows<T> fake_quantize(Tape<T>& tape, typename Tape<T>::Ref x, const RowQuantization<T>& spec) {
+  constexpr bool exact = std::is_same_v<T, float>;
   const auto in = tape[x];
   const auto out_ref = tape.value(in.rows, in.cols, true);
   const auto out = tape[out_ref];
-  const auto codes = tape.scratch(in.rows, in.cols);
-  auto* grids = tape.template scratch_array<RowGrid>(in.rows);
-  int highest_bits = 0;
-  std::vector<float> room;
-  with_row_rule(spec.rule, [&](auto rule) {
-    using Rule = decltype(rule);
-    for (Index i = 0; i < in.rows; ++i) {
+  const auto levels = spec.levels();
+  const Index blocks = (in.rows + kernels::block_rows - 1) / kernels::block_rows;
+  auto* grids = tape.template scratch_array<kernels::BlockGrids>(blocks);
+  FakeRows<T> result{out_ref, {}};
+  kernels::RowsSpan codes;
+  if constexpr (exact) {
+    int highest = spec.bits ? 0 : spec.uniform_bits;
+    if (spec.bits)
+      for (Index i = 0; i < in.rows; ++i) highest = std::max(highest, spec.bits_of(i));
+    codes.container = highest > 8 ? 16 : 8;
+    codes.rows = in.rows;
+    codes.cols = in.cols;
+    codes.stride = codes.container / 8 * in.cols;
+    codes.codes = tape.template scratch_array<std::uint8_t>(in.rows * codes.stride);
+    codes.grid = tape.template scratch_array<RowGrid>(in.rows);
+    result.codes = codes;
+  }
+  detail::FloatRows<T> floats(in.cols);
+  std::vector<float> room(exact ? 0 : static_cast<std::size_t>(in.cols));
+  for (Index b = 0; b < blocks; ++b) {
+    const Index first = b * kernels::block_rows;
+    const kernels::RowLevel* level[kernels::block_rows];
+    floats.read(in, first);
+    for (int r = 0; r < kernels::block_rows; ++r)
+      level[r] = &levels[static_cast<std::size_t>(spec.bits_of(std::min(first + r, in.rows - 1)))];
+    kernels::block_grids<simd::Native>(floats.row, in.cols, spec.rule, level, grids[b]);
+    for (int r = 0; r < kernels::block_rows && first + r < in.rows; ++r) {
+      const Index i = first + r;
       const int bits = spec.bits_of(i);
-      highest_bits = std::max(highest_bits, bits);
-      const auto& level = spec.level[static_cast<std::size_t>(bits)];
-      const float* row = detail::as_floats(in.row(i), in.cols, room);
-      const RowGrid grid = grids[i] = Rule::grid(Rule::stats(row, in.cols), bits, level.a, level.o);
-      T* o = out.row(i);
-      T* code = codes.row(i);
-      if (bits == 0) {
-        std::fill_n(o, in.cols, static_cast<T>(grid.offset));
-        std::fill_n(code, in.cols, T(0));
-        continue;
-      }
-      const float inv = grid.inverse(), shift = grid.shift(inv);
-      const auto low = static_cast<float>(Rule::lowest(bits)),
-                 high = static_cast<float>(highest_code(bits));
-      for (Index k = 0; k < in.cols; ++k) {
-        const float t = std::fma(row[k], inv, shift);
-        const float q = std::nearbyint(detail::min_of(detail::max_of(t, low), high));
-        code[k] = static_cast<T>(q);
-        o[k] = static_cast<T>(std::fma(grid.step, q, grid.offset));
+      if constexpr (exact) {
+        kernels::fake_row(floats.row[r], in.cols, grids[b], r, bits, out.row(i));
+        codes.grid_of(i) = {grids[b].step[r], grids[b].offset[r]};
+        if (bits == 0)
+          std::fill_n(codes.row(i), codes.stride, std::uint8_t{0});
+        else
+          kernels::encode_packed<simd::Native>(floats.row[r], in.cols, grids[b], r, codes.container,
+                                               codes.row(i));
+      } else {
+        kernels::fake_row(floats.row[r], in.cols, grids[b], r, bits, room.data());
+        std::copy(room.begin(), room.end(), out.row(i));
       }
     }
-  });
+  }
   tape.record([=](Tape<T>& t) {
     const auto g = t.grad(out_ref);
     if (!g.data) return;
     const bool wanted = t.differentiable(x);
-    const auto dx = wanted ? t.grad_to_add(x) : typename Tape<T>::View();
-    std::array<double, max_bits + 1> da{}, d_offset{};
-    std::vector<float> spare;
-    const bool half = spec.rule == RowRule::affine || spec.rule == RowRule::min_max;
+    const auto slot = wanted ? t.grad_slot(x) : typename Tape<T>::Slot();
+    LevelGradients<T> sums;
+    const float half = detail::half_code(spec.rule);
     for (Index i = 0; i < in.rows; ++i) {
       const int bits = spec.bits_of(i);
-      const auto b = static_cast<std::size_t>(bits);
-      const T* gi = g.row(i);
+      T* dx = wanted ? slot.grad.row(i) : nullptr;
       if (bits == 0) {
-        T sum = 0;
-        for (Index k = 0; k < in.cols; ++k) sum += gi[k];
-        if (spec.rule == RowRule::fixed)
-          d_offset[b] += static_cast<double>(sum);
-        else if (wanted && spec.rule == RowRule::affine)
-          for (Index k = 0; k < in.cols; ++k) dx(i, k) += sum / static_cast<T>(in.cols);
+        detail::straight_through_offset(g.row(i), in.cols, spec, dx, !slot.fresh, sums);
         continue;
       }
-      const RowGrid grid = grids[i];
-      const float* row = detail::as_floats(in.row(i), in.cols, spare);
-      const float inv = grid.inverse(), shift = grid.shift(inv), h = half ? 0.5f : 0.0f;
-      const auto low = static_cast<float>(spec.rule == RowRule::symmetric ? -highest_code(bits)
-                                                                          : lowest_code(bits));
-      const auto high = static_cast<float>(highest_code(bits));
-      float sum_a = 0, sum_o = 0;
-      T* d = wanted ? dx.row(i) : nullptr;
-      for (Index k = 0; k < in.cols; ++k) {
-        const float t0 = std::fma(row[k], inv, shift);
-        const float c = detail::min_of(detail::max_of(t0, low), high);
-        const float q = std::nearbyint(c);
-        const float inside = c == t0 ? 1.0f : 0.0f;
-        const auto gk = static_cast<float>(gi[k]);
-        sum_a += gk * ((q + h) - inside * (t0 + h));
-        sum_o += gk * (1.0f - inside);
-        if (d) d[k] += gi[k] * static_cast<T>(inside);
+      const auto& grid = grids[i / kernels::block_rows];
+      const int r = static_cast<int>(i % kernels::block_rows);
+      kernels::GridSlopes s;
+      if constexpr (exact) {
+        s = kernels::straight_through(in.row(i), g.row(i), in.cols, grid, r, half, dx, !slot.fresh);
+      } else {
+        std::vector<float> v(in.row(i), in.row(i) + in.cols), d(g.row(i), g.row(i) + in.cols);
+        s = kernels::straight_through(v.data(), d.data(), in.cols, grid, r, half, d.data(), false);
+        for (Index k = 0; dx && k < in.cols; ++k)
+          dx[k] = static_cast<T>(d[static_cast<std::size_t>(k)]) + (slot.fresh ? T(0) : dx[k]);
       }
-      da[b] += static_cast<double>(sum_a) * static_cast<double>(grid.step / spec.level[b].a);
-      // An affine offset counts in deviations.
-      const double unit =
-          spec.rule == RowRule::affine ? static_cast<double>(grid.step / spec.level[b].a) : 1.0;
-      d_offset[b] += static_cast<double>(sum_o) * unit;
+      detail::add_slopes(s, spec, grid.step[r], bits, sums);
     }
-    for (std::size_t b = 0; b < da.size(); ++b) {
-      if (spec.level[b].da) *spec.level[b].da += static_cast<T>(da[b]);
-      if (spec.level[b].d_offset) *spec.level[b].d_offset += static_cast<T>(d_offset[b]);
-    }
+    sums.add_to(spec);
   });
-  return {out_ref, codes, grids, highest_bits};
+  return result;
 }
 
 }  // namespace amq

@@ -24,13 +24,14 @@ class Tape {
   /// A new value of the given shape, uninitialised. `differentiable` is false for data.
   Ref value(Index rows, Index cols, bool differentiable) {
     T* p = arena_.allocate<T>(static_cast<std::size_t>(rows * cols));
-    values_.push_back({View(p, rows, cols), View(), differentiable});
+    values_.push_back({View(p, rows, cols), View(), differentiable, Ref{-1}, 0});
     return static_cast<Ref>(values_.size() - 1);
   }
-  /// A value that somebody else keeps until backward() is over; it is only read.
-  Ref borrow(MatrixView<const T> v, bool differentiable) {
+  /// Columns first .. first + n - 1 of r: their value and their gradient lie in r's own.
+  Ref columns(Ref r, Index first, Index n) {
+    const View v = at(r).value;
     values_.push_back(
-        {View(const_cast<T*>(v.data), v.rows, v.cols, v.stride), View(), differentiable});
+        {View(v.data + first, v.rows, n, v.stride), View(), at(r).differentiable, r, first});
     return static_cast<Ref>(values_.size() - 1);
   }
   [[nodiscard]] View operator[](Ref r) const noexcept { return at(r).value; }
@@ -50,26 +51,37 @@ class Tape {
 
   /// The gradient that has arrived at r so far; nullptr data if none has.
   [[nodiscard]] View grad(Ref r) const noexcept { return at(r).grad; }
-  /// grad(r) += expression, an Eigen expression of r's shape.
-  template <typename Expression>
-  void add_grad(Ref r, const Expression& e) {
+  /// The gradient of r for somebody who writes it whole if `fresh`, and adds to it if not.
+  struct Slot {
+    View grad;
+    bool fresh = false;
+  };
+  [[nodiscard]] Slot grad_slot(Ref r) {
     Value& v = at(r);
-    if (!v.differentiable) return;
-    if (v.grad.data == nullptr) {
-      v.grad = scratch(v.value.rows, v.value.cols);
-      map(v.grad).noalias() = e;
-    } else {
-      map(v.grad).noalias() += e;
+    if (v.grad.data) return {v.grad, false};
+    if (v.whole != Ref{-1}) {
+      const View g = grad_to_add(v.whole);
+      v.grad = View(g.data + v.first, g.rows, v.value.cols, g.stride);
+      return {v.grad, false};
     }
+    v.grad = scratch(v.value.rows, v.value.cols);
+    return {v.grad, true};
   }
   /// The gradient of r to add to, zero at first.
   [[nodiscard]] View grad_to_add(Ref r) {
-    Value& v = at(r);
-    if (v.grad.data == nullptr) {
-      v.grad = scratch(v.value.rows, v.value.cols);
-      std::fill_n(v.grad.data, v.grad.size(), T(0));
-    }
-    return v.grad;
+    const Slot s = grad_slot(r);
+    if (s.fresh) std::fill_n(s.grad.data, s.grad.size(), T(0));
+    return s.grad;
+  }
+  /// grad(r) += expression, an Eigen expression of r's shape.
+  template <typename Expression>
+  void add_grad(Ref r, const Expression& e) {
+    if (!at(r).differentiable) return;
+    const Slot s = grad_slot(r);
+    if (s.fresh)
+      map(s.grad).noalias() = e;
+    else
+      map(s.grad).noalias() += e;
   }
   /// Room that lives until reset().
   [[nodiscard]] View scratch(Index rows, Index cols) {
@@ -103,6 +115,8 @@ class Tape {
   struct Value {
     View value, grad;
     bool differentiable;
+    Ref whole{-1};    ///< of which this is some columns
+    Index first = 0;  ///< of these
   };
   struct Step {
     const void* data;

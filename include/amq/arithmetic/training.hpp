@@ -6,9 +6,13 @@
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/fake_quantize.hpp>
 #include <amq/arithmetic/grid_operation.hpp>
+#include <amq/arithmetic/training_messages.hpp>
+#include <amq/kernels/float_product.hpp>
+#include <amq/kernels/gemm.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 namespace amq {
@@ -39,10 +43,12 @@ class BasicTraining {
     FakeRows<T> rows;
     RowKind kind = RowKind::node;
   };
-  /// A quantization point as it was met in this pass: what arrived and what left.
+  /// A quantization point as it was met in this pass: what arrived and what left. Of rows that are
+  /// never stored, what backward() has learnt of them.
   struct Visit {
     PointId point{};
     Ref in{}, out{};
+    const RowSlopes<T>* rows = nullptr;
   };
 
   BasicTraining(const ParameterLayout& layout, const Quantizers& quantizers)
@@ -88,32 +94,9 @@ class BasicTraining {
     return {r, kind};
   }
   Quantized quantize(PointId id, const Tensor& x) {
-    const PointEntry& point = layout_->point(id);
     FakeRows<T> out;
     out.value = x.ref;
-    if (pass_.plan) {
-      const auto bits = point.fixed_bits ? std::span<const std::uint8_t>{}
-                                         : pass_.plan->bits(id, point.kind, tape_[x.ref].rows);
-      RowQuantization<T> spec;
-      spec.rule = quantizers_->info().rule;
-      spec.bits = bits.empty() ? nullptr : bits.data();
-      spec.uniform_bits = point.fixed_bits ? point.fixed_bits : pass_.plan->uniform_bits;
-      const auto fill = [&](int b) {
-        const std::size_t k = quantizers_->level(point, b);
-        auto& level = spec.level[static_cast<std::size_t>(b)];
-        level.a = static_cast<float>(value(quantizers_->step(id))[k]);
-        if (pass_.gradients) level.da = gradient(quantizers_->step(id)) + k;
-        if (quantizers_->offset(id) != no_parameter) {
-          level.o = static_cast<float>(value(quantizers_->offset(id))[k]);
-          if (pass_.gradients) level.d_offset = gradient(quantizers_->offset(id)) + k;
-        }
-      };
-      if (bits.empty())
-        fill(spec.uniform_bits);
-      else
-        for (const int b : quantizers_->info().levels) fill(b);
-      out = fake_quantize(tape_, x.ref, spec);
-    }
+    if (pass_.plan) out = fake_quantize(tape_, x.ref, row_quantization(id, tape_[x.ref].rows));
     visits_.push_back({id, x.ref, out.value});
     return {out, x.kind};
   }
@@ -124,63 +107,141 @@ class BasicTraining {
     q.kind = x.kind;
     return q;
   }
-  /// Quantized rows are multiplied as codes: sums of integers, exact in float up to 2^24 and in
-  /// double beyond, then the epilogue of the kernels. So training sees what deployment computes,
-  /// bit for bit.
+  /// Quantized rows are multiplied as codes, by the kernels of deployment: training sees what
+  /// deployment computes, bit for bit. (In double, where gradients are checked, as values.)
   Tensor linear(WeightId id, const Quantized& x) {
-    if (layout_->weight(id).groups > 1) return linear_grouped(id, x);
-    const Weight w = effective_weight(id);
+    const WeightEntry& entry = layout_->weight(id);
+    Weight& w = effective_weight(id);
     const Ref in = x.rows.value, wr = w.ref;
-    const Ref out = tape_.value(tape_[in].rows, tape_[wr].rows, true);
-    const auto y = map(tape_[out]);
-    const auto codes = x.rows.codes;
-    if (!codes.data) {
-      map(tape_[out]).noalias() = map(tape_[in]) * map(tape_[wr]).transpose();
-      map(tape_[out]).rowwise() +=
-          Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>>(w.bias, y.cols());
-    } else {
-      const double largest =
-          static_cast<double>(codes.cols) * 127.0 * std::exp2(x.rows.highest_bits - 1);
-      if (std::is_same_v<T, double> || largest < 0x1p24)
-        map(tape_[out]).noalias() = map(codes) * map(w.codes).transpose();
-      else
-        map(tape_[out]) =
-            (map(codes).template cast<double>() * map(w.codes).template cast<double>().transpose())
-                .template cast<T>();
-      const auto v = tape_[out];
-      for (Index i = 0; i < v.rows; ++i) epilogue(x.rows.grids[i], w, 0, v.row(i), v.cols);
+    const Index groups = entry.groups, cols = entry.columns_out(), n = tape_[in].rows / groups;
+    const Ref out = tape_.value(tape_[in].rows, cols, true);
+    for (Index g = 0; g < groups; ++g) {
+      const auto y = rows_of(tape_[out], g * n, n);
+      const T* bias = w.bias + g * cols;
+      if constexpr (exact) {
+        if (x.rows.codes.codes) {
+          kernels::RowsView codes = x.rows.codes;
+          codes.rows = n;
+          codes.codes = x.rows.codes.row(g * n);
+          codes.grid = &x.rows.codes.grid_of(g * n);
+          kernels::linear(codes, w.packed[static_cast<std::size_t>(g)], Activation::none, y);
+          continue;
+        }
+        constexpr Index block = 96;  // its sums stay in L1 from the bias to the last product
+        const auto v = rows_of(tape_[in], g * n, n);
+        const auto transposed = transposed_weight(w, g, entry);
+        for (Index i = 0; i < n; i += block) {
+          const auto part = rows_of(y, i, std::min(block, n - i));
+          for (Index r = 0; r < part.rows; ++r) std::copy_n(bias, cols, part.row(r));
+          kernels::multiply<>(rows_of(v, i, part.rows), transposed, part, true);
+        }
+      } else {
+        map(y).noalias() =
+            map(rows_of(tape_[in], g * n, n)) * map(rows_of(tape_[wr], g * cols, cols)).transpose();
+        map(y).rowwise() += Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>>(bias, cols);
+      }
     }
     tape_.record([=](Tape<T>& t) {
-      const auto g = t.grad(out);
-      if (!g.data) return;
-      t.add_grad(in, map(g) * map(t[wr]));
-      t.add_grad(wr, map(g).transpose() * map(t[in]));
+      const auto d = t.grad(out);
+      if (!d.data) return;
+      const auto dw = t.grad_to_add(wr);
+      const bool wanted = t.differentiable(in);
+      const auto slot = wanted ? t.grad_slot(in) : typename Tape<T>::Slot();
+      for (Index g = 0; g < groups; ++g) {
+        const auto dy = rows_of(d, g * n, n), x_rows = rows_of(t[in], g * n, n),
+                   weight = rows_of(t[wr], g * cols, cols), into = rows_of(dw, g * cols, cols);
+        if constexpr (exact) {
+          kernels::add_transposed_product<>(dy, x_rows, into);
+          if (wanted) kernels::multiply<>(dy, weight, rows_of(slot.grad, g * n, n), !slot.fresh);
+        } else {
+          map(into).noalias() += map(dy).transpose() * map(x_rows);
+          if (!wanted) continue;
+          auto dx = map(rows_of(slot.grad, g * n, n));
+          if (slot.fresh)
+            dx.noalias() = map(dy) * map(weight);
+          else
+            dx.noalias() += map(dy) * map(weight);
+        }
+      }
     });
     Index first = 0;
-    for (const WeightPart& part : layout_->weight(id).parts) {
-      const Index n = WeightEntry::outputs(part, layout_->entry(part.weight).rows());
-      if (part.bias != no_parameter) {
-        const Index biases = layout_->entry(part.bias).size();
-        for (Index k = 0; k < n; k += biases)
-          bias_gradient(gradient(part.bias), out, first + k, biases);
+    if (groups == 1)
+      for (const WeightPart& part : entry.parts) {
+        const Index rows = WeightEntry::outputs(part, layout_->entry(part.weight).rows());
+        if (part.bias != no_parameter) {
+          const Index biases = layout_->entry(part.bias).size();
+          for (Index k = 0; k < rows; k += biases)
+            bias_gradient(gradient(part.bias), out, first + k, biases);
+        }
+        first += rows;
       }
-      first += n;
-    }
-    if (w.d_shift) bias_gradient(w.d_shift, out, 0, y.cols());
-    if (layout_->weight(id).norm && pass_.batch_statistics)
-      return {batch_norm(out, layout_->weight(id).norm), x.kind};
+    bias_gradient(w.d_shift, out, 0, cols);
+    if (entry.norm && pass_.batch_statistics) return {batch_norm(out, entry.norm), x.kind};
     return {out, x.kind};
   }
   Tensor activate(Activation f, const Tensor& x) {
     const Ref in = contiguous(x.ref);
     const auto v = tape_[in];
     const Ref out = tape_.value(v.rows, v.cols, true);
-    const auto slope = tape_.scratch(v.rows, v.cols);
-    ops::activate<T>(f, v, tape_[out], slope.data);
-    tape_.record([=](Tape<T>& t) {
-      if (const auto g = t.grad(out); g.data) t.add_grad(in, map(g).cwiseProduct(map(slope)));
-    });
+    if constexpr (exact) {
+      kernels::activate(f, v.data, tape_[out].data, v.size());
+      tape_.record([=](Tape<T>& t) {
+        const auto g = t.grad(out);
+        if (!g.data || !t.differentiable(in)) return;
+        const auto slot = t.grad_slot(in);
+        for (Index i = 0; i < v.rows; ++i)
+          kernels::activation_gradient(f, v.row(i), g.row(i), slot.grad.row(i), v.cols,
+                                       !slot.fresh);
+      });
+    } else {
+      const auto slope = tape_.scratch(v.rows, v.cols);
+      ops::activate<T>(f, v, tape_[out], slope.data);
+      tape_.record([=](Tape<T>& t) {
+        if (const auto g = t.grad(out); g.data) t.add_grad(in, map(g).cwiseProduct(map(slope)));
+      });
+    }
     return {out, x.kind};
+  }
+  /// The edges of a message-passing layer whole, tile by tile, forwards and backwards: no tensor of
+  /// edges is stored. The same as edge_sum, swish, quantize, linear, swish and segment_mean.
+  Tensor message_mean(const Graph& g, const Tensor& at_receiver, const Tensor& at_sender,
+                      PointId id, WeightId weight) requires std::is_same_v<T, float> {
+    const WeightEntry& entry = layout_->weight(weight);
+    Weight& w = effective_weight(weight);
+    const Ref p = at_receiver.ref, q = at_sender.ref, wr = w.ref;
+    MessageTraining m;
+    m.graph = &g;
+    m.at_receiver = tape_[p];
+    m.at_sender = tape_[q];
+    m.weight = tape_[wr];
+    m.bias = w.bias;
+    if (pass_.plan) {
+      m.quantization = row_quantization(id, g.n_edges());
+      m.packed = &w.packed[0];
+    } else {
+      m.transposed = transposed_weight(w, 0, entry);
+    }
+    const Ref out = tape_.value(g.n_nodes(), entry.out, true);
+    m.check();
+    m.forward(tape_[out]);
+    RowSlopes<T>* seen = tape_.template scratch_array<RowSlopes<T>>(1);
+    seen->power = tape_.template scratch_array<T>(g.n_edges());
+    seen->slope = tape_.template scratch_array<T>(g.n_edges());
+    T* d_bias = tape_.template scratch_array<T>(entry.out);
+    std::fill_n(d_bias, entry.out, T(0));
+    Index first = 0;
+    for (const WeightPart& part : entry.parts) {
+      const Index n = layout_->entry(part.weight).rows();
+      if (T* into = part.bias == no_parameter ? nullptr : gradient(part.bias))
+        tape_.record([=](Tape<T>&) { add_row(into, d_bias + first, n); });
+      first += n;
+    }
+    tape_.record([=](Tape<T>& t) {
+      if (const auto d = t.grad(out); d.data)
+        m.backward(d, {t.grad_to_add(p), t.grad_to_add(q), t.grad_to_add(wr), d_bias, *seen});
+    });
+    visits_.push_back({id, p, out, seen});
+    return {out, RowKind::node};
   }
   Tensor add(const Tensor& x, const Tensor& y) { return add_scaled(x, y, T(1)); }
   Tensor subtract(const Tensor& x, const Tensor& y) { return add_scaled(x, y, T(-1)); }
@@ -201,12 +262,7 @@ class BasicTraining {
   }
   Tensor columns(const Tensor& x, Index first, Index n) {
     const Ref in = x.ref;
-    const auto v = tape_[in];
-    const Ref out = tape_.borrow({v.data + first, v.rows, n, v.stride}, true);
-    tape_.record([=](Tape<T>& t) {
-      if (const auto g = t.grad(out); g.data) map(t.grad_to_add(in)).middleCols(first, n) += map(g);
-    });
-    return {out, x.kind};
+    return {tape_.columns(in, first, n), x.kind};
   }
   Tensor concat(std::initializer_list<Tensor> xs) {
     Index cols = 0;
@@ -494,13 +550,43 @@ class BasicTraining {
           for (Index i = 0; i < g.rows; ++i) add_row(d, g.row(i) + first, n);
       });
   }
+  static constexpr bool exact = std::is_same_v<T, float>;
+
+  template <typename U>
+  static MatrixView<U> rows_of(MatrixView<U> x, Index first, Index n) noexcept {
+    return {x.data + first * x.stride, n, x.cols, x.stride};
+  }
+  /// What a point makes of n rows in this pass.
+  RowQuantization<T> row_quantization(PointId id, Index n) {
+    const PointEntry& point = layout_->point(id);
+    const auto bits =
+        point.fixed_bits ? std::span<const std::uint8_t>{} : pass_.plan->bits(id, point.kind, n);
+    RowQuantization<T> spec;
+    spec.rule = quantizers_->info().rule;
+    spec.bits = bits.empty() ? nullptr : bits.data();
+    spec.uniform_bits = point.fixed_bits ? point.fixed_bits : pass_.plan->uniform_bits;
+    const auto fill = [&](int b) {
+      const std::size_t k = quantizers_->level(point, b);
+      auto& level = spec.level[static_cast<std::size_t>(b)];
+      level.a = static_cast<float>(value(quantizers_->step(id))[k]);
+      if (pass_.gradients) level.da = gradient(quantizers_->step(id)) + k;
+      if (quantizers_->offset(id) != no_parameter) {
+        level.o = static_cast<float>(value(quantizers_->offset(id))[k]);
+        if (pass_.gradients) level.d_offset = gradient(quantizers_->offset(id)) + k;
+      }
+    };
+    if (bits.empty())
+      fill(spec.uniform_bits);
+    else
+      for (const int b : quantizers_->info().levels) fill(b);
+    return spec;
+  }
   /// The stacked parts of a weight as the product sees them, made once per pass.
   struct Weight {
-    Ref ref{-1};                ///< (out, in) step * code
-    MatrixView<const T> codes;  ///< (out, in) integers kept as T; no data: not quantized
-    const T* steps = nullptr;   ///< (out)
-    const T* sums = nullptr;    ///< (out) sums of codes
-    const T* bias = nullptr;    ///< (out)
+    Ref ref{-1};                                 ///< (out, in) step * code
+    const T* bias = nullptr;                     ///< (out)
+    std::vector<kernels::PackedWeights> packed;  ///< [group], of quantized weights in float
+    MatrixView<T> transposed;                    ///< [group](in, out / groups), where asked for
     T* d_shift = nullptr;  ///< (out) of a folded norm: where the gradient of its shift is summed
   };
   /// A batch norm as it was met in this pass: mean and biased variance of its rows.
@@ -509,15 +595,6 @@ class BasicTraining {
     const T *mean = nullptr, *variance = nullptr;
     Index rows = 0, cols = 0;
   };
-  /// The accumulators of one row become floats, as the kernels do it. `first` is the output channel
-  /// of the first of them.
-  static void epilogue(const RowGrid& grid, const Weight& w, Index first, T* r, Index cols) {
-    const auto step = static_cast<T>(grid.step), offset = static_cast<T>(grid.offset);
-    for (Index n = 0; n < cols; ++n) {
-      const T shift = offset * w.sums[first + n];
-      r[n] = std::fma(w.steps[first + n], std::fma(step, r[n], shift), w.bias[first + n]);
-    }
-  }
   /// gamma (z - mean) / sqrt(variance + eps) + beta by the moments of these rows; sums in double.
   Ref batch_norm(Ref in, const BatchNorm& norm) {
     const auto z = tape_[in];
@@ -574,50 +651,18 @@ class BasicTraining {
     });
     return out;
   }
-  /// linear() for groups of rows that have weights of their own.
-  Tensor linear_grouped(WeightId id, const Quantized& x) {
-    const WeightEntry& entry = layout_->weight(id);
-    const Weight w = effective_weight(id);
-    const Ref in = x.rows.value, wr = w.ref;
-    const Index groups = entry.groups, cols = entry.columns_out(), n = tape_[in].rows / groups;
-    const Ref out = tape_.value(tape_[in].rows, cols, true);
-    const auto codes = x.rows.codes;
-    const bool exact =
-        std::is_same_v<T, double> || static_cast<double>(entry.in) * 127.0 *
-                                             std::exp2(codes.data ? x.rows.highest_bits - 1 : 0) <
-                                         0x1p24;
-    for (Index g = 0; g < groups; ++g) {
-      auto y = map(tape_[out]).middleRows(g * n, n);
-      if (!codes.data)
-        y.noalias() = map(tape_[in]).middleRows(g * n, n) *
-                      map(tape_[wr]).middleRows(g * cols, cols).transpose();
-      else if (exact)
-        y.noalias() =
-            map(codes).middleRows(g * n, n) * map(w.codes).middleRows(g * cols, cols).transpose();
-      else
-        y = (map(codes).middleRows(g * n, n).template cast<double>() *
-             map(w.codes).middleRows(g * cols, cols).template cast<double>().transpose())
-                .template cast<T>();
-      if (codes.data)
-        for (Index i = g * n; i < (g + 1) * n; ++i)
-          epilogue(x.rows.grids[i], w, g * cols, tape_[out].row(i), cols);
+  /// A group's weight as a product in float reads it.
+  MatrixView<const float> transposed_weight(Weight& w, Index group, const WeightEntry& entry) {
+    const Index cols = entry.columns_out();
+    if (!w.transposed.data) {
+      w.transposed = tape_.scratch(entry.groups * entry.in, cols);
+      for (Index g = 0; g < entry.groups; ++g)
+        kernels::transpose(rows_of(tape_[w.ref], g * cols, cols),
+                           rows_of(w.transposed, g * entry.in, entry.in));
     }
-    tape_.record([=](Tape<T>& t) {
-      const auto d = t.grad(out);
-      if (!d.data) return;
-      auto dw = map(t.grad_to_add(wr));
-      const bool wanted = t.differentiable(in);
-      const auto dx = wanted ? t.grad_to_add(in) : typename Tape<T>::View();
-      for (Index g = 0; g < groups; ++g) {
-        const auto dy = map(d).middleRows(g * n, n);
-        dw.middleRows(g * cols, cols).noalias() += dy.transpose() * map(t[in]).middleRows(g * n, n);
-        if (wanted)
-          map(dx).middleRows(g * n, n).noalias() += dy * map(t[wr]).middleRows(g * cols, cols);
-      }
-    });
-    return {out, x.kind};
+    return rows_of(w.transposed, group * entry.in, entry.in);
   }
-  const Weight& effective_weight(WeightId id) {
+  Weight& effective_weight(WeightId id) {
     Weight& made = weights_[to_index(id)];
     if (made.ref != Ref{-1}) return made;
     const WeightEntry& w = layout_->weight(id);
@@ -627,22 +672,19 @@ class BasicTraining {
     const bool quantized = pass_.plan != nullptr;
     const T* step = quantized ? value(quantizers_->step(id)) : nullptr;
     T* d_step = quantized && pass_.learn_weight_steps ? gradient(quantizers_->step(id)) : nullptr;
-    typename Tape<T>::View codes;
-    T* sums = nullptr;
-    if (quantized) {
-      made.codes = codes = tape_.scratch(w.out, w.in);
-      made.sums = sums = tape_.template scratch_array<T>(w.out);
-      made.steps = step;
-    }
+    const bool packed = exact && quantized;
+    auto* codes = packed ? tape_.template scratch_array<std::int8_t>(w.out * w.in) : nullptr;
     const auto out = tape_[ref];
-    const auto top = static_cast<T>(highest_code(quantizers_->weight_bits(w)));
+    const int bits = quantizers_->weight_bits(w);
+    const auto top = static_cast<T>(highest_code(bits));
     // A norm that does not look at this pass's rows scales the weights' rows, as it does deployed.
     const bool folded = w.norm && !pass_.batch_statistics;
     const T* scale = folded ? fold(w, made, bias) : nullptr;
+    const T* steps = step;
     if (quantized && folded) {
-      T* steps = tape_.template scratch_array<T>(w.out);
-      for (Index r = 0; r < w.out; ++r) steps[r] = step[r] * scale[r];
-      made.steps = steps;
+      T* own = tape_.template scratch_array<T>(w.out);
+      for (Index r = 0; r < w.out; ++r) own[r] = step[r] * scale[r];
+      steps = own;
     }
     Index first = 0;
     for (const WeightPart& part : w.parts) {
@@ -658,19 +700,26 @@ class BasicTraining {
             for (Index k = 0; k < m.cols; ++k) to[k] *= scale[r];
           continue;
         }
-        const T inverse = T(1) / step[r], own = made.steps[r];
-        T sum = 0;
+        const T inverse = T(1) / step[r];
         for (Index k = 0; k < m.cols; ++k) {
           const T q = std::nearbyint(std::clamp(to[k] * inverse, -top, top));
-          codes(r, k) = q;
-          to[k] = own * q;
-          sum += q;
+          to[k] = steps[r] * q;
+          if (packed) codes[r * w.in + k] = static_cast<std::int8_t>(q);
         }
-        sums[r] = sum;
       }
       weight_gradient({ref, first, step, d_step, scale, made.d_shift, w.norm, top}, part, m);
       first += m.rows;
     }
+    if constexpr (exact)
+      if (quantized) {
+        const Index cols = w.columns_out();
+        const auto n = static_cast<std::size_t>(cols);
+        for (Index g = 0; g < w.groups; ++g)
+          made.packed.emplace_back(
+              MatrixView<const std::int8_t>(codes + g * cols * w.in, cols, w.in), bits,
+              std::span<const float>(steps + g * cols, n),
+              std::span<const float>(bias + g * cols, n), "layer " + w.name);
+      }
     return made;
   }
   /// The numbers of a part where the parameter keeps them.

@@ -1,90 +1,146 @@
 #pragma once
 /// @file
-/// A product of floats whose bits are the same on every rung: what lies between rows that have no
-/// codes, as in attention and in truncated Fourier transforms.
+/// Products of float matrices as training needs them, every sum in the order of its index: the same
+/// bits on every rung, whatever memory the operands lie in. Tiles of accumulators stay in
+/// registers; nothing is packed, since the right-hand rows are read as they are.
 
-#include <amq/config.hpp>
 #include <amq/core/matrix_view.hpp>
 #include <amq/simd/batch.hpp>
 
 #include <algorithm>
+#include <type_traits>
 
 namespace amq::kernels {
-
-/// A matrix read in either order: element (i, k) at data[i * row + k * column].
-struct FloatsAt {
-  const float* data = nullptr;
-  Index row = 0, column = 1;
-};
-
 inline namespace AMQ_LEVEL {
 
 namespace detail {
-/// Rows x (16 Columns) sums in registers; the last register of a row may be a part.
-template <typename Arch, int Rows, int Columns>
-AMQ_INLINE void product_tile(FloatsAt a, Index inner, const float* b, Index b_stride, float* c,
-                             Index c_stride, int part, bool add) noexcept {
+
+/// Accumulators: Rows x Blocks of sixteen floats.
+template <typename Arch>
+struct FloatTile {
+  static constexpr bool wide =
+      simd::Floats<Arch>::count == 1 &&
+      !std::is_base_of_v<simd::Registers<simd::Scalar>, simd::Registers<Arch>>;
+  static constexpr int blocks = wide ? 4 : 1;
+  template <int Blocks>
+  static constexpr int rows = wide ? (Blocks == 4   ? 6
+                                      : Blocks == 3 ? 8
+                                                    : 12)
+                                   : 4;
+};
+
+/// acc += a b, rounded once. g++ 12 spills the accumulators of _mm512_fmadd_ps; of an instruction
+/// it cannot look into it does not.
+template <typename Arch>
+AMQ_INLINE void accumulate(simd::Floats<Arch>& acc, simd::Floats<Arch> a,
+                           simd::Floats<Arch> b) noexcept {
+#if AMQ_HAS_AVX512
+  if constexpr (FloatTile<Arch>::wide) {
+    __m512 sum = acc.r[0];
+    asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(__m512(a.r[0])), "v"(__m512(b.r[0])));
+    acc.r[0] = sum;
+    return;
+  }
+#endif
+  acc = fma(a, b, acc);
+}
+
+/// c(r, :) (+)= sum over k < n of a[r * row + k * step] * b(k, :), r < Rows. `part`: lanes of the
+/// last block that exist.
+template <typename Arch, int Rows, int Blocks, bool Whole>
+AMQ_INLINE void float_tile(const float* a, Index row, Index step, Index n, const float* b,
+                           Index b_stride, float* c, Index c_stride, bool add, int part) noexcept {
   using F = simd::Floats<Arch>;
-  F sum[Rows][Columns];
+  const auto load = [part](const float* p, int j) AMQ_INLINE_LAMBDA {
+    return Whole || j + 1 < Blocks ? F::load(p + j * simd::lanes)
+                                   : F::load_part(p + j * simd::lanes, part);
+  };
+  F acc[Rows][Blocks];
   for (int r = 0; r < Rows; ++r)
-    for (int n = 0; n < Columns; ++n) {
-      const float* from = c + r * c_stride + n * simd::lanes;
-      sum[r][n] = !add                                     ? F::splat(0.0f)
-                  : part < simd::lanes && n + 1 == Columns ? F::load_part(from, part)
-                                                           : F::load(from);
-    }
-  for (Index k = 0; k < inner; ++k) {
-    F v[Columns];
-    for (int n = 0; n < Columns; ++n) {
-      const float* from = b + k * b_stride + n * simd::lanes;
-      v[n] = part < simd::lanes && n + 1 == Columns ? F::load_part(from, part) : F::load(from);
-    }
+    for (int j = 0; j < Blocks; ++j) acc[r][j] = add ? load(c + r * c_stride, j) : F::splat(0.0f);
+  for (Index k = 0; k < n; ++k) {
+    F v[Blocks];
+    for (int j = 0; j < Blocks; ++j) v[j] = load(b + k * b_stride, j);
     for (int r = 0; r < Rows; ++r) {
-      const F w = F::splat(a.data[r * a.row + k * a.column]);
-      for (int n = 0; n < Columns; ++n) sum[r][n] = fma(w, v[n], sum[r][n]);
+      const F x = F::splat(a[r * row + k * step]);
+      for (int j = 0; j < Blocks; ++j) accumulate<Arch>(acc[r][j], x, v[j]);
     }
   }
   for (int r = 0; r < Rows; ++r)
-    for (int n = 0; n < Columns; ++n) {
-      float* to = c + r * c_stride + n * simd::lanes;
-      if (part < simd::lanes && n + 1 == Columns)
-        sum[r][n].store_part(to, part);
+    for (int j = 0; j < Blocks; ++j) {
+      float* to = c + r * c_stride + j * simd::lanes;
+      if (Whole || j + 1 < Blocks)
+        acc[r][j].store(to);
       else
-        sum[r][n].store(to);
+        acc[r][j].store_part(to, part);
     }
 }
-template <typename Arch, int Columns>
-void product_columns(FloatsAt a, Index rows, Index inner, const float* b, Index b_stride, float* c,
-                     Index c_stride, int part, bool add) noexcept {
-  Index i = 0;
-  const auto tile = [&]<int Rows> {
-    product_tile<Arch, Rows, Columns>({a.data + i * a.row, a.row, a.column}, inner, b, b_stride,
-                                      c + i * c_stride, c_stride, part, add);
-    i += Rows;
+
+/// c (m, cols) (+)= A b, where A(i, k) = a[i * row + k * step] is (m, n).
+template <typename Arch>
+void float_product(const float* a, Index row, Index step, Index m, Index n, const float* b,
+                   Index b_stride, float* c, Index c_stride, Index cols, bool add) noexcept {
+  using Tile = FloatTile<Arch>;
+  const auto strip = [&]<int Blocks, bool Whole>(Index first, int part) {
+    constexpr int tall = Tile::template rows<Blocks>;
+    Index i = 0;
+    for (; i + tall <= m; i += tall)
+      float_tile<Arch, tall, Blocks, Whole>(a + i * row, row, step, n, b + first, b_stride,
+                                            c + i * c_stride + first, c_stride, add, part);
+    if constexpr (tall > 4)
+      for (; i + 4 <= m; i += 4)
+        float_tile<Arch, 4, Blocks, Whole>(a + i * row, row, step, n, b + first, b_stride,
+                                           c + i * c_stride + first, c_stride, add, part);
+    for (; i < m; ++i)
+      float_tile<Arch, 1, Blocks, Whole>(a + i * row, row, step, n, b + first, b_stride,
+                                         c + i * c_stride + first, c_stride, add, part);
   };
-  while (i + 6 <= rows) tile.template operator()<6>();
-  while (i + 2 <= rows) tile.template operator()<2>();
-  if (i < rows) tile.template operator()<1>();
+  Index first = 0;
+  if constexpr (Tile::blocks == 4) {
+    for (; first + 64 <= cols; first += 64) strip.template operator()<4, true>(first, 0);
+    if (first + 48 <= cols) {
+      strip.template operator()<3, true>(first, 0);
+      first += 48;
+    } else if (first + 32 <= cols) {
+      strip.template operator()<2, true>(first, 0);
+      first += 32;
+    }
+  }
+  for (; first + simd::lanes <= cols; first += simd::lanes)
+    strip.template operator()<1, true>(first, 0);
+  if (first < cols) strip.template operator()<1, false>(first, static_cast<int>(cols - first));
 }
+
 }  // namespace detail
 
-/// c(i, j) = sum over k of a(i, k) b(k, j), or added to c: k ascending, one fma each.
-/// @param b  (inner, columns), `b_stride` numbers between rows; c likewise (rows, columns)
+/// c (+)= a b: (m, n) x (n, cols).
 template <typename Arch = simd::Native>
-void float_product(FloatsAt a, Index rows, Index inner, const float* b, Index b_stride,
-                   Index columns, float* c, Index c_stride, bool add = false) noexcept {
-  constexpr Index wide = 4 * simd::lanes;
-  Index j = 0;
-  for (; j + wide <= columns; j += wide)
-    detail::product_columns<Arch, 4>(a, rows, inner, b + j, b_stride, c + j, c_stride, simd::lanes,
-                                     add);
-  for (; j + 2 * simd::lanes <= columns; j += 2 * simd::lanes)
-    detail::product_columns<Arch, 2>(a, rows, inner, b + j, b_stride, c + j, c_stride, simd::lanes,
-                                     add);
-  for (; j < columns; j += simd::lanes)
-    detail::product_columns<Arch, 1>(a, rows, inner, b + j, b_stride, c + j, c_stride,
-                                     static_cast<int>(std::min<Index>(simd::lanes, columns - j)),
-                                     add);
+void multiply(MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> c,
+              bool add) noexcept {
+  // A strip of b stays in L1, or near it, while a passes by.
+  constexpr Index depth = 256;
+  if (a.cols == 0 && !add)
+    for (Index i = 0; i < c.rows; ++i) std::fill_n(c.row(i), c.cols, 0.0f);
+  for (Index k = 0; k < a.cols; k += depth)
+    detail::float_product<Arch>(a.data + k, a.stride, 1, a.rows, std::min(depth, a.cols - k),
+                                b.row(k), b.stride, c.data, c.stride, c.cols, add || k > 0);
+}
+
+/// c += a^T b: (m, n)^T x (m, cols), in blocks of rows that fit into L2.
+template <typename Arch = simd::Native>
+void add_transposed_product(MatrixView<const float> a, MatrixView<const float> b,
+                            MatrixView<float> c) noexcept {
+  constexpr Index block = 128;
+  for (Index i = 0; i < a.rows; i += block)
+    detail::float_product<Arch>(a.row(i), 1, a.stride, a.cols, std::min(block, a.rows - i),
+                                b.row(i), b.stride, c.data, c.stride, c.cols, true);
+}
+
+/// b = a^T, so that a b^T may be written multiply(a, transposed).
+inline void transpose(MatrixView<const float> a, MatrixView<float> b) noexcept {
+  for (Index i = 0; i < a.rows; i += 16)
+    for (Index j = 0; j < a.cols; ++j)
+      for (Index r = i; r < std::min(i + 16, a.rows); ++r) b(j, r) = a(r, j);
 }
 
 }  // namespace AMQ_LEVEL

@@ -69,6 +69,50 @@ AMQ_INLINE void activate_sum(Activation f, const float* a, const float* b, float
   });
 }
 
+/// A tile of rows at their own bits times the weights, rows of `y` one after the other.
+/// @param rows, level  tile_edges of each; where there are fewer rows, the last again
+/// @param panel  made for rows of this length
+/// @param grids  of the rows, in blocks of sixteen
+template <typename Arch>
+AMQ_INLINE void coded_product(const float* const* rows, const RowLevel* const* level,
+                              const std::uint8_t* bits, Index count, RowRule rule, Panel& panel,
+                              const PackedWeights& w, float* y, BlockGrids* grids) noexcept {
+  const Index n = w.in(), channels = w.out();
+  float *narrow_to[tile_edges], *wide_to[tile_edges];
+  alignas(64) float narrow_step[tile_edges], narrow_offset[tile_edges], wide_step[tile_edges],
+      wide_offset[tile_edges];
+  Index narrow = 0, wide = 0;
+  // Lines of up to 8 bits from the front, pairs of lines of 16 bits behind them.
+  std::uint8_t* const wide_lines = panel.line(tile_edges);
+  for (Index b = 0; b < count; b += block_rows) {
+    BlockGrids& g = grids[b / block_rows];
+    block_grids<Arch>(rows + b, n, rule, level + b, g);
+    for (int r = 0; r < block_rows && b + r < count; ++r) {
+      float* to = y + (b + r) * channels;
+      if (bits[b + r] == 0) {
+        affine_of_offset<Arch>(g.offset[r], w, to);
+      } else if (bits[b + r] <= 8) {
+        encode_line<Arch>(rows[b + r], n, g, r, panel.line(narrow));
+        narrow_to[narrow] = to;
+        narrow_step[narrow] = g.step[r];
+        narrow_offset[narrow++] = g.offset[r];
+      } else {
+        std::uint8_t* line = wide_lines + 2 * wide * panel.stride;
+        encode_lines16<Arch>(rows[b + r], n, g, r, line, line + panel.stride);
+        wide_to[wide] = to;
+        wide_step[wide] = g.step[r];
+        wide_offset[wide++] = g.offset[r];
+      }
+    }
+  }
+  if (narrow > 0)
+    panel_product<Arch, 1>(panel, panel.digits, narrow, w,
+                           AffineSink<Arch>{narrow_to, narrow_step, narrow_offset, &w});
+  if (wide > 0)
+    panel_product<Arch, 2>(panel, wide_lines, wide, w,
+                           AffineSink<Arch>{wide_to, wide_step, wide_offset, &w});
+}
+
 template <typename Arch>
 void message_range(const MessageLayer& l, const RowLevel* levels, MatrixView<float> out,
                    Index first_node, Index last_node) {
@@ -76,7 +120,6 @@ void message_range(const MessageLayer& l, const RowLevel* levels, MatrixView<flo
   const PackedWeights& w = *l.weights;
   auto& scratch = message_scratch(hidden, channels);
   Panel panel(hidden, 1, Dot<Arch>::rows);
-  // Lines of up to 8 bits from the front, pairs of lines of 16 bits behind them.
   float* const message = scratch.message.data();
   const RowRule rule = l.coders[static_cast<std::size_t>(l.bits)].rule;
   const auto edge_of = [&](Index node) { return Index{l.first[static_cast<std::size_t>(node)]}; };
@@ -96,6 +139,7 @@ void message_range(const MessageLayer& l, const RowLevel* levels, MatrixView<flo
     }
     const float* rows[tile_edges];
     const RowLevel* level[tile_edges];
+    std::uint8_t bits[tile_edges];
     Index receiver = node;
     for (Index r = 0; r < count; ++r) {
       const Index e = begin + r;
@@ -104,44 +148,14 @@ void message_range(const MessageLayer& l, const RowLevel* levels, MatrixView<flo
       activate_sum<Arch>(l.activation, l.at_receiver.row(receiver),
                          l.at_sender.row(l.sender[static_cast<std::size_t>(e)]), h, hidden);
       rows[r] = h;
-      level[r] = levels + bits_of(e);
+      bits[r] = static_cast<std::uint8_t>(bits_of(e));
+      level[r] = levels + bits[r];
     }
     for (Index r = count; r < tile_edges; ++r)
       rows[r] = rows[count - 1], level[r] = level[count - 1];
 
-    float *narrow_to[tile_edges], *wide_to[tile_edges];
-    alignas(64) float narrow_step[tile_edges], narrow_offset[tile_edges], wide_step[tile_edges],
-        wide_offset[tile_edges];
-    Index narrow = 0, wide = 0;
-    std::uint8_t* const wide_lines = panel.line(tile_edges);
-    for (Index b = 0; b < count; b += block_rows) {
-      BlockGrids g;
-      block_grids<Arch>(rows + b, hidden, rule, level + b, g);
-      for (int r = 0; r < block_rows && b + r < count; ++r) {
-        float* to = message + (b + r) * channels;
-        const int bits = bits_of(begin + b + r);
-        if (bits == 0) {
-          affine_of_offset<Arch>(g.offset[r], w, to);
-        } else if (bits <= 8) {
-          encode_line<Arch>(rows[b + r], hidden, g, r, panel.line(narrow));
-          narrow_to[narrow] = to;
-          narrow_step[narrow] = g.step[r];
-          narrow_offset[narrow++] = g.offset[r];
-        } else {
-          std::uint8_t* line = wide_lines + 2 * wide * panel.stride;
-          encode_lines16<Arch>(rows[b + r], hidden, g, r, line, line + panel.stride);
-          wide_to[wide] = to;
-          wide_step[wide] = g.step[r];
-          wide_offset[wide++] = g.offset[r];
-        }
-      }
-    }
-    if (narrow > 0)
-      panel_product<Arch, 1>(panel, panel.digits, narrow, w,
-                             AffineSink<Arch>{narrow_to, narrow_step, narrow_offset, &w});
-    if (wide > 0)
-      panel_product<Arch, 2>(panel, wide_lines, wide, w,
-                             AffineSink<Arch>{wide_to, wide_step, wide_offset, &w});
+    BlockGrids grids[tile_edges / block_rows];
+    coded_product<Arch>(rows, level, bits, count, rule, panel, w, message, grids);
     // In place, then summed from memory: a product must not be contracted with the sum.
     activate<Arch>(l.activation, message, message, count * channels);
 
