@@ -91,7 +91,7 @@ class BasicTraining {
     const PointEntry& point = layout_->point(id);
     FakeRows<T> out;
     out.value = x.ref;
-    if (pass_.plan) {
+    if (pass_.plan && pass_.plan->uniform_bits != BitPlan::float_rows) {
       const auto bits = point.fixed_bits ? std::span<const std::uint8_t>{}
                                          : pass_.plan->bits(id, point.kind, tape_[x.ref].rows);
       RowQuantization<T> spec;
