@@ -96,7 +96,33 @@ class BasicTraining {
   Quantized quantize(PointId id, const Tensor& x) {
     FakeRows<T> out;
     out.value = x.ref;
+<<<<<<< HEAD
     if (pass_.plan) out = fake_quantize(tape_, x.ref, row_quantization(id, tape_[x.ref].rows));
+=======
+    if (pass_.plan && pass_.plan->uniform_bits != BitPlan::float_rows) {
+      const auto bits = point.fixed_bits ? std::span<const std::uint8_t>{}
+                                         : pass_.plan->bits(id, point.kind, tape_[x.ref].rows);
+      RowQuantization<T> spec;
+      spec.rule = quantizers_->info().rule;
+      spec.bits = bits.empty() ? nullptr : bits.data();
+      spec.uniform_bits = point.fixed_bits ? point.fixed_bits : pass_.plan->uniform_bits;
+      const auto fill = [&](int b) {
+        const std::size_t k = quantizers_->level(point, b);
+        auto& level = spec.level[static_cast<std::size_t>(b)];
+        level.a = static_cast<float>(value(quantizers_->step(id))[k]);
+        if (pass_.gradients) level.da = gradient(quantizers_->step(id)) + k;
+        if (quantizers_->offset(id) != no_parameter) {
+          level.o = static_cast<float>(value(quantizers_->offset(id))[k]);
+          if (pass_.gradients) level.d_offset = gradient(quantizers_->offset(id)) + k;
+        }
+      };
+      if (bits.empty())
+        fill(spec.uniform_bits);
+      else
+        for (const int b : quantizers_->info().levels) fill(b);
+      out = fake_quantize(tape_, x.ref, spec);
+    }
+>>>>>>> sweep
     visits_.push_back({id, x.ref, out.value});
     return {out, x.kind};
   }
