@@ -4,11 +4,11 @@
 /// after the other (design decision 6): any size, only the modes that are kept.
 
 #include <amq/arithmetic/grid_operation.hpp>
+#include <amq/arithmetic/strided_product.hpp>
 #include <amq/core/portable_math.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,15 +50,18 @@ struct SpectralModes {
 
 namespace ops {
 
-/// cos and -sin of 2 pi f j / n for the kept frequencies f, (frequency, point), and the same times
-/// the weight a one-sided spectrum has in the inverse: 2, or 1 and 0 at zero and n / 2.
+/// cos and -sin of 2 pi f j / n for the kept frequencies f, rows (frequency, re | im) of n points;
+/// the same times the weight a one-sided spectrum has in the inverse: 2, or 1 and 0 at zero and
+/// n / 2; and the sines with the other sign, (frequency, point).
 template <typename T>
 struct DftTable {
   Index n = 0, kept = 0;
-  std::vector<T> re, im, inverse_re, inverse_im;
+  std::vector<T> waves, inverse, sines;
 
   DftTable(Index points, Index modes, bool two_sided)
       : n(points), kept(two_sided ? 2 * modes : modes) {
+    waves.resize(static_cast<std::size_t>(2 * kept * n));
+    inverse.resize(waves.size());
     for (Index k = 0; k < kept; ++k) {
       const Index f = k < modes ? k : k - kept;
       const bool real = f == 0 || 2 * f == n;
@@ -67,10 +70,13 @@ struct DftTable {
         const auto turn = static_cast<double>(((f * j) % n + n) % n) / static_cast<double>(n);
         const auto wave = portable::sincospi(2 * turn);
         const double c = wave.cos, s = -wave.sin;
-        re.push_back(static_cast<T>(c));
-        im.push_back(static_cast<T>(s));
-        inverse_re.push_back(static_cast<T>(real ? c : 2 * c));
-        inverse_im.push_back(static_cast<T>(real ? 0 : 2 * s));
+        const auto re = static_cast<std::size_t>(2 * k * n + j),
+                   im = re + static_cast<std::size_t>(n);
+        waves[re] = static_cast<T>(c);
+        waves[im] = static_cast<T>(s);
+        inverse[re] = static_cast<T>(real ? c : 2 * c);
+        inverse[im] = static_cast<T>(real ? 0 : 2 * s);
+        sines.push_back(static_cast<T>(-s));
       }
     }
   }
@@ -87,28 +93,14 @@ const DftTable<T>& dft_table(Index n, Index modes, bool two_sided) {
   return *t;
 }
 
-/// y[c] (+)= sum_j w[j ws] x[j xs + c], j ascending, one fma each.
+namespace detail {
+/// Two of the calling thread's, kept between passes.
 template <typename T>
-void weighted_sum(T* y, const T* x, Index xs, const T* w, Index ws, Index n, Index cols,
-                  bool add) noexcept {
-  constexpr Index block = 32;
-  Index c = 0;
-  for (; c + block <= cols; c += block) {
-    T sum[block];
-    for (Index k = 0; k < block; ++k) sum[k] = add ? y[c + k] : T(0);
-    for (Index j = 0; j < n; ++j) {
-      const T a = w[j * ws];
-      const T* row = x + j * xs + c;
-      for (Index k = 0; k < block; ++k) sum[k] = std::fma(a, row[k], sum[k]);
-    }
-    std::copy_n(sum, block, y + c);
-  }
-  for (; c < cols; ++c) {
-    T sum = add ? y[c] : T(0);
-    for (Index j = 0; j < n; ++j) sum = std::fma(w[j * ws], x[j * xs + c], sum);
-    y[c] = sum;
-  }
+std::vector<T>& modes_buffer(std::size_t which = 0) {
+  static thread_local std::array<std::vector<T>, 2> buffers;
+  return buffers[which];
 }
+}  // namespace detail
 
 /// The transforms between points and kept modes, and their adjoints, which are each other's.
 template <typename T>
@@ -122,8 +114,7 @@ class SpectralTransform {
       table_[static_cast<std::size_t>(a)] =
           &dft_table<T>(g[a], m.m[static_cast<std::size_t>(a)], a + 1 < g.dims);
     const DftTable<T>& last = *table_[static_cast<std::size_t>(g.dims - 1)];
-    re_ = inverse ? last.inverse_re.data() : last.re.data();
-    im_ = inverse ? last.inverse_im.data() : last.im.data();
+    waves_ = inverse ? last.inverse.data() : last.waves.data();
   }
 
   /// x (sample, points, channel) -> (sample, mode, re | im, channel)
@@ -132,14 +123,10 @@ class SpectralTransform {
     const Index n = g_[last], kept = m_.kept(last), outer = g_.rows() / n;
     out.resize(static_cast<std::size_t>(outer * kept * 2 * c_));
     each(outer, [&](Index o) {
-      const T* from = x.row(o * n);
-      T* to = out.data() + o * kept * 2 * c_;
-      for (Index k = 0; k < kept; ++k) {
-        weighted_sum(to + 2 * k * c_, from, x.stride, re_ + k * n, 1, n, c_, false);
-        weighted_sum(to + (2 * k + 1) * c_, from, x.stride, im_ + k * n, 1, n, c_, false);
-      }
+      detail::product(waves_, n, 1, 2 * kept, n, x.row(o * n), x.stride, c_,
+                      out.data() + o * kept * 2 * c_, c_, false);
     });
-    std::vector<T> next;
+    std::vector<T>& next = detail::modes_buffer<T>(1);
     for (int a = last - 1; a >= 0; --a) {
       complex_axis(a, out, next, true);
       out.swap(next);
@@ -149,19 +136,15 @@ class SpectralTransform {
   /// `modes` is used up.
   void from_modes(std::vector<T>& modes, MatrixView<T> x, bool add) const {
     const int last = g_.dims - 1;
-    std::vector<T> next;
+    std::vector<T>& next = detail::modes_buffer<T>(1);
     for (int a = 0; a < last; ++a) {
       complex_axis(a, modes, next, false);
       modes.swap(next);
     }
     const Index n = g_[last], kept = m_.kept(last), outer = g_.rows() / n;
     each(outer, [&](Index o) {
-      const T* from = modes.data() + o * kept * 2 * c_;
-      for (Index j = 0; j < n; ++j) {
-        T* to = x.row(o * n + j);
-        weighted_sum(to, from, 2 * c_, re_ + j, n, kept, c_, add);
-        weighted_sum(to, from + c_, 2 * c_, im_ + j, n, kept, c_, true);
-      }
+      detail::product(waves_, 1, n, n, 2 * kept, modes.data() + o * kept * 2 * c_, c_, c_,
+                      x.row(o * n), x.stride, add);
     });
   }
 
@@ -175,26 +158,21 @@ class SpectralTransform {
     for (int a = axis + 1; a < g_.dims; ++a) inner *= m_.kept(a);
     const Index from_n = forward ? t.n : t.kept, to_n = forward ? t.kept : t.n;
     const Index stride = inner * 2 * c_;
-    const Index along = forward ? 1 : t.n, across = forward ? t.n : 1;
     out.resize(static_cast<std::size_t>(outer * to_n * stride));
-    std::vector<T> minus(t.im.size());
-    for (std::size_t k = 0; k < minus.size(); ++k) minus[k] = -t.im[k];
     // e^{-i a} = re + i im going there, its conjugate coming back.
-    const T* im = forward ? t.im.data() : minus.data();
-    const T* minus_im = forward ? minus.data() : t.im.data();
-    each(outer * to_n, [&](Index row) {
-      const Index o = row / to_n, k = row % to_n;
-      const T* from = x.data() + o * from_n * stride;
-      T* to = out.data() + row * stride;
-      const T* c = t.re.data() + k * across;
-      for (Index p = 0; p < inner; ++p) {
-        const T *xr = from + 2 * p * c_, *xi = xr + c_;
-        T *yr = to + 2 * p * c_, *yi = yr + c_;
-        weighted_sum(yr, xr, stride, c, along, from_n, c_, false);
-        weighted_sum(yr, xi, stride, minus_im + k * across, along, from_n, c_, true);
-        weighted_sum(yi, xi, stride, c, along, from_n, c_, false);
-        weighted_sum(yi, xr, stride, im + k * across, along, from_n, c_, true);
-      }
+    const T *re = t.waves.data(), *minus = t.waves.data() + t.n, *plus = t.sines.data();
+    const Index wave = 2 * t.n;
+    each(outer * inner, [&](Index at) {
+      const Index o = at / inner, p = at % inner;
+      const T* from = x.data() + o * from_n * stride + 2 * p * c_;
+      T* to = out.data() + o * to_n * stride + 2 * p * c_;
+      const auto times = [&](const T* w, Index row, const T* b, Index cols, T* c, bool add) {
+        detail::product(w, forward ? row : 1, forward ? 1 : row, to_n, from_n, b, stride, cols, c,
+                        stride, add);
+      };
+      times(re, wave, from, 2 * c_, to, false);
+      times(forward ? plus : minus, forward ? t.n : wave, from + c_, c_, to, true);
+      times(forward ? minus : plus, forward ? wave : t.n, from, c_, to + c_, true);
     });
   }
   template <typename Body>
@@ -209,7 +187,7 @@ class SpectralTransform {
   Index c_;
   Executor* executor_;
   std::array<const DftTable<T>*, 3> table_{};
-  const T *re_ = nullptr, *im_ = nullptr;
+  const T* waves_ = nullptr;
 };
 
 namespace detail {
@@ -242,7 +220,7 @@ struct SpectralForward {
   }
   template <typename T>
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
-    std::vector<T> m;
+    std::vector<T>& m = detail::modes_buffer<T>();
     SpectralTransform<T>(grid, modes, x.cols, false, executor).to_modes(x, m);
     detail::swap_samples(m.data(), grid.samples, modes.count(), 2 * x.cols, out.data);
   }
@@ -271,7 +249,8 @@ struct SpectralInverse {
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
     const Index c = out.cols, n = modes.count(), s = grid.samples;
     const T scale = T(1) / static_cast<T>(grid.points());
-    std::vector<T> m(static_cast<std::size_t>(n * s * 2 * c));
+    std::vector<T>& m = detail::modes_buffer<T>();
+    m.resize(static_cast<std::size_t>(n * s * 2 * c));
     for (Index k = 0; k < n; ++k)
       for (Index i = 0; i < s; ++i) {
         const T *re = x.row(2 * (k * s + i)), *im = x.row(2 * (k * s + i) + 1);
