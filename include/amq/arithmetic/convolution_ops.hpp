@@ -58,15 +58,16 @@ struct Patches {
                                    out.row(static_cast<Index>(begin)), out.stride);
                           });
   }
-  /// The patches of output rows begin .. end - 1, `stride_out` numbers apart.
+  /// The patches of output rows begin .. end - 1, `stride_out` numbers apart; beyond the ends lies
+  /// `outside`.
   template <typename T>
-  void gather(MatrixView<const T> x, Index begin, Index end, T* out,
-              Index stride_out) const noexcept {
+  void gather(MatrixView<const T> x, Index begin, Index end, T* out, Index stride_out,
+              T outside = T(0)) const noexcept {
     for (Index row = begin; row < end; ++row, out += stride_out) {
       T* o = out;
       each_tap(row, [&](Index point) {
         if (point < 0)
-          std::fill_n(o, x.cols, T(0));
+          std::fill_n(o, x.cols, outside);
         else
           std::copy_n(x.row(point), x.cols, o);
         o += x.cols;

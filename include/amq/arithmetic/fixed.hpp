@@ -7,6 +7,7 @@
 #include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
+#include <amq/arithmetic/convolution_ops.hpp>
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 #include <amq/core/buffer_pool.hpp>
@@ -138,6 +139,47 @@ class BasicFixed {
     const auto& w = packed(id);
     Tensor y = make(q.rows, w.out(), q.kind);
     kernels::linear_onto(q.view(), w, minus, x.view(), y.data.view(), *executor_);
+    return y;
+  }
+  /// quantize() and linear() in one where all rows have the same bits: codes never meet memory.
+  Tensor dense(PointId point, WeightId weight, const Tensor& x) {
+    const int bits = bits_of_all(point, x.rows());
+    if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1)
+      return linear(weight, quantize(point, x));
+    const auto& w = packed(weight);
+    Tensor y = make(x.rows(), w.out(), x.kind);
+    kernels::linear(x.view(), coder(point, layout_->point(point), bits), w, Activation::none,
+                    y.data.view(), *executor_);
+    return y;
+  }
+  /// dense() of patches, some rows at a time: the tensor of patches is never stored. Where every
+  /// row has the same grid, points become codes first, and each is encoded once.
+  Tensor convolve(const ops::Patches& p, PointId point, WeightId weight, const Tensor& x) {
+    const Index rows = p.to.rows(), cols = x.cols() * p.taps();
+    const int bits = bits_of_all(point, rows);
+    if (bits < 1 || bits > 8) return linear(weight, quantize(point, apply(p, x)));
+    const auto& w = packed(weight);
+    const RowCoder c = coder(point, layout_->point(point), bits);
+    Tensor y = make(rows, w.out(), x.kind);
+    if (c.rule == RowRule::fixed) {
+      convolve_codes(p, c, w, x, y.data.view());
+      return y;
+    }
+    // So many that they stay in L2 beside the weights, which pass by once for all of them.
+    const Index tall = std::clamp<Index>(32'768 / cols / 16 * 16, 64, 512);
+    executor_->parallel_for(static_cast<std::size_t>(rows), static_cast<std::size_t>(tall),
+                            [&](std::size_t begin, std::size_t end) {
+                              thread_local AlignedVector<float> tile;
+                              if (tile.size() < static_cast<std::size_t>(tall * cols))
+                                tile.resize(static_cast<std::size_t>(tall * cols));
+                              for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end);
+                                   i += tall) {
+                                const Index n = std::min(tall, static_cast<Index>(end) - i);
+                                p.gather(x.view(), i, i + n, tile.data(), cols);
+                                kernels::linear({tile.data(), n, cols}, c, w, Activation::none,
+                                                {y.data.view().row(i), n, w.out()});
+                              }
+                            });
     return y;
   }
   Tensor activate(Activation f, const Tensor& x) {
@@ -281,7 +323,7 @@ class BasicFixed {
   }
   template <grid_operation Op>
   Tensor apply(const Op& op, const Tensor& x) {
-    const Tensor c = x.view().contiguous() ? x : input(x.view(), x.kind);
+    const Tensor c = takes_columns<Op> || x.view().contiguous() ? x : input(x.view(), x.kind);
     const auto s = op.shape({c.rows(), c.cols()});
     Tensor y = make(s.rows, s.cols, x.kind);
     op.forward(c.view(), y.data.view(), *executor_);
@@ -382,6 +424,39 @@ class BasicFixed {
     b.grid = &b.grid_of(begin);
     b.rows = end - begin;
     return b;
+  }
+  /// 0 if the plan gives each row its own.
+  [[nodiscard]] int bits_of_all(PointId id, Index n) const {
+    const PointEntry& point = layout_->point(id);
+    if (point.fixed_bits) return point.fixed_bits;
+    return plan_->bits(id, point.kind, n).empty() ? plan_->uniform_bits : 0;
+  }
+  void convolve_codes(const ops::Patches& p, const RowCoder& c, const kernels::PackedWeights& w,
+                      const Tensor& x, MatrixView<float> out) {
+    const RowGrid grid = Static::grid({}, c.bits, c.a, c.offset);
+    auto points = codes_.acquire(x.rows(), x.cols());
+    auto grids = grids_.acquire(1, x.rows());
+    // At 8 bits a code, whatever its own: it is read once for every patch.
+    const kernels::RowsSpan to{points.view().data, x.rows(), x.cols(),
+                               x.cols(),           8,        grids.view().data};
+    kernels::quantize_rows(x.view(), c, to, *executor_);
+    const auto outside = static_cast<std::uint8_t>(
+        static_cast<std::int8_t>(grid.encode(0.0f, c.lowest(), c.highest())));
+    const Index cols = x.cols() * p.taps(), rows = p.to.rows();
+    const Index tall = std::clamp<Index>(131'072 / cols / 16 * 16, 64, 512);
+    executor_->parallel_for(
+        static_cast<std::size_t>(rows), static_cast<std::size_t>(tall),
+        [&](std::size_t begin, std::size_t end) {
+          thread_local AlignedVector<std::uint8_t> tile;
+          if (tile.size() < static_cast<std::size_t>(tall * cols))
+            tile.resize(static_cast<std::size_t>(tall * cols));
+          for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); i += tall) {
+            const Index n = std::min(tall, static_cast<Index>(end) - i);
+            p.gather(points.read(), i, i + n, tile.data(), cols, outside);
+            kernels::linear(kernels::RowsView{tile.data(), n, cols, cols, 8, &grid, 0}, w,
+                            Activation::none, {out.row(i), n, w.out()});
+          }
+        });
   }
   [[nodiscard]] RowCoder coder(PointId id, const PointEntry& point, int bits) const {
     const std::size_t k = quantizers_->level(point, bits);

@@ -6,7 +6,7 @@
 
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/ops.hpp>
-#include <amq/kernels/float_product.hpp>
+#include <amq/arithmetic/strided_product.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -20,24 +20,6 @@ namespace ops {
 
 namespace detail {
 
-/// c(i, j) (+)= sum_k a[i a_row + k a_col] b(k, j).
-template <typename T>
-void product(const T* a, Index a_row, Index a_col, Index rows, Index inner, const T* b,
-             Index b_stride, Index cols, T* c, Index c_stride, bool add) {
-  if constexpr (std::is_same_v<T, float>) {
-    kernels::detail::float_product<simd::Native>(a, a_row, a_col, rows, inner, b, b_stride, c,
-                                                 c_stride, cols, add);
-  } else {
-    for (Index i = 0; i < rows; ++i) {
-      T* to = c + i * c_stride;
-      if (!add) std::fill_n(to, cols, T(0));
-      for (Index k = 0; k < inner; ++k) {
-        const T w = a[i * a_row + k * a_col];
-        for (Index j = 0; j < cols; ++j) to[j] = std::fma(w, b[k * b_stride + j], to[j]);
-      }
-    }
-  }
-}
 /// (rows, cols) of rows `stride` apart to (cols, rows).
 template <typename T>
 void transpose(const T* x, Index stride, Index rows, Index cols, std::vector<T>& out) {
@@ -184,15 +166,31 @@ struct LinearAttention {
     const Index n = x.rows / samples, w = width(x.cols) + positions;
     executor.parallel_for(
         static_cast<std::size_t>(samples * heads), 1, [&](std::size_t begin, std::size_t end) {
-          thread_local std::vector<T> q, k, v, m;
+          thread_local std::vector<T> m;
           for (auto at = static_cast<Index>(begin); at < static_cast<Index>(end); ++at) {
-            const Index first = at / heads * n, head = at % heads;
-            load(x, first, n, head, 0, q);
-            load(x, first, n, head, 1, k);
-            load(x, first, n, head, 2, v);
-            keys_by_values(k, v, n, w, m);
-            detail::product(q.data(), w, 1, n, w, m.data(), w, w, out.row(first) + head * w,
-                            out.stride, false);
+            const Index first = at / heads * n, head = at % heads, own = w - positions;
+            // Positions and channels as they lie in the rows: four blocks of k^T v, two of q m.
+            const T *row = x.row(first), *q = row + head * own, *k = q + heads * own,
+                    *v = k + heads * own, *p = row + 3 * heads * own;
+            m.resize(static_cast<std::size_t>(w * w));
+            const auto block = [&](const T* keys, Index n_keys, const T* values, Index n_values,
+                                   T* to) {
+              detail::product(keys, 1, x.stride, n_keys, n, values, x.stride, n_values, to, w,
+                              false);
+            };
+            if (positions > 0) {
+              block(p, positions, p, positions, m.data());
+              block(p, positions, v, own, m.data() + positions);
+              block(k, own, p, positions, m.data() + positions * w);
+            }
+            block(k, own, v, own, m.data() + positions * w + positions);
+            const T share = T(1) / static_cast<T>(n);
+            for (T& e : m) e *= share;
+            T* o = out.row(first) + head * w;
+            if (positions > 0)
+              detail::product(p, x.stride, 1, n, positions, m.data(), w, w, o, out.stride, false);
+            detail::product(q, x.stride, 1, n, own, m.data() + positions * w, w, w, o, out.stride,
+                            positions > 0);
           }
         });
   }
@@ -265,6 +263,8 @@ struct HeadNorm {
   Index heads = 1;
   double eps = 1e-5;
 
+  static constexpr bool takes_columns = true;
+
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept { return s; }
   [[nodiscard]] double cost(MatrixShape s) const noexcept {
     return 5.0 * static_cast<double>(s.rows) * static_cast<double>(s.cols);
@@ -272,12 +272,11 @@ struct HeadNorm {
   template <typename T>
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
     const Index w = x.cols / heads;
-    executor.parallel_for(
-        static_cast<std::size_t>(x.rows * heads), 256, [&](std::size_t begin, std::size_t end) {
-          const auto b = static_cast<Index>(begin), n = static_cast<Index>(end) - b;
-          std::vector<T> inverse(static_cast<std::size_t>(n));
-          layer_norm<T>({x.data + b * w, n, w}, eps, {out.data + b * w, n, w}, inverse.data());
-        });
+    executor.parallel_for(static_cast<std::size_t>(x.rows), 64, [&](std::size_t b, std::size_t e) {
+      std::vector<T> inverse(static_cast<std::size_t>(heads));
+      for (auto i = static_cast<Index>(b); i < static_cast<Index>(e); ++i)
+        layer_norm<T>({x.row(i), heads, w}, eps, {out.row(i), heads, w}, inverse.data());
+    });
   }
   template <typename T>
   void backward(MatrixView<const T> x, MatrixView<const T> y, MatrixView<const T> dy,
