@@ -59,25 +59,30 @@ def draw(path):
 
 
 def tables():
-    def find(model, task, scheme, resolution):
-        # Of several trainings the longest.
-        mine = [r for r in rows if (r["model"], r["task"], r["scheme"], r["resolution"]) == (model, task, scheme, resolution)]
-        return max(mine, key=lambda r: int(r["passes"].split("+")[0]), default=None)
+    def group(model, task, resolution):
+        """The rows of one width and training: of several the one with most schemes, then the longest."""
+        groups = {}
+        for r in rows:
+            if (r["model"], r["task"], r["resolution"]) == (model, task, resolution):
+                groups.setdefault((r["width"], r["passes"], r["seed"]), {})[r["scheme"]] = r
+        return max(groups.values(), key=lambda g: (len(g), int(g[next(iter(g))]["passes"].split("+")[0])), default={})
 
-    print("| model | problem | resolution | float32 nRMSE | " + " | ".join(SCHEMES[1:]) + " |")
-    print("|---" * (4 + len(SCHEMES[1:])) + "|")
+    print("| model | problem | resolution | width | passes | float32 nRMSE | " + " | ".join(SCHEMES[1:]) + " |")
+    print("|---" * (6 + len(SCHEMES[1:])) + "|")
     for resolution in RESOLUTIONS:
         for model in MODELS:
             for task in TASKS:
-                base = find(model, task, "float32", resolution)
+                mine = group(model, task, resolution)
+                base = mine.get("float32")
                 if not base:
-                    print(f"| {model} | {task} | {resolution} | missing |" + " |" * len(SCHEMES[1:]))
+                    print(f"| {model} | {task} | {resolution} | | | missing |" + " |" * len(SCHEMES[1:]))
                     continue
                 cells = []
                 for s in SCHEMES[1:]:
-                    r = find(model, task, s, resolution)
+                    r = mine.get(s)
                     cells.append(f"{100 * (r['test_nrmse'] / base['test_nrmse'] - 1):+.1f} %" if r else "missing")
-                print(f"| {model} | {task} | {resolution} | {base['test_nrmse']:.3g} | " + " | ".join(cells) + " |")
+                print(f"| {model} | {task} | {resolution} | {base['width']} | {base['passes']} | "
+                      f"{base['test_nrmse']:.3g} | " + " | ".join(cells) + " |")
     for cost in ("bops", "ms"):
         print(f"\nFronts, error against {cost}:\n")
         print(f"| problem | rows on the front, cheapest first: model scheme resolution ({cost}, nRMSE) | dearest / cheapest row |")

@@ -169,6 +169,8 @@ int main(int argc, char** argv) try {
       o.further_lr = number();
     else if (key == "--edge-bits")
       o.edge_bits = static_cast<int>(number());
+    else if (key == "--range-bits")
+      o.range_bits = static_cast<int>(number());
     else if (key == "--learn-steps")
       o.learn_weight_steps = value != "no";
     else if (key == "--only-model")
