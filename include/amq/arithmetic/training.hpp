@@ -96,33 +96,8 @@ class BasicTraining {
   Quantized quantize(PointId id, const Tensor& x) {
     FakeRows<T> out;
     out.value = x.ref;
-<<<<<<< HEAD
-    if (pass_.plan) out = fake_quantize(tape_, x.ref, row_quantization(id, tape_[x.ref].rows));
-=======
-    if (pass_.plan && pass_.plan->uniform_bits != BitPlan::float_rows) {
-      const auto bits = point.fixed_bits ? std::span<const std::uint8_t>{}
-                                         : pass_.plan->bits(id, point.kind, tape_[x.ref].rows);
-      RowQuantization<T> spec;
-      spec.rule = quantizers_->info().rule;
-      spec.bits = bits.empty() ? nullptr : bits.data();
-      spec.uniform_bits = point.fixed_bits ? point.fixed_bits : pass_.plan->uniform_bits;
-      const auto fill = [&](int b) {
-        const std::size_t k = quantizers_->level(point, b);
-        auto& level = spec.level[static_cast<std::size_t>(b)];
-        level.a = static_cast<float>(value(quantizers_->step(id))[k]);
-        if (pass_.gradients) level.da = gradient(quantizers_->step(id)) + k;
-        if (quantizers_->offset(id) != no_parameter) {
-          level.o = static_cast<float>(value(quantizers_->offset(id))[k]);
-          if (pass_.gradients) level.d_offset = gradient(quantizers_->offset(id)) + k;
-        }
-      };
-      if (bits.empty())
-        fill(spec.uniform_bits);
-      else
-        for (const int b : quantizers_->info().levels) fill(b);
-      out = fake_quantize(tape_, x.ref, spec);
-    }
->>>>>>> sweep
+    if (quantizes_rows())
+      out = fake_quantize(tape_, x.ref, row_quantization(id, tape_[x.ref].rows));
     visits_.push_back({id, x.ref, out.value});
     return {out, x.kind};
   }
@@ -177,7 +152,7 @@ class BasicTraining {
     m.at_sender = tape_[q];
     m.weight = tape_[wr];
     m.bias = w.bias;
-    if (pass_.plan) {
+    if (quantizes_rows()) {
       m.quantization = row_quantization(id, g.n_edges());
       m.packed = &w.packed[0];
     } else {
@@ -610,6 +585,9 @@ class BasicTraining {
   template <typename U>
   static MatrixView<U> rows_of(MatrixView<U> x, Index first, Index n) noexcept {
     return {x.data + first * x.stride, n, x.cols, x.stride};
+  }
+  [[nodiscard]] bool quantizes_rows() const noexcept {
+    return pass_.plan && pass_.plan->uniform_bits != BitPlan::float_rows;
   }
   /// What a point makes of n rows in this pass.
   RowQuantization<T> row_quantization(PointId id, Index n) {
