@@ -2,8 +2,10 @@
 /// @file
 /// From scores to the bits of every row of a pass, within an exact budget.
 
+#include <amq/allocation/allocate.hpp>
 #include <amq/allocation/grouped.hpp>
 #include <amq/allocation/owners.hpp>
+#include <amq/allocation/row_times.hpp>
 #include <amq/allocation/sensitivity.hpp>
 #include <amq/arithmetic/counting.hpp>
 #include <amq/core/portable_math.hpp>
@@ -95,13 +97,23 @@ class Planner {
                   std::to_string(curves_.error.size()) + " curves",
                   "Measure the curves of this network and scheme.");
   }
+  /// From now on costs are measured times, in picoseconds, of the rows that bits decide; no times:
+  /// BOPs again.
+  /// @throws Error for times of other levels or another network
+  void price_by(RowTimes times) {
+    if (!times.empty()) times.check(*layout_, levels_);
+    times_ = std::move(times);
+  }
+  [[nodiscard]] const RowTimes& times() const noexcept { return times_; }
   [[nodiscard]] const PointCurves& curves() const noexcept { return curves_; }
 
   [[nodiscard]] const std::vector<int>& levels() const noexcept { return levels_; }
 
-  /// BOPs of a pass with every adaptive row at `bits` (need not be a level, nor whole).
+  /// BOPs of a pass with every adaptive row at `bits` (need not be a level, nor whole); or, priced
+  /// by times, picoseconds of these rows, on the line between two levels.
   [[nodiscard]] Cost uniform_cost(const RowOwners& owners, const PassWork& work,
                                   double bits) const {
+    if (!times_.empty()) return uniform_time(owners, bits);
     return work.fixed_bops +
            static_cast<Cost>(std::floor(static_cast<long double>(adaptive_macs(owners, work)) *
                                         weight_bits_ * bits));
@@ -118,6 +130,7 @@ class Planner {
     if (scores.nodes != owners.n_nodes())
       throw Error("Planner", "scores of " + std::to_string(owners.n_nodes()) + " nodes",
                   std::to_string(scores.nodes), "Score the graph that is planned for.");
+    if (!times_.empty()) return plan_by_time(owners, work, scores, budget, overhead, sharing);
     const Elements e = elements(owners, work, scores, sharing);
     GroupedProblem p;
     p.bits = levels_;
@@ -149,6 +162,85 @@ class Planner {
       if (p.fixed_bits == 0 && p.kind == RowKind::cluster && owners.n_clusters == 0)
         throw Error("Planner", "clusters, since " + p.name + " quantizes rows of clusters", "none",
                     "Pass RowOwners with the cluster of each node.");
+  }
+  [[nodiscard]] Cost uniform_time(const RowOwners& owners, double bits) const {
+    if (!(bits >= levels_.front() && bits <= levels_.back()))
+      throw Error("Planner",
+                  "a mean from " + std::to_string(levels_.front()) + " to " +
+                      std::to_string(levels_.back()) + " bits",
+                  std::to_string(bits), "Choose a mean between the lowest and highest level.");
+    const PointScores shape(*layout_);
+    const auto at = [&](std::size_t k) {
+      Cost sum = 0;
+      for (std::size_t c = 0; c < shape.points.size(); ++c)
+        sum += times_.picoseconds[c][k] *
+               static_cast<Cost>(owners.rows(layout_->point(shape.points[c]).kind));
+      return sum;
+    };
+    std::size_t k = 0;
+    while (k + 2 < levels_.size() && levels_[k + 1] <= bits) ++k;
+    if (k + 1 == levels_.size()) return at(k);
+    const long double t = (static_cast<long double>(bits) - levels_[k]) /
+                          static_cast<long double>(levels_[k + 1] - levels_[k]);
+    return at(k) + static_cast<Cost>(std::floor(static_cast<long double>(at(k + 1) - at(k)) * t));
+  }
+  /// Rows instead of multiply-accumulates, and prices of each point's own. A node that has one
+  /// width everywhere does two kinds of work, its own rows' and its edges'.
+  [[nodiscard]] Planned plan_by_time(const RowOwners& owners, const PassWork& work,
+                                     const PointScores& scores, Cost budget, Cost overhead,
+                                     Sharing sharing) const {
+    PassWork rows = work;
+    std::fill(rows.macs_per_row.begin(), rows.macs_per_row.end(), Cost{1});
+    const Elements e = elements(owners, rows, scores, sharing);
+    const Allocation a = [&] {
+      if (sharing != Sharing::node) {
+        GroupedProblem p;
+        p.bits = levels_;
+        p.prices = times_.picoseconds;
+        p.distortion = e.distortion;
+        p.macs = e.macs;
+        p.score = e.scores;
+        p.group = e.group;
+        p.overhead = overhead;
+        Cost most = overhead;
+        for (std::size_t k = 0; k < e.macs.size(); ++k)
+          most += e.macs[k] * *std::max_element(times_.picoseconds[e.group[k]].begin(),
+                                                times_.picoseconds[e.group[k]].end());
+        p.budget = std::min(budget, most);
+        return allocate_grouped(p);
+      }
+      if (owners.n_clusters > 0)
+        throw Error("Planner",
+                    "bits per point, or a graph without clusters, where time is the price",
+                    "one width per node, and clusters", "Choose Sharing::node_and_point.");
+      const std::vector<Cost> one(e.scores.size(), 1);
+      std::vector<Cost> degree;
+      for (Index i = 0; i < owners.n_nodes(); ++i)
+        degree.push_back(static_cast<Cost>(owners.graph->in_degree(i)));
+      const std::vector<float> none(e.scores.size(), 0.0f);
+      AllocationProblem p;
+      p.bits = levels_;
+      std::vector<Cost> node(levels_.size(), 0), edge = node;
+      for (std::size_t c = 0; c < scores.points.size(); ++c)
+        for (std::size_t k = 0; k < levels_.size(); ++k)
+          (layout_->point(scores.points[c]).kind == RowKind::edge ? edge : node)[k] +=
+              times_.picoseconds[c][k];
+      p.classes.push_back({one, e.scores, node, e.distortion.front()});
+      p.classes.push_back({degree, none, edge, std::vector<double>(levels_.size(), 0.0)});
+      p.overhead = overhead;
+      Cost most = overhead;
+      for (Index i = 0; i < p.n_elements(); ++i) {
+        Cost own = 0;
+        for (int k = 0; k < p.n_levels(); ++k) own = std::max(own, p.cost(i, k));
+        most += own;
+      }
+      p.budget = std::min(budget, most);
+      return allocate_lagrangian(p);
+    }();
+    Planned out = spread(owners, work, scores, sharing, a.bits);
+    out.cost = a.cost;
+    out.budget = budget;
+    return out;
   }
   [[nodiscard]] Cost adaptive_macs(const RowOwners& owners, const PassWork& work) const {
     Cost sum = 0;
@@ -274,6 +366,7 @@ class Planner {
   int weight_bits_;
   std::vector<int> levels_;
   PointCurves curves_;
+  RowTimes times_;
 };
 
 }  // namespace amq

@@ -28,6 +28,9 @@ struct Budget {
 /// What a solve cost. BOPs are exact.
 struct SolveReport {
   Cost bops = 0, budget = 0, auxiliary_bops = 0, float_bops = 0;
+  /// Where bits are chosen by measured times: what the rows should take, and what they may. The
+  /// budget in BOPs is then 0.
+  Cost picoseconds = 0, picosecond_budget = 0;
   std::vector<float> node_bits;  ///< (node) mean bits of the node's rows and incoming edges
 };
 
@@ -71,6 +74,17 @@ class BasicMeshSolver {
   }
   [[nodiscard]] Budget budget() const noexcept { return budget_; }
 
+  /// From now on a budget is time: what a uniform pass of so many bits takes by these measurements;
+  /// the auxiliary model's own time is not counted. Empty times: BOPs again.
+  /// @throws amq::Error for times of another network or scheme
+  void price_by(RowTimes times) { planner_.price_by(std::move(times)); }
+  /// Measures this network's rows on this machine, in a fraction of a second.
+  [[nodiscard]] RowTimes measure_times(const GraphSample& s,
+                                       const RowTimesOptions& options = {}) const {
+    const BitPlan any = BitPlan::uniform(planner_.levels().back());
+    return measure_row_times(net_->layout, net_->quantizers, count(s, any), options);
+  }
+
   /// @param a  (node, given channel) in the user's units
   /// @returns  (node, solution channel)
   /// @throws amq::Error for meshes and fields the encoding refuses, or a budget that the lowest
@@ -97,15 +111,16 @@ class BasicMeshSolver {
   /// Chooses the bits of a sample's rows: what normalized() does first.
   const BitPlan& plan(const GraphSample& s) {
     const BitPlan any = BitPlan::uniform(planner_.levels().back());
-    BasicCounting count(net_->layout, net_->quantizers, any);
-    forward(net_->model, count, s);
-    const PassWork work(net_->layout, count.cost());
+    const PassWork work(net_->layout, count(s, any));
+    const bool by_time = !planner_.times().empty();
     report_ = {};
     report_.float_bops = work.float_bops;
-    report_.budget = planner_.uniform_cost(s, work, budget_.mean_bits);
+    const Cost budget = planner_.uniform_cost(s, work, budget_.mean_bits);
+    (by_time ? report_.picosecond_budget : report_.budget) = budget;
     if (!auxiliary_) {
       plan_ = BitPlan::uniform(static_cast<int>(budget_.mean_bits));
-      report_.bops = report_.budget;
+      report_.picoseconds = report_.picosecond_budget;
+      report_.bops = by_time ? static_cast<Cost>(count(s, plan_).bops()) : budget;
       report_.node_bits.assign(static_cast<std::size_t>(s.graph.n_nodes()),
                                static_cast<float>(budget_.mean_bits));
       return plan_;
@@ -113,10 +128,14 @@ class BasicMeshSolver {
     const PointScores scores = predict(s);
     report_.auxiliary_bops = auxiliary_->cost(s.graph, view(s.u), view(s.x));
     Planned planned =
-        planner_.plan(s, work, scores, report_.budget, report_.auxiliary_bops, sharing_);
-    report_.bops = planned.cost;
+        planner_.plan(s, work, scores, budget, by_time ? 0 : report_.auxiliary_bops, sharing_);
     report_.node_bits = std::move(planned.node_bits);
     plan_ = std::move(planned.plan);
+    report_.bops = planned.cost;
+    if (by_time) {
+      report_.picoseconds = planned.cost;
+      report_.bops = static_cast<Cost>(count(s, plan_).bops()) + report_.auxiliary_bops;
+    }
     return plan_;
   }
   /// The auxiliary model's scores, in integers. @pre there is an auxiliary model
@@ -151,6 +170,12 @@ class BasicMeshSolver {
   }
 
  private:
+  [[nodiscard]] PassCost count(const GraphSample& s, const BitPlan& plan) const {
+    BasicCounting a(net_->layout, net_->quantizers, plan);
+    forward(net_->model, a, s);
+    return a.cost();
+  }
+
   std::unique_ptr<Network<Model>> net_;
   std::unique_ptr<Auxiliary> auxiliary_;
   MeshEncoding encoding_;

@@ -1,0 +1,134 @@
+#pragma once
+/// @file
+/// What a row costs on this machine: measured time at each quantization point and level, with which
+/// an allocator optimises the clock instead of BOPs. On a CPU the two differ: 2, 4 and 8 bits take
+/// the same time, 16 twice, and 0 none.
+
+#include <amq/allocation/cost.hpp>
+#include <amq/allocation/sensitivity.hpp>
+#include <amq/arithmetic/counting.hpp>
+#include <amq/kernels/gemm.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace amq {
+
+/// Columns are those of PointScores.
+struct RowTimes {
+  std::vector<int> levels;                     ///< bits
+  std::vector<std::string> points;             ///< (column) names
+  std::vector<std::vector<Cost>> picoseconds;  ///< (column)(level) of one row, coding and products
+  std::string machine;                         ///< where and how, for people
+
+  [[nodiscard]] bool empty() const noexcept { return picoseconds.empty(); }
+  /// @throws Error unless there is a time from 0 to 1 s for each of these levels at each adaptive
+  ///         point of the layout
+  void check(const ParameterLayout& layout, const std::vector<int>& expected) const {
+    const PointScores shape(layout);
+    bool good = levels == expected && picoseconds.size() == shape.points.size() &&
+                points.size() == shape.points.size();
+    for (std::size_t c = 0; good && c < points.size(); ++c)
+      good &= points[c] == layout.point(shape.points[c]).name;
+    for (const auto& column : picoseconds) {
+      good &= column.size() == levels.size();
+      for (const Cost t : column) good &= t >= 0 && t <= 1'000'000'000'000;
+    }
+    if (!good)
+      throw Error("row times",
+                  "a time of 0 to 1 s for each of " + std::to_string(expected.size()) +
+                      " levels at each of this network's " + std::to_string(shape.points.size()) +
+                      " points",
+                  std::to_string(levels.size()) + " levels at " +
+                      std::to_string(picoseconds.size()) + " points",
+                  "Measure this network under this scheme.");
+  }
+};
+
+struct RowTimesOptions {
+  Index rows = 2048;  ///< in cache, as tiles are
+  int rounds = 7;     ///< of which the fastest counts: whatever disturbs only adds
+  /// Seconds that only grow. Where other work runs beside, processor time of the thread is better.
+  std::function<double()> clock = [] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  };
+};
+
+/// Runs what a row goes through, from its floats to the last product that reads its codes, on rows
+/// of noise: a tenth of a second for a network of 128 channels. Levels take turns.
+/// @param cost  of any pass, for the products and their sizes
+/// @throws Error for fewer than one row or round
+[[nodiscard]] inline RowTimes measure_row_times(const ParameterLayout& layout,
+                                                const Quantizers& quantizers, const PassCost& cost,
+                                                const RowTimesOptions& options = {}) {
+  if (options.rows < 1 || options.rounds < 1)
+    throw Error(
+        "measure_row_times", "at least one row and one round",
+        std::to_string(options.rows) + " rows, " + std::to_string(options.rounds) + " rounds",
+        "Keep the defaults.");
+  const SchemeInfo& scheme = quantizers.info();
+  const PointScores shape(layout);
+  RowTimes out{scheme.levels, {}, {}, simd::Native::name};
+  Random random(1);
+  const Index n = options.rows;
+  // Points of the same shape share a measurement.
+  std::vector<std::pair<std::vector<Index>, std::vector<Cost>>> known;
+  for (const PointId id : shape.points) {
+    const PointEntry& point = layout.point(id);
+    out.points.push_back(point.name);
+    std::vector<Index> key{point.channels};
+    std::vector<kernels::PackedWeights> weights;
+    for (const ProductCost& c : cost.products)
+      if (c.point == point.name) key.push_back(c.out);
+    const auto seen =
+        std::find_if(known.begin(), known.end(), [&](const auto& k) { return k.first == key; });
+    if (seen != known.end()) {
+      out.picoseconds.push_back(seen->second);
+      continue;
+    }
+    Index widest = 1;
+    for (std::size_t w = 1; w < key.size(); ++w) {
+      std::vector<std::int8_t> codes(static_cast<std::size_t>(key[w] * point.channels));
+      for (auto& q : codes) q = static_cast<std::int8_t>(static_cast<int>(random.index(3)) - 1);
+      const std::vector<float> step(static_cast<std::size_t>(key[w]), 0.01f);
+      weights.emplace_back(MatrixView<const std::int8_t>(codes.data(), key[w], point.channels), 8,
+                           step, step);
+      widest = std::max(widest, key[w]);
+    }
+    Matrix x(n, point.channels), y(n, widest);
+    for (Index k = 0; k < x.size(); ++k) x.data()[k] = static_cast<float>(random.normal());
+    std::vector<std::uint8_t> codes(static_cast<std::size_t>(2 * x.size()));
+    std::vector<RowGrid> grids(static_cast<std::size_t>(n));
+    std::vector<double> best(scheme.levels.size(), std::numeric_limits<double>::infinity());
+    for (int round = 0; round <= options.rounds; ++round)  // the first warms up
+      for (std::size_t k = 0; k < best.size(); ++k) {
+        const int bits = scheme.levels[k], container = container_bits(bits);
+        const kernels::RowsSpan rows{codes.data(),   n,
+                                     point.channels, packed_bytes(point.channels, container),
+                                     container,      grids.data()};
+        const double start = options.clock();
+        kernels::quantize_rows(view(std::as_const(x)), RowCoder{scheme.rule, bits, 0.5f, 0}, rows);
+        for (const auto& w : weights)
+          kernels::linear(rows, w, Activation::none,
+                          {y.data(), n, w.out(), static_cast<Index>(y.cols())});
+        const double took = options.clock() - start;
+        if (round > 0) best[k] = std::min(best[k], took);
+      }
+    std::vector<Cost> column;
+    for (const double t : best)
+      column.push_back(
+          static_cast<Cost>(std::llround(std::max(0.0, t) * 1e12 / static_cast<double>(n))));
+    known.emplace_back(std::move(key), column);
+    out.picoseconds.push_back(std::move(column));
+  }
+  return out;
+}
+
+}  // namespace amq

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Every speed that docs/kernels.md speaks of, in one run of less than eight minutes on a quiet machine:
+# integer products, a whole message-passing layer and a training step, beside Eigen, oneDNN, OpenBLAS and
+# torch (those that are there). Writes docs/results/kernels.csv and kernels.png.
+#   sh scripts/bench_kernels.sh [build directory] [--quick]
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=${1:-$root/build}
+quick=${2:-}
+benches="kernels/bench_kernels_gemm kernels/bench_kernels_message_passing training/bench_training_step"
+[ -d "$build" ] || meson setup "$build" "$root"
+for b in $benches; do ninja -C "$build" "bench/$b"; done
+table=$(mktemp)
+trap 'rm -f "$table" "$table.png"' EXIT
+rm -f "$table"
+run() {  # seconds it may take, then the command; what is too slow is left out
+  limit=$1
+  shift
+  timeout "$limit" "$@" || echo "  left out ($?): $*"
+}
+export ATEN_CPU_CAPABILITY=avx512 OPENBLAS_CORETYPE=SkylakeX
+run 180 "$build/bench/kernels/bench_kernels_gemm" "$table" $quick
+run 40 "$build/bench/kernels/bench_kernels_message_passing" "$table"
+run 40 /usr/bin/python3 "$root/scripts/time_torch_mp_pde.py" "$table" --what=layer --rounds=7
+run 40 "$build/bench/training/bench_training_step" "$table"
+run 60 /usr/bin/python3 "$root/scripts/time_torch_mp_pde.py" "$table" --what=step --rounds=7
+run 30 "$build/bench/kernels/bench_kernels_message_passing" "$table" --threads=2
+run 30 /usr/bin/python3 "$root/scripts/time_torch_mp_pde.py" "$table" --what=layer --threads=2 --rounds=7
+/usr/bin/python3 "$root/scripts/plot_kernels.py" "$table" "$root/docs/results/kernels.csv" \
+  "$root/docs/results/kernels.png"
