@@ -11,7 +11,7 @@
 #include <amq/core/random.hpp>
 #include <amq/core/thread_pool.hpp>
 #include <amq/kernels/gemm.hpp>
-#include <amq/kernels/message_passing.hpp>
+#include <amq/kernels/node_update.hpp>
 
 #include "timing.hpp"
 
@@ -98,12 +98,17 @@ struct Layer {
     l.bits = bits;
     l.coders[static_cast<std::size_t>(bits)] = coder;
     message_mean(l, view(means), executor);
-    linear(view(std::as_const(means)), coder, mean.packed, Activation::none, view(z), executor);
-    rows([&](Index i) {
-      kernels::detail::activate_sum<simd::Native>(Activation::swish, z.row(i).data(),
-                                                  part(2).row(i), z.row(i).data(), hidden);
-    });
-    linear(view(std::as_const(z)), coder, update.packed, Activation::swish, view(step), executor);
+    NodeUpdate u;
+    u.means = view(std::as_const(means));
+    u.own = part(2);
+    u.features = view(std::as_const(f));
+    u.first.weights = &mean.packed;
+    u.second.weights = &update.packed;
+    for (auto* p : {&u.first, &u.second}) {
+      p->bits = bits;
+      p->coders[static_cast<std::size_t>(bits)] = coder;
+    }
+    node_update(u, view(step), executor);
     finish();
   }
   void floats() {
@@ -142,20 +147,13 @@ struct Layer {
           part_of(step).rowwise() += update.b();
           part_of(step).array() /= 1 + (-part_of(step).array()).exp();
         });
+    step += f;
     finish();
   }
 
  private:
-  template <typename Row>
-  void rows(const Row& row) {
-    executor.parallel_for(
-        static_cast<std::size_t>(f.rows()), 256, [&](std::size_t begin, std::size_t end) {
-          for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); ++i) row(i);
-        });
-  }
   void finish() {
-    step += f;
-    ops::instance_norm(view(std::as_const(step)), 1e-5, view(out), deviation.data());
+    ops::instance_norm(view(std::as_const(step)), 1e-5, view(out), deviation.data(), executor);
   }
 };
 

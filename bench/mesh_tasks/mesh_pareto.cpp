@@ -194,6 +194,27 @@ void run_all(const std::string& model, const std::string& task, Options o, Data 
   }
 }
 
+/// A test sample of the adaptive solver of 3 bits as numbers: what scripts/plot_bits.py draws.
+template <typename Model>
+void picture(const std::string& model, const std::string& task, const Options& o, const Data& d) {
+  using Fine = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>>;
+  const std::string folder = o.folder + "/" + model;
+  auto solver = load<Model, Fine>(folder + "/" + model + "_" + task +
+                                  "_amq_row_affine_shifted_lsq_sensitivity_1_2_3_4_5_6_8_3_0"
+                                  ".safetensors");
+  solver.budget(mean_bits(3));
+  const std::size_t k = d.test.size() / 2;
+  const Field u = solver(d.test_mesh[k], d.test_given[k]);
+  const Mesh& m = d.test_mesh[k];
+  npz::write(folder + "/picture.npz",
+             {{"points", Array::of(m.points, {m.n_nodes(), m.dim})},
+              {"cells", Array::of(m.cells, {m.n_cells(), m.nodes_per_cell})},
+              {"truth", Array::of(view(d.test_solution[k]))},
+              {"predicted", Array::of(view(u))},
+              {"bits", Array::of(solver.report().node_bits)}});
+  std::cout << folder << "/picture.npz\n";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -240,7 +261,8 @@ int main(int argc, char** argv) try {
       o.threads = number();
     else {
       std::cout << "mesh_pareto --task darcy|elasticity|flow2d|flow3d --model mp_pde|graph_vit\n"
-                   "  [--arms core|ladder|ablation|all|data] [--seed N] [--csv FILE] [--folder DIR]"
+                   "  [--arms core|ladder|ablation|all|data|picture] [--seed N] [--csv FILE] "
+                   "[--folder DIR]"
                    " [--training N] [--test N]\n"
                    "  [--hidden N] [--layers N] [--blocks N] [--width N] [--points N] "
                    "[--float-epochs N] [--qat-epochs N] [--threads N]\n";
@@ -257,6 +279,11 @@ int main(int argc, char** argv) try {
   ThreadPool pool(o.threads);
   const Data data = task_data(task, o, pool);
   if (which == "data") return 0;
+  if (which == "picture") {
+    model == "graph_vit" ? picture<GraphVit>(model, task, o, data)
+                         : picture<MpPde>(model, task, o, data);
+    return 0;
+  }
   const auto trajectories =
       task == "flow2d" ? flow2d_trajectories(o, true, pool) : std::vector<Trajectory>{};
   std::filesystem::create_directories(std::filesystem::path(csv).parent_path());

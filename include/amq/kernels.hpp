@@ -10,6 +10,7 @@
 #include <amq/kernels/gemm.hpp>
 #include <amq/kernels/message_passing.hpp>
 #include <amq/kernels/moments.hpp>
+#include <amq/kernels/node_update.hpp>
 #include <amq/kernels/packed_weights.hpp>
 #include <amq/kernels/panel.hpp>
 #include <amq/kernels/quantize.hpp>

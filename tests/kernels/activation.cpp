@@ -181,8 +181,14 @@ TEST_CASE_TEMPLATE("slopes of activations are their derivatives, and carry gradi
     std::vector<float> dx(x.size()), sum(x.size(), 2.0f);
     kernels::activation_gradient<Arch>(a, x.data(), g.data(), dx.data(), n, false);
     kernels::activation_gradient<Arch>(a, x.data(), g.data(), sum.data(), n, true);
+    // Both at once, the slopes in the place of x.
+    std::vector<float> y(x.size()), both(x.size()), slopes = x;
+    kernels::activate<Arch>(a, x.data(), y.data(), n);
+    kernels::activate_with_slope<Arch>(a, slopes.data(), both.data(), slopes.data(), n);
+    CHECK(rungs::same_bits(y, both));
     double worst = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
+      worst = std::max(worst, std::fabs(double(dx[i]) - double(g[i]) * double(slopes[i])));
       const double exact_slope =
           std::fabs(x[i]) > 100 ? (x[i] > 0 && a != Activation::tanh && a != Activation::sigmoid) ||
                                       a == Activation::none

@@ -191,6 +191,19 @@ TEST_CASE_TEMPLATE("rows of mixed levels land in their own rows, one call, any n
         }
     activate<simd::Scalar>(a, e.data(), e.data(), static_cast<Index>(e.size()));
     CHECK(rungs::same_bits(y, e));
+    if (a != Activation::none) continue;
+    // The same onto rows that are there already, in place too.
+    const auto base =
+        rungs::some_rows(static_cast<std::size_t>(total), static_cast<std::size_t>(n), 6);
+    for (const bool minus : {false, true}) {
+      std::vector<float> sum(y.size()), onto(y.size(), -5), there = base;
+      for (std::size_t i = 0; i < y.size(); ++i) sum[i] = minus ? base[i] - y[i] : base[i] + y[i];
+      linear_onto<Arch>(buckets, w.packed, minus, {base.data(), total, n}, {onto.data(), total, n});
+      CHECK(rungs::same_bits(onto, sum));
+      linear_onto<Arch>(buckets, w.packed, minus, {there.data(), total, n},
+                        {there.data(), total, n}, pool);
+      CHECK(rungs::same_bits(there, sum));
+    }
   }
 }
 

@@ -14,6 +14,7 @@
 #include <amq/core/executor.hpp>
 #include <amq/kernels/gemm.hpp>
 #include <amq/kernels/message_passing.hpp>
+#include <amq/kernels/node_update.hpp>
 #include <amq/quant/row_order.hpp>
 
 #include <algorithm>
@@ -174,6 +175,13 @@ class BasicFixed {
                             });
     return y;
   }
+  /// add() or subtract() of x and linear(), to the bit, without its result in memory.
+  Tensor linear_onto(const Tensor& x, bool minus, WeightId id, const Quantized& q) {
+    const auto& w = packed(id);
+    Tensor y = make(q.rows, w.out(), q.kind);
+    kernels::linear_onto(q.view(), w, minus, x.view(), y.data.view(), *executor_);
+    return y;
+  }
   Tensor activate(Activation f, const Tensor& x) {
     Tensor y = make(x.rows(), x.cols(), x.kind);
     const auto in = x.view();
@@ -233,27 +241,34 @@ class BasicFixed {
   /// edge_sum, activate, quantize, linear, activate and segment_mean.
   Tensor message_mean(const Graph& g, const Tensor& at_receiver, const Tensor& at_sender,
                       PointId id, WeightId weight) {
-    const PointEntry& point = layout_->point(id);
+    const kernels::CodedProduct edges = coded_product(id, weight, g.n_edges());
     kernels::MessageLayer layer;
     layer.first = g.first;
     layer.sender = g.sender;
     layer.at_receiver = at_receiver.view();
     layer.at_sender = at_sender.view();
-    layer.weights = &packed(weight);
+    layer.weights = edges.weights;
     layer.activation = Activation::swish;
-    layer.bits = point.fixed_bits ? point.fixed_bits : plan_->uniform_bits;
-    if (!point.fixed_bits) layer.edge_bits = plan_->bits(id, point.kind, g.n_edges());
-    if (layer.edge_bits.empty()) {
-      layer.coders[static_cast<std::size_t>(layer.bits)] = coder(id, point, layer.bits);
-    } else {
-      layer.bits = quantizers_->info().levels.back();
-      for (const int b : quantizers_->info().levels)
-        layer.coders[static_cast<std::size_t>(b)] = coder(id, point, b);
-      for (const auto b : layer.edge_bits)
-        static_cast<void>(quantizers_->level(point, b));  // refuses what the scheme does not offer
-    }
+    layer.bits = edges.bits;
+    layer.edge_bits = edges.row_bits;
+    layer.coders = edges.coders;
     Tensor y = make(g.n_nodes(), layer.weights->out(), RowKind::node);
     kernels::message_mean(layer, y.data.view(), *executor_);
+    return y;
+  }
+  /// Whole, tile by tile: nothing but the result is stored. To the bit the composition of quantize,
+  /// linear, add, activate, quantize, linear, activate and add.
+  Tensor node_update(const Tensor& features, const Tensor& own, const Tensor& means,
+                     PointId at_means, WeightId from_means, PointId at_update, WeightId update) {
+    kernels::NodeUpdate u;
+    u.means = means.view();
+    u.own = own.view();
+    u.features = features.view();
+    u.first = coded_product(at_means, from_means, means.rows());
+    u.second = coded_product(at_update, update, means.rows());
+    u.activation = Activation::swish;
+    Tensor y = make(features.rows(), features.cols(), features.kind);
+    kernels::node_update(u, y.data.view(), *executor_);
     return y;
   }
   Tensor segment_mean(const Tensor& x, const Graph& g) { return reduce(x, g, true); }
@@ -261,7 +276,7 @@ class BasicFixed {
   Tensor instance_norm(const Tensor& x) {
     Tensor y = make(x.rows(), x.cols(), x.kind);
     scratch_.resize(static_cast<std::size_t>(x.cols()));
-    ops::instance_norm(x.view(), norm_eps, y.data.view(), scratch_.data());
+    ops::instance_norm(x.view(), norm_eps, y.data.view(), scratch_.data(), *executor_);
     return y;
   }
   Tensor layer_norm(const Tensor& x, ParameterId gamma, ParameterId beta) {
@@ -448,6 +463,24 @@ class BasicFixed {
     const ParameterId o = quantizers_->offset(id);
     return {quantizers_->info().rule, bits, value(quantizers_->step(id))[k],
             o == no_parameter ? 0.0f : value(o)[k]};
+  }
+  /// What a point makes of n rows, and the weight they meet.
+  [[nodiscard]] kernels::CodedProduct coded_product(PointId id, WeightId weight, Index n) const {
+    const PointEntry& point = layout_->point(id);
+    kernels::CodedProduct p;
+    p.weights = &packed(weight);
+    p.bits = point.fixed_bits ? point.fixed_bits : plan_->uniform_bits;
+    if (!point.fixed_bits) p.row_bits = plan_->bits(id, point.kind, n);
+    if (p.row_bits.empty()) {
+      p.coders[static_cast<std::size_t>(p.bits)] = coder(id, point, p.bits);
+      return p;
+    }
+    p.bits = quantizers_->info().levels.back();
+    for (const int b : quantizers_->info().levels)
+      p.coders[static_cast<std::size_t>(b)] = coder(id, point, b);
+    for (const auto b : p.row_bits)
+      static_cast<void>(quantizers_->level(point, b));  // refuses what the scheme does not offer
+    return p;
   }
   /// Sorted once per map and plan.
   const RowOrder& order_of(std::span<const std::uint8_t> bits) {

@@ -109,75 +109,11 @@ class BasicTraining {
   }
   /// Quantized rows are multiplied as codes, by the kernels of deployment: training sees what
   /// deployment computes, bit for bit. (In double, where gradients are checked, as values.)
-  Tensor linear(WeightId id, const Quantized& x) {
-    const WeightEntry& entry = layout_->weight(id);
-    Weight& w = effective_weight(id);
-    const Ref in = x.rows.value, wr = w.ref;
-    const Index groups = entry.groups, cols = entry.columns_out(), n = tape_[in].rows / groups;
-    const Ref out = tape_.value(tape_[in].rows, cols, true);
-    for (Index g = 0; g < groups; ++g) {
-      const auto y = rows_of(tape_[out], g * n, n);
-      const T* bias = w.bias + g * cols;
-      if constexpr (exact) {
-        if (x.rows.codes.codes) {
-          kernels::RowsView codes = x.rows.codes;
-          codes.rows = n;
-          codes.codes = x.rows.codes.row(g * n);
-          codes.grid = &x.rows.codes.grid_of(g * n);
-          kernels::linear(codes, w.packed[static_cast<std::size_t>(g)], Activation::none, y);
-          continue;
-        }
-        constexpr Index block = 96;  // its sums stay in L1 from the bias to the last product
-        const auto v = rows_of(tape_[in], g * n, n);
-        const auto transposed = transposed_weight(w, g, entry);
-        for (Index i = 0; i < n; i += block) {
-          const auto part = rows_of(y, i, std::min(block, n - i));
-          for (Index r = 0; r < part.rows; ++r) std::copy_n(bias, cols, part.row(r));
-          kernels::multiply<>(rows_of(v, i, part.rows), transposed, part, true);
-        }
-      } else {
-        map(y).noalias() =
-            map(rows_of(tape_[in], g * n, n)) * map(rows_of(tape_[wr], g * cols, cols)).transpose();
-        map(y).rowwise() += Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>>(bias, cols);
-      }
-    }
-    tape_.record([=](Tape<T>& t) {
-      const auto d = t.grad(out);
-      if (!d.data) return;
-      const auto dw = t.grad_to_add(wr);
-      const bool wanted = t.differentiable(in);
-      const auto slot = wanted ? t.grad_slot(in) : typename Tape<T>::Slot();
-      for (Index g = 0; g < groups; ++g) {
-        const auto dy = rows_of(d, g * n, n), x_rows = rows_of(t[in], g * n, n),
-                   weight = rows_of(t[wr], g * cols, cols), into = rows_of(dw, g * cols, cols);
-        if constexpr (exact) {
-          kernels::add_transposed_product<>(dy, x_rows, into);
-          if (wanted) kernels::multiply<>(dy, weight, rows_of(slot.grad, g * n, n), !slot.fresh);
-        } else {
-          map(into).noalias() += map(dy).transpose() * map(x_rows);
-          if (!wanted) continue;
-          auto dx = map(rows_of(slot.grad, g * n, n));
-          if (slot.fresh)
-            dx.noalias() = map(dy) * map(weight);
-          else
-            dx.noalias() += map(dy) * map(weight);
-        }
-      }
-    });
-    Index first = 0;
-    if (groups == 1)
-      for (const WeightPart& part : entry.parts) {
-        const Index rows = WeightEntry::outputs(part, layout_->entry(part.weight).rows());
-        if (part.bias != no_parameter) {
-          const Index biases = layout_->entry(part.bias).size();
-          for (Index k = 0; k < rows; k += biases)
-            bias_gradient(gradient(part.bias), out, first + k, biases);
-        }
-        first += rows;
-      }
-    bias_gradient(w.d_shift, out, 0, cols);
-    if (entry.norm && pass_.batch_statistics) return {batch_norm(out, entry.norm), x.kind};
-    return {out, x.kind};
+  Tensor linear(WeightId id, const Quantized& x) { return product(id, x, no_base, false); }
+  /// add() or subtract() of x and linear(), without its result in memory.
+  Tensor linear_onto(const Tensor& x, bool minus, WeightId id,
+                     const Quantized& q) requires std::is_same_v<T, float> {
+    return product(id, q, x.ref, minus);
   }
   Tensor activate(Activation f, const Tensor& x) {
     const Ref in = contiguous(x.ref);
@@ -504,6 +440,98 @@ class BasicTraining {
   static void add_row(T* to, const T* from, Index n) noexcept {
     for (Index c = 0; c < n; ++c) to[c] += from[c];
   }
+  static constexpr Ref no_base{-1};
+
+  /// x W^T + b, or what it is added to or taken from.
+  Tensor product(WeightId id, const Quantized& x, Ref base, bool minus) {
+    const WeightEntry& entry = layout_->weight(id);
+    Weight& w = effective_weight(id);
+    const Ref in = x.rows.value, wr = w.ref;
+    const Index groups = entry.groups, cols = entry.columns_out(), n = tape_[in].rows / groups;
+    const Ref out = tape_.value(tape_[in].rows, cols, true);
+    for (Index g = 0; g < groups; ++g) {
+      const auto y = rows_of(tape_[out], g * n, n);
+      const T* bias = w.bias + g * cols;
+      if constexpr (exact) {
+        if (x.rows.codes.codes) {
+          kernels::RowsView codes = x.rows.codes;
+          codes.rows = n;
+          codes.codes = x.rows.codes.row(g * n);
+          codes.grid = &x.rows.codes.grid_of(g * n);
+          const auto& packed = w.packed[static_cast<std::size_t>(g)];
+          if (base == no_base)
+            kernels::linear(codes, packed, Activation::none, y);
+          else
+            kernels::linear_onto(std::span<const kernels::RowsView>(&codes, 1), packed, minus,
+                                 rows_of(tape_[base], g * n, n), y);
+          continue;
+        }
+        constexpr Index block = 96;  // its sums stay in L1 from the bias to the last product
+        const auto v = rows_of(tape_[in], g * n, n);
+        const auto transposed = transposed_weight(w, g, entry);
+        for (Index i = 0; i < n; i += block) {
+          const auto part = rows_of(y, i, std::min(block, n - i));
+          for (Index r = 0; r < part.rows; ++r) std::copy_n(bias, cols, part.row(r));
+          kernels::multiply<>(rows_of(v, i, part.rows), transposed, part, true);
+          if (base == no_base) continue;
+          const auto onto = map(rows_of(tape_[base], g * n + i, part.rows));
+          if (minus)
+            map(part) = onto - map(part);
+          else
+            map(part) += onto;
+        }
+      } else {
+        map(y).noalias() =
+            map(rows_of(tape_[in], g * n, n)) * map(rows_of(tape_[wr], g * cols, cols)).transpose();
+        map(y).rowwise() += Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>>(bias, cols);
+      }
+    }
+    tape_.record([=](Tape<T>& t) {
+      auto d = t.grad(out);
+      if (!d.data) return;
+      if (base != no_base) {
+        t.add_grad(base, map(d));
+        if (minus) {
+          const auto negative = t.scratch(d.rows, d.cols);
+          map(negative) = -map(d);
+          d = negative;
+        }
+      }
+      const auto dw = t.grad_to_add(wr);
+      const bool wanted = t.differentiable(in);
+      const auto slot = wanted ? t.grad_slot(in) : typename Tape<T>::Slot();
+      for (Index g = 0; g < groups; ++g) {
+        const auto dy = rows_of(d, g * n, n), x_rows = rows_of(t[in], g * n, n),
+                   weight = rows_of(t[wr], g * cols, cols), into = rows_of(dw, g * cols, cols);
+        if constexpr (exact) {
+          kernels::add_transposed_product<>(dy, x_rows, into);
+          if (wanted) kernels::multiply<>(dy, weight, rows_of(slot.grad, g * n, n), !slot.fresh);
+        } else {
+          map(into).noalias() += map(dy).transpose() * map(x_rows);
+          if (!wanted) continue;
+          auto dx = map(rows_of(slot.grad, g * n, n));
+          if (slot.fresh)
+            dx.noalias() = map(dy) * map(weight);
+          else
+            dx.noalias() += map(dy) * map(weight);
+        }
+      }
+    });
+    Index first = 0;
+    if (groups == 1)
+      for (const WeightPart& part : entry.parts) {
+        const Index rows = WeightEntry::outputs(part, layout_->entry(part.weight).rows());
+        if (part.bias != no_parameter) {
+          const Index biases = layout_->entry(part.bias).size();
+          for (Index k = 0; k < rows; k += biases)
+            bias_gradient(gradient(part.bias), out, first + k, biases, minus);
+        }
+        first += rows;
+      }
+    bias_gradient(w.d_shift, out, 0, cols, minus);
+    if (entry.norm && pass_.batch_statistics) return {batch_norm(out, entry.norm), x.kind};
+    return {out, x.kind};
+  }
   Ref contiguous(Ref r) {
     const auto v = tape_[r];
     if (v.contiguous()) return r;
@@ -543,11 +571,12 @@ class BasicTraining {
     });
     return {out, RowKind::node};
   }
-  void bias_gradient(T* d, Ref out, Index first, Index n) {
+  void bias_gradient(T* d, Ref out, Index first, Index n, bool minus = false) {
     if (d)
       tape_.record([=](Tape<T>& t) {
         if (const auto g = t.grad(out); g.data)
-          for (Index i = 0; i < g.rows; ++i) add_row(d, g.row(i) + first, n);
+          for (Index i = 0; i < g.rows; ++i)
+            for (Index c = 0; c < n; ++c) d[c] += minus ? -g(i, first + c) : g(i, first + c);
       });
   }
   static constexpr bool exact = std::is_same_v<T, float>;

@@ -96,8 +96,11 @@ struct MessageTraining {
         const Index i = tile.receiver[r];
         const float share = 1.0f / static_cast<float>(graph->in_degree(i));
         float* m = tile.message.data() + r * channels;
-        kernels::activation_gradient(Activation::swish, m, d_out.row(i), m, channels, false);
-        kernels::scale_row(m, channels, share);
+        kernels::map_floats2(m, d_out.row(i), m, channels,
+                             [share](auto x, auto d) AMQ_INLINE_LAMBDA {
+                               using F = decltype(x);
+                               return (d * F::splat(share)) * kernels::slope<Activation::swish>(x);
+                             });
       }
       const MatrixView<const float> d_message(tile.message.data(), count, channels);
       kernels::add_rows(d_message.data, count, channels, into.bias);
@@ -122,9 +125,8 @@ struct MessageTraining {
             detail::add_slopes(s, quantization, grid.step[lane], bits, sums);
           }
         }
-        kernels::activation_gradient(Activation::swish, tile.sum.data() + r * n, d, d, n, false);
-        kernels::add_rows(d, 1, n, into.at_receiver.row(i));
-        kernels::add_rows(d, 1, n, into.at_sender.row(j));
+        add_products(d, tile.slope.data() + r * n, n, into.at_receiver.row(i),
+                     into.at_sender.row(j));
       }
     }
     sums.add_to(quantization);
@@ -135,17 +137,30 @@ struct MessageTraining {
 
   [[nodiscard]] Index hidden() const noexcept { return at_receiver.cols; }
 
+  /// p += a b, q += a b
+  static void add_products(const float* a, const float* b, Index n, float* p, float* q) noexcept {
+    using F = simd::Floats<>;
+    Index k = 0;
+    for (; k + simd::lanes <= n; k += simd::lanes) {
+      const F x = F::load(a + k), y = F::load(b + k);
+      fma(x, y, F::load(p + k)).store(p + k);
+      fma(x, y, F::load(q + k)).store(q + k);
+    }
+    if (const int part = static_cast<int>(n - k); part > 0) {
+      const F x = F::load_part(a + k, part), y = F::load_part(b + k, part);
+      fma(x, y, F::load_part(p + k, part)).store_part(p + k, part);
+      fma(x, y, F::load_part(q + k, part)).store_part(q + k, part);
+    }
+  }
   /// Squared length of a row, and of a row about its mean.
   static float power(const float* x, Index n) noexcept { return about(x, n, 0.0f); }
   static float spread(const float* x, Index n) noexcept {
-    float mean = 0;
     using F = simd::Floats<>;
     F sum = F::splat(0.0f);
     Index k = 0;
     for (; k + simd::lanes <= n; k += simd::lanes) sum = sum + F::load(x + k);
     if (k < n) sum = sum + F::load_part(x + k, static_cast<int>(n - k));
-    mean = simd::sum(sum) / static_cast<float>(n);
-    return about(x, n, mean);
+    return about(x, n, simd::sum(sum) / static_cast<float>(n));
   }
   static float about(const float* x, Index n, float mean) noexcept {
     using F = simd::Floats<>;
@@ -166,7 +181,7 @@ struct MessageTraining {
   /// Up to tile_edges edges from their gathered sums to the product, before its activation.
   struct Tile {
     explicit Tile(const MessageTraining& layer)
-        : sum(room(layer.hidden())),
+        : slope(room(layer.hidden())),
           active(room(layer.hidden())),
           fake(layer.packed ? room(layer.hidden()) : 0),
           message(room(layer.weight.rows)),
@@ -185,10 +200,11 @@ struct MessageTraining {
         sender[r] = g.sender[e];
         bits[r] = static_cast<std::uint8_t>(l->quantization.bits_of(begin + r));
         kernels::map_floats2(l->at_receiver.row(receiver[r]), l->at_sender.row(sender[r]),
-                             sum.data() + r * n, n,
+                             slope.data() + r * n, n,
                              [](auto u, auto v) AMQ_INLINE_LAMBDA { return u + v; });
       }
-      kernels::activate(Activation::swish, sum.data(), active.data(), count * n);
+      kernels::activate_with_slope(Activation::swish, slope.data(), active.data(), slope.data(),
+                                   count * n);
     }
     void product() noexcept {
       const Index n = l->hidden(), channels = l->weight.rows;
@@ -213,7 +229,8 @@ struct MessageTraining {
                           static_cast<int>(r % kernels::block_rows), bits[r], fake.data() + r * n);
     }
 
-    AlignedVector<float> sum, active, fake, message;
+    /// The first activation's slope and value, the value of its codes, the product.
+    AlignedVector<float> slope, active, fake, message;
     std::array<kernels::RowLevel, max_bits + 1> levels;
     kernels::BlockGrids grids[tile_edges / kernels::block_rows];
     kernels::detail::Panel panel;

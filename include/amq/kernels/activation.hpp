@@ -235,6 +235,39 @@ inline void activate(Activation a, const float* x, float* y, Index n) noexcept {
   });
 }
 
+/// y[k] = a(x[k]), to the bit what activate() gives, and dy[k] = a'(x[k]); dy may be x.
+template <typename Arch = simd::Native>
+inline void activate_with_slope(Activation a, const float* x, float* y, float* dy,
+                                Index n) noexcept {
+  using F = simd::Floats<Arch>;
+  with_activation(a, [&]<Activation A> {
+    const auto both = [](F v, F& f, F& d) AMQ_INLINE_LAMBDA {
+      if constexpr (A == Activation::swish) {
+        const F one = F::splat(1.0f), from_below = max(v, F::splat(-86.0f)),
+                inside = min(from_below, F::splat(86.0f));
+        const F s = reciprocal(one + detail::exp_inside<-1>(inside));
+        f = from_below * s;
+        d = s * fma(inside, one - s, one);
+      } else {
+        f = activate<A>(v);
+        d = slope<A>(v);
+      }
+    };
+    F f, d;
+    Index k = 0;
+    for (; k + simd::lanes <= n; k += simd::lanes) {
+      both(F::load(x + k), f, d);
+      f.store(y + k);
+      d.store(dy + k);
+    }
+    if (const int part = static_cast<int>(n - k); part > 0) {
+      both(F::load_part(x + k, part), f, d);
+      f.store_part(y + k, part);
+      d.store_part(dy + k, part);
+    }
+  });
+}
+
 /// dx[k] = g[k] a'(x[k]), or added to dx[k]; dx may be g.
 template <typename Arch = simd::Native>
 inline void activation_gradient(Activation a, const float* x, const float* g, float* dx, Index n,

@@ -56,24 +56,29 @@ AMQ_INLINE void float_tile(const float* a, Index row, Index step, Index n, const
                                    : F::load_part(p + j * simd::lanes, part);
   };
   F acc[Rows][Blocks];
-  for (int r = 0; r < Rows; ++r)
-    for (int j = 0; j < Blocks; ++j) acc[r][j] = add ? load(c + r * c_stride, j) : F::splat(0.0f);
+  AMQ_UNROLL
+  for (int r = 0; r < Rows; ++r) AMQ_UNROLL
+  for (int j = 0; j < Blocks; ++j) acc[r][j] = add ? load(c + r * c_stride, j) : F::splat(0.0f);
   for (Index k = 0; k < n; ++k) {
     F v[Blocks];
+    AMQ_UNROLL
     for (int j = 0; j < Blocks; ++j) v[j] = load(b + k * b_stride, j);
+    AMQ_UNROLL
     for (int r = 0; r < Rows; ++r) {
       const F x = F::splat(a[r * row + k * step]);
+      AMQ_UNROLL
       for (int j = 0; j < Blocks; ++j) accumulate<Arch>(acc[r][j], x, v[j]);
     }
   }
-  for (int r = 0; r < Rows; ++r)
-    for (int j = 0; j < Blocks; ++j) {
-      float* to = c + r * c_stride + j * simd::lanes;
-      if (Whole || j + 1 < Blocks)
-        acc[r][j].store(to);
-      else
-        acc[r][j].store_part(to, part);
-    }
+  AMQ_UNROLL
+  for (int r = 0; r < Rows; ++r) AMQ_UNROLL
+  for (int j = 0; j < Blocks; ++j) {
+    float* to = c + r * c_stride + j * simd::lanes;
+    if (Whole || j + 1 < Blocks)
+      acc[r][j].store(to);
+    else
+      acc[r][j].store_part(to, part);
+  }
 }
 
 /// c (m, cols) (+)= A b, where A(i, k) = a[i * row + k * step] is (m, n).
@@ -113,27 +118,42 @@ void float_product(const float* a, Index row, Index step, Index m, Index n, cons
 
 }  // namespace detail
 
+/// Rows that will be read soon, from memory into L2: strides of a row's length confuse the
+/// hardware. A matrix that fits is there already.
+inline void fetch_rows(MatrixView<const float> x, Index first, Index last) noexcept {
+  if (x.rows * x.stride < Index{1} << 18) return;
+  for (Index i = first; i < std::min(last, x.rows); ++i)
+    for (Index k = 0; k < x.cols; k += 16) __builtin_prefetch(x.row(i) + k, 0, 2);
+}
+
 /// c (+)= a b: (m, n) x (n, cols).
 template <typename Arch = simd::Native>
 void multiply(MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> c,
               bool add) noexcept {
-  // A strip of b stays in L1, or near it, while a passes by.
-  constexpr Index depth = 256;
+  // Rows of a stay in L1 and strips of b in L1 or L2.
+  constexpr Index depth = 256, tall = 48;
   if (a.cols == 0 && !add)
     for (Index i = 0; i < c.rows; ++i) std::fill_n(c.row(i), c.cols, 0.0f);
-  for (Index k = 0; k < a.cols; k += depth)
-    detail::float_product<Arch>(a.data + k, a.stride, 1, a.rows, std::min(depth, a.cols - k),
-                                b.row(k), b.stride, c.data, c.stride, c.cols, add || k > 0);
+  for (Index i = 0; i < a.rows; i += tall) {
+    fetch_rows(a, i + tall, i + 2 * tall);
+    for (Index k = 0; k < a.cols; k += depth)
+      detail::float_product<Arch>(a.row(i) + k, a.stride, 1, std::min(tall, a.rows - i),
+                                  std::min(depth, a.cols - k), b.row(k), b.stride, c.row(i),
+                                  c.stride, c.cols, add || k > 0);
+  }
 }
 
 /// c += a^T b: (m, n)^T x (m, cols), in blocks of rows that fit into L2.
 template <typename Arch = simd::Native>
 void add_transposed_product(MatrixView<const float> a, MatrixView<const float> b,
                             MatrixView<float> c) noexcept {
-  constexpr Index block = 128;
-  for (Index i = 0; i < a.rows; i += block)
+  constexpr Index block = 96;
+  for (Index i = 0; i < a.rows; i += block) {
+    fetch_rows(a, i + block, i + 2 * block);
+    fetch_rows(b, i + block, i + 2 * block);
     detail::float_product<Arch>(a.row(i), 1, a.stride, a.cols, std::min(block, a.rows - i),
                                 b.row(i), b.stride, c.data, c.stride, c.cols, true);
+  }
 }
 
 /// b = a^T, so that a b^T may be written multiply(a, transposed).

@@ -66,6 +66,40 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
   }
 }
 
+template <typename Arch, bool Minus>
+void onto_range(const RowsView& x, const PackedWeights& w, MatrixView<const float> base,
+                MatrixView<float> out, Index first, Index last) noexcept {
+  const bool wide = x.container == 16;
+  Panel panel(std::max<Index>(1, x.cols), wide ? 2 : 1, Dot<Arch>::rows);
+  float* rows[panel_rows];
+  const float* from[panel_rows];
+  float step[panel_rows], offset[panel_rows];
+  for (Index begin = first; begin < last; begin += panel.height) {
+    const Index end = std::min(last, begin + panel.height);
+    for (Index i = begin; i < end; ++i) {
+      rows[i - begin] = out.row(x.target(i));
+      from[i - begin] = base.row(x.target(i));
+      step[i - begin] = x.grid_of(i).step;
+      offset[i - begin] = x.grid_of(i).offset;
+    }
+    const OntoSink<Arch, Minus> sink{rows, from, step, offset, &w};
+    if (x.container == 0) {
+      // No codes: sums of nothing, one row at a time.
+      for (Index r = 0; r < end - begin; ++r)
+        for (Index b = 0; b < w.blocks(); ++b) {
+          const simd::Ints<Arch> none[1][1] = {{simd::Ints<Arch>::splat(0)}};
+          sink.template take<1, 1, 1>(none, r, b * PackedWeights::block);
+        }
+      continue;
+    }
+    widen_rows<Arch>(x, begin, end, panel);
+    if (wide)
+      panel_product<Arch, 2>(panel, panel.digits, end - begin, w, sink);
+    else
+      panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
+  }
+}
+
 /// Floats are encoded into the panel: their codes never meet memory.
 template <typename Arch>
 void dense_range(MatrixView<const float> x, RowRule rule, const RowLevel& level,
@@ -155,6 +189,24 @@ template <typename Arch = simd::Native>
 void linear(std::span<const RowsView> buckets, const PackedWeights& w, Activation activation,
             MatrixView<float> out, Executor& executor = serial_executor()) {
   for (const auto& bucket : buckets) linear<Arch>(bucket, w, activation, out, executor);
+}
+
+/// out = base + linear(...), or base - linear(...), to the bit what two steps would give. Rows of
+/// `base` and `out` are numbered as those of linear()'s result; both may be the same.
+/// @throws Error if shapes differ
+template <typename Arch = simd::Native>
+void linear_onto(std::span<const RowsView> buckets, const PackedWeights& w, bool minus,
+                 MatrixView<const float> base, MatrixView<float> out,
+                 Executor& executor = serial_executor()) {
+  detail::check_shapes("linear_onto", w.in(), base.cols, w);
+  for (const RowsView& x : buckets) {
+    detail::check_shapes("linear_onto", x.cols, out.cols, w);
+    executor.parallel_for(
+        static_cast<std::size_t>(x.rows), detail::grain, [&](std::size_t begin, std::size_t end) {
+          const auto run = minus ? detail::onto_range<Arch, true> : detail::onto_range<Arch, false>;
+          run(x, w, base, out, static_cast<Index>(begin), static_cast<Index>(end));
+        });
+  }
 }
 
 /// quantize_rows() and linear() in one: floats in, floats out, the codes stay in L1.

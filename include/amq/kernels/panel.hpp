@@ -181,6 +181,38 @@ struct AffineSink {
   }
 };
 
+/// base + y, or base - y, of the above: what is to be added to is read once, beside the sums.
+template <typename Arch, bool Minus>
+struct OntoSink {
+  float* const* rows;
+  const float* const* base;
+  const float *step, *offset;
+  const PackedWeights* w;
+
+  template <int Rows, int Blocks, int Digits, typename Acc>
+  AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
+    using F = simd::Floats<Arch>;
+    for (int c = 0; c < Blocks; ++c) {
+      const Index at = n + c * PackedWeights::block, left = w->out() - at;
+      const F sums = F::load(w->sums_float() + at), wstep = F::load(w->steps() + at),
+              bias = F::load(w->biases() + at);
+      for (int r = 0; r < Rows; ++r) {
+        F sum;
+        if constexpr (Digits == 2)
+          sum = join_digits<Arch>(acc[2 * r][c], acc[2 * r + 1][c]);
+        else
+          sum = to_floats(acc[r][c]);
+        const F shift = F::splat(offset[row + r]) * sums;
+        const F y = fma(wstep, fma(F::splat(step[row + r]), sum, shift), bias);
+        const F x = Blocks > 1 || left >= simd::lanes
+                        ? F::load(base[row + r] + at)
+                        : F::load_part(base[row + r] + at, static_cast<int>(left));
+        put<Blocks>(Minus ? x - y : x + y, rows[row + r] + at, left);
+      }
+    }
+  }
+};
+
 /// The same where every code is 0: no product.
 template <typename Arch>
 AMQ_INLINE void affine_of_offset(float offset, const PackedWeights& w, float* y) noexcept {

@@ -2,7 +2,7 @@
 /// @file
 /// The processor layer of MP-PDE, its first edge layer and its first node layer split by input.
 
-#include <amq/arithmetic/concept.hpp>
+#include <amq/nn/linear.hpp>
 
 #include <cstdint>
 #include <string>
@@ -70,11 +70,10 @@ class MpPdeLayer {
                                 const Inputs<A>& in) const {
     const auto parts = a.linear(from_features_, a.quantize(features_, f));
     const auto receiver =
-        a.add(a.columns(parts, 0, hidden_), a.linear(at_receiver_, in.data_and_variables));
-    const auto sender =
-        a.subtract(a.columns(parts, hidden_, hidden_), a.linear(at_sender_, in.data));
+        plus_linear(a, a.columns(parts, 0, hidden_), at_receiver_, in.data_and_variables);
+    const auto sender = minus_linear(a, a.columns(parts, hidden_, hidden_), at_sender_, in.data);
     auto own = a.columns(parts, 2 * hidden_, hidden_);
-    if (has_variables_) own = a.add(own, a.linear(from_variables_, in.variables));
+    if (has_variables_) own = plus_linear(a, own, from_variables_, in.variables);
 
     const auto means = [&] {
       if constexpr (requires { a.message_mean(graph, receiver, sender, messages_, message_); }) {
@@ -86,10 +85,18 @@ class MpPdeLayer {
             graph);
       }
     }();
-    const auto z =
-        a.activate(Activation::swish, a.add(own, a.linear(from_means_, a.quantize(means_, means))));
-    const auto step = a.activate(Activation::swish, a.linear(update_, a.quantize(updates_, z)));
-    const auto sum = a.add(f, step);
+    const auto sum = [&] {
+      if constexpr (requires {
+                      a.node_update(f, own, means, means_, from_means_, updates_, update_);
+                    }) {
+        return a.node_update(f, own, means, means_, from_means_, updates_, update_);
+      } else {
+        const auto z = a.activate(Activation::swish,
+                                  plus_linear(a, own, from_means_, a.quantize(means_, means)));
+        const auto step = a.activate(Activation::swish, a.linear(update_, a.quantize(updates_, z)));
+        return a.add(f, step);
+      }
+    }();
     return norm_ == NodeNorm::instance ? a.instance_norm(sum) : a.layer_norm(sum, gamma_, beta_);
   }
 
