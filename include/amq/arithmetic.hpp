@@ -19,6 +19,9 @@
 #include <amq/arithmetic/ops.hpp>
 #include <amq/arithmetic/parameter.hpp>
 #include <amq/arithmetic/quantizers.hpp>
+#include <amq/arithmetic/row_products.hpp>
 #include <amq/arithmetic/spectral.hpp>
+#include <amq/arithmetic/strided_product.hpp>
 #include <amq/arithmetic/tape.hpp>
 #include <amq/arithmetic/training.hpp>
+#include <amq/arithmetic/training_messages.hpp>

@@ -134,6 +134,13 @@ class BasicFixed {
     kernels::linear(x.view(), w, Activation::none, y.data.view(), *executor_);
     return y;
   }
+  /// add() or subtract() of x and linear(), to the bit, without its result in memory.
+  Tensor linear_onto(const Tensor& x, bool minus, WeightId id, const Quantized& q) {
+    const auto& w = packed(id);
+    Tensor y = make(q.rows, w.out(), q.kind);
+    kernels::linear_onto(q.view(), w, minus, x.view(), y.data.view(), *executor_);
+    return y;
+  }
   /// quantize() and linear() in one where all rows have the same bits: codes never meet memory.
   Tensor dense(PointId point, WeightId weight, const Tensor& x) {
     const int bits = bits_of_all(point, x.rows());
@@ -173,13 +180,6 @@ class BasicFixed {
                                                 {y.data.view().row(i), n, w.out()});
                               }
                             });
-    return y;
-  }
-  /// add() or subtract() of x and linear(), to the bit, without its result in memory.
-  Tensor linear_onto(const Tensor& x, bool minus, WeightId id, const Quantized& q) {
-    const auto& w = packed(id);
-    Tensor y = make(q.rows, w.out(), q.kind);
-    kernels::linear_onto(q.view(), w, minus, x.view(), y.data.view(), *executor_);
     return y;
   }
   Tensor activate(Activation f, const Tensor& x) {

@@ -181,6 +181,17 @@ class ParameterLayout {
     weights_.back().groups = groups;
     return id;
   }
+  /// Keeps a weight at `bits` in every scheme. Before its steps are fitted.
+  /// @throws Error if there is no such weight
+  void fix_weight_bits(const std::string& name, int bits) {
+    for (WeightEntry& w : weights_)
+      if (w.name == name) {
+        w.fixed_bits = bits;
+        return;
+      }
+    throw Error("ParameterLayout::fix_weight_bits", "the name of a weight", name,
+                "Names are listed by weights().");
+  }
   /// A product whose matrix is the parameter's numbers in another order: see WeightPart::row.
   /// @throws Error unless there are as many places as numbers, and outputs as biases or a multiple
   WeightId add_mapped_weight(std::string name, ParameterId parameter, std::vector<Index> row,

@@ -122,4 +122,39 @@ class Quantizers {
   std::size_t first_entry_ = 0;
 };
 
+/// Packed codes of all weights, steps and biases: what a deployed file would hold.
+[[nodiscard]] inline double deployed_bytes(const ParameterLayout& layout,
+                                           const Quantizers& quantizers) {
+  double sum = 0;
+  for (const auto& w : layout.weights())
+    sum += static_cast<double>(w.out * w.in) * quantizers.weight_bits(w) / 8.0 +
+           8.0 * static_cast<double>(w.out);
+  return sum;
+}
+
+/// The parameters with every weight as its codes decode: what products see once weights are
+/// quantized, for rows that stay floats.
+[[nodiscard]] inline Parameters decoded_weights(const ParameterLayout& layout,
+                                                const Quantizers& quantizers,
+                                                const Parameters& parameters) {
+  Parameters p = parameters;
+  for (std::size_t i = 0; i < layout.weights().size(); ++i) {
+    const WeightEntry& w = layout.weights()[i];
+    const int highest = highest_code(quantizers.weight_bits(w));
+    const float* step =
+        parameters.values.data() + layout.entry(quantizers.step(static_cast<WeightId>(i))).offset;
+    for (const WeightPart& part : w.parts) {
+      const auto m = p.view(layout.entry(part.weight));
+      for (Index n = 0; n < WeightEntry::outputs(part, m.rows); ++n, ++step)
+        for (Index k = 0; k < part.cols; ++k) {
+          float& x = part.mapped() ? m.data[part.row[static_cast<std::size_t>(n)] +
+                                            part.column[static_cast<std::size_t>(k)]]
+                                   : m(n, part.first_col + k);
+          x = *step * static_cast<float>(encode_weight(x, 1.0f / *step, highest));
+        }
+    }
+  }
+  return p;
+}
+
 }  // namespace amq

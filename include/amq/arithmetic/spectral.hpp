@@ -4,11 +4,12 @@
 /// after the other (design decision 6): any size, only the modes that are kept.
 
 #include <amq/arithmetic/grid_operation.hpp>
-#include <amq/arithmetic/strided_product.hpp>
+#include <amq/arithmetic/row_products.hpp>
 #include <amq/core/portable_math.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,33 +51,44 @@ struct SpectralModes {
 
 namespace ops {
 
-/// cos and -sin of 2 pi f j / n for the kept frequencies f, rows (frequency, re | im) of n points;
-/// the same times the weight a one-sided spectrum has in the inverse: 2, or 1 and 0 at zero and
-/// n / 2; and the sines with the other sign, (frequency, point).
+/// e^{-2 pi i f j / n} for the kept frequencies f and the points j as real matrices. Complex rows
+/// come in pairs, real part and imaginary part. The one-sided matrices of an inverse have the
+/// weights a one-sided spectrum has: 2, or 1 and 0 at zero and n / 2.
 template <typename T>
 struct DftTable {
   Index n = 0, kept = 0;
-  std::vector<T> waves, inverse, sines;
+  std::vector<T> real, real_t;        ///< (2 kept, n) points to modes, and its transpose
+  std::vector<T> inverse, inverse_t;  ///< (n, 2 kept) modes to points without 1 / n; transpose
+  std::vector<T> complex, conjugate;  ///< (2 kept, 2 n) there and (2 n, 2 kept) back
 
   DftTable(Index points, Index modes, bool two_sided)
       : n(points), kept(two_sided ? 2 * modes : modes) {
-    waves.resize(static_cast<std::size_t>(2 * kept * n));
-    inverse.resize(waves.size());
+    const auto size = static_cast<std::size_t>(2 * kept * n);
+    for (auto* v : {&real, &real_t, &inverse, &inverse_t}) v->resize(size);
+    for (auto* v : {&complex, &conjugate}) v->resize(2 * size);
+    const auto put = [](std::vector<T>& m, Index cols, Index i, Index j, double v) {
+      m[static_cast<std::size_t>(i * cols + j)] = static_cast<T>(v);
+    };
     for (Index k = 0; k < kept; ++k) {
       const Index f = k < modes ? k : k - kept;
-      const bool real = f == 0 || 2 * f == n;
+      const bool alone = f == 0 || 2 * f == n;
       for (Index j = 0; j < n; ++j) {
         // The angle is reduced first: f j is exact, its cosine then as good as double can.
         const auto turn = static_cast<double>(((f * j) % n + n) % n) / static_cast<double>(n);
         const auto wave = portable::sincospi(2 * turn);
-        const double c = wave.cos, s = -wave.sin;
-        const auto re = static_cast<std::size_t>(2 * k * n + j),
-                   im = re + static_cast<std::size_t>(n);
-        waves[re] = static_cast<T>(c);
-        waves[im] = static_cast<T>(s);
-        inverse[re] = static_cast<T>(real ? c : 2 * c);
-        inverse[im] = static_cast<T>(real ? 0 : 2 * s);
-        sines.push_back(static_cast<T>(-s));
+        const double re = wave.cos, im = -wave.sin;
+        for (const Index part : {0, 1}) {
+          const double v = part ? im : re, w = alone ? (part ? 0 : v) : 2 * v;
+          put(real, n, 2 * k + part, j, v);
+          put(real_t, 2 * kept, j, 2 * k + part, v);
+          put(inverse, 2 * kept, j, 2 * k + part, w);
+          put(inverse_t, n, 2 * k + part, j, w);
+          // (re + i im) x, and (re - i im) y.
+          put(complex, 2 * n, 2 * k + part, 2 * j + part, re);
+          put(complex, 2 * n, 2 * k + part, 2 * j + 1 - part, part ? im : -im);
+          put(conjugate, 2 * kept, 2 * j + part, 2 * k + part, re);
+          put(conjugate, 2 * kept, 2 * j + part, 2 * k + 1 - part, part ? -im : im);
+        }
       }
     }
   }
@@ -93,15 +105,6 @@ const DftTable<T>& dft_table(Index n, Index modes, bool two_sided) {
   return *t;
 }
 
-namespace detail {
-/// Two of the calling thread's, kept between passes.
-template <typename T>
-std::vector<T>& modes_buffer(std::size_t which = 0) {
-  static thread_local std::array<std::vector<T>, 2> buffers;
-  return buffers[which];
-}
-}  // namespace detail
-
 /// The transforms between points and kept modes, and their adjoints, which are each other's.
 template <typename T>
 class SpectralTransform {
@@ -114,7 +117,8 @@ class SpectralTransform {
       table_[static_cast<std::size_t>(a)] =
           &dft_table<T>(g[a], m.m[static_cast<std::size_t>(a)], a + 1 < g.dims);
     const DftTable<T>& last = *table_[static_cast<std::size_t>(g.dims - 1)];
-    waves_ = inverse ? last.inverse.data() : last.waves.data();
+    to_ = inverse ? last.inverse_t.data() : last.real.data();
+    from_ = inverse ? last.inverse.data() : last.real_t.data();
   }
 
   /// x (sample, points, channel) -> (sample, mode, re | im, channel)
@@ -123,10 +127,10 @@ class SpectralTransform {
     const Index n = g_[last], kept = m_.kept(last), outer = g_.rows() / n;
     out.resize(static_cast<std::size_t>(outer * kept * 2 * c_));
     each(outer, [&](Index o) {
-      detail::product(waves_, n, 1, 2 * kept, n, x.row(o * n), x.stride, c_,
-                      out.data() + o * kept * 2 * c_, c_, false);
+      row_products<T>(to_, 2 * kept, n, {x.row(o * n), 2 * x.stride, x.stride}, c_,
+                      {out.data() + o * kept * 2 * c_, 2 * c_, c_}, false);
     });
-    std::vector<T>& next = detail::modes_buffer<T>(1);
+    std::vector<T> next;
     for (int a = last - 1; a >= 0; --a) {
       complex_axis(a, out, next, true);
       out.swap(next);
@@ -136,15 +140,15 @@ class SpectralTransform {
   /// `modes` is used up.
   void from_modes(std::vector<T>& modes, MatrixView<T> x, bool add) const {
     const int last = g_.dims - 1;
-    std::vector<T>& next = detail::modes_buffer<T>(1);
+    std::vector<T> next;
     for (int a = 0; a < last; ++a) {
       complex_axis(a, modes, next, false);
       modes.swap(next);
     }
     const Index n = g_[last], kept = m_.kept(last), outer = g_.rows() / n;
     each(outer, [&](Index o) {
-      detail::product(waves_, 1, n, n, 2 * kept, modes.data() + o * kept * 2 * c_, c_, c_,
-                      x.row(o * n), x.stride, add);
+      row_products<T>(from_, n, 2 * kept, {modes.data() + o * kept * 2 * c_, 2 * c_, c_}, c_,
+                      {x.row(o * n), 2 * x.stride, x.stride}, add);
     });
   }
 
@@ -158,21 +162,13 @@ class SpectralTransform {
     for (int a = axis + 1; a < g_.dims; ++a) inner *= m_.kept(a);
     const Index from_n = forward ? t.n : t.kept, to_n = forward ? t.kept : t.n;
     const Index stride = inner * 2 * c_;
+    const T* w = forward ? t.complex.data() : t.conjugate.data();
     out.resize(static_cast<std::size_t>(outer * to_n * stride));
-    // e^{-i a} = re + i im going there, its conjugate coming back.
-    const T *re = t.waves.data(), *minus = t.waves.data() + t.n, *plus = t.sines.data();
-    const Index wave = 2 * t.n;
-    each(outer * inner, [&](Index at) {
-      const Index o = at / inner, p = at % inner;
-      const T* from = x.data() + o * from_n * stride + 2 * p * c_;
-      T* to = out.data() + o * to_n * stride + 2 * p * c_;
-      const auto times = [&](const T* w, Index row, const T* b, Index cols, T* c, bool add) {
-        detail::product(w, forward ? row : 1, forward ? 1 : row, to_n, from_n, b, stride, cols, c,
-                        stride, add);
-      };
-      times(re, wave, from, 2 * c_, to, false);
-      times(forward ? plus : minus, forward ? t.n : wave, from + c_, c_, to, true);
-      times(forward ? minus : plus, forward ? wave : t.n, from, c_, to + c_, true);
+    each(outer * inner, [&](Index task) {
+      const Index o = task / inner, p = task % inner;
+      row_products<T>(w, 2 * to_n, 2 * from_n,
+                      {x.data() + o * from_n * stride + 2 * p * c_, stride, c_}, c_,
+                      {out.data() + o * to_n * stride + 2 * p * c_, stride, c_}, false);
     });
   }
   template <typename Body>
@@ -187,7 +183,7 @@ class SpectralTransform {
   Index c_;
   Executor* executor_;
   std::array<const DftTable<T>*, 3> table_{};
-  const T* waves_ = nullptr;
+  const T *to_ = nullptr, *from_ = nullptr;  // of the last axis
 };
 
 namespace detail {
@@ -202,25 +198,26 @@ void swap_samples(const T* x, Index outer, Index inner, Index n, T* out) noexcep
 
 /// rfftn: (sample x point, channel) -> (mode x sample x {re, im}, channel), kept modes only.
 struct SpectralForward {
+  static constexpr const char* name = "fourier transform";
   GridShape grid;
   SpectralModes modes;
 
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
     return {modes.count() * grid.samples * 2, s.cols};
   }
-  /// One fused multiply-add counts two.
-  [[nodiscard]] double cost(MatrixShape s) const noexcept {
-    double rows = static_cast<double>(grid.rows()), operations = 0;
+  [[nodiscard]] double cost(MatrixShape) const noexcept { return 0; }
+  [[nodiscard]] double macs(MatrixShape s) const noexcept {
+    double rows = static_cast<double>(grid.rows()), products = 0;
     for (int a = grid.dims - 1; a >= 0; --a) {
       const double kept = static_cast<double>(modes.kept(a));
-      operations += rows * kept * (a + 1 == grid.dims ? 4.0 : 8.0);
+      products += rows * kept * (a + 1 == grid.dims ? 2.0 : 4.0);
       rows *= kept / static_cast<double>(grid[a]);
     }
-    return operations * static_cast<double>(s.cols);
+    return products * static_cast<double>(s.cols);
   }
   template <typename T>
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
-    std::vector<T>& m = detail::modes_buffer<T>();
+    std::vector<T> m;
     SpectralTransform<T>(grid, modes, x.cols, false, executor).to_modes(x, m);
     detail::swap_samples(m.data(), grid.samples, modes.count(), 2 * x.cols, out.data);
   }
@@ -236,21 +233,22 @@ struct SpectralForward {
 /// irfftn of what mixing left: rows (mode x sample x {re, im}) with columns [x Wr | x Wi], of which
 /// the complex product is (re Wr - im Wi) + i (re Wi + im Wr). -> (sample x point, channel)
 struct SpectralInverse {
+  static constexpr const char* name = "inverse transform";
   GridShape grid;
   SpectralModes modes;
 
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
     return {grid.rows(), s.cols / 2};
   }
-  [[nodiscard]] double cost(MatrixShape s) const noexcept {
-    return SpectralForward{grid, modes}.cost({s.rows, s.cols / 2});
+  [[nodiscard]] double cost(MatrixShape) const noexcept { return 0; }
+  [[nodiscard]] double macs(MatrixShape s) const noexcept {
+    return SpectralForward{grid, modes}.macs({s.rows, s.cols / 2});
   }
   template <typename T>
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
     const Index c = out.cols, n = modes.count(), s = grid.samples;
     const T scale = T(1) / static_cast<T>(grid.points());
-    std::vector<T>& m = detail::modes_buffer<T>();
-    m.resize(static_cast<std::size_t>(n * s * 2 * c));
+    std::vector<T> m(static_cast<std::size_t>(n * s * 2 * c));
     for (Index k = 0; k < n; ++k)
       for (Index i = 0; i < s; ++i) {
         const T *re = x.row(2 * (k * s + i)), *im = x.row(2 * (k * s + i) + 1);

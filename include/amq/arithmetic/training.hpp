@@ -96,7 +96,8 @@ class BasicTraining {
   Quantized quantize(PointId id, const Tensor& x) {
     FakeRows<T> out;
     out.value = x.ref;
-    if (pass_.plan) out = fake_quantize(tape_, x.ref, row_quantization(id, tape_[x.ref].rows));
+    if (quantizes_rows())
+      out = fake_quantize(tape_, x.ref, row_quantization(id, tape_[x.ref].rows));
     visits_.push_back({id, x.ref, out.value});
     return {out, x.kind};
   }
@@ -151,7 +152,7 @@ class BasicTraining {
     m.at_sender = tape_[q];
     m.weight = tape_[wr];
     m.bias = w.bias;
-    if (pass_.plan) {
+    if (quantizes_rows()) {
       m.quantization = row_quantization(id, g.n_edges());
       m.packed = &w.packed[0];
     } else {
@@ -584,6 +585,9 @@ class BasicTraining {
   template <typename U>
   static MatrixView<U> rows_of(MatrixView<U> x, Index first, Index n) noexcept {
     return {x.data + first * x.stride, n, x.cols, x.stride};
+  }
+  [[nodiscard]] bool quantizes_rows() const noexcept {
+    return pass_.plan && pass_.plan->uniform_bits != BitPlan::float_rows;
   }
   /// What a point makes of n rows in this pass.
   RowQuantization<T> row_quantization(PointId id, Index n) {

@@ -145,15 +145,9 @@ class BasicMeshSolver {
 
   /// Packed codes of both models, steps and biases: what a deployed file would hold.
   [[nodiscard]] double model_bytes() const {
-    const auto bytes = [](const ParameterLayout& layout, const Quantizers& q) {
-      double sum = 0;
-      for (const auto& w : layout.weights())
-        sum += static_cast<double>(w.out * w.in) * q.weight_bits(w) / 8.0 +
-               8.0 * static_cast<double>(w.out);
-      return sum;
-    };
-    return bytes(net_->layout, net_->quantizers) +
-           (auxiliary_ ? bytes(auxiliary_->net().layout, auxiliary_->net().quantizers) : 0.0);
+    return deployed_bytes(net_->layout, net_->quantizers) +
+           (auxiliary_ ? deployed_bytes(auxiliary_->net().layout, auxiliary_->net().quantizers)
+                       : 0.0);
   }
 
  private:

@@ -6,8 +6,7 @@
 #include <amq/allocation/auxiliary.hpp>
 #include <amq/allocation/planner.hpp>
 #include <amq/models/graph_sample.hpp>
-#include <amq/train/loss.hpp>
-#include <amq/train/trainer.hpp>
+#include <amq/train/network_training.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -27,77 +26,29 @@ enum class ScoreKind : std::uint8_t {
   loss,         ///< predicted squared error of the node, one column for all points
 };
 
-struct MeshTrainingOptions {
-  TrainerOptions trainer;
-  double lr = 1e-3, lr_end = 1e-6, auxiliary_lr = 3e-3;
-  double warm_up = 0.05;  ///< share of the updates
-  Loss loss = Loss::mse;
-  AdamWOptions adam;
-  std::int64_t refit_weights_every = 32;  ///< updates between fits of the weight steps
-  double random_share = 0.1;              ///< adaptive: share of passes whose scores are random
+struct MeshTrainingOptions : NetworkTrainingOptions {
+  double auxiliary_lr = 3e-3;
+  double random_share = 0.1;  ///< adaptive: share of passes whose scores are random
   double probe_share = 0.25;  ///< adaptive, sensitivity: share of passes followed by a probe
 };
 
-/// Runs passes of a network over samples, with one tape per lane of the batch.
 template <typename Model>
-class MeshTraining {
+class MeshTraining : public NetworkTraining<Model, GraphSample> {
+  using Base = NetworkTraining<Model, GraphSample>;
+
  public:
-  using Net = Network<Model>;
+  MeshTraining(Network<Model>& net, std::span<const GraphSample> samples,
+               const MeshTrainingOptions& options)
+      : Base(net, samples, options), options_(options) {}
 
-  MeshTraining(Net& net, std::span<const GraphSample> samples, MeshTrainingOptions options)
-      : net_(&net), samples_(samples), options_(std::move(options)) {}
-
-  /// One plan for all passes; null: float.
-  void run(Executor& executor, const BitPlan* plan, const ProgressCallback& progress = {},
-           std::int64_t first = 0, Learner* resumed = nullptr) {
-    Learner own{&net_->layout, &net_->parameters, AdamW(net_->layout, options_.adam), {}};
-    Learner& learner = resumed ? *resumed : own;
-    Trainer trainer({&learner}, samples_.size(), options_.trainer);
-    learner.schedule = schedule(trainer, options_.lr);
-    make_tapes(trainer.lanes());
-    trainer.run(
-        executor,
-        [&](Turn& turn) {
-          auto& a = *tapes_[turn.lane];
-          return pass(a, turn.sample, plan, &turn.gradients[0]);
-        },
-        first, progress, refit(plan != nullptr));
-  }
-  /// Plans of any making, one per sample: layer-wise, by an indicator, by an oracle.
-  void run(Executor& executor, std::span<const BitPlan> plans,
-           const ProgressCallback& progress = {}) {
-    Learner learner{&net_->layout, &net_->parameters, AdamW(net_->layout, options_.adam), {}};
-    Trainer trainer({&learner}, samples_.size(), options_.trainer);
-    learner.schedule = schedule(trainer, options_.lr);
-    make_tapes(trainer.lanes());
-    trainer.run(
-        executor,
-        [&](Turn& turn) {
-          return pass(*tapes_[turn.lane], turn.sample, &plans[turn.sample], &turn.gradients[0]);
-        },
-        0, progress, refit(true));
-  }
-
-  /// Loss of a sample; with `gradients`, its gradient is added there and the tape holds it.
-  double pass(BasicTraining<float>& a, std::size_t sample, const BitPlan* plan,
-              std::vector<float>* gradients) {
-    const GraphSample& s = samples_[sample];
-    a.begin({&net_->parameters, gradients, plan});
-    const auto y = amq::forward(net_->model, a, s);
-    const MatrixView<const float> out = a[y];
-    Matrix dy(out.rows, out.cols);
-    const double value = loss<float>(options_.loss, out, view(s.y), view(dy));
-    if (gradients) a.tape().backward(y.ref, view(std::as_const(dy)));
-    return value;
-  }
   /// Squared Jacobian of the output times row power, by `probes` random sign vectors.
   [[nodiscard]] PointScores probe(BasicTraining<float>& a, std::size_t sample, const BitPlan* plan,
                                   Random& random, int probes) {
-    const GraphSample& s = samples_[sample];
-    PointScores scores(net_->layout, s.graph.n_nodes());
+    const GraphSample& s = this->samples()[sample];
+    PointScores scores(this->net().layout, s.graph.n_nodes());
     for (int k = 0; k < probes; ++k) {
-      a.begin({&net_->parameters, nullptr, plan});
-      const auto y = amq::forward(net_->model, a, s);
+      a.begin({&this->net().parameters, nullptr, plan});
+      const auto y = this->forward(a, s);
       Matrix signs(s.y.rows(), s.y.cols());
       for (Index i = 0; i < signs.size(); ++i)
         signs.data()[i] = random.uniform() < 0.5 ? -1.0f : 1.0f;
@@ -106,36 +57,10 @@ class MeshTraining {
     }
     return scores;
   }
-  typename BasicTraining<float>::Tensor forward(BasicTraining<float>& a,
-                                                const GraphSample& s) const {
-    return amq::forward(net_->model, a, s);
-  }
-
-  [[nodiscard]] Net& net() noexcept { return *net_; }
-  [[nodiscard]] std::span<const GraphSample> samples() const noexcept { return samples_; }
   [[nodiscard]] const MeshTrainingOptions& options() const noexcept { return options_; }
-  void make_tapes(std::size_t lanes) {
-    while (tapes_.size() < lanes)
-      tapes_.push_back(std::make_unique<BasicTraining<float>>(net_->layout, net_->quantizers));
-  }
-  [[nodiscard]] BasicTraining<float>& tape(std::size_t lane) { return *tapes_[lane]; }
-  [[nodiscard]] Schedule schedule(const Trainer& trainer, double lr) const noexcept {
-    return {lr, options_.lr_end, trainer.steps(),
-            static_cast<std::int64_t>(options_.warm_up * static_cast<double>(trainer.steps()))};
-  }
-  [[nodiscard]] Trainer::After refit(bool quantized) {
-    if (!quantized) return {};
-    return [this](std::int64_t step) {
-      if ((step + 1) % options_.refit_weights_every == 0)
-        net_->quantizers.fit_weights(net_->layout, net_->parameters);
-    };
-  }
 
  private:
-  Net* net_;
-  std::span<const GraphSample> samples_;
   MeshTrainingOptions options_;
-  std::vector<std::unique_ptr<BasicTraining<float>>> tapes_;
 };
 
 /// Adaptive mesh quantization: the auxiliary model scores every node, the planner turns scores into
