@@ -13,6 +13,7 @@
 #include <amq/io/font.hpp>
 #include <amq/io/geo_fno.hpp>
 #include <amq/io/gmsh.hpp>
+#include <amq/io/gmsh_cursor.hpp>
 #include <amq/io/grid_set.hpp>
 #include <amq/io/inflate.hpp>
 #include <amq/io/json.hpp>
@@ -26,6 +27,7 @@
 #include <amq/io/raster.hpp>
 #include <amq/io/safetensors.hpp>
 #include <amq/io/shapenet_car.hpp>
+#include <amq/io/state_dict.hpp>
 #include <amq/io/tfrecord.hpp>
 #include <amq/io/trajectory.hpp>
 #include <amq/io/vtk_legacy.hpp>
