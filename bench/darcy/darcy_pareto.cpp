@@ -84,7 +84,7 @@ std::set<std::string> done(const std::string& path) {
 /// oracle that has seen the sample's own Jacobian.
 Result given_scores(const Options& o, const Data& d, Executor& executor, const Arm& arm) {
   const auto from = float_network(o, d, executor);
-  Net net(model_config(o, d), SchemeInfo{8, RowRule::affine, arm.levels}, o.seed);
+  Network<MpPde> net(model_config<MpPde>(o, d), SchemeInfo{8, RowRule::affine, arm.levels}, o.seed);
   net.take_weights(from->layout, from->parameters);
   const auto few = std::span(d.training).first(8);
   calibrate(net, few);
@@ -126,10 +126,9 @@ Result given_scores(const Options& o, const Data& d, Executor& executor, const A
   const auto plan = [&](const GraphSample& s, const PointScores& scores) {
     const BitPlan any = BitPlan::uniform(8);
     BasicCounting count(net.layout, net.quantizers, any);
-    net.model(count, s.graph, view(s.u), view(s.x));
+    forward(net.model, count, s);
     const PassWork work(net.layout, count.cost());
-    Planned p =
-        planner.plan(s.graph, work, scores, planner.uniform_cost(s.graph, work, arm.budget));
+    Planned p = planner.plan(s, work, scores, planner.uniform_cost(s, work, arm.budget));
     spent += p.cost;
     return std::move(p.plan);
   };
@@ -143,8 +142,7 @@ Result given_scores(const Options& o, const Data& d, Executor& executor, const A
   BasicFixed fixed(net.layout, net.quantizers, net.parameters);
   const auto solve = [&](std::size_t k) {
     fixed.begin(test_plans[k]);
-    return Matrix(
-        map(net.model(fixed, d.test[k].graph, view(d.test[k].u), view(d.test[k].x)).view()));
+    return Matrix(map(forward(net.model, fixed, d.test[k]).view()));
   };
   Result r = evaluate(d, solve);
   r.ms = median_ms(d.test.size(), solve);

@@ -12,5 +12,6 @@
 #include <amq/core/executor.hpp>
 #include <amq/core/integers.hpp>
 #include <amq/core/matrix_view.hpp>
+#include <amq/core/portable_math.hpp>
 #include <amq/core/random.hpp>
 #include <amq/core/thread_pool.hpp>

@@ -3,8 +3,12 @@
 /// Room models: whole networks, one file each.
 
 #include <amq/models/fno.hpp>
+#include <amq/models/graph_sample.hpp>
 #include <amq/models/graph_vit.hpp>
 #include <amq/models/mesh_graph_net.hpp>
 #include <amq/models/mesh_inputs.hpp>
+#include <amq/models/modern_unet.hpp>
 #include <amq/models/mp_pde.hpp>
 #include <amq/models/network.hpp>
+#include <amq/models/transformer.hpp>
+#include <amq/models/unet.hpp>

@@ -3,6 +3,8 @@
 /// Room nn: layers, written once over an arithmetic.
 
 #include <amq/nn/attention.hpp>
+#include <amq/nn/conv.hpp>
+#include <amq/nn/grid_attention.hpp>
 #include <amq/nn/gru.hpp>
 #include <amq/nn/linear.hpp>
 #include <amq/nn/mesh_graph_layer.hpp>

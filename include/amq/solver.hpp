@@ -9,4 +9,5 @@
 
 #include <amq/solver/mesh_solver.hpp>
 #include <amq/solver/model_file.hpp>
+#include <amq/solver/rollout.hpp>
 #include <amq/solver/row_times_file.hpp>

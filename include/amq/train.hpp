@@ -4,9 +4,11 @@
 
 #include <amq/train/calibrate.hpp>
 #include <amq/train/checkpoint.hpp>
+#include <amq/train/grid_training.hpp>
 #include <amq/train/loss.hpp>
 #include <amq/train/measure_curves.hpp>
 #include <amq/train/mesh_training.hpp>
+#include <amq/train/network_training.hpp>
 #include <amq/train/optimizer.hpp>
 #include <amq/train/progress.hpp>
 #include <amq/train/schedule.hpp>

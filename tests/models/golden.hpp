@@ -46,7 +46,7 @@ inline void fill(const ParameterLayout& layout, Parameters& p, std::size_t n_ent
         v *= width;
       } else {
         v *= 0.25f;
-        if (e.name.ends_with(".weight")) v += 1.0f;
+        if (e.name.ends_with(".weight") || e.name.ends_with("running_var")) v += 1.0f;
       }
     }
     std::copy(u.begin(), u.end(), p.values.begin() + e.offset);
@@ -91,13 +91,19 @@ inline double relative(const MatrixOf<double>& a, const MatrixOf<double>& b) {
   return (a - b).norm() / b.norm();
 }
 
+/// A number that is estimated and not trained: PyTorch does not count it among the parameters.
+inline bool is_buffer(const ParameterEntry& e) {
+  return e.name.find(".running_") != std::string::npos;
+}
+
 /// The names are PyTorch's; the output is its within 1e-5 in float; output and every parameter's
 /// gradient are its in double. `run(arithmetic)` is a pass of the model.
 template <typename Net, typename Run>
 void check(const Net& net, const File& file, const Run& run) {
   const std::size_t n = net.quantizers.first_entry();
   std::vector<std::string> own, theirs = file.names();
-  for (std::size_t k = 0; k < n; ++k) own.push_back(net.layout.entries()[k].name);
+  for (std::size_t k = 0; k < n; ++k)
+    if (!is_buffer(net.layout.entries()[k])) own.push_back(net.layout.entries()[k].name);
   const auto order = theirs;
   std::sort(own.begin(), own.end());
   std::sort(theirs.begin(), theirs.end());
@@ -138,12 +144,14 @@ void check(const Net& net, const File& file, const Run& run) {
   }
 }
 
-/// Numbers the model declares, without those of quantizers.
+/// Numbers the model trains, without those of quantizers.
 template <typename Model>
 Index parameter_count(const typename Model::Config& config) {
   ParameterLayout layout;
   const Model model(layout, config);
-  return layout.size();
+  Index count = 0;
+  for (const auto& e : layout.entries()) count += is_buffer(e) ? 0 : e.size();
+  return count;
 }
 
 }  // namespace golden

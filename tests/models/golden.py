@@ -27,7 +27,7 @@ def tensor(name, *shape):
 
 
 def fill(module):
-    """Matrices: uniform of half-width 1.5 / sqrt(fan in); norm weights around 1; other vectors around 0."""
+    """Matrices: uniform of half-width 1.5 / sqrt(fan in); norm weights and variances around 1; other vectors around 0."""
     module.double()
     with torch.no_grad():
         for name, p in module.named_parameters():
@@ -37,6 +37,10 @@ def fill(module):
             else:
                 u = u * np.float32(0.25) + np.float32(1 if name.endswith(".weight") else 0)
             p.copy_(torch.from_numpy(u.astype(np.float64)).reshape(p.shape))
+        for name, b in module.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                u = uniform(name, b.numel()) * np.float32(0.25) + np.float32(1 if name.endswith("var") else 0)
+                b.copy_(torch.from_numpy(u.astype(np.float64)))
     return module
 
 

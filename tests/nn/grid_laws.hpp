@@ -60,9 +60,11 @@ inline Matrix random_matrix(Index rows, Index cols, std::uint64_t seed) {
 }
 
 /// f(arithmetic) is a text over `layout`. Along random directions of all parameters, the gradient
-/// of a random sum of its results is the difference quotient.
+/// of a random sum of its results is the difference quotient. `batch_statistics` as TrainingPass's:
+/// running estimates are then not read.
 template <typename F>
-void check_gradients(ParameterLayout& layout, const F& f, double tolerance = 1e-6) {
+void check_gradients(ParameterLayout& layout, const F& f, double tolerance = 1e-6,
+                     bool batch_statistics = false) {
   Quantizers quantizers(layout, {8, RowRule::affine, {8}});
   Parameters start;
   initialize(layout, start, 11);
@@ -71,7 +73,7 @@ void check_gradients(ParameterLayout& layout, const F& f, double tolerance = 1e-
   std::vector<double> gradient(p.values.size(), 0.0), weights;
   BasicTraining<double> a(layout, quantizers);
   const auto loss = [&](std::vector<double>* into) {
-    a.begin({&p, into, nullptr});
+    a.begin({&p, into, nullptr, false, batch_statistics});
     const auto y = f(a);
     const auto v = a[y];
     Random random(5);
@@ -91,6 +93,9 @@ void check_gradients(ParameterLayout& layout, const F& f, double tolerance = 1e-
     const double h = 1e-5;
     std::vector<double> d(kept.size(), 0.0);
     for (std::size_t q = 0; q < d.size(); ++q) d[q] = random.normal();
+    for (const auto& e : layout.entries())  // estimates, which are not trained
+      if (e.name.find("running_") != std::string::npos)
+        std::fill_n(d.begin() + e.offset, e.size(), 0.0);
     double exact = 0, size = 0;
     const auto at = [&](double s) {
       for (std::size_t k = 0; k < d.size(); ++k) p.values[k] = kept[k] + s * d[k];

@@ -138,16 +138,23 @@ TEST_CASE("eight-bit modes stay near float") {
   CHECK(relative(map(net.run(a, g, x).view()), net.reference(g, x)) < 0.02);
 }
 
-TEST_CASE("mixing is counted as four real products a mode and sample") {
+TEST_CASE("mixing is counted as four real products a mode and sample, transforms in float") {
   const GridShape g(2, {16, 16});
   const Net net(8, 6, {2, {4, 3, 1}});
   const Matrix x = random_matrix(g.rows(), 8, 8);
   const BitPlan plan = BitPlan::uniform(4);
   BasicCounting a(net.layout, net.quantizers, plan);
   net.run(a, g, x);
-  CHECK(a.cost().macs() == 4.0 * 2 * (8 * 3) * 8 * 6);
-  CHECK(a.cost().bops() == a.cost().macs() * 4 * 8);
+  REQUIRE(a.cost().products.size() == 3);
+  const ProductCost &there = a.cost().products[0], &mixing = a.cost().products[1],
+                    &back = a.cost().products[2];
+  CHECK(mixing.macs == 4.0 * 2 * (8 * 3) * 8 * 6);
+  CHECK(mixing.bops == mixing.macs * 4 * 8);
   CHECK(a.cost().weight_bytes() == 2.0 * (8 * 3) * 8 * 6);
+  // A line of 16 real points to 3 complex modes, then 8 complex ones of 16 for each of these.
+  CHECK(there.macs == 2.0 * (16 * 16 * 3 * 2 + 16 * 3 * 8 * 4) * 8);
+  CHECK(back.macs == there.macs / 8 * 6);
+  CHECK(there.bops == there.macs * 32 * 32);
 }
 
 TEST_CASE("grids too small for the modes are refused by axis") {

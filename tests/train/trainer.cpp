@@ -265,7 +265,7 @@ TEST_CASE("adaptive training keeps every budget, and its scores predict the obse
       const Planned p = t.make_plan(k, t.predict(light, k), 3.0);
       CHECK(p.cost <= p.budget);
       BasicCounting count(net.layout, net.quantizers, p.plan);
-      net.model(count, samples[k].graph, view(samples[k].u), view(samples[k].x));
+      forward(net.model, count, samples[k]);
       const auto overhead = aux.cost(samples[k].graph, view(samples[k].u), view(samples[k].x));
       CHECK(static_cast<Cost>(count.cost().bops()) + overhead == p.cost);
     }

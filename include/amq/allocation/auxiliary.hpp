@@ -6,6 +6,7 @@
 #include <amq/allocation/cost.hpp>
 #include <amq/allocation/sensitivity.hpp>
 #include <amq/arithmetic/counting.hpp>
+#include <amq/core/portable_math.hpp>
 #include <amq/models/mp_pde.hpp>
 #include <amq/models/network.hpp>
 
@@ -60,7 +61,8 @@ class Auxiliary {
   /// The score that an output stands for.
   [[nodiscard]] float score(float output, Index column) const noexcept {
     const auto c = static_cast<std::size_t>(column);
-    return std::exp(std::clamp(std::fma(output, scale[c], centre[c] + lift[c]), -80.0f, 80.0f));
+    const float log = std::clamp(std::fma(output, scale[c], centre[c] + lift[c]), -80.0f, 80.0f);
+    return static_cast<float>(portable::exp(static_cast<double>(log)));
   }
   /// Centre and scale of every column from observed scores: (node, column) of some samples.
   void fit_columns(const std::vector<PointScores>& samples) {

@@ -4,9 +4,11 @@
 
 #include <amq/allocation/allocate.hpp>
 #include <amq/allocation/grouped.hpp>
+#include <amq/allocation/owners.hpp>
 #include <amq/allocation/row_times.hpp>
 #include <amq/allocation/sensitivity.hpp>
 #include <amq/arithmetic/counting.hpp>
+#include <amq/core/portable_math.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -19,7 +21,7 @@ namespace amq {
 /// What may differ in bits from what.
 enum class Sharing : std::uint8_t {
   node_and_point,  ///< every node at every quantization point (layer and product): the finest
-  node,            ///< a node and its incoming edges have one width in all layers
+  node,            ///< a node and its incoming edges have one width in all layers, a cluster one
   point,  ///< every quantization point has one width for all rows: no adaptivity over the mesh
 };
 
@@ -109,10 +111,11 @@ class Planner {
 
   /// BOPs of a pass with every adaptive row at `bits` (need not be a level, nor whole); or, priced
   /// by times, picoseconds of these rows, on the line between two levels.
-  [[nodiscard]] Cost uniform_cost(const Graph& graph, const PassWork& work, double bits) const {
-    if (!times_.empty()) return uniform_time(graph, bits);
+  [[nodiscard]] Cost uniform_cost(const RowOwners& owners, const PassWork& work,
+                                  double bits) const {
+    if (!times_.empty()) return uniform_time(owners, bits);
     return work.fixed_bops +
-           static_cast<Cost>(std::floor(static_cast<long double>(adaptive_macs(graph, work)) *
+           static_cast<Cost>(std::floor(static_cast<long double>(adaptive_macs(owners, work)) *
                                         weight_bits_ * bits));
   }
 
@@ -120,14 +123,15 @@ class Planner {
   /// does not exceed `budget`.
   /// @throws amq::Error if the budget is below the lowest level everywhere or above the highest, or
   ///         scores are of another graph, negative or NaN
-  [[nodiscard]] Planned plan(const Graph& graph, const PassWork& work, const PointScores& scores,
-                             Cost budget, Cost overhead = 0,
+  [[nodiscard]] Planned plan(const RowOwners& owners, const PassWork& work,
+                             const PointScores& scores, Cost budget, Cost overhead = 0,
                              Sharing sharing = Sharing::node_and_point) const {
-    if (scores.nodes != graph.n_nodes())
-      throw Error("Planner", "scores of " + std::to_string(graph.n_nodes()) + " nodes",
+    check_clusters(owners);
+    if (scores.nodes != owners.n_nodes())
+      throw Error("Planner", "scores of " + std::to_string(owners.n_nodes()) + " nodes",
                   std::to_string(scores.nodes), "Score the graph that is planned for.");
-    if (!times_.empty()) return plan_by_time(graph, work, scores, budget, overhead, sharing);
-    const Elements e = elements(graph, work, scores, sharing);
+    if (!times_.empty()) return plan_by_time(owners, work, scores, budget, overhead, sharing);
+    const Elements e = elements(owners, work, scores, sharing);
     GroupedProblem p;
     p.bits = levels_;
     p.price = bop_prices(weight_bits_, levels_);
@@ -138,9 +142,9 @@ class Planner {
     p.overhead = work.fixed_bops + overhead;
     // Spending more than the dearest assignment is no merit; asking for less than the cheapest is
     // refused by the allocator.
-    p.budget = std::min(budget, p.overhead + adaptive_macs(graph, work) * p.price.back());
+    p.budget = std::min(budget, p.overhead + adaptive_macs(owners, work) * p.price.back());
     const Allocation a = allocate_grouped(p);
-    Planned out = spread(graph, work, scores, sharing, a.bits);
+    Planned out = spread(owners, work, scores, sharing, a.bits);
     out.cost = a.cost;
     out.budget = budget;
     return out;
@@ -153,7 +157,7 @@ class Planner {
     std::vector<std::uint16_t> group;
     std::vector<std::vector<double>> distortion;
   };
-  [[nodiscard]] Cost uniform_time(const Graph& g, double bits) const {
+  [[nodiscard]] Cost uniform_time(const RowOwners& owners, double bits) const {
     if (!(bits >= levels_.front() && bits <= levels_.back()))
       throw Error("Planner",
                   "a mean from " + std::to_string(levels_.front()) + " to " +
@@ -163,10 +167,8 @@ class Planner {
     const auto at = [&](std::size_t k) {
       Cost sum = 0;
       for (std::size_t c = 0; c < shape.points.size(); ++c)
-        sum +=
-            times_.picoseconds[c][k] *
-            static_cast<Cost>(layout_->point(shape.points[c]).kind == RowKind::edge ? g.n_edges()
-                                                                                    : g.n_nodes());
+        sum += times_.picoseconds[c][k] *
+               static_cast<Cost>(owners.rows(layout_->point(shape.points[c]).kind));
       return sum;
     };
     std::size_t k = 0;
@@ -178,12 +180,12 @@ class Planner {
   }
   /// Rows instead of multiply-accumulates, and prices of each point's own. A node that has one
   /// width everywhere does two kinds of work, its own rows' and its edges'.
-  [[nodiscard]] Planned plan_by_time(const Graph& graph, const PassWork& work,
+  [[nodiscard]] Planned plan_by_time(const RowOwners& owners, const PassWork& work,
                                      const PointScores& scores, Cost budget, Cost overhead,
                                      Sharing sharing) const {
     PassWork rows = work;
     std::fill(rows.macs_per_row.begin(), rows.macs_per_row.end(), Cost{1});
-    const Elements e = elements(graph, rows, scores, sharing);
+    const Elements e = elements(owners, rows, scores, sharing);
     const Allocation a = [&] {
       if (sharing != Sharing::node) {
         GroupedProblem p;
@@ -201,20 +203,29 @@ class Planner {
         p.budget = std::min(budget, most);
         return allocate_grouped(p);
       }
-      const std::vector<Cost> one(e.scores.size(), 1);
-      std::vector<Cost> degree;
-      for (Index i = 0; i < graph.n_nodes(); ++i)
-        degree.push_back(static_cast<Cost>(graph.in_degree(i)));
-      const std::vector<float> none(e.scores.size(), 0.0f);
+      const auto n = static_cast<std::size_t>(owners.n_nodes());
+      std::vector<Cost> node(e.scores.size(), 0), degree(node), cluster(node);
+      std::vector<float> node_score(e.scores.size(), 0.0f), none(node_score), cluster_score(none);
+      for (std::size_t k = 0; k < e.scores.size(); ++k) {
+        (k < n ? node : cluster)[k] = 1;
+        (k < n ? node_score : cluster_score)[k] = e.scores[k];
+        if (k < n) degree[k] = static_cast<Cost>(owners.graph->in_degree(static_cast<Index>(k)));
+      }
       AllocationProblem p;
       p.bits = levels_;
-      std::vector<Cost> node(levels_.size(), 0), edge = node;
-      for (std::size_t c = 0; c < scores.points.size(); ++c)
-        for (std::size_t k = 0; k < levels_.size(); ++k)
-          (layout_->point(scores.points[c]).kind == RowKind::edge ? edge : node)[k] +=
-              times_.picoseconds[c][k];
-      p.classes.push_back({one, e.scores, node, e.distortion.front()});
-      p.classes.push_back({degree, none, edge, std::vector<double>(levels_.size(), 0.0)});
+      std::vector<Cost> at_node(levels_.size(), 0), at_edge(at_node), at_cluster(at_node);
+      for (std::size_t c = 0; c < scores.points.size(); ++c) {
+        const RowKind kind = layout_->point(scores.points[c]).kind;
+        auto& price = kind == RowKind::edge      ? at_edge
+                      : kind == RowKind::cluster ? at_cluster
+                                                 : at_node;
+        for (std::size_t k = 0; k < levels_.size(); ++k) price[k] += times_.picoseconds[c][k];
+      }
+      const std::vector<double> nothing(levels_.size(), 0.0);
+      p.classes.push_back({node, node_score, at_node, e.distortion.front()});
+      p.classes.push_back({degree, none, at_edge, nothing});
+      if (owners.n_clusters > 0)
+        p.classes.push_back({cluster, cluster_score, at_cluster, e.distortion.back()});
       p.overhead = overhead;
       Cost most = overhead;
       for (Index i = 0; i < p.n_elements(); ++i) {
@@ -225,83 +236,134 @@ class Planner {
       p.budget = std::min(budget, most);
       return allocate_lagrangian(p);
     }();
-    Planned out = spread(graph, work, scores, sharing, a.bits);
+    Planned out = spread(owners, work, scores, sharing, a.bits);
     out.cost = a.cost;
     out.budget = budget;
     return out;
   }
-  [[nodiscard]] Cost rows_of(const Graph& g, PointId p, Index node) const {
-    return layout_->point(p).kind == RowKind::edge ? static_cast<Cost>(g.in_degree(node)) : 1;
+  void check_clusters(const RowOwners& owners) const {
+    for (const auto& p : layout_->points())
+      if (p.fixed_bits == 0 && p.kind == RowKind::cluster && owners.n_clusters == 0)
+        throw Error("Planner", "clusters, since " + p.name + " quantizes rows of clusters", "none",
+                    "Pass RowOwners with the cluster of each node.");
   }
-  [[nodiscard]] Cost adaptive_macs(const Graph& g, const PassWork& work) const {
+  [[nodiscard]] Cost adaptive_macs(const RowOwners& owners, const PassWork& work) const {
     Cost sum = 0;
     for (std::size_t p = 0; p < work.macs_per_row.size(); ++p)
-      sum +=
-          work.macs_per_row[p] *
-          static_cast<Cost>(layout_->points()[p].kind == RowKind::edge ? g.n_edges() : g.n_nodes());
+      sum += work.macs_per_row[p] * static_cast<Cost>(owners.rows(layout_->points()[p].kind));
     return sum;
   }
-  /// Element of (node, column): itself, the node, or the column.
-  [[nodiscard]] static std::size_t element(Sharing s, Index node, Index column,
-                                           Index columns) noexcept {
-    return static_cast<std::size_t>(s == Sharing::node_and_point ? node * columns + column
-                                    : s == Sharing::node         ? node
-                                                                 : column);
+  /// Which element decides a row's bits: a node's or cluster's own at this point, the node or
+  /// cluster, or the point.
+  struct Numbering {
+    Sharing sharing;
+    std::vector<Index> first;  ///< (column) element of the column's first row
+    Index count = 0;
+
+    Numbering(const ParameterLayout& layout, const PointScores& s, const RowOwners& owners,
+              Sharing how)
+        : sharing(how) {
+      for (const PointId p : s.points) {
+        const RowKind kind = layout.point(p).kind;
+        if (sharing == Sharing::node) {
+          first.push_back(kind == RowKind::cluster ? owners.n_nodes() : 0);
+        } else {
+          first.push_back(count);
+          count += sharing == Sharing::point ? 1 : owners.deciders(kind);
+        }
+      }
+      if (sharing == Sharing::node) count = owners.n_nodes() + owners.n_clusters;
+    }
+    [[nodiscard]] std::size_t operator()(Index row, std::size_t column) const noexcept {
+      return static_cast<std::size_t>(first[column] + (sharing == Sharing::point ? 0 : row));
+    }
+  };
+  /// Rows of point p that follow decider i.
+  [[nodiscard]] Cost rows_of(const RowOwners& owners, PointId p, Index i) const {
+    return layout_->point(p).kind == RowKind::edge ? static_cast<Cost>(owners.graph->in_degree(i))
+                                                   : 1;
   }
-  [[nodiscard]] Elements elements(const Graph& g, const PassWork& work, const PointScores& s,
-                                  Sharing sharing) const {
-    const Index n = g.n_nodes(), columns = s.columns();
-    const auto count = static_cast<std::size_t>(sharing == Sharing::node_and_point ? n * columns
-                                                : sharing == Sharing::node         ? n
-                                                                                   : columns);
+  [[nodiscard]] Elements elements(const RowOwners& owners, const PassWork& work,
+                                  const PointScores& s, Sharing sharing) const {
+    const Numbering number(*layout_, s, owners, sharing);
+    const auto count = static_cast<std::size_t>(number.count);
     Elements e{std::vector<Cost>(count, 0), std::vector<float>(count, 0.0f),
                std::vector<std::uint16_t>(count, 0), curves_.error};
-    // A node's rows together err as the sum of the points' curves; its score weighs every point by
-    // its share of the error at the lowest level.
-    double total = 0;
+    // The rows of a node err together as the sum of the points' curves, those of a cluster as the
+    // sum of theirs; a score weighs every point by its share of the error at the lowest level.
+    double total[2] = {0, 0};
     if (sharing == Sharing::node) {
-      std::vector<double> sum(levels_.size(), 0.0);
-      for (const auto& d : curves_.error)
-        for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += d[k];
-      total = std::max(sum.front(), 1e-300);
-      e.distortion = {sum};
+      e.distortion.assign(2, std::vector<double>(levels_.size(), 0.0));
+      for (std::size_t c = 0; c < curves_.error.size(); ++c)
+        for (std::size_t k = 0; k < levels_.size(); ++k)
+          e.distortion[of_cluster(s.points[c])][k] += curves_.error[c][k];
+      for (std::size_t k = 0; k < 2; ++k) total[k] = std::max(e.distortion[k].front(), 1e-300);
+      if (owners.n_clusters == 0) e.distortion.pop_back();
+      for (std::size_t k = static_cast<std::size_t>(owners.n_nodes()); k < count; ++k)
+        e.group[k] = 1;
     }
-    for (Index i = 0; i < n; ++i)
-      for (Index c = 0; c < columns; ++c) {
-        const auto column = static_cast<std::size_t>(c);
-        const PointId p = s.points[column];
-        const std::size_t k = element(sharing, i, c, columns);
-        e.macs[k] += work.macs_per_row[to_index(p)] * rows_of(g, p, i);
-        const double relative = std::pow(
-            static_cast<double>(s.view()(i, c)) / curves_.mean_score[column], curves_.score_power);
-        e.scores[k] += static_cast<float>(
-            sharing == Sharing::node ? relative * curves_.error[column].front() / total : relative);
+    const std::vector<Index> members = owners.members();
+    std::vector<double> of_row;
+    for (std::size_t column = 0; column < s.points.size(); ++column) {
+      const PointId p = s.points[column];
+      const Index deciders = owners.deciders(layout_->point(p).kind);
+      of_row.assign(static_cast<std::size_t>(deciders), 0.0);
+      for (Index i = 0; i < owners.n_nodes(); ++i)
+        of_row[static_cast<std::size_t>(
+            of_cluster(p) ? owners.cluster_of[static_cast<std::size_t>(i)] : i)] +=
+            static_cast<double>(s.view()(i, static_cast<Index>(column)));
+      // Curves are of all rows together: a cluster counts as its members do.
+      for (Index i = 0; i < deciders; ++i) {
+        const double many =
+            of_cluster(p) ? static_cast<double>(members[static_cast<std::size_t>(i)]) : 1.0;
+        const std::size_t k = number(i, column);
+        e.macs[k] += work.macs_per_row[to_index(p)] * rows_of(owners, p, i);
+        const double relative = many > 0
+                                    ? many * portable::pow(of_row[static_cast<std::size_t>(i)] /
+                                                               many / curves_.mean_score[column],
+                                                           curves_.score_power)
+                                    : 0.0;
+        e.scores[k] +=
+            static_cast<float>(sharing == Sharing::node
+                                   ? relative * curves_.error[column].front() / total[of_cluster(p)]
+                                   : relative);
         if (sharing != Sharing::node) e.group[k] = static_cast<std::uint16_t>(column);
       }
+    }
     return e;
   }
-  [[nodiscard]] Planned spread(const Graph& g, const PassWork& work, const PointScores& s,
+  [[nodiscard]] std::size_t of_cluster(PointId p) const {
+    return layout_->point(p).kind == RowKind::cluster ? 1 : 0;
+  }
+  [[nodiscard]] Planned spread(const RowOwners& owners, const PassWork& work, const PointScores& s,
                                Sharing sharing, const RowBits& bits) const {
-    const Index n = g.n_nodes(), columns = s.columns();
+    const Numbering number(*layout_, s, owners, sharing);
+    const auto n = static_cast<std::size_t>(owners.n_nodes());
+    const std::vector<Index> members = owners.members();
     Planned out;
     out.plan.by_point.resize(layout_->points().size());
-    std::vector<double> spent(static_cast<std::size_t>(n), 0), total(spent);
-    for (Index c = 0; c < columns; ++c) {
-      const PointId p = s.points[static_cast<std::size_t>(c)];
-      const bool edges = layout_->point(p).kind == RowKind::edge;
+    std::vector<double> spent(n, 0), work_of(n, 0);
+    for (std::size_t column = 0; column < s.points.size(); ++column) {
+      const PointId p = s.points[column];
+      const RowKind kind = layout_->point(p).kind;
       auto& map = out.plan.by_point[to_index(p)];
-      map.reserve(static_cast<std::size_t>(edges ? g.n_edges() : n));
-      for (Index i = 0; i < n; ++i) {
-        const int b = bits[static_cast<Index>(element(sharing, i, c, columns))];
-        map.insert(map.end(), static_cast<std::size_t>(rows_of(g, p, i)),
-                   static_cast<std::uint8_t>(b));
-        const auto macs = static_cast<double>(work.macs_per_row[to_index(p)] * rows_of(g, p, i));
-        spent[static_cast<std::size_t>(i)] += macs * b;
-        total[static_cast<std::size_t>(i)] += macs;
+      map.reserve(static_cast<std::size_t>(owners.rows(kind)));
+      for (Index i = 0; i < owners.deciders(kind); ++i)
+        map.insert(map.end(), static_cast<std::size_t>(rows_of(owners, p, i)),
+                   static_cast<std::uint8_t>(bits[static_cast<Index>(number(i, column))]));
+      for (std::size_t i = 0; i < n; ++i) {
+        const Index row = of_cluster(p) ? owners.cluster_of[i] : static_cast<Index>(i);
+        double macs = static_cast<double>(work.macs_per_row[to_index(p)] *
+                                          rows_of(owners, p, static_cast<Index>(i)));
+        if (of_cluster(p))
+          macs = static_cast<double>(work.macs_per_row[to_index(p)]) /
+                 static_cast<double>(members[static_cast<std::size_t>(row)]);
+        spent[i] += macs * bits[static_cast<Index>(number(row, column))];
+        work_of[i] += macs;
       }
     }
-    for (std::size_t i = 0; i < spent.size(); ++i)
-      out.node_bits.push_back(total[i] > 0 ? static_cast<float>(spent[i] / total[i]) : 0.0f);
+    for (std::size_t i = 0; i < n; ++i)
+      out.node_bits.push_back(work_of[i] > 0 ? static_cast<float>(spent[i] / work_of[i]) : 0.0f);
     return out;
   }
 

@@ -2,9 +2,10 @@
 /// @file
 /// How much a row's quantization noise hurts: what a score should predict.
 
+#include <amq/allocation/owners.hpp>
 #include <amq/arithmetic/training.hpp>
-#include <amq/mesh/graph.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -12,7 +13,8 @@
 namespace amq {
 
 /// (owner, point) -> score. An owner is a node: an edge's row counts for its receiver, whose bits
-/// it inherits. Points of fixed bits have column -1.
+/// it inherits, a cluster's row in equal shares for the members. Points of fixed bits have column
+/// -1.
 struct PointScores {
   std::vector<int> column_of_point;  ///< [PointId]
   std::vector<PointId> points;       ///< of each column
@@ -42,26 +44,29 @@ struct PointScores {
 /// With L = <v, output> and v random signs, the mean over v is the expected squared change of the
 /// whole output (Hutchinson); with L the training loss it is the Fisher-like gradient score.
 template <typename T>
-void add_sensitivity(const BasicTraining<T>& a, Tape<T>& tape, const Graph& graph,
+void add_sensitivity(const BasicTraining<T>& a, Tape<T>& tape, const RowOwners& owners,
                      PointScores& scores, double weight = 1) {
   const auto view = scores.view();
+  const Graph& graph = *owners.graph;
+  const std::vector<Index> members = owners.members();
+  std::vector<float> of_cluster(members.size());
   for (const auto& visit : a.visits()) {
     const int column = scores.column_of_point[to_index(visit.point)];
     const auto g = tape.grad(visit.out);
     if (column < 0 || !g.data) continue;
     const auto x = tape[visit.in];
-    const auto add = [&](Index owner, T power, T slope) {
-      view(owner, column) +=
-          static_cast<float>(weight * static_cast<double>(power) * static_cast<double>(slope) /
-                             static_cast<double>(x.cols));
+    const RowKind kind = a.kind_of(visit.point);
+    std::fill(of_cluster.begin(), of_cluster.end(), 0.0f);
+    const auto score = [&](T power, T slope) {
+      return static_cast<float>(weight * static_cast<double>(power) * static_cast<double>(slope) /
+                                static_cast<double>(x.cols));
     };
     if (visit.rows) {  // edges that were never stored
       for (Index e = 0; e < graph.n_edges(); ++e)
-        add(graph.receiver[static_cast<std::size_t>(e)], visit.rows->power[e],
-            visit.rows->slope[e]);
+        view(graph.receiver[static_cast<std::size_t>(e)], column) +=
+            score(visit.rows->power[e], visit.rows->slope[e]);
       continue;
     }
-    const bool edges = a.kind_of(visit.point) == RowKind::edge;
     for (Index r = 0; r < x.rows; ++r) {
       const T* xr = x.row(r);
       const T* gr = g.row(r);
@@ -72,9 +77,17 @@ void add_sensitivity(const BasicTraining<T>& a, Tape<T>& tape, const Graph& grap
         power += (xr[k] - mean) * (xr[k] - mean);
         slope += gr[k] * gr[k];
       }
-      const Index owner = edges ? graph.receiver[static_cast<std::size_t>(r)] : r;
-      add(owner, power, slope);
+      const auto row = static_cast<std::size_t>(r);
+      if (kind == RowKind::cluster)
+        of_cluster[row] =
+            members[row] > 0 ? score(power, slope) / static_cast<float>(members[row]) : 0.0f;
+      else
+        view(kind == RowKind::edge ? graph.receiver[row] : r, column) += score(power, slope);
     }
+    if (kind == RowKind::cluster)
+      for (Index i = 0; i < owners.n_nodes(); ++i)
+        view(i, column) +=
+            of_cluster[static_cast<std::size_t>(owners.cluster_of[static_cast<std::size_t>(i)])];
   }
 }
 

@@ -4,6 +4,7 @@
 /// ops.hpp, sums run in one fixed order, here with explicit std::fma.
 
 #include <amq/core/matrix_view.hpp>
+#include <amq/core/portable_math.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -50,7 +51,8 @@ void masked_attention(MatrixView<const T> qkv, Index heads, std::span<const std:
       }
       for (Index j = 0; j < n; ++j) {
         const T below = p[j] - top;
-        p[j] = attends(masked, i, j) ? std::exp(below) : T(0);
+        p[j] = attends(masked, i, j) ? static_cast<T>(portable::exp(static_cast<double>(below)))
+                                     : T(0);
         sum += p[j];
       }
       const T inverse = T(1) / sum;

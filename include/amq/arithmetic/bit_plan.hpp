@@ -16,6 +16,10 @@ namespace amq {
 /// quantization point whose bits are not fixed. A map for one point, e.g. because late layers bear
 /// more noise, goes before the map of its row kind, and that before the uniform number.
 struct BitPlan {
+  /// As uniform_bits: rows stay floats at every point, only weights are quantized. Trained so; run
+  /// in Float32 on decoded_weights().
+  static constexpr std::uint8_t float_rows = 32;
+
   std::uint8_t uniform_bits = 8;
   std::array<std::vector<std::uint8_t>, 4> by_kind;  ///< [RowKind](row) bits; empty: uniform
   std::vector<std::vector<std::uint8_t>> by_point;   ///< [PointId](row) bits; empty: by kind

@@ -71,8 +71,10 @@ class BasicCounting {
     const PointEntry& p = layout_->point(x.point);
     ProductCost c{w.name, p.name, x.kind, p.fixed_bits == 0, x.rows, w.in, w.columns_out()};
     c.weight_bits = quantizers_->weight_bits(w);
-    double bits = static_cast<double>(x.rows) * (p.fixed_bits ? p.fixed_bits : plan_->uniform_bits);
-    if (!p.fixed_bits)
+    const bool floats = plan_->uniform_bits == BitPlan::float_rows;
+    double bits = static_cast<double>(x.rows) *
+                  (p.fixed_bits && !floats ? p.fixed_bits : plan_->uniform_bits);
+    if (!p.fixed_bits && !floats)
       if (const auto own = plan_->bits(x.point, p.kind, x.rows); !own.empty()) {
         bits = 0;
         for (const auto b : own) bits += b;
@@ -133,6 +135,17 @@ class BasicCounting {
   Tensor apply(const Op& op, const Tensor& x) {
     cost_.elementwise += op.cost({x.rows, x.cols});
     const auto s = op.shape({x.rows, x.cols});
+    // Products of rows that have no codes: 32 by 32 bits each.
+    if constexpr (requires { op.macs(MatrixShape{}); }) {
+      const char* name = "attention";
+      if constexpr (requires { Op::name; }) name = Op::name;
+      ProductCost c{name, name, x.kind, false, x.rows, x.cols, s.cols};
+      c.weight_bits = 32;
+      c.mean_bits = 32;
+      c.macs = op.macs({x.rows, x.cols});
+      c.bops = c.macs * 32 * 32;
+      cost_.products.push_back(std::move(c));
+    }
     return {s.rows, s.cols, x.kind};
   }
   Tensor affine(const Tensor& x, ParameterId, ParameterId) { return each(x, 2); }

@@ -7,6 +7,7 @@
 #include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
+#include <amq/arithmetic/convolution_ops.hpp>
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 #include <amq/core/buffer_pool.hpp>
@@ -138,6 +139,47 @@ class BasicFixed {
     const auto& w = packed(id);
     Tensor y = make(q.rows, w.out(), q.kind);
     kernels::linear_onto(q.view(), w, minus, x.view(), y.data.view(), *executor_);
+    return y;
+  }
+  /// quantize() and linear() in one where all rows have the same bits: codes never meet memory.
+  Tensor dense(PointId point, WeightId weight, const Tensor& x) {
+    const int bits = bits_of_all(point, x.rows());
+    if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1)
+      return linear(weight, quantize(point, x));
+    const auto& w = packed(weight);
+    Tensor y = make(x.rows(), w.out(), x.kind);
+    kernels::linear(x.view(), coder(point, layout_->point(point), bits), w, Activation::none,
+                    y.data.view(), *executor_);
+    return y;
+  }
+  /// dense() of patches, some rows at a time: the tensor of patches is never stored. Where every
+  /// row has the same grid, points become codes first, and each is encoded once.
+  Tensor convolve(const ops::Patches& p, PointId point, WeightId weight, const Tensor& x) {
+    const Index rows = p.to.rows(), cols = x.cols() * p.taps();
+    const int bits = bits_of_all(point, rows);
+    if (bits < 1 || bits > 8) return linear(weight, quantize(point, apply(p, x)));
+    const auto& w = packed(weight);
+    const RowCoder c = coder(point, layout_->point(point), bits);
+    Tensor y = make(rows, w.out(), x.kind);
+    if (c.rule == RowRule::fixed) {
+      convolve_codes(p, c, w, x, y.data.view());
+      return y;
+    }
+    // So many that they stay in L2 beside the weights, which pass by once for all of them.
+    const Index tall = std::clamp<Index>(32'768 / cols / 16 * 16, 64, 512);
+    executor_->parallel_for(static_cast<std::size_t>(rows), static_cast<std::size_t>(tall),
+                            [&](std::size_t begin, std::size_t end) {
+                              thread_local AlignedVector<float> tile;
+                              if (tile.size() < static_cast<std::size_t>(tall * cols))
+                                tile.resize(static_cast<std::size_t>(tall * cols));
+                              for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end);
+                                   i += tall) {
+                                const Index n = std::min(tall, static_cast<Index>(end) - i);
+                                p.gather(x.view(), i, i + n, tile.data(), cols);
+                                kernels::linear({tile.data(), n, cols}, c, w, Activation::none,
+                                                {y.data.view().row(i), n, w.out()});
+                              }
+                            });
     return y;
   }
   Tensor activate(Activation f, const Tensor& x) {
@@ -281,7 +323,7 @@ class BasicFixed {
   }
   template <grid_operation Op>
   Tensor apply(const Op& op, const Tensor& x) {
-    const Tensor c = x.view().contiguous() ? x : input(x.view(), x.kind);
+    const Tensor c = takes_columns<Op> || x.view().contiguous() ? x : input(x.view(), x.kind);
     const auto s = op.shape({c.rows(), c.cols()});
     Tensor y = make(s.rows, s.cols, x.kind);
     op.forward(c.view(), y.data.view(), *executor_);
@@ -315,33 +357,52 @@ class BasicFixed {
   void pack(WeightId id) {
     const WeightEntry& w = layout_->weight(id);
     const int bits = quantizers_->weight_bits(w), highest = highest_code(bits);
-    const float* step = value(quantizers_->step(id));
+    const float* learned = value(quantizers_->step(id));
+    std::vector<float> step(learned, learned + w.out);
     std::vector<std::int8_t> codes(static_cast<std::size_t>(w.out * w.in));
     std::vector<float> bias(static_cast<std::size_t>(w.out), 0.0f);
-    Index row = 0;
+    std::size_t r = 0;
     for (const WeightPart& part : w.parts) {
       const auto m = parameters_->view(layout_->entry(part.weight));
-      for (Index n = 0; n < m.rows; ++n, ++row) {
-        const auto r = static_cast<std::size_t>(row);
-        const float inverse = 1.0f / step[row];
+      for (Index n = 0; n < WeightEntry::outputs(part, m.rows); ++n, ++r) {
+        const float inverse = 1.0f / step[r];
         for (Index k = 0; k < part.cols; ++k) {
-          const float x = m(n, part.first_col + k);
+          const float x = part.mapped() ? m.data[part.row[static_cast<std::size_t>(n)] +
+                                                 part.column[static_cast<std::size_t>(k)]]
+                                        : m(n, part.first_col + k);
           if (!std::isfinite(x))
             throw Error("layer " + w.name, "finite weights", std::to_string(x),
                         "The training has diverged, or the file is damaged.");
           codes[r * static_cast<std::size_t>(w.in) + static_cast<std::size_t>(k)] =
               static_cast<std::int8_t>(encode_weight(x, inverse, highest));
         }
-        if (part.bias != no_parameter) bias[r] = value(part.bias)[n];
+        if (part.bias != no_parameter)
+          bias[r] = value(part.bias)[n % layout_->entry(part.bias).size()];
       }
     }
+    if (w.norm) fold(w, step, bias);
     const Index out = w.columns_out();
     const auto n = static_cast<std::size_t>(out);
     for (Index g = 0; g < w.groups; ++g)
       packed_.emplace_back(MatrixView<const std::int8_t>(codes.data() + g * out * w.in, out, w.in),
-                           bits, std::span(step + g * out, n),
+                           bits,
+                           std::span<const float>(step).subspan(static_cast<std::size_t>(g) * n, n),
                            std::span<const float>(bias).subspan(static_cast<std::size_t>(g) * n, n),
                            "layer " + w.name);
+  }
+  /// A batch norm costs nothing: it scales the steps of the weights and shifts the biases.
+  void fold(const WeightEntry& w, std::vector<float>& step, std::vector<float>& bias) const {
+    const float *gamma = value(w.norm.gamma), *beta = value(w.norm.beta),
+                *mean = value(w.norm.mean), *variance = value(w.norm.variance);
+    for (std::size_t r = 0; r < step.size(); ++r) {
+      const FoldedNorm<float> f(gamma[r], beta[r], mean[r], variance[r]);
+      if (!std::isfinite(f.scale) || !std::isfinite(f.shift))
+        throw Error("layer " + w.name, "a batch norm of finite scale and shift",
+                    "running variance " + std::to_string(variance[r]),
+                    "The training has diverged, or the file is damaged.");
+      step[r] *= f.scale;
+      bias[r] = f.shift;
+    }
   }
   /// The rows first .. first + n - 1 of the whole that lie in a bucket: rows ascend in it.
   static kernels::RowsView part_of(kernels::RowsView b, Index first, Index n) noexcept {
@@ -363,6 +424,39 @@ class BasicFixed {
     b.grid = &b.grid_of(begin);
     b.rows = end - begin;
     return b;
+  }
+  /// 0 if the plan gives each row its own.
+  [[nodiscard]] int bits_of_all(PointId id, Index n) const {
+    const PointEntry& point = layout_->point(id);
+    if (point.fixed_bits) return point.fixed_bits;
+    return plan_->bits(id, point.kind, n).empty() ? plan_->uniform_bits : 0;
+  }
+  void convolve_codes(const ops::Patches& p, const RowCoder& c, const kernels::PackedWeights& w,
+                      const Tensor& x, MatrixView<float> out) {
+    const RowGrid grid = Static::grid({}, c.bits, c.a, c.offset);
+    auto points = codes_.acquire(x.rows(), x.cols());
+    auto grids = grids_.acquire(1, x.rows());
+    // At 8 bits a code, whatever its own: it is read once for every patch.
+    const kernels::RowsSpan to{points.view().data, x.rows(), x.cols(),
+                               x.cols(),           8,        grids.view().data};
+    kernels::quantize_rows(x.view(), c, to, *executor_);
+    const auto outside = static_cast<std::uint8_t>(
+        static_cast<std::int8_t>(grid.encode(0.0f, c.lowest(), c.highest())));
+    const Index cols = x.cols() * p.taps(), rows = p.to.rows();
+    const Index tall = std::clamp<Index>(131'072 / cols / 16 * 16, 64, 512);
+    executor_->parallel_for(
+        static_cast<std::size_t>(rows), static_cast<std::size_t>(tall),
+        [&](std::size_t begin, std::size_t end) {
+          thread_local AlignedVector<std::uint8_t> tile;
+          if (tile.size() < static_cast<std::size_t>(tall * cols))
+            tile.resize(static_cast<std::size_t>(tall * cols));
+          for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); i += tall) {
+            const Index n = std::min(tall, static_cast<Index>(end) - i);
+            p.gather(points.read(), i, i + n, tile.data(), cols, outside);
+            kernels::linear(kernels::RowsView{tile.data(), n, cols, cols, 8, &grid, 0}, w,
+                            Activation::none, {out.row(i), n, w.out()});
+          }
+        });
   }
   [[nodiscard]] RowCoder coder(PointId id, const PointEntry& point, int bits) const {
     const std::size_t k = quantizers_->level(point, bits);

@@ -56,6 +56,10 @@ class Float32 {
       return y;
     }
     Index first = 0;
+    if (w.parts.size() == 1 && w.parts[0].mapped()) {
+      mapped_product(w, x, y);
+      return y;
+    }
     for (const WeightPart& part : w.parts) {
       const auto m = parameters_->view(layout_->entry(part.weight));
       const auto block =
@@ -68,6 +72,7 @@ class Float32 {
       }
       first += m.rows;
     }
+    if (w.norm) normalize(w, y);
     return y;
   }
   Tensor activate(Activation f, const Tensor& x) {
@@ -189,6 +194,35 @@ class Float32 {
   [[nodiscard]] static MatrixView<const float> result(const Tensor& x) noexcept { return x.view(); }
 
  private:
+  [[nodiscard]] const float* value(ParameterId p) const {
+    return parameters_->view(layout_->entry(p)).data;
+  }
+  void mapped_product(const WeightEntry& w, const Tensor& x, const Tensor& y) const {
+    const WeightPart& part = w.parts[0];
+    const float* m = value(part.weight);
+    Matrix matrix(w.out, w.in);
+    for (Index n = 0; n < w.out; ++n)
+      for (Index k = 0; k < w.in; ++k)
+        matrix(n, k) =
+            m[part.row[static_cast<std::size_t>(n)] + part.column[static_cast<std::size_t>(k)]];
+    auto out = map(y.data.view());
+    out.noalias() = map(x.view()) * matrix.transpose();
+    if (part.bias != no_parameter) {
+      const Index biases = layout_->entry(part.bias).size();
+      const Eigen::Map<const Eigen::RowVectorXf> b(value(part.bias), biases);
+      for (Index n = 0; n < w.out; n += biases) out.middleCols(n, biases).rowwise() += b;
+    }
+    if (w.norm) normalize(w, y);
+  }
+  void normalize(const WeightEntry& w, const Tensor& y) const {
+    const float *gamma = value(w.norm.gamma), *beta = value(w.norm.beta),
+                *mean = value(w.norm.mean), *variance = value(w.norm.variance);
+    const auto out = y.data.view();
+    for (Index c = 0; c < out.cols; ++c) {
+      const FoldedNorm<float> f(gamma[c], beta[c], mean[c], variance[c]);
+      for (Index i = 0; i < out.rows; ++i) out(i, c) = std::fma(out(i, c), f.scale, f.shift);
+    }
+  }
   Tensor make(Index rows, Index cols, RowKind kind) { return {pool_.acquire(rows, cols), kind}; }
   Tensor contiguous(const Tensor& x) { return x.view().contiguous() ? x : input(x.view(), x.kind); }
   Tensor reduce(const Tensor& x, const Graph& g, bool mean) {

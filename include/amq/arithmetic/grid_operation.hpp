@@ -80,6 +80,13 @@ concept grid_operation = std::is_trivially_destructible_v<Op> && std::copy_const
   op.backward(x, x, x, out);  // x, y, dy, dx
 };
 
+/// An operation that says `takes_columns` reads its input with any stride; others get whole rows
+/// one after the other.
+template <typename Op>
+inline constexpr bool takes_columns = requires {
+  requires Op::takes_columns;
+};
+
 namespace detail {
 /// Stands for every operation in the concept.
 struct AnyGridOperation {

@@ -7,6 +7,7 @@
 #include <amq/core/matrix_view.hpp>
 #include <amq/core/random.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -32,9 +33,12 @@ inline constexpr ParameterId no_parameter{-1};
 struct Init {
   enum class Law : std::uint8_t { constant, uniform, positive } law = Law::constant;
   float value = 0;  ///< the constant, the half-width of the uniform law, or the top of the positive
+  float diagonal = 0;  ///< added where row and column are the same
 
   static constexpr Init constant(float c) noexcept { return {Law::constant, c}; }
-  static constexpr Init uniform(float half_width) noexcept { return {Law::uniform, half_width}; }
+  static constexpr Init uniform(float half_width, float diagonal = 0) noexcept {
+    return {Law::uniform, half_width, diagonal};
+  }
   /// Uniform from 0 to the value.
   static constexpr Init positive(float top) noexcept { return {Law::positive, top}; }
   /// torch.nn.Linear's and Conv's default for weight and bias: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
@@ -69,6 +73,32 @@ struct WeightPart {
   ParameterId weight = no_parameter;
   Index first_col = 0, cols = 0;
   ParameterId bias = no_parameter;
+  /// Not empty: element (n, k) of the product's matrix is number row[n] + column[k] of the
+  /// parameter, as of a convolution that PyTorch stores with its taps last. Output n has bias n
+  /// modulo the number of biases.
+  std::vector<Index> row{}, column{};
+
+  [[nodiscard]] bool mapped() const noexcept { return !row.empty(); }
+};
+
+/// The parameters of a batch norm that follows a product, (out) each.
+struct BatchNorm {
+  ParameterId gamma = no_parameter, beta = no_parameter;
+  ParameterId mean = no_parameter, variance = no_parameter;  ///< running estimates: not trained
+
+  [[nodiscard]] explicit operator bool() const noexcept { return gamma != no_parameter; }
+};
+
+/// What a batch norm does to a channel by its running estimates: x scale + shift.
+template <typename T>
+struct FoldedNorm {
+  T inverse_deviation, scale, shift;
+
+  static constexpr double eps = 1e-5;  ///< torch.nn.BatchNorm's
+  FoldedNorm(T gamma, T beta, T mean, T variance) noexcept
+      : inverse_deviation(static_cast<T>(1.0 / std::sqrt(static_cast<double>(variance) + eps))),
+        scale(gamma * inverse_deviation),
+        shift(std::fma(-mean, scale, beta)) {}
 };
 
 /// The matrix of one product: parts stacked by output, all reading the same quantized input.
@@ -81,8 +111,13 @@ struct WeightEntry {
   /// More than 1: a block of out / groups outputs of its own for each group of rows, which lie one
   /// after the other; a product is then (row, in) -> (row, out / groups).
   Index groups = 1;
+  BatchNorm norm{};  ///< of the product's outputs; folded into steps and biases when deployed
 
   [[nodiscard]] Index columns_out() const noexcept { return out / groups; }
+  /// Outputs of a part that `rows` rows of a parameter give.
+  [[nodiscard]] static Index outputs(const WeightPart& p, Index rows) noexcept {
+    return p.mapped() ? static_cast<Index>(p.row.size()) : rows;
+  }
 };
 
 /// A place where rows are quantized before a product.
@@ -146,6 +181,49 @@ class ParameterLayout {
     weights_.back().groups = groups;
     return id;
   }
+  /// Keeps a weight at `bits` in every scheme. Before its steps are fitted.
+  /// @throws Error if there is no such weight
+  void fix_weight_bits(const std::string& name, int bits) {
+    for (WeightEntry& w : weights_)
+      if (w.name == name) {
+        w.fixed_bits = bits;
+        return;
+      }
+    throw Error("ParameterLayout::fix_weight_bits", "the name of a weight", name,
+                "Names are listed by weights().");
+  }
+  /// A product whose matrix is the parameter's numbers in another order: see WeightPart::row.
+  /// @throws Error unless there are as many places as numbers, and outputs as biases or a multiple
+  WeightId add_mapped_weight(std::string name, ParameterId parameter, std::vector<Index> row,
+                             std::vector<Index> column, ParameterId bias, int fixed_bits = 0) {
+    const auto out = static_cast<Index>(row.size()), in = static_cast<Index>(column.size());
+    if (out * in != entry(parameter).size() ||
+        (bias != no_parameter && (entry(bias).size() < 1 || out % entry(bias).size() != 0)))
+      throw Error("weight " + name, "a place for each number of " + entry(parameter).name,
+                  std::to_string(out) + " x " + std::to_string(in) + " places for " +
+                      std::to_string(entry(parameter).size()),
+                  "Check the sizes of the layer.");
+    WeightEntry w{std::move(name), {}, out, in, fixed_bits};
+    w.parts.push_back({parameter, 0, in, bias, std::move(row), std::move(column)});
+    weights_.push_back(std::move(w));
+    return static_cast<WeightId>(weights_.size() - 1);
+  }
+  /// A batch norm after a product without bias: `name.weight`, `name.bias`, `name.running_mean` and
+  /// `name.running_var`, as torch.nn.BatchNorm has them.
+  /// @throws Error for a product with a bias, or several parts, or groups
+  void add_batch_norm(WeightId id, const std::string& name) {
+    const Index n = weight(id).out;
+    if (weight(id).parts.size() != 1 || weight(id).parts[0].bias != no_parameter ||
+        weight(id).groups != 1)
+      throw Error("batch norm " + name, "a product of one part without bias", weight(id).name,
+                  "The norm's own shift makes a bias void: declare the layer without.");
+    BatchNorm norm;
+    norm.gamma = add(name + ".weight", {n}, Init::constant(1), Role::vector);
+    norm.beta = add(name + ".bias", {n}, Init::constant(0), Role::vector);
+    norm.mean = add(name + ".running_mean", {n}, Init::constant(0), Role::vector);
+    norm.variance = add(name + ".running_var", {n}, Init::constant(1), Role::vector);
+    weights_[to_index(id)].norm = norm;
+  }
   PointId add_point(std::string name, RowKind kind, Index channels, int fixed_bits = 0) {
     points_.push_back({std::move(name), kind, channels, fixed_bits});
     return static_cast<PointId>(points_.size() - 1);
@@ -201,6 +279,9 @@ inline void initialize(const ParameterLayout& layout, Parameters& p, std::uint64
                  ? e.init.value
                  : static_cast<float>(random.uniform(
                        e.init.law == Init::Law::positive ? 0.0 : -e.init.value, e.init.value));
+    if (e.init.diagonal != 0)
+      for (Index i = 0; i < std::min(e.rows(), e.cols()); ++i)
+        v[i * e.cols() + i] += e.init.diagonal;
   }
 }
 

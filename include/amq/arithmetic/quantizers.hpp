@@ -95,8 +95,17 @@ class Quantizers {
       float* step = p.view(layout.entry(weights_[i])).data;
       for (const WeightPart& part : w.parts) {
         const auto m = p.view(layout.entry(part.weight));
-        for (Index n = 0; n < m.rows; ++n)
-          *step++ = best_weight_step(m.row(n) + part.first_col, part.cols, weight_bits(w));
+        std::vector<float> row;
+        for (Index n = 0; n < WeightEntry::outputs(part, m.rows); ++n) {
+          const float* values = m.row(0) + n * m.stride + part.first_col;
+          if (part.mapped()) {
+            row.clear();
+            for (const Index k : part.column)
+              row.push_back(m.data[part.row[static_cast<std::size_t>(n)] + k]);
+            values = row.data();
+          }
+          *step++ = best_weight_step(values, part.cols, weight_bits(w));
+        }
       }
     }
   }
@@ -112,5 +121,40 @@ class Quantizers {
   std::vector<ParameterId> points_, offsets_, weights_;
   std::size_t first_entry_ = 0;
 };
+
+/// Packed codes of all weights, steps and biases: what a deployed file would hold.
+[[nodiscard]] inline double deployed_bytes(const ParameterLayout& layout,
+                                           const Quantizers& quantizers) {
+  double sum = 0;
+  for (const auto& w : layout.weights())
+    sum += static_cast<double>(w.out * w.in) * quantizers.weight_bits(w) / 8.0 +
+           8.0 * static_cast<double>(w.out);
+  return sum;
+}
+
+/// The parameters with every weight as its codes decode: what products see once weights are
+/// quantized, for rows that stay floats.
+[[nodiscard]] inline Parameters decoded_weights(const ParameterLayout& layout,
+                                                const Quantizers& quantizers,
+                                                const Parameters& parameters) {
+  Parameters p = parameters;
+  for (std::size_t i = 0; i < layout.weights().size(); ++i) {
+    const WeightEntry& w = layout.weights()[i];
+    const int highest = highest_code(quantizers.weight_bits(w));
+    const float* step =
+        parameters.values.data() + layout.entry(quantizers.step(static_cast<WeightId>(i))).offset;
+    for (const WeightPart& part : w.parts) {
+      const auto m = p.view(layout.entry(part.weight));
+      for (Index n = 0; n < WeightEntry::outputs(part, m.rows); ++n, ++step)
+        for (Index k = 0; k < part.cols; ++k) {
+          float& x = part.mapped() ? m.data[part.row[static_cast<std::size_t>(n)] +
+                                            part.column[static_cast<std::size_t>(k)]]
+                                   : m(n, part.first_col + k);
+          x = *step * static_cast<float>(encode_weight(x, 1.0f / *step, highest));
+        }
+    }
+  }
+  return p;
+}
 
 }  // namespace amq

@@ -4,6 +4,8 @@
 /// after the other (design decision 6): any size, only the modes that are kept.
 
 #include <amq/arithmetic/grid_operation.hpp>
+#include <amq/arithmetic/row_products.hpp>
+#include <amq/core/portable_math.hpp>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +13,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <numbers>
 #include <tuple>
 #include <vector>
 
@@ -50,27 +51,44 @@ struct SpectralModes {
 
 namespace ops {
 
-/// cos and -sin of 2 pi f j / n for the kept frequencies f, (frequency, point), and the same times
-/// the weight a one-sided spectrum has in the inverse: 2, or 1 and 0 at zero and n / 2.
+/// e^{-2 pi i f j / n} for the kept frequencies f and the points j as real matrices. Complex rows
+/// come in pairs, real part and imaginary part. The one-sided matrices of an inverse have the
+/// weights a one-sided spectrum has: 2, or 1 and 0 at zero and n / 2.
 template <typename T>
 struct DftTable {
   Index n = 0, kept = 0;
-  std::vector<T> re, im, inverse_re, inverse_im;
+  std::vector<T> real, real_t;        ///< (2 kept, n) points to modes, and its transpose
+  std::vector<T> inverse, inverse_t;  ///< (n, 2 kept) modes to points without 1 / n; transpose
+  std::vector<T> complex, conjugate;  ///< (2 kept, 2 n) there and (2 n, 2 kept) back
 
   DftTable(Index points, Index modes, bool two_sided)
       : n(points), kept(two_sided ? 2 * modes : modes) {
+    const auto size = static_cast<std::size_t>(2 * kept * n);
+    for (auto* v : {&real, &real_t, &inverse, &inverse_t}) v->resize(size);
+    for (auto* v : {&complex, &conjugate}) v->resize(2 * size);
+    const auto put = [](std::vector<T>& m, Index cols, Index i, Index j, double v) {
+      m[static_cast<std::size_t>(i * cols + j)] = static_cast<T>(v);
+    };
     for (Index k = 0; k < kept; ++k) {
       const Index f = k < modes ? k : k - kept;
-      const bool real = f == 0 || 2 * f == n;
+      const bool alone = f == 0 || 2 * f == n;
       for (Index j = 0; j < n; ++j) {
         // The angle is reduced first: f j is exact, its cosine then as good as double can.
         const auto turn = static_cast<double>(((f * j) % n + n) % n) / static_cast<double>(n);
-        const double c = std::cos(2 * std::numbers::pi * turn),
-                     s = -std::sin(2 * std::numbers::pi * turn);
-        re.push_back(static_cast<T>(c));
-        im.push_back(static_cast<T>(s));
-        inverse_re.push_back(static_cast<T>(real ? c : 2 * c));
-        inverse_im.push_back(static_cast<T>(real ? 0 : 2 * s));
+        const auto wave = portable::sincospi(2 * turn);
+        const double re = wave.cos, im = -wave.sin;
+        for (const Index part : {0, 1}) {
+          const double v = part ? im : re, w = alone ? (part ? 0 : v) : 2 * v;
+          put(real, n, 2 * k + part, j, v);
+          put(real_t, 2 * kept, j, 2 * k + part, v);
+          put(inverse, 2 * kept, j, 2 * k + part, w);
+          put(inverse_t, n, 2 * k + part, j, w);
+          // (re + i im) x, and (re - i im) y.
+          put(complex, 2 * n, 2 * k + part, 2 * j + part, re);
+          put(complex, 2 * n, 2 * k + part, 2 * j + 1 - part, part ? im : -im);
+          put(conjugate, 2 * kept, 2 * j + part, 2 * k + part, re);
+          put(conjugate, 2 * kept, 2 * j + part, 2 * k + 1 - part, part ? -im : im);
+        }
       }
     }
   }
@@ -87,29 +105,6 @@ const DftTable<T>& dft_table(Index n, Index modes, bool two_sided) {
   return *t;
 }
 
-/// y[c] (+)= sum_j w[j ws] x[j xs + c], j ascending, one fma each.
-template <typename T>
-void weighted_sum(T* y, const T* x, Index xs, const T* w, Index ws, Index n, Index cols,
-                  bool add) noexcept {
-  constexpr Index block = 32;
-  Index c = 0;
-  for (; c + block <= cols; c += block) {
-    T sum[block];
-    for (Index k = 0; k < block; ++k) sum[k] = add ? y[c + k] : T(0);
-    for (Index j = 0; j < n; ++j) {
-      const T a = w[j * ws];
-      const T* row = x + j * xs + c;
-      for (Index k = 0; k < block; ++k) sum[k] = std::fma(a, row[k], sum[k]);
-    }
-    std::copy_n(sum, block, y + c);
-  }
-  for (; c < cols; ++c) {
-    T sum = add ? y[c] : T(0);
-    for (Index j = 0; j < n; ++j) sum = std::fma(w[j * ws], x[j * xs + c], sum);
-    y[c] = sum;
-  }
-}
-
 /// The transforms between points and kept modes, and their adjoints, which are each other's.
 template <typename T>
 class SpectralTransform {
@@ -122,8 +117,8 @@ class SpectralTransform {
       table_[static_cast<std::size_t>(a)] =
           &dft_table<T>(g[a], m.m[static_cast<std::size_t>(a)], a + 1 < g.dims);
     const DftTable<T>& last = *table_[static_cast<std::size_t>(g.dims - 1)];
-    re_ = inverse ? last.inverse_re.data() : last.re.data();
-    im_ = inverse ? last.inverse_im.data() : last.im.data();
+    to_ = inverse ? last.inverse_t.data() : last.real.data();
+    from_ = inverse ? last.inverse.data() : last.real_t.data();
   }
 
   /// x (sample, points, channel) -> (sample, mode, re | im, channel)
@@ -132,12 +127,8 @@ class SpectralTransform {
     const Index n = g_[last], kept = m_.kept(last), outer = g_.rows() / n;
     out.resize(static_cast<std::size_t>(outer * kept * 2 * c_));
     each(outer, [&](Index o) {
-      const T* from = x.row(o * n);
-      T* to = out.data() + o * kept * 2 * c_;
-      for (Index k = 0; k < kept; ++k) {
-        weighted_sum(to + 2 * k * c_, from, x.stride, re_ + k * n, 1, n, c_, false);
-        weighted_sum(to + (2 * k + 1) * c_, from, x.stride, im_ + k * n, 1, n, c_, false);
-      }
+      row_products<T>(to_, 2 * kept, n, {x.row(o * n), 2 * x.stride, x.stride}, c_,
+                      {out.data() + o * kept * 2 * c_, 2 * c_, c_}, false);
     });
     std::vector<T> next;
     for (int a = last - 1; a >= 0; --a) {
@@ -156,12 +147,8 @@ class SpectralTransform {
     }
     const Index n = g_[last], kept = m_.kept(last), outer = g_.rows() / n;
     each(outer, [&](Index o) {
-      const T* from = modes.data() + o * kept * 2 * c_;
-      for (Index j = 0; j < n; ++j) {
-        T* to = x.row(o * n + j);
-        weighted_sum(to, from, 2 * c_, re_ + j, n, kept, c_, add);
-        weighted_sum(to, from + c_, 2 * c_, im_ + j, n, kept, c_, true);
-      }
+      row_products<T>(from_, n, 2 * kept, {modes.data() + o * kept * 2 * c_, 2 * c_, c_}, c_,
+                      {x.row(o * n), 2 * x.stride, x.stride}, add);
     });
   }
 
@@ -175,26 +162,13 @@ class SpectralTransform {
     for (int a = axis + 1; a < g_.dims; ++a) inner *= m_.kept(a);
     const Index from_n = forward ? t.n : t.kept, to_n = forward ? t.kept : t.n;
     const Index stride = inner * 2 * c_;
-    const Index along = forward ? 1 : t.n, across = forward ? t.n : 1;
+    const T* w = forward ? t.complex.data() : t.conjugate.data();
     out.resize(static_cast<std::size_t>(outer * to_n * stride));
-    std::vector<T> minus(t.im.size());
-    for (std::size_t k = 0; k < minus.size(); ++k) minus[k] = -t.im[k];
-    // e^{-i a} = re + i im going there, its conjugate coming back.
-    const T* im = forward ? t.im.data() : minus.data();
-    const T* minus_im = forward ? minus.data() : t.im.data();
-    each(outer * to_n, [&](Index row) {
-      const Index o = row / to_n, k = row % to_n;
-      const T* from = x.data() + o * from_n * stride;
-      T* to = out.data() + row * stride;
-      const T* c = t.re.data() + k * across;
-      for (Index p = 0; p < inner; ++p) {
-        const T *xr = from + 2 * p * c_, *xi = xr + c_;
-        T *yr = to + 2 * p * c_, *yi = yr + c_;
-        weighted_sum(yr, xr, stride, c, along, from_n, c_, false);
-        weighted_sum(yr, xi, stride, minus_im + k * across, along, from_n, c_, true);
-        weighted_sum(yi, xi, stride, c, along, from_n, c_, false);
-        weighted_sum(yi, xr, stride, im + k * across, along, from_n, c_, true);
-      }
+    each(outer * inner, [&](Index task) {
+      const Index o = task / inner, p = task % inner;
+      row_products<T>(w, 2 * to_n, 2 * from_n,
+                      {x.data() + o * from_n * stride + 2 * p * c_, stride, c_}, c_,
+                      {out.data() + o * to_n * stride + 2 * p * c_, stride, c_}, false);
     });
   }
   template <typename Body>
@@ -209,7 +183,7 @@ class SpectralTransform {
   Index c_;
   Executor* executor_;
   std::array<const DftTable<T>*, 3> table_{};
-  const T *re_ = nullptr, *im_ = nullptr;
+  const T *to_ = nullptr, *from_ = nullptr;  // of the last axis
 };
 
 namespace detail {
@@ -224,21 +198,22 @@ void swap_samples(const T* x, Index outer, Index inner, Index n, T* out) noexcep
 
 /// rfftn: (sample x point, channel) -> (mode x sample x {re, im}, channel), kept modes only.
 struct SpectralForward {
+  static constexpr const char* name = "fourier transform";
   GridShape grid;
   SpectralModes modes;
 
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
     return {modes.count() * grid.samples * 2, s.cols};
   }
-  /// One fused multiply-add counts two.
-  [[nodiscard]] double cost(MatrixShape s) const noexcept {
-    double rows = static_cast<double>(grid.rows()), operations = 0;
+  [[nodiscard]] double cost(MatrixShape) const noexcept { return 0; }
+  [[nodiscard]] double macs(MatrixShape s) const noexcept {
+    double rows = static_cast<double>(grid.rows()), products = 0;
     for (int a = grid.dims - 1; a >= 0; --a) {
       const double kept = static_cast<double>(modes.kept(a));
-      operations += rows * kept * (a + 1 == grid.dims ? 4.0 : 8.0);
+      products += rows * kept * (a + 1 == grid.dims ? 2.0 : 4.0);
       rows *= kept / static_cast<double>(grid[a]);
     }
-    return operations * static_cast<double>(s.cols);
+    return products * static_cast<double>(s.cols);
   }
   template <typename T>
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
@@ -258,14 +233,16 @@ struct SpectralForward {
 /// irfftn of what mixing left: rows (mode x sample x {re, im}) with columns [x Wr | x Wi], of which
 /// the complex product is (re Wr - im Wi) + i (re Wi + im Wr). -> (sample x point, channel)
 struct SpectralInverse {
+  static constexpr const char* name = "inverse transform";
   GridShape grid;
   SpectralModes modes;
 
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
     return {grid.rows(), s.cols / 2};
   }
-  [[nodiscard]] double cost(MatrixShape s) const noexcept {
-    return SpectralForward{grid, modes}.cost({s.rows, s.cols / 2});
+  [[nodiscard]] double cost(MatrixShape) const noexcept { return 0; }
+  [[nodiscard]] double macs(MatrixShape s) const noexcept {
+    return SpectralForward{grid, modes}.macs({s.rows, s.cols / 2});
   }
   template <typename T>
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {

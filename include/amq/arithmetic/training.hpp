@@ -25,6 +25,9 @@ struct TrainingPass {
   std::vector<T>* gradients = nullptr;
   const BitPlan* plan = nullptr;  ///< null: no quantization at all, plain float training
   bool learn_weight_steps = false;
+  /// Batch norms take mean and variance of the rows of this pass, and update_running() moves the
+  /// running estimates towards them; else they are what the running estimates make them.
+  bool batch_statistics = false;
 };
 
 /// One thread's tape. T is float; double where gradients are checked.
@@ -55,6 +58,7 @@ class BasicTraining {
   void begin(const TrainingPass<T>& pass) {
     tape_.reset();
     visits_.clear();
+    norms_.clear();
     weights_.assign(layout_->weights().size(), {});
     pass_ = pass;
   }
@@ -65,6 +69,25 @@ class BasicTraining {
   [[nodiscard]] MatrixView<T> output() const noexcept { return tape_.last(); }
   [[nodiscard]] RowKind kind_of(PointId p) const { return layout_->point(p).kind; }
 
+  /// Moves the running estimates of the batch norms met in this pass towards the pass's own:
+  /// r += momentum (own - r), the variance unbiased, as torch.nn.BatchNorm does. A momentum of 1 /
+  /// k in the k-th of several passes leaves their average.
+  void update_running(ParametersOf<T>& p, double momentum = 0.1) const {
+    for (const NormVisit& v : norms_) {
+      T *mean = p.view(layout_->entry(v.norm.mean)).data,
+        *variance = p.view(layout_->entry(v.norm.variance)).data;
+      const auto n = static_cast<double>(v.rows);
+      const double unbiased = v.rows > 1 ? n / (n - 1) : 1;
+      const auto move = [&](T& r, double own) {
+        r = static_cast<T>(static_cast<double>(r) + momentum * (own - static_cast<double>(r)));
+      };
+      for (Index c = 0; c < v.cols; ++c) {
+        move(mean[c], static_cast<double>(v.mean[c]));
+        move(variance[c], static_cast<double>(v.variance[c]) * unbiased);
+      }
+    }
+  }
+
   Tensor input(MatrixView<const float> x, RowKind kind) {
     const Ref r = tape_.value(x.rows, x.cols, false);
     map(tape_[r]) = map(x).template cast<T>();
@@ -73,7 +96,8 @@ class BasicTraining {
   Quantized quantize(PointId id, const Tensor& x) {
     FakeRows<T> out;
     out.value = x.ref;
-    if (pass_.plan) out = fake_quantize(tape_, x.ref, row_quantization(id, tape_[x.ref].rows));
+    if (quantizes_rows())
+      out = fake_quantize(tape_, x.ref, row_quantization(id, tape_[x.ref].rows));
     visits_.push_back({id, x.ref, out.value});
     return {out, x.kind};
   }
@@ -128,7 +152,7 @@ class BasicTraining {
     m.at_sender = tape_[q];
     m.weight = tape_[wr];
     m.bias = w.bias;
-    if (pass_.plan) {
+    if (quantizes_rows()) {
       m.quantization = row_quantization(id, g.n_edges());
       m.packed = &w.packed[0];
     } else {
@@ -283,7 +307,7 @@ class BasicTraining {
           d(i, c) += g(i, c) * (scale ? scale[c] : T(1));
         }
     });
-    if (beta != no_parameter) bias_gradient(out, beta, 0, v.cols);
+    if (beta != no_parameter) bias_gradient(gradient(beta), out, 0, v.cols);
     return {out, x.kind};
   }
   Tensor windows(const Tensor& x, const ops::Windows& w) {
@@ -497,10 +521,16 @@ class BasicTraining {
     Index first = 0;
     if (groups == 1)
       for (const WeightPart& part : entry.parts) {
-        const Index rows = layout_->entry(part.weight).rows();
-        if (part.bias != no_parameter) bias_gradient(out, part.bias, first, rows, minus);
+        const Index rows = WeightEntry::outputs(part, layout_->entry(part.weight).rows());
+        if (part.bias != no_parameter) {
+          const Index biases = layout_->entry(part.bias).size();
+          for (Index k = 0; k < rows; k += biases)
+            bias_gradient(gradient(part.bias), out, first + k, biases, minus);
+        }
         first += rows;
       }
+    bias_gradient(w.d_shift, out, 0, cols, minus);
+    if (entry.norm && pass_.batch_statistics) return {batch_norm(out, entry.norm), x.kind};
     return {out, x.kind};
   }
   Ref contiguous(Ref r) {
@@ -542,8 +572,8 @@ class BasicTraining {
     });
     return {out, RowKind::node};
   }
-  void bias_gradient(Ref out, ParameterId bias, Index first, Index n, bool minus = false) {
-    if (T* d = gradient(bias))
+  void bias_gradient(T* d, Ref out, Index first, Index n, bool minus = false) {
+    if (d)
       tape_.record([=](Tape<T>& t) {
         if (const auto g = t.grad(out); g.data)
           for (Index i = 0; i < g.rows; ++i)
@@ -555,6 +585,9 @@ class BasicTraining {
   template <typename U>
   static MatrixView<U> rows_of(MatrixView<U> x, Index first, Index n) noexcept {
     return {x.data + first * x.stride, n, x.cols, x.stride};
+  }
+  [[nodiscard]] bool quantizes_rows() const noexcept {
+    return pass_.plan && pass_.plan->uniform_bits != BitPlan::float_rows;
   }
   /// What a point makes of n rows in this pass.
   RowQuantization<T> row_quantization(PointId id, Index n) {
@@ -587,7 +620,70 @@ class BasicTraining {
     const T* bias = nullptr;                     ///< (out)
     std::vector<kernels::PackedWeights> packed;  ///< [group], of quantized weights in float
     MatrixView<T> transposed;                    ///< [group](in, out / groups), where asked for
+    T* d_shift = nullptr;  ///< (out) of a folded norm: where the gradient of its shift is summed
   };
+  /// A batch norm as it was met in this pass: mean and biased variance of its rows.
+  struct NormVisit {
+    BatchNorm norm;
+    const T *mean = nullptr, *variance = nullptr;
+    Index rows = 0, cols = 0;
+  };
+  /// gamma (z - mean) / sqrt(variance + eps) + beta by the moments of these rows; sums in double.
+  Ref batch_norm(Ref in, const BatchNorm& norm) {
+    const auto z = tape_[in];
+    const Index n = z.rows, cols = z.cols;
+    T *mean = tape_.template scratch_array<T>(cols),
+      *variance = tape_.template scratch_array<T>(cols),
+      *inverse = tape_.template scratch_array<T>(cols);
+    std::vector<double> sum(static_cast<std::size_t>(cols), 0.0), square(sum);
+    const auto rows = static_cast<double>(n);
+    for (Index i = 0; i < n; ++i)
+      for (Index c = 0; c < cols; ++c)
+        sum[static_cast<std::size_t>(c)] += static_cast<double>(z(i, c));
+    for (double& s : sum) s /= rows;
+    for (Index i = 0; i < n; ++i)
+      for (Index c = 0; c < cols; ++c) {
+        const auto k = static_cast<std::size_t>(c);
+        const double d = static_cast<double>(z(i, c)) - sum[k];
+        square[k] = std::fma(d, d, square[k]);
+      }
+    for (Index c = 0; c < cols; ++c) {
+      const auto k = static_cast<std::size_t>(c);
+      mean[c] = static_cast<T>(sum[k]);
+      variance[c] = static_cast<T>(square[k] / rows);
+      inverse[c] = static_cast<T>(1.0 / std::sqrt(square[k] / rows + FoldedNorm<T>::eps));
+    }
+    norms_.push_back({norm, mean, variance, n, cols});
+    const Ref out = tape_.value(n, cols, true);
+    const auto y = tape_[out];
+    const T *gamma = value(norm.gamma), *beta = value(norm.beta);
+    T *d_gamma = gradient(norm.gamma), *d_beta = gradient(norm.beta);
+    for (Index i = 0; i < n; ++i)
+      for (Index c = 0; c < cols; ++c)
+        y(i, c) = std::fma((z(i, c) - mean[c]) * inverse[c], gamma[c], beta[c]);
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data) return;
+      std::vector<T> d_b(static_cast<std::size_t>(cols), T(0)), d_g(d_b);
+      for (Index i = 0; i < n; ++i)
+        for (Index c = 0; c < cols; ++c) {
+          const auto k = static_cast<std::size_t>(c);
+          d_b[k] += g(i, c);
+          d_g[k] += g(i, c) * ((z(i, c) - mean[c]) * inverse[c]);
+        }
+      if (d_gamma) add_row(d_gamma, d_g.data(), cols);
+      if (d_beta) add_row(d_beta, d_b.data(), cols);
+      const auto d = t.grad_to_add(in);
+      const T share = T(1) / static_cast<T>(n);
+      for (Index i = 0; i < n; ++i)
+        for (Index c = 0; c < cols; ++c) {
+          const auto k = static_cast<std::size_t>(c);
+          const T normal = (z(i, c) - mean[c]) * inverse[c];
+          d(i, c) += gamma[c] * inverse[c] * (g(i, c) - share * (d_b[k] + normal * d_g[k]));
+        }
+    });
+    return out;
+  }
   /// A group's weight as a product in float reads it.
   MatrixView<const float> transposed_weight(Weight& w, Index group, const WeightEntry& entry) {
     const Index cols = entry.columns_out();
@@ -614,26 +710,37 @@ class BasicTraining {
     const auto out = tape_[ref];
     const int bits = quantizers_->weight_bits(w);
     const auto top = static_cast<T>(highest_code(bits));
+    // A norm that does not look at this pass's rows scales the weights' rows, as it does deployed.
+    const bool folded = w.norm && !pass_.batch_statistics;
+    const T* scale = folded ? fold(w, made, bias) : nullptr;
+    const T* steps = step;
+    if (quantized && folded) {
+      T* own = tape_.template scratch_array<T>(w.out);
+      for (Index r = 0; r < w.out; ++r) own[r] = step[r] * scale[r];
+      steps = own;
+    }
     Index first = 0;
     for (const WeightPart& part : w.parts) {
-      const auto& e = layout_->entry(part.weight);
-      const MatrixView<const T> m(value(part.weight) + part.first_col, e.rows(), part.cols,
-                                  e.cols());
+      const Source m = source(part, value(part.weight));
+      const Index biases = part.bias == no_parameter ? 1 : layout_->entry(part.bias).size();
       for (Index n = 0; n < m.rows; ++n) {
         const Index r = first + n;
-        bias[r] = part.bias == no_parameter ? T(0) : value(part.bias)[n];
+        if (!folded) bias[r] = part.bias == no_parameter ? T(0) : value(part.bias)[n % biases];
+        T* to = out.row(r);
+        m.copy(n, to);
         if (!quantized) {
-          std::copy_n(m.row(n), m.cols, out.row(r));
+          if (folded)
+            for (Index k = 0; k < m.cols; ++k) to[k] *= scale[r];
           continue;
         }
         const T inverse = T(1) / step[r];
         for (Index k = 0; k < m.cols; ++k) {
-          const T q = std::nearbyint(std::clamp(m(n, k) * inverse, -top, top));
-          out(r, k) = step[r] * q;
+          const T q = std::nearbyint(std::clamp(to[k] * inverse, -top, top));
+          to[k] = steps[r] * q;
           if (packed) codes[r * w.in + k] = static_cast<std::int8_t>(q);
         }
       }
-      weight_gradient(ref, part, m, first, step, d_step, top);
+      weight_gradient({ref, first, step, d_step, scale, made.d_shift, w.norm, top}, part, m);
       first += m.rows;
     }
     if constexpr (exact)
@@ -643,34 +750,114 @@ class BasicTraining {
         for (Index g = 0; g < w.groups; ++g)
           made.packed.emplace_back(
               MatrixView<const std::int8_t>(codes + g * cols * w.in, cols, w.in), bits,
-              std::span<const float>(step + g * cols, n),
+              std::span<const float>(steps + g * cols, n),
               std::span<const float>(bias + g * cols, n), "layer " + w.name);
       }
     return made;
   }
-  void weight_gradient(Ref ref, const WeightPart& part, MatrixView<const T> m, Index first,
-                       const T* step, T* d_step, T top) {
-    T* const into = gradient(part.weight);
-    if (!into) return;
-    const MatrixView<T> dm(into + part.first_col, m.rows, m.cols, m.stride);
+  /// The numbers of a part where the parameter keeps them.
+  struct Source {
+    const T* data;
+    Index rows, cols, stride;
+    const Index *row = nullptr, *column = nullptr;  ///< of a mapped part
+
+    void copy(Index n, T* to) const noexcept {
+      if (!row) {
+        std::copy_n(data + n * stride, cols, to);
+        return;
+      }
+      const T* from = data + row[n];
+      for (Index k = 0; k < cols; ++k) to[k] = from[column[k]];
+    }
+    /// Where number k of row n lies behind `data`.
+    [[nodiscard]] Index place(Index n, Index k) const noexcept {
+      return row ? row[n] + column[k] : n * stride + k;
+    }
+  };
+  [[nodiscard]] Source source(const WeightPart& part, const T* values) const {
+    const auto& e = layout_->entry(part.weight);
+    Source s{values + part.first_col, WeightEntry::outputs(part, e.rows()), part.cols, e.cols()};
+    if (part.mapped()) {
+      s.row = part.row.data();
+      s.column = part.column.data();
+    }
+    return s;
+  }
+  /// Scales of a folded norm, (out); its shifts become the biases.
+  const T* fold(const WeightEntry& w, Weight& made, T* bias) {
+    T* scale = tape_.template scratch_array<T>(w.out);
+    const T *gamma = value(w.norm.gamma), *beta = value(w.norm.beta), *mean = value(w.norm.mean),
+            *variance = value(w.norm.variance);
+    for (Index r = 0; r < w.out; ++r) {
+      const FoldedNorm<T> f(gamma[r], beta[r], mean[r], variance[r]);
+      scale[r] = f.scale;
+      bias[r] = f.shift;
+    }
+    if (pass_.gradients) {
+      made.d_shift = tape_.template scratch_array<T>(w.out);
+      std::fill_n(made.d_shift, w.out, T(0));
+    }
+    return scale;
+  }
+  /// What the gradient of a weight needs to know of the forward pass.
+  struct WeightPass {
+    Ref ref;
+    Index first;
+    const T* step;     ///< null: not quantized
+    T* d_step;         ///< null: not wanted
+    const T* scale;    ///< of a folded norm, or null
+    const T* d_shift;  ///< of a folded norm: complete when the weight's turn comes
+    BatchNorm norm;
+    T top;
+  };
+  void weight_gradient(const WeightPass& w, const WeightPart& part, const Source& m) {
+    T* const values = gradient(part.weight);
+    if (!values) return;
+    T* const into = values + part.first_col;
+    const T *gamma = nullptr, *mean = nullptr, *variance = nullptr;
+    T *d_gamma = nullptr, *d_beta = nullptr;
+    if (w.scale) {
+      gamma = value(w.norm.gamma);
+      mean = value(w.norm.mean);
+      variance = value(w.norm.variance);
+      d_gamma = gradient(w.norm.gamma);
+      d_beta = gradient(w.norm.beta);
+    }
     tape_.record([=](Tape<T>& t) {
-      const auto g = t.grad(ref);
+      const auto g = t.grad(w.ref);
       if (!g.data) return;
       for (Index n = 0; n < m.rows; ++n) {
-        const Index r = first + n;
-        if (!step) {
-          add_row(dm.row(n), g.row(r), m.cols);
-          continue;
+        const Index r = w.first + n;
+        const T scale = w.scale ? w.scale[r] : T(1);
+        T along = 0;  // d loss / d scale
+        if (!w.step) {
+          if (m.row || w.scale)
+            for (Index k = 0; k < m.cols; ++k) {
+              const Index at = m.place(n, k);
+              into[at] += scale * g(r, k);
+              along += g(r, k) * m.data[at];
+            }
+          else
+            add_row(into + n * m.stride, g.row(r), m.cols);
+        } else {
+          const T inverse = T(1) / w.step[r];
+          T sum = 0;
+          for (Index k = 0; k < m.cols; ++k) {
+            const Index at = m.place(n, k);
+            const T x = m.data[at] * inverse, c = std::clamp(x, -w.top, w.top);
+            const T q = std::nearbyint(c);
+            const bool inside = c == x;
+            if (inside) into[at] += scale * g(r, k);
+            sum += g(r, k) * (q - (inside ? x : T(0)));
+            along += g(r, k) * (w.step[r] * q);
+          }
+          if (w.d_step) w.d_step[r] += scale * sum;
         }
-        const T inverse = T(1) / step[r];
-        T sum = 0;
-        for (Index k = 0; k < m.cols; ++k) {
-          const T x = m(n, k) * inverse, c = std::clamp(x, -top, top);
-          const bool inside = c == x;
-          if (inside) dm(n, k) += g(r, k);
-          sum += g(r, k) * (std::nearbyint(c) - (inside ? x : T(0)));
+        if (w.scale) {
+          const FoldedNorm<T> f(gamma[r], T(0), mean[r], variance[r]);
+          d_gamma[r] += f.inverse_deviation * (along - mean[r] * w.d_shift[r]);
+          d_beta[r] += w.d_shift[r];
         }
-        if (d_step) d_step[r] += sum;
       }
     });
   }
@@ -680,6 +867,7 @@ class BasicTraining {
   Tape<T> tape_;
   TrainingPass<T> pass_;
   std::vector<Visit> visits_;
+  std::vector<NormVisit> norms_;
   std::vector<Weight> weights_;
 };
 

@@ -158,11 +158,11 @@ AMQ_INLINE void encode_packed(const float* x, Index n, const BlockGrids& g, int 
     });
 }
 
-/// Row order[i] of x becomes row i of `to`. @pre container_bits(coder.bits) == to.container
+/// Row order[i] of x becomes row i of `to`. @pre container_bits(coder.bits) <= to.container
 template <typename Arch = simd::Native>
 void quantize_rows(MatrixView<const float> x, const RowCoder& coder, const RowsSpan& to,
                    Executor& executor = serial_executor()) {
-  AMQ_ASSERT(x.cols == to.cols && container_bits(coder.bits) == to.container,
+  AMQ_ASSERT(x.cols == to.cols && container_bits(coder.bits) <= to.container,
              "rows and codes must agree in length and container");
   const RowLevel level(coder);
   const RowLevel* levels[block_rows];

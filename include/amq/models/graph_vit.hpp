@@ -5,6 +5,7 @@
 /// clusters of its nodes.
 
 #include <amq/core/eigen.hpp>
+#include <amq/core/portable_math.hpp>
 #include <amq/mesh/cluster.hpp>
 #include <amq/models/mesh_inputs.hpp>
 #include <amq/nn/attention.hpp>
@@ -12,7 +13,6 @@
 #include <amq/nn/mesh_graph_layer.hpp>
 
 #include <cmath>
-#include <numbers>
 #include <string>
 #include <vector>
 
@@ -28,6 +28,7 @@ struct GraphVitConfig {
   Index dim = 2;             ///< coordinates of a node
   Index inputs = 13;         ///< channels of a node: state, one-hot type
   Index outputs = 4;         ///< channels of the state
+  Index cluster_size = 20;   ///< most nodes of a cluster
   int input_bits = 16;       ///< given fields and relative positions
   int edge_of_net_bits = 8;  ///< encoders' hidden rows and positional codes, in every scheme
 
@@ -50,9 +51,9 @@ struct GraphVitMesh {
   static void encode(const double* p, Index dim, Index frequencies, float* out) noexcept {
     for (Index d = 0; d < dim; ++d)
       for (Index k = 0; k < frequencies; ++k) {
-        const double angle = std::ldexp(std::numbers::pi, static_cast<int>(k) - 3) * p[d];
-        out[2 * d * frequencies + k] = static_cast<float>(std::cos(angle));
-        out[(2 * d + 1) * frequencies + k] = static_cast<float>(std::sin(angle));
+        const auto wave = portable::sincospi(std::ldexp(p[d], static_cast<int>(k) - 3));
+        out[2 * d * frequencies + k] = static_cast<float>(wave.cos);
+        out[(2 * d + 1) * frequencies + k] = static_cast<float>(wave.sin);
       }
   }
 
@@ -189,7 +190,7 @@ class GraphVit {
  private:
   static const Config& check(const Config& c) {
     if (c.hidden < 1 || c.width < 1 || c.layers < 1 || c.blocks < 0 || c.frequencies < 1 ||
-        c.dim < 1 || c.inputs < 1 || c.outputs < 1 || c.heads < 1 ||
+        c.cluster_size < 1 || c.dim < 1 || c.inputs < 1 || c.outputs < 1 || c.heads < 1 ||
         (c.width + c.code()) % c.heads != 0)
       throw Error("GraphVit", "positive sizes, and heads that divide width + positional code",
                   "width " + std::to_string(c.width) + ", code " + std::to_string(c.code()) +

@@ -8,6 +8,17 @@
 
 namespace amq::nn {
 
+namespace detail {
+/// The product of quantized rows that nobody else reads; whole, where the arithmetic does that.
+template <typename A>
+typename A::Tensor dense(A& a, PointId point, WeightId weight, const typename A::Tensor& x) {
+  if constexpr (requires { a.dense(point, weight, x); })
+    return a.dense(point, weight, x);
+  else
+    return a.linear(weight, a.quantize(point, x));
+}
+}  // namespace detail
+
 /// y = x W^T + b, (row, in) -> (row, out). Parameters `name.weight` (out, in), `name.bias` (out).
 struct Linear {
   WeightId weight{};
@@ -23,7 +34,7 @@ struct Linear {
   }
   template <arithmetic A>
   typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
-    return a.linear(weight, a.quantize(point, x));
+    return detail::dense(a, point, weight, x);
   }
 };
 

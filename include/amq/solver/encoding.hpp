@@ -5,7 +5,8 @@
 #include <amq/core/error.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/multi_mesh.hpp>
-#include <amq/train/mesh_training.hpp>
+#include <amq/mesh/neighbours.hpp>
+#include <amq/models/graph_sample.hpp>
 
 #include <cmath>
 #include <string>
@@ -23,26 +24,25 @@ struct MeshEncoding {
   std::vector<float> centre{0.5f, 0.5f};                   ///< (dim) of the domain
   float half_width = 0.5f;    ///< of the domain: positions become -1 .. 1
   std::vector<int> lattices;  ///< of multi_mesh_edges(); empty: the sides of the cells alone
+  int neighbours = 0;         ///< edges from so many nearest points, for clouds; 0: from the cells
+  int node_types = 0;         ///< channels of the one-hot type, from NodeType::normal on; 0: none
 
-  /// Given channels, and one that marks the boundary.
-  [[nodiscard]] Index inputs() const noexcept { return static_cast<Index>(input_mean.size()) + 1; }
+  /// Given channels, one that marks the boundary, the type.
+  [[nodiscard]] Index inputs() const noexcept {
+    return static_cast<Index>(input_mean.size()) + 1 + node_types;
+  }
   [[nodiscard]] Index outputs() const noexcept { return static_cast<Index>(output_mean.size()); }
 
   [[nodiscard]] Graph graph(const Mesh& mesh) const {
-    const Graph sides = cell_edges(mesh);
+    const Graph sides =
+        neighbours > 0 ? knn_edges(mesh.points, mesh.dim, neighbours) : cell_edges(mesh);
     return lattices.empty() ? sides : multi_mesh_edges(sides, mesh.points, mesh.dim, lattices);
   }
   /// Everything but the solution.
   /// @param a  (node, given channel)
   /// @throws amq::Error for a field of other shape, or numbers that are not finite
   [[nodiscard]] GraphSample encode(const Mesh& mesh, MatrixView<const float> a) const {
-    const Index n = mesh.n_nodes(), channels = static_cast<Index>(input_mean.size());
-    if (a.rows != n || a.cols != channels)
-      throw Error("solver",
-                  "a field of " + std::to_string(n) + " nodes and " + std::to_string(channels) +
-                      " channels",
-                  std::to_string(a.rows) + " nodes and " + std::to_string(a.cols) + " channels",
-                  "Give one row per node of the mesh.");
+    const Index n = mesh.n_nodes();
     if (mesh.dim != static_cast<int>(centre.size()) ||
         static_cast<Index>(mesh.node_type.size()) != n)
       throw Error(
@@ -52,10 +52,33 @@ struct MeshEncoding {
               " types",
           "Mark the nodes of the boundary with NodeType::wall.");
     GraphSample s;
-    s.graph = graph(mesh);
-    s.u.resize(n, channels + 1);
+    s.u = Matrix::Zero(n, inputs());
     s.x.resize(n, mesh.dim);
+    const Index channels = static_cast<Index>(input_mean.size());
     for (Index i = 0; i < n; ++i) {
+      const NodeType type = mesh.node_type[static_cast<std::size_t>(i)];
+      s.u(i, channels) = type == NodeType::normal ? 0.0f : 1.0f;
+      if (static_cast<int>(type) < node_types)
+        s.u(i, channels + 1 + static_cast<Index>(type)) = 1.0f;
+      for (int k = 0; k < mesh.dim; ++k)
+        s.x(i, k) = (static_cast<float>(mesh.point(i)[k]) - centre[static_cast<std::size_t>(k)]) /
+                    half_width;
+    }
+    encode_given(a, s);
+    s.graph = graph(mesh);
+    return s;
+  }
+  /// Another given field on the mesh of a sample, e.g. the next state of a flow.
+  /// @throws amq::Error for a field of other shape, or numbers that are not finite
+  void encode_given(MatrixView<const float> a, GraphSample& s) const {
+    const Index n = s.u.rows(), channels = static_cast<Index>(input_mean.size());
+    if (a.rows != n || a.cols != channels)
+      throw Error("solver",
+                  "a field of " + std::to_string(n) + " nodes and " + std::to_string(channels) +
+                      " channels",
+                  std::to_string(a.rows) + " nodes and " + std::to_string(a.cols) + " channels",
+                  "Give one row per node of the mesh.");
+    for (Index i = 0; i < n; ++i)
       for (Index c = 0; c < channels; ++c) {
         const auto k = static_cast<std::size_t>(c);
         if (!std::isfinite(a(i, c)))
@@ -64,13 +87,6 @@ struct MeshEncoding {
                       "Repair the field before it is passed on.");
         s.u(i, c) = (a(i, c) - input_mean[k]) / input_deviation[k];
       }
-      s.u(i, channels) =
-          mesh.node_type[static_cast<std::size_t>(i)] == NodeType::normal ? 0.0f : 1.0f;
-      for (int k = 0; k < mesh.dim; ++k)
-        s.x(i, k) = (static_cast<float>(mesh.point(i)[k]) - centre[static_cast<std::size_t>(k)]) /
-                    half_width;
-    }
-    return s;
   }
   /// The solution as the network should return it. @param u  (node, solution channel)
   void encode_solution(MatrixView<const float> u, GraphSample& s) const {

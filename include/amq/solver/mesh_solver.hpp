@@ -90,20 +90,22 @@ class BasicMeshSolver {
   /// @throws amq::Error for meshes and fields the encoding refuses, or a budget that the lowest
   ///         level already exceeds on this mesh
   Field operator()(const Mesh& mesh, MatrixView<const float> a) {
-    return solve(encoding_.encode(mesh, a));
+    GraphSample s = encoding_.encode(mesh, a);
+    prepare_sample(net_->model, s);
+    return solve(s);
   }
   Field operator()(const Mesh& mesh, const Field& a) { return (*this)(mesh, view(a)); }
   /// The same for a field of one channel.
   Field operator()(const Mesh& mesh, std::span<const float> a) {
     return (*this)(mesh, MatrixView<const float>(a.data(), static_cast<Index>(a.size()), 1));
   }
-  /// An encoded sample; its y is not read.
+  /// An encoded and prepared sample; its y is not read.
   Field solve(const GraphSample& s) { return encoding_.decode(normalized(s)); }
   /// The network's own output, normalized; valid until the next solve.
   MatrixView<const float> normalized(const GraphSample& s) {
     plan(s);
     main_.begin(plan_);
-    result_ = net_->model(main_, s.graph, view(s.u), view(s.x));
+    result_ = forward(net_->model, main_, s);
     return result_.view();
   }
   /// Chooses the bits of a sample's rows: what normalized() does first.
@@ -113,7 +115,7 @@ class BasicMeshSolver {
     const bool by_time = !planner_.times().empty();
     report_ = {};
     report_.float_bops = work.float_bops;
-    const Cost budget = planner_.uniform_cost(s.graph, work, budget_.mean_bits);
+    const Cost budget = planner_.uniform_cost(s, work, budget_.mean_bits);
     (by_time ? report_.picosecond_budget : report_.budget) = budget;
     if (!auxiliary_) {
       plan_ = BitPlan::uniform(static_cast<int>(budget_.mean_bits));
@@ -125,8 +127,8 @@ class BasicMeshSolver {
     }
     const PointScores scores = predict(s);
     report_.auxiliary_bops = auxiliary_->cost(s.graph, view(s.u), view(s.x));
-    Planned planned = planner_.plan(s.graph, work, scores, budget,
-                                    by_time ? 0 : report_.auxiliary_bops, sharing_);
+    Planned planned =
+        planner_.plan(s, work, scores, budget, by_time ? 0 : report_.auxiliary_bops, sharing_);
     report_.node_bits = std::move(planned.node_bits);
     plan_ = std::move(planned.plan);
     report_.bops = planned.cost;
@@ -141,7 +143,7 @@ class BasicMeshSolver {
     auto& aux = auxiliary_->net();
     const BitPlan bits = auxiliary_->plan();
     light_->begin(bits);
-    const auto y = aux.model(*light_, s.graph, view(s.u), view(s.x));
+    const auto y = forward(aux.model, *light_, s);
     PointScores scores(net_->layout, s.graph.n_nodes());
     const auto v = scores.view();
     for (Index i = 0; i < v.rows; ++i)
@@ -162,21 +164,15 @@ class BasicMeshSolver {
 
   /// Packed codes of both models, steps and biases: what a deployed file would hold.
   [[nodiscard]] double model_bytes() const {
-    const auto bytes = [](const ParameterLayout& layout, const Quantizers& q) {
-      double sum = 0;
-      for (const auto& w : layout.weights())
-        sum += static_cast<double>(w.out * w.in) * q.weight_bits(w) / 8.0 +
-               8.0 * static_cast<double>(w.out);
-      return sum;
-    };
-    return bytes(net_->layout, net_->quantizers) +
-           (auxiliary_ ? bytes(auxiliary_->net().layout, auxiliary_->net().quantizers) : 0.0);
+    return deployed_bytes(net_->layout, net_->quantizers) +
+           (auxiliary_ ? deployed_bytes(auxiliary_->net().layout, auxiliary_->net().quantizers)
+                       : 0.0);
   }
 
  private:
   [[nodiscard]] PassCost count(const GraphSample& s, const BitPlan& plan) const {
     BasicCounting a(net_->layout, net_->quantizers, plan);
-    net_->model(a, s.graph, view(s.u), view(s.x));
+    forward(net_->model, a, s);
     return a.cost();
   }
 

@@ -70,8 +70,64 @@ inline void from_json(const json::Value& v, MpPdeConfig& c, const std::string& w
   c.input_bits = static_cast<int>(size("input_bits"));
   c.edge_of_net_bits = static_cast<int>(size("edge_of_net_bits"));
 }
+inline json::Value to_json(const MeshGraphNetConfig& c) {
+  return json::Object{{"hidden", static_cast<double>(c.hidden)},
+                      {"layers", static_cast<double>(c.layers)},
+                      {"inputs", static_cast<double>(c.inputs)},
+                      {"dim", static_cast<double>(c.dim)},
+                      {"outputs", static_cast<double>(c.outputs)},
+                      {"block_norm", static_cast<double>(c.block_norm)},
+                      {"input_bits", static_cast<double>(c.input_bits)},
+                      {"edge_of_net_bits", static_cast<double>(c.edge_of_net_bits)}};
+}
+inline void from_json(const json::Value& v, MeshGraphNetConfig& c, const std::string& where) {
+  const auto size = [&](const char* key) { return size_of_json(v, key, where); };
+  c.hidden = size("hidden");
+  c.layers = size("layers");
+  c.inputs = size("inputs");
+  c.dim = size("dim");
+  c.outputs = size("outputs");
+  c.block_norm = size("block_norm") != 0;
+  c.input_bits = static_cast<int>(size("input_bits"));
+  c.edge_of_net_bits = static_cast<int>(size("edge_of_net_bits"));
+}
+inline json::Value to_json(const GraphVitConfig& c) {
+  return json::Object{{"hidden", static_cast<double>(c.hidden)},
+                      {"width", static_cast<double>(c.width)},
+                      {"layers", static_cast<double>(c.layers)},
+                      {"blocks", static_cast<double>(c.blocks)},
+                      {"heads", static_cast<double>(c.heads)},
+                      {"frequencies", static_cast<double>(c.frequencies)},
+                      {"dim", static_cast<double>(c.dim)},
+                      {"inputs", static_cast<double>(c.inputs)},
+                      {"outputs", static_cast<double>(c.outputs)},
+                      {"cluster_size", static_cast<double>(c.cluster_size)},
+                      {"input_bits", static_cast<double>(c.input_bits)},
+                      {"edge_of_net_bits", static_cast<double>(c.edge_of_net_bits)}};
+}
+inline void from_json(const json::Value& v, GraphVitConfig& c, const std::string& where) {
+  const auto size = [&](const char* key) { return size_of_json(v, key, where); };
+  c.hidden = size("hidden");
+  c.width = size("width");
+  c.layers = size("layers");
+  c.blocks = size("blocks");
+  c.heads = size("heads");
+  c.frequencies = size("frequencies");
+  c.dim = size("dim");
+  c.inputs = size("inputs");
+  c.outputs = size("outputs");
+  c.cluster_size = size("cluster_size");
+  c.input_bits = static_cast<int>(size("input_bits"));
+  c.edge_of_net_bits = static_cast<int>(size("edge_of_net_bits"));
+}
 [[nodiscard]] inline std::string_view model_name(const MpPde*) noexcept {
   return "MpPde";
+}
+[[nodiscard]] inline std::string_view model_name(const MeshGraphNet*) noexcept {
+  return "MeshGraphNet";
+}
+[[nodiscard]] inline std::string_view model_name(const GraphVit*) noexcept {
+  return "GraphVit";
 }
 
 inline std::string scheme_text(const SchemeInfo& s) {
@@ -142,7 +198,9 @@ void save(const std::string& path, BasicMeshSolver<Model>& solver, const SelfTes
                               {"output_deviation", detail::numbers(e.output_deviation)},
                               {"centre", detail::numbers(e.centre)},
                               {"half_width", static_cast<double>(e.half_width)},
-                              {"lattices", detail::numbers(e.lattices)}});
+                              {"lattices", detail::numbers(e.lattices)},
+                              {"neighbours", static_cast<double>(e.neighbours)},
+                              {"node_types", static_cast<double>(e.node_types)}});
   if (const Auxiliary* aux = solver.auxiliary()) {
     f.metadata["amq.auxiliary"] =
         json::dump(json::Object{{"hidden", static_cast<double>(aux->config().hidden)},
@@ -211,6 +269,10 @@ template <typename Model, typename Scheme>
   e.centre = detail::numbers_of<float>(j.at("centre", where), where);
   e.half_width = static_cast<float>(j.at("half_width", where).as_double(where));
   e.lattices = detail::numbers_of<int>(j.at("lattices", where), where);
+  if (j.find("neighbours"))
+    e.neighbours = static_cast<int>(detail::size_of_json(j, "neighbours", where));
+  if (j.find("node_types"))
+    e.node_types = static_cast<int>(detail::size_of_json(j, "node_types", where));
   if (e.inputs() != config.inputs || e.outputs() != config.outputs ||
       e.input_deviation.size() != e.input_mean.size() ||
       e.output_deviation.size() != e.output_mean.size() ||
@@ -234,12 +296,12 @@ template <typename Model, typename Scheme>
     for (const char* name : {"centre", "scale", "lift"})
       wanted.push_back({std::string("auxiliary_columns.") + name, {aux->columns()}});
   }
-  for (const auto& [name, shape] :
-       std::vector<safetensors::Expected>{{"self_test.points", {-1, config.dim}},
-                                          {"self_test.cells", {-1, -1}},
-                                          {"self_test.node_type", {-1}},
-                                          {"self_test.a", {-1, config.inputs - 1}},
-                                          {"self_test.mean_bits", {-1}}})
+  for (const auto& [name, shape] : std::vector<safetensors::Expected>{
+           {"self_test.points", {-1, config.dim}},
+           {"self_test.cells", {-1, -1}},
+           {"self_test.node_type", {-1}},
+           {"self_test.a", {-1, static_cast<std::int64_t>(e.input_mean.size())}},
+           {"self_test.mean_bits", {-1}}})
     wanted.push_back({name, shape});
   const auto budgets = f.at("self_test.mean_bits").template as<double>();
   for (std::size_t k = 0; k < budgets.size(); ++k)

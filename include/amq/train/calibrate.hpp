@@ -6,9 +6,8 @@
 #include <amq/quant/calibration.hpp>
 #include <amq/quant/histogram.hpp>
 #include <amq/quant/reservoir.hpp>
-#include <amq/train/mesh_training.hpp>
+#include <amq/train/network_training.hpp>
 
-#include <span>
 #include <vector>
 
 namespace amq {
@@ -19,10 +18,11 @@ enum class RangeRule : std::uint8_t {
   percentile,  ///< 0.05 % cut at either end, the usual baseline
 };
 
-/// Runs the float network over the samples, and sets the step (and for static rules the offset) of
-/// every point and level, and the steps of the weights. Levels of 16 bits keep their default.
-template <typename Model>
-void calibrate(Network<Model>& net, std::span<const GraphSample> samples,
+/// Runs the float network over the samples (see training_sample), and sets the step (and for static
+/// rules the offset) of every point and level, and the steps of the weights. Levels of 16 bits keep
+/// their default.
+template <typename Model, typename Samples>
+void calibrate(Network<Model>& net, const Samples& samples,
                RangeRule range = RangeRule::least_squares, std::uint64_t seed = 0) {
   const auto& points = net.layout.points();
   const SchemeInfo& info = net.quantizers.info();
@@ -37,7 +37,7 @@ void calibrate(Network<Model>& net, std::span<const GraphSample> samples,
     else
       rows[p].add(x);
   });
-  for (const GraphSample& s : samples) net.model(a, s.graph, view(s.u), view(s.x));
+  for (const auto& s : samples) detail::forward_sample(net.model, a, s);
 
   net.reset_quantizers();
   for (std::size_t p = 0; p < points.size(); ++p) {

@@ -36,18 +36,17 @@ template <typename Model>
       const GraphSample& s = samples[begin];
       const auto output = [&](const BitPlan& plan) {
         a.begin({&net.parameters, nullptr, &plan});
-        return Matrix(map(a[net.model(a, s.graph, view(s.u), view(s.x))]));
+        return Matrix(map(a[forward(net.model, a, s)]));
       };
       BitPlan plan = BitPlan::uniform(reference_bits);
       const Matrix reference = output(plan);
       plan.by_point.resize(net.layout.points().size());
       for (std::size_t c = 0; c < columns; ++c) {
         auto& own = plan.by_point[to_index(shape.points[c])];
-        const bool edges = net.layout.point(shape.points[c]).kind == RowKind::edge;
+        const Index rows = RowOwners(s).rows(net.layout.point(shape.points[c]).kind);
         for (std::size_t k = 0; k < levels.size(); ++k) {
           if (levels[k] >= reference_bits) continue;
-          own.assign(static_cast<std::size_t>(edges ? s.graph.n_edges() : s.graph.n_nodes()),
-                     static_cast<std::uint8_t>(levels[k]));
+          own.assign(static_cast<std::size_t>(rows), static_cast<std::uint8_t>(levels[k]));
           seen[begin][c][k] = static_cast<double>((output(plan) - reference).squaredNorm()) /
                               static_cast<double>(reference.size());
         }

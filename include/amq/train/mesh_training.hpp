@@ -5,8 +5,8 @@
 
 #include <amq/allocation/auxiliary.hpp>
 #include <amq/allocation/planner.hpp>
-#include <amq/train/loss.hpp>
-#include <amq/train/trainer.hpp>
+#include <amq/models/graph_sample.hpp>
+#include <amq/train/network_training.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -19,14 +19,6 @@
 
 namespace amq {
 
-/// A solved problem as a network sees it, all numbers normalized.
-struct GraphSample {
-  Graph graph;
-  Matrix u;  ///< (node, input) given fields
-  Matrix x;  ///< (node, dim) positions
-  Matrix y;  ///< (node, output) the solution
-};
-
 /// What a node's score is made of.
 enum class ScoreKind : std::uint8_t {
   sensitivity,  ///< predicted squared Jacobian of the output times row power, per point
@@ -34,115 +26,41 @@ enum class ScoreKind : std::uint8_t {
   loss,         ///< predicted squared error of the node, one column for all points
 };
 
-struct MeshTrainingOptions {
-  TrainerOptions trainer;
-  double lr = 1e-3, lr_end = 1e-6, auxiliary_lr = 3e-3;
-  double warm_up = 0.05;  ///< share of the updates
-  Loss loss = Loss::mse;
-  AdamWOptions adam;
-  std::int64_t refit_weights_every = 32;  ///< updates between fits of the weight steps
-  double random_share = 0.1;              ///< adaptive: share of passes whose scores are random
+struct MeshTrainingOptions : NetworkTrainingOptions {
+  double auxiliary_lr = 3e-3;
+  double random_share = 0.1;  ///< adaptive: share of passes whose scores are random
   double probe_share = 0.25;  ///< adaptive, sensitivity: share of passes followed by a probe
 };
 
-/// Runs passes of a network over samples, with one tape per lane of the batch.
 template <typename Model>
-class MeshTraining {
+class MeshTraining : public NetworkTraining<Model, GraphSample> {
+  using Base = NetworkTraining<Model, GraphSample>;
+
  public:
-  using Net = Network<Model>;
+  MeshTraining(Network<Model>& net, std::span<const GraphSample> samples,
+               const MeshTrainingOptions& options)
+      : Base(net, samples, options), options_(options) {}
 
-  MeshTraining(Net& net, std::span<const GraphSample> samples, MeshTrainingOptions options)
-      : net_(&net), samples_(samples), options_(std::move(options)) {}
-
-  /// One plan for all passes; null: float.
-  void run(Executor& executor, const BitPlan* plan, const ProgressCallback& progress = {},
-           std::int64_t first = 0, Learner* resumed = nullptr) {
-    Learner own{&net_->layout, &net_->parameters, AdamW(net_->layout, options_.adam), {}};
-    Learner& learner = resumed ? *resumed : own;
-    Trainer trainer({&learner}, samples_.size(), options_.trainer);
-    learner.schedule = schedule(trainer, options_.lr);
-    make_tapes(trainer.lanes());
-    trainer.run(
-        executor,
-        [&](Turn& turn) {
-          auto& a = *tapes_[turn.lane];
-          return pass(a, turn.sample, plan, &turn.gradients[0]);
-        },
-        first, progress, refit(plan != nullptr));
-  }
-  /// Plans of any making, one per sample: layer-wise, by an indicator, by an oracle.
-  void run(Executor& executor, std::span<const BitPlan> plans,
-           const ProgressCallback& progress = {}) {
-    Learner learner{&net_->layout, &net_->parameters, AdamW(net_->layout, options_.adam), {}};
-    Trainer trainer({&learner}, samples_.size(), options_.trainer);
-    learner.schedule = schedule(trainer, options_.lr);
-    make_tapes(trainer.lanes());
-    trainer.run(
-        executor,
-        [&](Turn& turn) {
-          return pass(*tapes_[turn.lane], turn.sample, &plans[turn.sample], &turn.gradients[0]);
-        },
-        0, progress, refit(true));
-  }
-
-  /// Loss of a sample; with `gradients`, its gradient is added there and the tape holds it.
-  double pass(BasicTraining<float>& a, std::size_t sample, const BitPlan* plan,
-              std::vector<float>* gradients) {
-    const GraphSample& s = samples_[sample];
-    a.begin({&net_->parameters, gradients, plan});
-    const auto y = forward(a, s);
-    const MatrixView<const float> out = a[y];
-    Matrix dy(out.rows, out.cols);
-    const double value = loss<float>(options_.loss, out, view(s.y), view(dy));
-    if (gradients) a.tape().backward(y.ref, view(std::as_const(dy)));
-    return value;
-  }
   /// Squared Jacobian of the output times row power, by `probes` random sign vectors.
   [[nodiscard]] PointScores probe(BasicTraining<float>& a, std::size_t sample, const BitPlan* plan,
                                   Random& random, int probes) {
-    const GraphSample& s = samples_[sample];
-    PointScores scores(net_->layout, s.graph.n_nodes());
+    const GraphSample& s = this->samples()[sample];
+    PointScores scores(this->net().layout, s.graph.n_nodes());
     for (int k = 0; k < probes; ++k) {
-      a.begin({&net_->parameters, nullptr, plan});
-      const auto y = forward(a, s);
+      a.begin({&this->net().parameters, nullptr, plan});
+      const auto y = this->forward(a, s);
       Matrix signs(s.y.rows(), s.y.cols());
       for (Index i = 0; i < signs.size(); ++i)
         signs.data()[i] = random.uniform() < 0.5 ? -1.0f : 1.0f;
       a.tape().backward(y.ref, view(std::as_const(signs)));
-      add_sensitivity(a, a.tape(), s.graph, scores, 1.0 / probes);
+      add_sensitivity(a, a.tape(), s, scores, 1.0 / probes);
     }
     return scores;
   }
-  typename BasicTraining<float>::Tensor forward(BasicTraining<float>& a,
-                                                const GraphSample& s) const {
-    return net_->model(a, s.graph, view(s.u), view(s.x));
-  }
-
-  [[nodiscard]] Net& net() noexcept { return *net_; }
-  [[nodiscard]] std::span<const GraphSample> samples() const noexcept { return samples_; }
   [[nodiscard]] const MeshTrainingOptions& options() const noexcept { return options_; }
-  void make_tapes(std::size_t lanes) {
-    while (tapes_.size() < lanes)
-      tapes_.push_back(std::make_unique<BasicTraining<float>>(net_->layout, net_->quantizers));
-  }
-  [[nodiscard]] BasicTraining<float>& tape(std::size_t lane) { return *tapes_[lane]; }
-  [[nodiscard]] Schedule schedule(const Trainer& trainer, double lr) const noexcept {
-    return {lr, options_.lr_end, trainer.steps(),
-            static_cast<std::int64_t>(options_.warm_up * static_cast<double>(trainer.steps()))};
-  }
-  [[nodiscard]] Trainer::After refit(bool quantized) {
-    if (!quantized) return {};
-    return [this](std::int64_t step) {
-      if ((step + 1) % options_.refit_weights_every == 0)
-        net_->quantizers.fit_weights(net_->layout, net_->parameters);
-    };
-  }
 
  private:
-  Net* net_;
-  std::span<const GraphSample> samples_;
   MeshTrainingOptions options_;
-  std::vector<std::unique_ptr<BasicTraining<float>>> tapes_;
 };
 
 /// Adaptive mesh quantization: the auxiliary model scores every node, the planner turns scores into
@@ -162,7 +80,7 @@ class AdaptiveTraining {
     for (const auto& s : samples) {
       const BitPlan any = BitPlan::uniform(planner.levels().back());
       BasicCounting count(net.layout, net.quantizers, any);
-      net.model(count, s.graph, view(s.u), view(s.x));
+      forward(net.model, count, s);
       work_.emplace_back(net.layout, count.cost());
       overhead_.push_back(auxiliary.cost(s.graph, view(s.u), view(s.x)));
     }
@@ -272,8 +190,8 @@ class AdaptiveTraining {
   [[nodiscard]] Planned make_plan(std::size_t sample, const PointScores& scores,
                                   double mean_bits) const {
     const GraphSample& s = main_samples()[sample];
-    const Cost budget = planner_->uniform_cost(s.graph, work_[sample], mean_bits);
-    return planner_->plan(s.graph, work_[sample], scores, budget, overhead_[sample], sharing_);
+    const Cost budget = planner_->uniform_cost(s, work_[sample], mean_bits);
+    return planner_->plan(s, work_[sample], scores, budget, overhead_[sample], sharing_);
   }
   [[nodiscard]] std::span<const GraphSample> main_samples() const noexcept {
     return main_.samples();
@@ -307,7 +225,7 @@ class AdaptiveTraining {
     const GraphSample& s = main_.samples()[sample];
     auto& aux = auxiliary_->net();
     a.begin({&aux.parameters, gradients, &plan});
-    return aux.model(a, s.graph, view(s.u), view(s.x));
+    return amq::forward(aux.model, a, s);
   }
   /// (node, column) outputs to scores of every point; a single column serves all points.
   [[nodiscard]] PointScores as_scores(std::size_t sample, MatrixView<const float> y) const {
@@ -336,7 +254,7 @@ class AdaptiveTraining {
       }
     } else {
       const auto n = static_cast<double>(s.y.size());
-      add_sensitivity(m, m.tape(), s.graph, scores, n * n);
+      add_sensitivity(m, m.tape(), s, scores, n * n);
     }
     return scores;
   }

@@ -1,0 +1,88 @@
+// Question: how long does a pass of each network on a grid take in integers (w8a8) and in our own
+// float, at batch 1 and 16, on one thread? scripts/time_torch_grid.py runs this and PyTorch in turn
+// and keeps docs/results/grid_speed.csv.
+//
+// Prints model,contender,batch,ms: the median over rounds in which both contenders take turns.
+// Processor time, which other work on the machine disturbs less than the clock on the wall.
+
+#include <amq/arithmetic/fixed.hpp>
+#include <amq/arithmetic/float32.hpp>
+#include <amq/models/fno.hpp>
+#include <amq/models/network.hpp>
+#include <amq/models/transformer.hpp>
+#include <amq/models/unet.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+#include <vector>
+
+using namespace amq;
+
+namespace {
+
+double now_ms() {
+  timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return 1e3 * static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_nsec);
+}
+double median(std::vector<double> v) {
+  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
+  return v[v.size() / 2];
+}
+
+template <typename Model>
+void time(const char* name, const typename Model::Config& config, double seconds) {
+  const Network<Model> net(config, {8, RowRule::affine, {8}}, 1);
+  const BitPlan plan = BitPlan::uniform(8);
+  for (const Index batch : {1, 16}) {
+    const GridShape grid(batch, {64, 64});
+    Random random(2);
+    Matrix u(grid.rows(), config.inputs), x(grid.rows(), 2);
+    for (Index k = 0; k < u.size(); ++k) u.data()[k] = static_cast<float>(random.normal());
+    for (Index k = 0; k < x.size(); ++k) x.data()[k] = static_cast<float>(random.uniform());
+    BasicFixed fixed(net.layout, net.quantizers, net.parameters);
+    fixed.begin(plan);
+    Float32 floats(net.layout, net.parameters);
+    float sum = 0;
+    const auto once = [&](auto& a) {
+      const double start = now_ms();
+      const auto y = net.model(a, grid, view(std::as_const(u)), view(std::as_const(x)));
+      sum += y.view()(0, 0);
+      return now_ms() - start;
+    };
+    std::vector<double> in_integers, in_float;
+    once(fixed);
+    once(floats);
+    const double begin = now_ms();
+    while (in_float.size() < 5 || now_ms() - begin < 1e3 * seconds) {
+      in_integers.push_back(once(fixed));
+      in_float.push_back(once(floats));
+    }
+    std::printf("%s,w8a8,%ld,%.4f\n%s,float32,%ld,%.4f\n", name, static_cast<long>(batch),
+                median(in_integers), name, static_cast<long>(batch), median(in_float));
+    std::fflush(stdout);
+    if (sum == 0.123f) std::printf("#\n");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string only = argc > 1 ? argv[1] : "all";
+  const double seconds = argc > 2 ? std::atof(argv[2]) : 1;
+  if (only == "all" || only == "fno") {
+    const FnoConfig c = FnoConfig::pdebench(2, 12, 64, 10);
+    time<Fno>("fno", c, seconds);
+  }
+  if (only == "all" || only == "unet") {
+    UnetConfig c;
+    time<Unet>("unet", c, seconds);
+  }
+  if (only == "all" || only == "transformer") {
+    PatchTransformerConfig c;
+    time<PatchTransformer>("transformer", c, seconds);
+  }
+}

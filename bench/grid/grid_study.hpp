@@ -1,0 +1,109 @@
+#pragma once
+// Four problems on regular grids and the networks that learn them: data, float training,
+// quantization-aware training, deployment in integers. Shared by the programs of this folder.
+
+#include <amq/arithmetic/counting.hpp>
+#include <amq/pde/generate.hpp>
+#include <amq/train/grid_training.hpp>
+#include <amq/train/progress.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace grid_study {
+
+using namespace amq;
+
+struct Options {
+  double scale = 1;       ///< of the number of passes of every training
+  double data_scale = 1;  ///< of the number of samples
+  Index width = 0;        ///< 0: the model's own
+  double further = 0.25;  ///< passes of a quantized training, of those in float before it
+  double further_lr = 1e-3;
+  bool learn_weight_steps = true;
+  int edge_bits = 16;  ///< least bits of the last layers' rows
+  /// Rows of at least so many bits span their own range, those of fewer their deviation. Rows are
+  /// short here: at 8 bits a range leaves half the error of a deviation, which must allow for
+  /// tails.
+  int range_bits = 8;
+  std::uint64_t seed = 0, data_seed = 21;
+  std::string folder = "out/grid";  ///< data sets and float networks are kept here
+  ProgressCallback progress;
+};
+
+/// A problem, how it is posed to a network, and how much of it is seen.
+struct Task {
+  std::string name;
+  Index training = 0, test = 0;  ///< samples
+  GridMapping mapping, test_mapping;
+  Index passes =
+      0;  ///< of a float training, samples forward and back; a quantized one has a quarter
+  std::function<GridSet()> describe;
+  std::function<GridSet(Index n, std::uint64_t seed, const GenerateProgress&)> make;
+};
+
+/// The unsteady ones: ten frames are given, the one ten frames later is sought (50 s, 0.5, 10 time
+/// units). Darcy: coefficient to pressure.
+std::vector<Task> tasks(const Options& o);
+
+inline Index further_passes(const Options& o, const Task& t) {
+  return static_cast<Index>(o.further * static_cast<double>(t.passes));
+}
+
+/// How numbers are kept.
+struct SchemeChoice {
+  std::string name;
+  int weights = 32, rows = 32;  ///< bits; 32: float
+};
+inline std::vector<SchemeChoice> schemes() {
+  return {{"float32", 32, 32}, {"w8a8", 8, 8}, {"w8a16", 8, 16},
+          {"w4a8", 4, 8},      {"w4a4", 4, 4}, {"w8a32", 8, 32}};
+}
+
+/// Everything of a task at one resolution.
+struct Data {
+  const Task* task = nullptr;
+  Index factor = 1;  ///< 1, 2, 4: points of the full grid for one of the network's
+  GridSet full, coarse;
+  GridEncoding encoding;
+  std::vector<GridExample> training;  ///< on the coarse grid
+  GridShape grid;                     ///< the coarse one
+  Matrix x;                           ///< (point, dim) of the coarse grid
+  struct Problem {
+    GridField given;  ///< (1, frame, point..., channel) on the full grid
+    Matrix solution;  ///< (point, channel) on the full grid
+  };
+  std::vector<Problem> test;
+
+  [[nodiscard]] std::vector<Index> coarse_points() const { return coarse.u.points; }
+};
+
+/// Solved, or read from the folder where an earlier run has left it.
+Data make_data(const Options& o, const Task& t, Index factor);
+
+/// One row of the table.
+struct Result {
+  double bops = 0, float_ops = 0;  ///< of one problem
+  double bytes = 0;                ///< of the model
+  double nrmse = 0, mse = 0;       ///< on the full grid; mse in units of the mean square
+  double ms = 0;                   ///< median processor time of a problem, interpolations included
+};
+
+/// A family of networks, behind functions so that each is compiled in a file of its own.
+struct Model {
+  std::string name;
+  std::function<Index(const Options&, const Task&)> width;  ///< channels
+  std::function<Result(const Options&, const Data&, const SchemeChoice&)> run;
+  /// The products of a pass over one problem, whose bits and bytes are those of the scheme.
+  std::function<PassCost(const Options&, const Task&, const SchemeChoice&, const GridShape&)> cost;
+};
+Model fno_model();
+Model unet_model();
+Model transformer_model();
+inline std::vector<Model> models() {
+  return {fno_model(), unet_model(), transformer_model()};
+}
+
+}  // namespace grid_study

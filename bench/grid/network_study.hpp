@@ -1,0 +1,222 @@
+#pragma once
+// A network of one family: trained in float, quantized, deployed, counted.
+
+#include "grid_study.hpp"
+
+#include <amq/arithmetic/fixed.hpp>
+#include <amq/arithmetic/float32.hpp>
+#include <amq/pde/resample.hpp>
+#include <amq/train/calibrate.hpp>
+#include <amq/train/checkpoint.hpp>
+
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+namespace grid_study {
+
+/// Of this process: what else the machine does disturbs it less than the clock on the wall.
+inline double processor_ms() {
+  timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return 1e3 * static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_nsec);
+}
+
+/// solve(coarse input) -> normalized output on the coarse grid. Down, through it, up, compared.
+template <typename Solve>
+void evaluate(const Data& d, Result& r, const Solve& solve) {
+  const auto whole = [&](const Data::Problem& p) {
+    const GridField coarse =
+        d.factor == 1 ? p.given : resample(p.given, d.coarse_points(), d.full.layout);
+    const Matrix y = solve(d.encoding.given(coarse, 0, 0, coarse.n_times));
+    GridField out(1, 1, d.coarse_points(), y.cols());
+    std::copy_n(y.data(), y.size(), out.values.begin());
+    for (float& v : out.values) v *= d.encoding.output_scale;
+    if (d.factor != 1) out = resample(out, d.full.u.points, d.full.layout);
+    return out;
+  };
+  std::vector<double> ms;
+  for (const auto& p : d.test) {
+    const double start = processor_ms();
+    const GridField y = whole(p);
+    ms.push_back(processor_ms() - start);
+    const MatrixView<const float> v(y.values.data(), p.solution.rows(), p.solution.cols());
+    r.nrmse += normalized_rmse(v, view(p.solution));
+    r.mse += static_cast<double>((map(v) - p.solution).squaredNorm()) /
+             static_cast<double>(v.size()) / static_cast<double>(d.encoding.output_scale) /
+             static_cast<double>(d.encoding.output_scale);
+  }
+  r.nrmse /= static_cast<double>(d.test.size());
+  r.mse /= static_cast<double>(d.test.size());
+  std::nth_element(ms.begin(), ms.begin() + static_cast<std::ptrdiff_t>(ms.size() / 2), ms.end());
+  r.ms = ms[ms.size() / 2];
+}
+
+/// Rows that have bits of their own.
+struct EdgeBits {
+  int last = 8;   ///< of the last layers
+  int modes = 8;  ///< of spectral modes
+};
+/// What the study must know of a model: its name, its configuration for a task, and its first and
+/// last weights. These have 8 bits in every scheme: they multiply little, and what is lost there is
+/// lost for all.
+template <typename M>
+struct Kind;
+
+template <typename M>
+std::unique_ptr<Network<M>> make_network(const Options& o, const GridSet& set, const Task& t,
+                                         const SchemeChoice& s) {
+  const bool integers = s.rows <= 16;
+  const EdgeBits edges{integers ? std::max(o.edge_bits, s.rows) : 8,
+                       integers ? std::min(16, 2 * s.rows) : 8};
+  auto net = std::make_unique<Network<M>>(
+      Kind<M>::config(set, t.mapping, o.width, edges),
+      SchemeInfo{s.weights <= 8 ? s.weights : 8,
+                 s.rows >= o.range_bits ? RowRule::min_max : RowRule::affine,
+                 {integers ? s.rows : 8}},
+      o.seed);
+  for (const auto& name : Kind<M>::edges()) net->layout.fix_weight_bits(name, 8);
+  net->reset_quantizers();
+  return net;
+}
+
+/// Fewer passes than examples: the first of them, once. Else all of them, in whole epochs.
+inline std::span<const GridExample> examples(const Options& o, const Data& d, bool further) {
+  const Index passes = further ? further_passes(o, *d.task) : d.task->passes;
+  return std::span(d.training)
+      .first(std::min(d.training.size(), static_cast<std::size_t>(std::max<Index>(4, passes))));
+}
+inline NetworkTrainingOptions training_options(const Options& o, const Data& d, std::string what,
+                                               bool further) {
+  NetworkTrainingOptions t;
+  t.trainer.what = std::move(what);
+  const auto n = static_cast<Index>(examples(o, d, further).size());
+  const Index passes = further ? further_passes(o, *d.task) : d.task->passes;
+  t.trainer.epochs = std::max<Index>(1, (passes + n / 2) / n);
+  t.trainer.batch = 4;
+  t.trainer.seed = o.seed + (further ? 1000 : 0);
+  t.trainer.report_every = 25;
+  t.lr = further ? o.further_lr : 2e-3;
+  t.learn_weight_steps = further && o.learn_weight_steps;
+  t.loss = Loss::relative_l2;
+  return t;
+}
+inline std::int64_t passes(const Options& o, const Data& d, bool further) {
+  return training_options(o, d, "", further).trainer.epochs *
+         static_cast<std::int64_t>(examples(o, d, further).size());
+}
+
+/// Trains, or reads what an earlier run has left under this name.
+template <typename M>
+void train_or_read(const Options& o, const Data& d, Network<M>& net, const std::string& path,
+                   const BitPlan* plan, const std::string& what, bool further) {
+  Learner keeper{&net.layout, &net.parameters, AdamW(net.layout, {}), {}};
+  Learner* all[] = {&keeper};
+  if (std::filesystem::exists(path)) {
+    static_cast<void>(load_checkpoint(path, all));
+    return;
+  }
+  if (!plan && !further)
+    settle_norms(net, std::span(d.training).first(std::min<std::size_t>(16, d.training.size())));
+  GridTraining<M> t(net, examples(o, d, further), training_options(o, d, what, further));
+  t.run(serial_executor(), plan, o.progress);
+  if (plan && !o.learn_weight_steps) net.quantizers.fit_weights(net.layout, net.parameters);
+  save_checkpoint(path, 0, all);
+}
+template <typename M>
+std::string network_path(const Options& o, const Data& d, const Network<M>& net,
+                         const std::string& scheme, bool further) {
+  return o.folder + "/" + Kind<M>::name + "_" + d.task->name + "_w" +
+         std::to_string(Kind<M>::width(net.model.config())) + "_r" + std::to_string(d.factor) +
+         "_s" + std::to_string(o.seed) + "_" + scheme + "_" + std::to_string(passes(o, d, false)) +
+         (further ? "_" + std::to_string(passes(o, d, true)) : "") + ".safetensors";
+}
+/// A network in float. With `further`, trained on for as long as a quantized one is, at the same
+/// learning rate.
+template <typename M>
+std::unique_ptr<Network<M>> float_network(const Options& o, const Data& d, bool further) {
+  auto net = make_network<M>(o, d.coarse, *d.task, schemes()[0]);
+  train_or_read(o, d, *net, network_path(o, d, *net, "float", false), nullptr, "float", false);
+  if (further)
+    train_or_read(o, d, *net, network_path(o, d, *net, "float", true), nullptr, "float, on", true);
+  return net;
+}
+
+template <typename M>
+PassCost cost_of(const Network<M>& net, const GridShape& grid, const BitPlan& plan) {
+  BasicCounting count(net.layout, net.quantizers, plan);
+  const GridExample any{grid,
+                        Matrix::Zero(grid.rows(), net.model.config().inputs),
+                        Matrix::Zero(grid.rows(), grid.dims),
+                        {}};
+  forward(net.model, count, any);
+  return count.cost();
+}
+
+template <typename M>
+Result run(const Options& o, const Data& d, const SchemeChoice& s) {
+  Result r;
+  GridExample now{d.grid, {}, d.x, {}};
+  const auto in_float = [&](const Network<M>& net, const Parameters& p) {
+    Float32 a(net.layout, p);
+    evaluate(d, r, [&](Matrix u) {
+      now.u = std::move(u);
+      return Matrix(map(forward(net.model, a, now).view()));
+    });
+  };
+  if (s.weights == 32) {
+    const auto net = float_network<M>(o, d, true);
+    in_float(*net, net->parameters);
+    const PassCost c = cost_of(*net, d.grid, BitPlan::uniform(8));
+    r.bops = c.float_bops();
+    r.float_ops = c.elementwise + 2 * c.macs();
+    r.bytes =
+        4.0 * static_cast<double>(net->layout.entries()[net->quantizers.first_entry()].offset);
+    return r;
+  }
+  auto net = make_network<M>(o, d.coarse, *d.task, s);
+  const BitPlan plan = BitPlan::uniform(s.rows);
+  const std::string path = network_path(o, d, *net, s.name, true);
+  if (!std::filesystem::exists(path)) {
+    const auto from = float_network<M>(o, d, false);
+    net->take_weights(from->layout, from->parameters);
+    calibrate(*net, std::span(d.training).first(std::min<std::size_t>(16, d.training.size())));
+  }
+  train_or_read(o, d, *net, path, &plan, s.name, true);
+  if (s.rows == 32) {
+    in_float(*net, decoded_weights(net->layout, net->quantizers, net->parameters));
+  } else {
+    BasicFixed fixed(net->layout, net->quantizers, net->parameters);
+    fixed.begin(plan);
+    evaluate(d, r, [&](Matrix u) {
+      now.u = std::move(u);
+      return Matrix(map(forward(net->model, fixed, now).view()));
+    });
+  }
+  const PassCost c = cost_of(*net, d.grid, plan);
+  r.bops = c.bops();
+  r.float_ops = c.elementwise;
+  for (const auto& p : c.products)
+    if (p.weight_bits == 32) r.float_ops += 2 * p.macs;
+  r.bytes = deployed_bytes(net->layout, net->quantizers);
+  return r;
+}
+
+template <typename M>
+Model model_of() {
+  Model m;
+  m.name = Kind<M>::name;
+  m.width = [](const Options& o, const Task& t) {
+    return Kind<M>::width(Kind<M>::config(t.describe(), t.mapping, o.width, {}));
+  };
+  m.run = run<M>;
+  m.cost = [](const Options& o, const Task& t, const SchemeChoice& s, const GridShape& grid) {
+    return cost_of(*make_network<M>(o, t.describe(), t, s), grid,
+                   BitPlan::uniform(s.weights == 32 ? BitPlan::float_rows : s.rows));
+  };
+  return m;
+}
+
+}  // namespace grid_study

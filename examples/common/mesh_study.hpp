@@ -1,0 +1,285 @@
+#pragma once
+/// @file
+/// From the samples of a problem on meshes to a table: float training, uniform and adaptive
+/// quantization-aware training, deployment in integers. Shared by examples and bench.
+
+#include <amq/core/thread_pool.hpp>
+#include <amq/solver.hpp>
+#include <amq/train/calibrate.hpp>
+#include <amq/train/checkpoint.hpp>
+#include <amq/train/measure_curves.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+namespace study {
+
+using namespace amq;
+
+struct Options {
+  std::size_t training = 400, test = 64;
+  Index least_nodes = 600, most_nodes = 1000;
+  Index hidden = 48, layers = 4;
+  Index width = 96, blocks = 2, cluster_size = 20;  ///< GraphViT's tokens
+  std::int64_t float_epochs = 12, qat_epochs = 3;
+  std::size_t batch = 2;
+  double lr = 2e-3, qat_lr = 5e-4;
+  std::size_t points = 1200;  ///< of a car's surface
+  double noise = 0.02;        ///< of unsteady training states, in deviations
+  std::uint64_t seed = 0, data_seed = 77;
+  AuxiliaryConfig auxiliary;
+  std::size_t threads = 2;
+  std::string folder = "out/darcy";  ///< data sets and checkpoints are kept here
+  ProgressCallback progress;
+};
+
+/// The samples as networks see them, and the first test meshes for pictures.
+struct Data {
+  MeshEncoding encoding;
+  std::vector<GraphSample> training, test;
+  std::vector<Mesh> test_mesh;
+  std::vector<Field> test_given, test_solution;
+  std::vector<std::size_t> training_mesh_id, test_mesh_id;  ///< empty: a mesh a sample
+};
+
+/// One row of the table.
+struct Result {
+  double bops = 0;    ///< per test sample, auxiliary model included
+  double bytes = 0;   ///< of the model
+  double mse = 0;     ///< of the normalized solution, in units of its variance
+  double rel_l2 = 0;  ///< mean over samples, the user's units
+  double ms = 0;      ///< median wall-clock time of a solve, one thread
+  double mean_bits = 0;
+};
+
+/// A network's sizes for a problem. One of these per model.
+inline void configure(MpPdeConfig& c, const Options& o, const Data& d) {
+  c.hidden = o.hidden;
+  c.layers = o.layers;
+  c.inputs = d.encoding.inputs();
+  c.dim = static_cast<Index>(d.encoding.centre.size());
+  c.outputs = d.encoding.outputs();
+}
+inline void configure(GraphVitConfig& c, const Options& o, const Data& d) {
+  c.hidden = o.hidden;
+  c.width = o.width;
+  c.layers = o.layers;
+  c.blocks = o.blocks;
+  c.cluster_size = o.cluster_size;
+  c.inputs = d.encoding.inputs();
+  c.dim = static_cast<Index>(d.encoding.centre.size());
+  c.outputs = d.encoding.outputs();
+}
+template <typename Model>
+typename Model::Config model_config(const Options& o, const Data& d) {
+  typename Model::Config c;
+  configure(c, o, d);
+  return c;
+}
+/// Makes what the model reads of each mesh, once a mesh.
+template <typename Model>
+void prepare(const Options& o, Data& d) {
+  ParameterLayout layout;
+  const Model model(layout, model_config<Model>(o, d));
+  for (auto* part : {&d.training, &d.test})
+    for (std::size_t k = 0; k < part->size(); ++k) {
+      const auto& id = part == &d.training ? d.training_mesh_id : d.test_mesh_id;
+      if (k > 0 && !id.empty() && id[k] == id[k - 1]) {
+        (*part)[k].tokens = (*part)[k - 1].tokens;
+        (*part)[k].edges = (*part)[k - 1].edges;
+      } else {
+        prepare_sample(model, (*part)[k]);
+      }
+    }
+}
+inline MeshTrainingOptions training_options(const Options& o, const std::string& what, bool qat,
+                                            double random_share = 0.0) {
+  MeshTrainingOptions t;
+  t.trainer.what = what;
+  t.trainer.epochs = qat ? o.qat_epochs : o.float_epochs;
+  t.trainer.batch = o.batch;
+  t.trainer.seed = o.seed + (qat ? 1000 : 0);
+  t.trainer.report_every = 20;
+  t.lr = qat ? o.qat_lr : o.lr;
+  t.random_share = random_share;
+  return t;
+}
+
+/// A network in float, trained, or read from the folder where an earlier run has left it. With
+/// `longer`, trained on as long as a quantized one is, at the same learning rate.
+template <typename Model = MpPde>
+std::unique_ptr<Network<Model>> float_network(const Options& o, const Data& d, Executor& executor,
+                                              bool longer = false) {
+  const auto name = [&](const char* stage) {
+    return o.folder + "/float_h" + std::to_string(o.hidden) + "_l" + std::to_string(o.layers) +
+           "_n" + std::to_string(o.training) + "_e" + std::to_string(o.float_epochs) + stage +
+           "_s" + std::to_string(o.seed) + ".safetensors";
+  };
+  auto net = std::make_unique<Network<Model>>(model_config<Model>(o, d),
+                                              SchemeInfo{8, RowRule::min_max, {8}}, o.seed);
+  Learner keeper{&net->layout, &net->parameters, AdamW(net->layout, {}), {}};
+  Learner* all[] = {&keeper};
+  const auto stage = [&](const std::string& path, bool qat) {
+    if (std::filesystem::exists(path)) {
+      static_cast<void>(load_checkpoint(path, all));
+      return;
+    }
+    MeshTraining<Model> t(*net, d.training, training_options(o, qat ? "float, on" : "float", qat));
+    t.run(executor, nullptr, o.progress);
+    save_checkpoint(path, 0, all);
+  };
+  stage(name(""), false);
+  if (longer) stage(name(("_on" + std::to_string(o.qat_epochs)).c_str()), true);
+  return net;
+}
+
+/// Time of one call: the median of several, on the test samples in turn.
+template <typename Solve>
+double median_ms(std::size_t n_samples, const Solve& solve) {
+  std::vector<double> ms;
+  for (std::size_t k = 0; k < std::min<std::size_t>(n_samples, 15) + 2; ++k) {
+    const auto start = std::chrono::steady_clock::now();
+    solve(k % n_samples);
+    if (k >= 2)
+      ms.push_back(
+          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+              .count());
+  }
+  std::nth_element(ms.begin(), ms.begin() + static_cast<std::ptrdiff_t>(ms.size() / 2), ms.end());
+  return ms[ms.size() / 2];
+}
+
+/// Errors of a solve(sample) -> normalized output over the test samples.
+template <typename Solve>
+Result evaluate(const Data& d, const Solve& solve) {
+  Result r;
+  for (std::size_t k = 0; k < d.test.size(); ++k) {
+    const Matrix y = solve(k);
+    const auto& s = d.test[k];
+    r.mse += static_cast<double>((y - s.y).squaredNorm()) / static_cast<double>(y.size());
+    const Field u = d.encoding.decode(view(y));
+    r.rel_l2 += static_cast<double>((u - d.test_solution[k]).norm() / d.test_solution[k].norm());
+  }
+  r.mse /= static_cast<double>(d.test.size());
+  r.rel_l2 /= static_cast<double>(d.test.size());
+  return r;
+}
+
+template <typename Model = MpPde>
+Result evaluate_float(const Data& d, const Network<Model>& net) {
+  Float32 a(net.layout, net.parameters);
+  const auto solve = [&](std::size_t k) {
+    return Matrix(map(forward(net.model, a, d.test[k]).view()));
+  };
+  Result r = evaluate(d, solve);
+  r.ms = median_ms(d.test.size(), solve);
+  for (const auto& s : d.test) {
+    const BitPlan any = BitPlan::uniform(8);
+    BasicCounting count(net.layout, net.quantizers, any);
+    forward(net.model, count, s);
+    r.bops += count.cost().float_bops() / static_cast<double>(d.test.size());
+  }
+  r.bytes = 4.0 * static_cast<double>(net.layout.entries()[net.quantizers.first_entry()].offset);
+  r.mean_bits = 32;
+  return r;
+}
+
+/// In integers, everything included: scores, allocation, the pass.
+template <typename Model = MpPde>
+Result evaluate_solver(const Data& d, BasicMeshSolver<Model>& solver) {
+  double bops = 0, bits = 0;
+  Result r = evaluate(d, [&](std::size_t k) {
+    Matrix y = map(solver.normalized(d.test[k]));
+    bops += static_cast<double>(solver.report().bops);
+    const auto& b = solver.report().node_bits;
+    bits += std::accumulate(b.begin(), b.end(), 0.0) / static_cast<double>(b.size());
+    return y;
+  });
+  r.ms = median_ms(d.test.size(), [&](std::size_t k) { solver.normalized(d.test[k]); });
+  r.bops = bops / static_cast<double>(d.test.size());
+  r.mean_bits = bits / static_cast<double>(d.test.size());
+  r.bytes = solver.model_bytes();
+  return r;
+}
+
+/// Uniform bits, trained at them from the float network.
+template <typename Model = MpPde>
+std::unique_ptr<BasicMeshSolver<Model>> uniform_solver(const Options& o, const Data& d,
+                                                       Executor& executor, int bits,
+                                                       RowRule rule = RowRule::affine,
+                                                       RangeRule range = RangeRule::least_squares) {
+  const auto from = float_network<Model>(o, d, executor);
+  auto net = std::make_unique<Network<Model>>(model_config<Model>(o, d),
+                                              SchemeInfo{8, rule, {bits}}, o.seed);
+  net->take_weights(from->layout, from->parameters);
+  calibrate(*net, std::span(d.training).first(std::min<std::size_t>(8, d.training.size())), range);
+  const BitPlan plan = BitPlan::uniform(bits);
+  MeshTraining<Model> t(*net, d.training,
+                        training_options(o, "uniform " + std::to_string(bits) + " bits", true));
+  t.run(executor, &plan, o.progress);
+  net->quantizers.fit_weights(net->layout, net->parameters);
+  auto solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), nullptr, d.encoding);
+  solver->budget(mean_bits(bits));
+  return solver;
+}
+
+struct Adaptive {
+  std::vector<int> levels{1, 2, 3, 4, 5, 6, 8};
+  ScoreKind score = ScoreKind::sensitivity;
+  Sharing sharing = Sharing::node_and_point;
+  double mean_bits = 3;
+  RowRule rule = RowRule::affine;
+};
+
+/// Bits by the auxiliary model, both trained jointly from the float network.
+template <typename Model = MpPde>
+std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const Data& d,
+                                                        Executor& executor, const Adaptive& how) {
+  const auto from = float_network<Model>(o, d, executor);
+  auto net = std::make_unique<Network<Model>>(model_config<Model>(o, d),
+                                              SchemeInfo{8, how.rule, how.levels}, o.seed);
+  net->take_weights(from->layout, from->parameters);
+  const auto few = std::span(d.training).first(std::min<std::size_t>(8, d.training.size()));
+  calibrate(*net, few);
+  const PointScores shape(net->layout);
+  auto aux = std::make_unique<Auxiliary>(
+      o.auxiliary, d.encoding.inputs(), static_cast<Index>(d.encoding.centre.size()),
+      how.score == ScoreKind::loss ? 1 : shape.columns(), o.seed + 7);
+  auto options =
+      training_options(o, "adaptive, mean " + std::to_string(how.mean_bits).substr(0, 3), true);
+  // The mean score of every column, which curves are relative to.
+  const Planner rough(net->layout, 8, how.levels);
+  AdaptiveTraining<Model> first(*net, *aux, rough, d.training, how.score, how.sharing, options);
+  std::vector<double> mean(static_cast<std::size_t>(shape.columns()), 0.0);
+  double rows = 0;
+  BasicTraining<float> a(net->layout, net->quantizers);
+  for (std::size_t k = 0; k < std::min<std::size_t>(24, d.training.size()); ++k) {
+    Random random = Random::stream(o.seed + 0xbeef, k);
+    const PointScores s = first.observe(a, k, random, 4);
+    for (Index i = 0; i < s.nodes; ++i, rows += 1)
+      for (std::size_t c = 0; c < mean.size(); ++c)
+        mean[c] += static_cast<double>(s.view()(i, static_cast<Index>(c)));
+  }
+  for (double& m : mean) m = std::max(m / rows, 1e-18);
+  // A ladder without a level near float is measured against its own highest.
+  const PointCurves curves =
+      measure_curves(*net, few, how.levels, how.levels.back(), mean, executor);
+  const Planner planner(net->layout, 8, how.levels, curves);
+  AdaptiveTraining<Model> t(*net, *aux, planner, d.training, how.score, how.sharing, options);
+  t.prepare(executor, std::min<std::size_t>(128, d.training.size()), 4, 12, o.progress);
+  t.run(executor, how.mean_bits, o.progress);
+  auto solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), std::move(aux), d.encoding,
+                                                         how.sharing, curves);
+  solver->budget(mean_bits(how.mean_bits));
+  return solver;
+}
+
+}  // namespace study

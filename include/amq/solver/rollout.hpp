@@ -1,0 +1,81 @@
+#pragma once
+/// @file
+/// A state on a mesh, carried from step to step by a solver that predicts its change.
+
+#include <amq/io/vtu.hpp>
+#include <amq/solver/mesh_solver.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// next = state + predicted change, in the user's units. The network's given channels are the
+/// state's; bits are allocated anew at every step, from the state of that step.
+template <typename Model>
+class Rollout {
+ public:
+  /// @param solver  outlives the rollout
+  /// @param start   (node, state channel)
+  /// @throws amq::Error for a solver whose given channels are not its solution's, and for what
+  ///         MeshEncoding::encode() refuses
+  Rollout(BasicMeshSolver<Model>& solver, const Mesh& mesh, Field start)
+      : solver_(&solver), state_(std::move(start)) {
+    const auto& e = solver.encoding();
+    if (e.input_mean.size() != e.output_mean.size())
+      throw Error("Rollout", "a solver whose given channels are those of its solution",
+                  std::to_string(e.input_mean.size()) + " given and " +
+                      std::to_string(e.output_mean.size()) + " of the solution",
+                  "Train a network that returns the change of the state.");
+    sample_ = e.encode(mesh, view(std::as_const(state_)));
+    prepare_sample(solver.net().model, sample_);
+  }
+
+  /// One step. @param given  sets what the boundary prescribes: given(next), (node, channel)
+  /// @throws amq::Error where the state is no longer finite
+  template <typename Given>
+  const Field& step(const Given& given) {
+    solver_->encoding().encode_given(view(std::as_const(state_)), sample_);
+    state_ += solver_->solve(sample_);
+    given(state_);
+    ++steps_;
+    return state_;
+  }
+  const Field& step() {
+    return step([](Field&) {});
+  }
+
+  [[nodiscard]] const Field& state() const noexcept { return state_; }
+  [[nodiscard]] Index steps() const noexcept { return steps_; }
+  /// Of the last step: what it cost, and the bits of every node.
+  [[nodiscard]] const SolveReport& report() const noexcept { return solver_->report(); }
+
+ private:
+  BasicMeshSolver<Model>* solver_;
+  Field state_;
+  GraphSample sample_;
+  Index steps_ = 0;
+};
+
+/// Adds the present step to a ParaView series: the state's channels by name, and "bits" per node.
+/// @throws amq::Error for another number of names
+template <typename Model>
+void add_step(vtu::Series& series, double time, const Mesh& mesh, const Rollout<Model>& rollout,
+              const std::vector<std::string>& names) {
+  const Field& u = rollout.state();
+  if (static_cast<Index>(names.size()) != u.cols())
+    throw Error("add_step", "a name for each of " + std::to_string(u.cols()) + " channels",
+                std::to_string(names.size()), "Name every channel of the state.");
+  vtu::Grid grid(mesh);
+  std::vector<float> values(static_cast<std::size_t>(u.rows()));
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = u(static_cast<Index>(i), static_cast<Index>(c));
+    grid.point(names[c], values);
+  }
+  if (!rollout.report().node_bits.empty()) grid.point("bits", rollout.report().node_bits);
+  series.add(time, grid);
+}
+
+}  // namespace amq

@@ -1,0 +1,146 @@
+#pragma once
+/// @file
+/// Training of a steady map by a network, whatever its samples lie on: in float, quantized at one
+/// width, or at given plans.
+
+#include <amq/arithmetic/training.hpp>
+#include <amq/models/network.hpp>
+#include <amq/train/loss.hpp>
+#include <amq/train/trainer.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+namespace detail {
+/// Found by the sample's namespace, also where a member has the same name.
+template <typename Model, typename A, typename Sample>
+typename A::Tensor forward_sample(const Model& model, A& a, const Sample& s) {
+  return forward(model, a, s);
+}
+}  // namespace detail
+
+/// A solved problem as a network sees it: forward(model, arithmetic, sample) is what the network
+/// says, y (row, output) what it should say.
+template <typename Sample, typename Model>
+concept training_sample = requires(const Sample s, const Model m, BasicTraining<float> a) {
+  { forward(m, a, s) } -> std::same_as<BasicTraining<float>::Tensor>;
+  { s.y } -> std::convertible_to<const Matrix&>;
+};
+
+struct NetworkTrainingOptions {
+  TrainerOptions trainer;
+  double lr = 1e-3, lr_end = 1e-6;
+  double warm_up = 0.05;  ///< share of the updates
+  Loss loss = Loss::mse;
+  AdamWOptions adam;
+  std::int64_t refit_weights_every = 32;  ///< updates between fits of the weight steps
+  bool learn_weight_steps = false;  ///< by their gradient instead: from the fit they begin with
+};
+
+/// Runs passes of a network over samples, with one tape per lane of the batch.
+template <typename Model, typename Sample>
+class NetworkTraining {
+ public:
+  using Net = Network<Model>;
+
+  NetworkTraining(Net& net, std::span<const Sample> samples, NetworkTrainingOptions options)
+      : net_(&net), samples_(samples), options_(std::move(options)) {
+    static_assert(training_sample<Sample, Model>,
+                  "amq::NetworkTraining: forward(model, arithmetic, sample) and sample.y, please");
+  }
+
+  /// One plan for all passes; null: float.
+  void run(Executor& executor, const BitPlan* plan, const ProgressCallback& progress = {},
+           std::int64_t first = 0, Learner* resumed = nullptr) {
+    run_with(
+        executor, [plan](std::size_t) { return plan; }, plan != nullptr, progress, first, resumed);
+  }
+  /// Plans of any making, one per sample: layer-wise, by an indicator, by an oracle.
+  void run(Executor& executor, std::span<const BitPlan> plans,
+           const ProgressCallback& progress = {}) {
+    run_with(
+        executor, [plans](std::size_t sample) { return &plans[sample]; }, true, progress, 0,
+        nullptr);
+  }
+
+  /// Loss of a sample; with `gradients`, its gradient is added there and the tape holds it.
+  double pass(BasicTraining<float>& a, std::size_t sample, const BitPlan* plan,
+              std::vector<float>* gradients) {
+    const Sample& s = samples_[sample];
+    a.begin({&net_->parameters, gradients, plan, options_.learn_weight_steps});
+    const auto y = detail::forward_sample(net_->model, a, s);
+    const MatrixView<const float> out = a[y];
+    Matrix dy(out.rows, out.cols);
+    const double value = loss<float>(options_.loss, out, view(s.y), view(dy));
+    if (gradients) a.tape().backward(y.ref, view(std::as_const(dy)));
+    return value;
+  }
+  typename BasicTraining<float>::Tensor forward(BasicTraining<float>& a, const Sample& s) const {
+    return detail::forward_sample(net_->model, a, s);
+  }
+
+  [[nodiscard]] Net& net() noexcept { return *net_; }
+  [[nodiscard]] std::span<const Sample> samples() const noexcept { return samples_; }
+  [[nodiscard]] const NetworkTrainingOptions& options() const noexcept { return options_; }
+  void make_tapes(std::size_t lanes) {
+    while (tapes_.size() < lanes)
+      tapes_.push_back(std::make_unique<BasicTraining<float>>(net_->layout, net_->quantizers));
+  }
+  [[nodiscard]] BasicTraining<float>& tape(std::size_t lane) { return *tapes_[lane]; }
+  [[nodiscard]] Schedule schedule(const Trainer& trainer, double lr) const noexcept {
+    return {lr, options_.lr_end, trainer.steps(),
+            static_cast<std::int64_t>(options_.warm_up * static_cast<double>(trainer.steps()))};
+  }
+  [[nodiscard]] Trainer::After refit(bool quantized) {
+    if (!quantized || options_.learn_weight_steps) return {};
+    return [this](std::int64_t step) {
+      if ((step + 1) % options_.refit_weights_every == 0)
+        net_->quantizers.fit_weights(net_->layout, net_->parameters);
+    };
+  }
+
+ private:
+  template <typename PlanOf>
+  void run_with(Executor& executor, const PlanOf& plan_of, bool quantized,
+                const ProgressCallback& progress, std::int64_t first, Learner* resumed) {
+    Learner own{&net_->layout, &net_->parameters, AdamW(net_->layout, options_.adam), {}};
+    Learner& learner = resumed ? *resumed : own;
+    Trainer trainer({&learner}, samples_.size(), options_.trainer);
+    learner.schedule = schedule(trainer, options_.lr);
+    make_tapes(trainer.lanes());
+    trainer.run(
+        executor,
+        [&](Turn& turn) {
+          return pass(*tapes_[turn.lane], turn.sample, plan_of(turn.sample), &turn.gradients[0]);
+        },
+        first, progress, refit(quantized));
+  }
+
+  Net* net_;
+  std::span<const Sample> samples_;
+  NetworkTrainingOptions options_;
+  std::vector<std::unique_ptr<BasicTraining<float>>> tapes_;
+};
+
+/// Gives batch norms the mean moments of their rows over passes of the samples, in float, as the
+/// weights stand. A training then sees norms as deployment does, folded into their products: for
+/// passes of one sample each, moments of a sample would be another function than the deployed one.
+template <typename Model, typename Samples>
+void settle_norms(Network<Model>& net, const Samples& samples) {
+  BasicTraining<float> a(net.layout, net.quantizers);
+  double k = 0;
+  for (const auto& s : samples) {
+    a.begin({&net.parameters, nullptr, nullptr, false, true});
+    detail::forward_sample(net.model, a, s);
+    a.update_running(net.parameters, 1 / ++k);
+  }
+  net.reset_quantizers();
+}
+
+}  // namespace amq

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Pareto fronts of docs/results/grid.csv: plot_grid.py CSV PNG   draws error against BOPs and against milliseconds;
+plot_grid.py CSV --tables   prints what docs/results/grid.md shows, in Markdown."""
+import csv
+import sys
+
+SCHEMES = ["float32", "w8a32", "w8a16", "w8a8", "w4a8", "w4a4"]
+TASKS = ["diffusion_sorption", "burgers", "navier_stokes", "darcy"]
+MODELS = ["fno", "unet", "transformer"]
+RESOLUTIONS = ["1", "1/2", "1/4"]
+
+rows = list(csv.DictReader(open(sys.argv[1], encoding="utf-8")))
+for r in rows:
+    for k in ("bops", "bytes", "test_nrmse", "test_mse", "ms", "float_ops"):
+        r[k] = float(r[k])
+
+
+def front(points, cost):
+    """The rows that no other beats in both error and cost, cheapest first."""
+    best, kept = float("inf"), []
+    for r in sorted(points, key=lambda r: (r[cost], r["test_nrmse"])):
+        if r["test_nrmse"] < best:
+            best = r["test_nrmse"]
+            kept.append(r)
+    return kept
+
+
+def draw(path):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    colours = dict(zip(SCHEMES, ["black", "tab:gray", "tab:purple", "tab:blue", "tab:green", "tab:red"]))
+    markers = dict(zip(MODELS, "osD"))
+    sizes = {"1": 64, "1/2": 30, "1/4": 12}
+    fig, axes = plt.subplots(2, len(TASKS), figsize=(4.2 * len(TASKS), 7.4), squeeze=False)
+    for row, (cost, label) in enumerate((("bops", "bit operations of a problem"), ("ms", "ms, one thread"))):
+        for ax, task in zip(axes[row], TASKS):
+            mine = [r for r in rows if r["task"] == task]
+            for r in mine:
+                ax.scatter(r[cost], r["test_nrmse"], color=colours[r["scheme"]], marker=markers[r["model"]],
+                           s=sizes[r["resolution"]], alpha=0.85, linewidths=0)
+            f = front(mine, cost)
+            ax.plot([r[cost] for r in f], [r["test_nrmse"] for r in f], color="black", lw=0.8, zorder=0)
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+            ax.set_xlabel(label)
+            ax.set_title(task.replace("_", " "))
+    for ax in axes[:, 0]:
+        ax.set_ylabel("test nRMSE")
+    handles = [plt.Line2D([], [], color=c, marker="o", ls="", label=s) for s, c in colours.items()]
+    handles += [plt.Line2D([], [], color="gray", marker=m, ls="", label=n) for n, m in markers.items()]
+    handles += [plt.Line2D([], [], color="gray", marker="o", ls="", ms=s**0.5, label="resolution " + n)
+                for n, s in sizes.items()]
+    fig.legend(handles=handles, loc="lower center", ncol=len(handles), fontsize=8, frameon=False)
+    fig.tight_layout(rect=(0, 0.04, 1, 1))
+    fig.savefig(path, dpi=110)
+
+
+def tables():
+    def group(model, task, resolution):
+        """The rows of one width and training: of several the one with most schemes, then the longest."""
+        groups = {}
+        for r in rows:
+            if (r["model"], r["task"], r["resolution"]) == (model, task, resolution):
+                groups.setdefault((r["width"], r["passes"], r["seed"]), {})[r["scheme"]] = r
+        return max(groups.values(), key=lambda g: (len(g), int(g[next(iter(g))]["passes"].split("+")[0])), default={})
+
+    print("| model | problem | resolution | width | passes | float32 nRMSE | " + " | ".join(SCHEMES[1:]) + " |")
+    print("|---" * (6 + len(SCHEMES[1:])) + "|")
+    for resolution in RESOLUTIONS:
+        for model in MODELS:
+            for task in TASKS:
+                mine = group(model, task, resolution)
+                base = mine.get("float32")
+                if not base:
+                    print(f"| {model} | {task} | {resolution} | | | missing |" + " |" * len(SCHEMES[1:]))
+                    continue
+                cells = []
+                for s in SCHEMES[1:]:
+                    r = mine.get(s)
+                    cells.append(f"{100 * (r['test_nrmse'] / base['test_nrmse'] - 1):+.1f} %" if r else "missing")
+                print(f"| {model} | {task} | {resolution} | {base['width']} | {base['passes']} | "
+                      f"{base['test_nrmse']:.3g} | " + " | ".join(cells) + " |")
+    for cost in ("bops", "ms"):
+        print(f"\nFronts, error against {cost}:\n")
+        print(f"| problem | rows on the front, cheapest first: model scheme resolution ({cost}, nRMSE) | dearest / cheapest row |")
+        print("|---|---|---|")
+        for task in TASKS:
+            mine = [r for r in rows if r["task"] == task]
+            if not mine:
+                continue
+            text = "; ".join(f"{r['model']} {r['scheme']} {r['resolution']} ({r[cost]:.3g}, {r['test_nrmse']:.3g})"
+                             for r in front(mine, cost))
+            spread = max(r[cost] for r in mine) / min(r[cost] for r in mine)
+            print(f"| {task} | {text} | {spread:.3g} |")
+
+
+if sys.argv[2] == "--tables":
+    tables()
+else:
+    draw(sys.argv[2])

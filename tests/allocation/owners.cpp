@@ -1,0 +1,151 @@
+#include <amq/allocation/owners.hpp>
+
+#include <amq/allocation/planner.hpp>
+#include <amq/arithmetic/fixed.hpp>
+#include <amq/mesh/edges.hpp>
+#include <amq/mesh/random_square.hpp>
+#include <amq/models/network.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <numeric>
+
+using namespace amq;
+
+namespace {
+
+struct Clustered {
+  GraphVitConfig config;
+  GraphSample sample;
+  std::unique_ptr<Network<GraphVit>> net;
+  std::vector<int> levels{0, 1, 2, 3, 4, 8};
+
+  Clustered() {
+    Random random(5);
+    const Mesh mesh = random_refined_square(random, 120);
+    config.hidden = 16;
+    config.width = 32;
+    config.layers = 1;
+    config.blocks = 1;
+    config.inputs = 2;
+    config.outputs = 1;
+    config.cluster_size = 10;
+    net = std::make_unique<Network<GraphVit>>(config, SchemeInfo{8, RowRule::affine, levels}, 1);
+    sample.graph = cell_edges(mesh);
+    sample.u = Matrix::Random(mesh.n_nodes(), 2);
+    sample.x.resize(mesh.n_nodes(), 2);
+    for (Index i = 0; i < mesh.n_nodes(); ++i)
+      for (Index k = 0; k < 2; ++k) sample.x(i, k) = static_cast<float>(mesh.point(i)[k]);
+    prepare_sample(net->model, sample);
+  }
+  [[nodiscard]] PassCost count(const BitPlan& plan) const {
+    BasicCounting a(net->layout, net->quantizers, plan);
+    forward(net->model, a, sample);
+    return a.cost();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("nodes, edges and clusters share one budget, and the pass costs what the plan says") {
+  Clustered c;
+  const RowOwners owners(c.sample);
+  const PassWork work(c.net->layout, c.count(BitPlan::uniform(8)));
+  PointScores scores(c.net->layout, owners.n_nodes());
+  Random random(6);
+  for (float& s : scores.values) s = static_cast<float>(std::exp(2 * random.normal()));
+  const Planner planner(c.net->layout, 8, c.levels);
+  CHECK(static_cast<double>(planner.uniform_cost(c.sample, work, 3)) ==
+        c.count(BitPlan::uniform(3)).bops());
+  for (const Sharing sharing : {Sharing::node_and_point, Sharing::node, Sharing::point}) {
+    const Cost budget = planner.uniform_cost(c.sample, work, 2.7), overhead = 4321;
+    const Planned p = planner.plan(c.sample, work, scores, budget, overhead, sharing);
+    CHECK(p.cost <= budget);
+    CHECK(static_cast<double>(p.cost - overhead) == c.count(p.plan).bops());
+    CHECK(p.node_bits.size() == static_cast<std::size_t>(owners.n_nodes()));
+    bool clusters = false;
+    const auto& points = c.net->layout.points();
+    for (std::size_t k = 0; k < points.size(); ++k)
+      if (points[k].fixed_bits == 0) {
+        REQUIRE(static_cast<Index>(p.plan.by_point[k].size()) == owners.rows(points[k].kind));
+        clusters |= points[k].kind == RowKind::cluster;
+      }
+    CHECK(clusters);
+    // The plan runs, in integers.
+    BasicFixed a(c.net->layout, c.net->quantizers, c.net->parameters);
+    a.begin(p.plan);
+    const auto y = forward(c.net->model, a, c.sample);
+    CHECK(map(y.view()).allFinite());
+  }
+  CHECK_THROWS_WITH_AS(
+      static_cast<void>(planner.plan(RowOwners(c.sample.graph), work, scores, work.float_bops)),
+      doctest::Contains("expected clusters"), Error);
+}
+
+TEST_CASE("a cluster whose members score higher gets no fewer bits") {
+  Clustered c;
+  const RowOwners owners(c.sample);
+  const PassWork work(c.net->layout, c.count(BitPlan::uniform(8)));
+  const Planner planner(c.net->layout, 8, c.levels);
+  PointScores scores(c.net->layout, owners.n_nodes());
+  // Members of cluster 1 matter a thousand times as much as those of 0. The others are alike.
+  for (Index i = 0; i < owners.n_nodes(); ++i) {
+    const auto k = owners.cluster_of[static_cast<std::size_t>(i)];
+    for (Index p = 0; p < scores.columns(); ++p)
+      scores.view()(i, p) = k == 0 ? 0.03f : k == 1 ? 30.0f : 1.0f;
+  }
+  const Planned p = planner.plan(c.sample, work, scores, planner.uniform_cost(c.sample, work, 2.5));
+  const auto& points = c.net->layout.points();
+  bool differ = false;
+  for (std::size_t k = 0; k < points.size(); ++k)
+    if (points[k].fixed_bits == 0 && points[k].kind == RowKind::cluster) {
+      CHECK(p.plan.by_point[k][1] >= p.plan.by_point[k][0]);
+      differ |= p.plan.by_point[k][1] > p.plan.by_point[k][0];
+    }
+  CHECK(differ);
+}
+
+TEST_CASE("the sensitivity of a cluster's row is shared by its members, none is lost") {
+  Clustered c;
+  BasicTraining<float> a(c.net->layout, c.net->quantizers);
+  std::vector<float> gradients(c.net->parameters.values.size(), 0.0f);
+  a.begin({&c.net->parameters, &gradients, nullptr});
+  const auto y = forward(c.net->model, a, c.sample);
+  const Matrix seed = Matrix::Ones(c.sample.u.rows(), 1);
+  a.tape().backward(y.ref, view(seed));
+  const RowOwners owners(c.sample);
+  PointScores scores(c.net->layout, owners.n_nodes());
+  add_sensitivity(a, a.tape(), owners, scores);
+  std::vector<double> whole(static_cast<std::size_t>(scores.columns()), 0.0);
+  for (const auto& visit : a.visits()) {
+    const int column = scores.column_of_point[to_index(visit.point)];
+    const auto g = a.tape().grad(visit.out);
+    if (column < 0 || !g.data || a.kind_of(visit.point) != RowKind::cluster) continue;
+    const Matrix x = map(std::as_const(a.tape())[visit.in]);
+    for (Index r = 0; r < x.rows(); ++r) {
+      const double power =
+          static_cast<double>((x.row(r).array() - x.row(r).mean()).matrix().squaredNorm());
+      double slope = 0;
+      for (Index k = 0; k < x.cols(); ++k) slope += std::pow(static_cast<double>(g(r, k)), 2);
+      whole[static_cast<std::size_t>(column)] += power * slope / static_cast<double>(x.cols());
+    }
+  }
+  for (std::size_t column = 0; column < whole.size(); ++column) {
+    if (c.net->layout.point(scores.points[column]).kind != RowKind::cluster) continue;
+    double seen = 0;
+    for (Index i = 0; i < owners.n_nodes(); ++i) {
+      seen += static_cast<double>(scores.view()(i, static_cast<Index>(column)));
+      for (Index j = 0; j < i; ++j)
+        if (owners.cluster_of[static_cast<std::size_t>(i)] ==
+            owners.cluster_of[static_cast<std::size_t>(j)])
+          REQUIRE(scores.view()(i, static_cast<Index>(column)) ==
+                  scores.view()(j, static_cast<Index>(column)));
+    }
+    CHECK(seen > 0);
+    CHECK(seen == doctest::Approx(whole[column]).epsilon(1e-4));
+  }
+  const std::vector<std::int32_t> wrong(static_cast<std::size_t>(owners.n_nodes()), 9);
+  CHECK_THROWS_AS(RowOwners(c.sample.graph, wrong, 3), Error);
+  CHECK_THROWS_AS(RowOwners(c.sample.graph, std::span(wrong).first(4), 10), Error);
+}

@@ -1,0 +1,106 @@
+#include <amq/arithmetic/grid_attention.hpp>
+
+#include "../nn/grid_laws.hpp"
+
+#include <amq/nn/linear.hpp>
+
+using namespace amq;
+using namespace amq::test;
+
+namespace {
+
+template <typename Op>
+Matrix apply(const Op& op, const Matrix& x, Executor& executor = serial_executor()) {
+  const auto s = op.shape({x.rows(), x.cols()});
+  Matrix y(s.rows, s.cols);
+  op.forward(view(x), view(y), executor);
+  return y;
+}
+template <typename Op>
+void check_samples(const Op& two, const Op& one, const Matrix& x) {
+  const Matrix y = apply(two, x);
+  const Index n = x.rows() / 2;
+  CHECK((apply(one, x.topRows(n)).array() == y.topRows(n).array()).all());
+  CHECK((apply(one, x.bottomRows(n)).array() == y.bottomRows(n).array()).all());
+  ThreadPool pool(3);
+  CHECK((apply(two, x, pool).array() == y.array()).all());
+}
+template <typename Op>
+void check_permutation(const Op& op, const Matrix& x) {
+  Matrix turned(x.rows(), x.cols());
+  const auto to = [&](Index i) { return (i * 7 + 3) % x.rows(); };
+  for (Index i = 0; i < x.rows(); ++i) turned.row(to(i)) = x.row(i);
+  const Matrix y = apply(op, x), z = apply(op, turned);
+  Matrix expected(y.rows(), y.cols());
+  for (Index i = 0; i < x.rows(); ++i) expected.row(to(i)) = y.row(i);
+  CHECK(relative(z, expected) < 1e-5);
+}
+
+}  // namespace
+
+TEST_CASE("softmax attention is that of the formula, more points than a block as well") {
+  for (const Index n : {1, 5, 48, 131}) {
+    const Index heads = 3, width = 5, c = heads * width;
+    const Matrix x = random_matrix(n, 3 * c, 1);
+    MatrixOf<double> y(n, c);
+    for (Index h = 0; h < heads; ++h) {
+      const MatrixOf<double> q = x.middleCols(h * width, width).cast<double>(),
+                             k = x.middleCols(c + h * width, width).cast<double>(),
+                             v = x.middleCols(2 * c + h * width, width).cast<double>();
+      MatrixOf<double> p = (q * k.transpose() / std::sqrt(5.0)).array().exp().matrix();
+      for (Index i = 0; i < n; ++i) p.row(i) /= p.row(i).sum();
+      y.middleCols(h * width, width) = p * v;
+    }
+    CHECK(relative(apply(ops::SoftmaxAttention{1, heads}, x), y.cast<float>()) < 1e-6);
+  }
+}
+
+TEST_CASE("scores that would overflow an exponential are taken from the largest") {
+  Matrix x = random_matrix(6, 12, 1);
+  x.leftCols(8) *= 100.0f;
+  CHECK(apply(ops::SoftmaxAttention{1, 2}, x).allFinite());
+}
+
+TEST_CASE("attention sees a sample's points alone, in any order, with any number of threads") {
+  const Matrix x = random_matrix(2 * 50, 24, 2), p = random_matrix(2 * 50, 26, 3);
+  check_samples(ops::SoftmaxAttention{2, 2}, ops::SoftmaxAttention{1, 2}, x);
+  check_samples(ops::LinearAttention{2, 2, 2}, ops::LinearAttention{1, 2, 2}, p);
+  check_permutation(ops::SoftmaxAttention{1, 2}, x);
+  check_permutation(ops::LinearAttention{1, 2, 2}, p);
+}
+
+TEST_CASE("attention without softmax is linear in the values") {
+  const Matrix x = random_matrix(30, 24, 2);
+  Matrix twice = x;
+  twice.rightCols(8) *= 2.0f;
+  const ops::LinearAttention op{1, 4, 0};
+  CHECK(relative(apply(op, twice), 2.0f * apply(op, x)) < 1e-6);
+}
+
+TEST_CASE("gradients of attention and of the norm of heads agree with differences") {
+  const auto check = [](Index rows, Index cols, const auto& op) {
+    ParameterLayout layout;
+    const nn::Linear lift(layout, "lift", RowKind::grid, 3, cols);
+    const Matrix x = random_matrix(rows, 3, 4);
+    check_gradients(layout,
+                    [&](auto& a) { return a.apply(op, lift(a, a.input(view(x), RowKind::grid))); });
+  };
+  check(2 * 7, 12, ops::SoftmaxAttention{2, 2});
+  check(61, 6, ops::SoftmaxAttention{1, 1});
+  check(2 * 7, 14, ops::LinearAttention{2, 2, 2});
+  check(9, 9, ops::LinearAttention{1, 3, 0});
+  check(6, 12, ops::HeadNorm{3, 1e-5});
+}
+
+TEST_CASE("products between rows are counted as products of floats") {
+  ParameterLayout layout;
+  const nn::Linear lift(layout, "lift", RowKind::grid, 3, 12);
+  const Quantizers quantizers(layout, {8, RowRule::affine, {8}});
+  const BitPlan plan = BitPlan::uniform(8);
+  const Matrix x = random_matrix(20, 3, 4);
+  BasicCounting a(layout, quantizers, plan);
+  a.apply(ops::SoftmaxAttention{2, 2}, lift(a, a.input(view(x), RowKind::grid)));
+  const auto& c = a.cost().products.back();
+  CHECK(c.macs == 2.0 * 2 * 10 * 10 * 4);
+  CHECK(c.bops == c.macs * 32 * 32);
+}

@@ -1,0 +1,143 @@
+#include <amq/solver/rollout.hpp>
+
+#include <amq/mesh/random_square.hpp>
+#include <amq/solver/model_file.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+using namespace amq;
+
+namespace {
+
+using S = Scheme<Weights<8>, Activations<1, 2, 3, 4, 8>>;
+
+template <typename Model>
+struct Flow {
+  Mesh mesh;
+  Field start;
+  std::unique_ptr<BasicMeshSolver<Model>> solver;
+
+  Flow() {
+    Random random(4);
+    mesh = random_refined_square(random, 150);
+    start.resize(mesh.n_nodes(), 2);
+    for (Index i = 0; i < start.size(); ++i) start.data()[i] = static_cast<float>(random.normal());
+    MeshEncoding e;
+    e.input_mean = {0.1f, -0.2f};
+    e.input_deviation = {1.5f, 0.7f};
+    e.output_mean = {0, 0};
+    e.output_deviation = {0.02f, 0.05f};
+    e.node_types = 7;
+    typename Model::Config c;
+    c.hidden = 16;
+    c.layers = 2;
+    c.inputs = e.inputs();
+    c.outputs = 2;
+    if constexpr (std::is_same_v<Model, GraphVit>) {
+      c.width = 32;
+      c.blocks = 1;
+      c.cluster_size = 12;
+    }
+    auto net = std::make_unique<Network<Model>>(c, SchemeInfo::of<S>(), 3);
+    auto aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
+                                           PointScores(net->layout).columns(), 5);
+    solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), std::move(aux), e);
+    solver->budget(mean_bits(3));
+  }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("a rollout is the solver applied again and again, the boundary given", Model,
+                   MpPde, MeshGraphNet, GraphVit) {
+  Flow<Model> f;
+  Rollout<Model> rollout(*f.solver, f.mesh, f.start);
+  const auto wall = [&](Field& u) {
+    for (Index i = 0; i < u.rows(); ++i)
+      if (f.mesh.node_type[static_cast<std::size_t>(i)] == NodeType::wall) u.row(i).setZero();
+  };
+  Field state = f.start;
+  for (int step = 0; step < 4; ++step) {
+    // From the mesh anew: what a rollout keeps of it must not matter.
+    Field next = state + (*f.solver)(f.mesh, state);
+    wall(next);
+    const Field& u = rollout.step(wall);
+    CHECK((u.array() == next.array()).all());
+    CHECK(rollout.report().bops <= rollout.report().budget);
+    state = next;
+  }
+  CHECK(rollout.steps() == 4);
+  CHECK((state - f.start).norm() > 0);
+}
+
+TEST_CASE_TEMPLATE("every model comes back from its file and solves to the same bits", Model,
+                   MeshGraphNet, GraphVit) {
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "amq_rollout_test.safetensors").string();
+  Flow<Model> f;
+  save(path, *f.solver, {f.mesh, f.start, {2.5, 3}});
+  auto loaded = load<Model, S>(path);
+  loaded.budget(mean_bits(3));
+  const Field u = (*f.solver)(f.mesh, f.start), v = loaded(f.mesh, f.start);
+  CHECK((u.array() == v.array()).all());
+  CHECK_THROWS_AS(static_cast<void>(load<MpPde, S>(path)), Error);
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("a rollout becomes a ParaView series with the bits of every node") {
+  const auto folder = std::filesystem::temp_directory_path() / "amq_rollout_series";
+  std::filesystem::create_directories(folder);
+  Flow<MpPde> f;
+  const std::string path = (folder / "flow.pvd").string();
+  const auto boundary = [&](Field& u) {
+    for (Index i = 0; i < u.rows(); ++i)
+      if (f.mesh.node_type[static_cast<std::size_t>(i)] == NodeType::wall) u.row(i).setZero();
+  };
+  // [rollout]
+  Rollout<MpPde> rollout(*f.solver, f.mesh, f.start);  // start: (node, channel), e.g. u and v
+  vtu::Series series(path);
+  for (int step = 1; step <= 3; ++step) {
+    rollout.step(boundary);
+    add_step(series, 0.1 * step, f.mesh, rollout, {"u", "v"});  // and the bits of every node
+  }
+  // [rollout]
+  std::ifstream pvd(folder / "flow.pvd");
+  const std::string text(std::istreambuf_iterator<char>(pvd), {});
+  CHECK(text.find("flow_0002.vtu") != text.npos);
+  std::ifstream vtu(folder / "flow_0001.vtu");
+  const std::string step(std::istreambuf_iterator<char>(vtu), {});
+  CHECK(step.find("\"bits\"") != step.npos);
+  CHECK_THROWS_WITH_AS(add_step(series, 1, f.mesh, rollout, {"u"}),
+                       doctest::Contains("a name for each of 2 channels"), Error);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a solver that returns something else, and states that are not finite, are refused") {
+  Flow<MpPde> f;
+  CHECK_THROWS_AS(Rollout<MpPde>(*f.solver, f.mesh, Field::Zero(3, 2)), Error);
+  Field bad = f.start;
+  bad(7, 1) = std::nanf("");
+  CHECK_THROWS_WITH_AS(Rollout<MpPde>(*f.solver, f.mesh, bad), doctest::Contains("finite numbers"),
+                       Error);
+  MeshEncoding e;
+  MpPdeConfig c;
+  c.hidden = 8;
+  c.layers = 1;
+  e.input_mean = {0, 0};
+  e.input_deviation = {1, 1};
+  c.inputs = e.inputs();
+  BasicMeshSolver<MpPde> other(std::make_unique<Network<MpPde>>(c, SchemeInfo::of<S>(), 3), nullptr,
+                               e);
+  CHECK_THROWS_WITH_AS(Rollout<MpPde>(other, f.mesh, f.start),
+                       doctest::Contains("given channels are those of its solution"), Error);
+  // A model that reads more than a field must have been given it.
+  Flow<GraphVit> v;
+  GraphSample s = v.solver->encoding().encode(v.mesh, view(std::as_const(v.start)));
+  CHECK_THROWS_WITH_AS(v.solver->solve(s), doctest::Contains("prepare_sample"), Error);
+}
