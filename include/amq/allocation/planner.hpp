@@ -157,12 +157,6 @@ class Planner {
     std::vector<std::uint16_t> group;
     std::vector<std::vector<double>> distortion;
   };
-  void check_clusters(const RowOwners& owners) const {
-    for (const auto& p : layout_->points())
-      if (p.fixed_bits == 0 && p.kind == RowKind::cluster && owners.n_clusters == 0)
-        throw Error("Planner", "clusters, since " + p.name + " quantizes rows of clusters", "none",
-                    "Pass RowOwners with the cluster of each node.");
-  }
   [[nodiscard]] Cost uniform_time(const RowOwners& owners, double bits) const {
     if (!(bits >= levels_.front() && bits <= levels_.back()))
       throw Error("Planner",
@@ -209,24 +203,29 @@ class Planner {
         p.budget = std::min(budget, most);
         return allocate_grouped(p);
       }
-      if (owners.n_clusters > 0)
-        throw Error("Planner",
-                    "bits per point, or a graph without clusters, where time is the price",
-                    "one width per node, and clusters", "Choose Sharing::node_and_point.");
-      const std::vector<Cost> one(e.scores.size(), 1);
-      std::vector<Cost> degree;
-      for (Index i = 0; i < owners.n_nodes(); ++i)
-        degree.push_back(static_cast<Cost>(owners.graph->in_degree(i)));
-      const std::vector<float> none(e.scores.size(), 0.0f);
+      const auto n = static_cast<std::size_t>(owners.n_nodes());
+      std::vector<Cost> node(e.scores.size(), 0), degree(node), cluster(node);
+      std::vector<float> node_score(e.scores.size(), 0.0f), none(node_score), cluster_score(none);
+      for (std::size_t k = 0; k < e.scores.size(); ++k) {
+        (k < n ? node : cluster)[k] = 1;
+        (k < n ? node_score : cluster_score)[k] = e.scores[k];
+        if (k < n) degree[k] = static_cast<Cost>(owners.graph->in_degree(static_cast<Index>(k)));
+      }
       AllocationProblem p;
       p.bits = levels_;
-      std::vector<Cost> node(levels_.size(), 0), edge = node;
-      for (std::size_t c = 0; c < scores.points.size(); ++c)
-        for (std::size_t k = 0; k < levels_.size(); ++k)
-          (layout_->point(scores.points[c]).kind == RowKind::edge ? edge : node)[k] +=
-              times_.picoseconds[c][k];
-      p.classes.push_back({one, e.scores, node, e.distortion.front()});
-      p.classes.push_back({degree, none, edge, std::vector<double>(levels_.size(), 0.0)});
+      std::vector<Cost> at_node(levels_.size(), 0), at_edge(at_node), at_cluster(at_node);
+      for (std::size_t c = 0; c < scores.points.size(); ++c) {
+        const RowKind kind = layout_->point(scores.points[c]).kind;
+        auto& price = kind == RowKind::edge      ? at_edge
+                      : kind == RowKind::cluster ? at_cluster
+                                                 : at_node;
+        for (std::size_t k = 0; k < levels_.size(); ++k) price[k] += times_.picoseconds[c][k];
+      }
+      const std::vector<double> nothing(levels_.size(), 0.0);
+      p.classes.push_back({node, node_score, at_node, e.distortion.front()});
+      p.classes.push_back({degree, none, at_edge, nothing});
+      if (owners.n_clusters > 0)
+        p.classes.push_back({cluster, cluster_score, at_cluster, e.distortion.back()});
       p.overhead = overhead;
       Cost most = overhead;
       for (Index i = 0; i < p.n_elements(); ++i) {
@@ -241,6 +240,12 @@ class Planner {
     out.cost = a.cost;
     out.budget = budget;
     return out;
+  }
+  void check_clusters(const RowOwners& owners) const {
+    for (const auto& p : layout_->points())
+      if (p.fixed_bits == 0 && p.kind == RowKind::cluster && owners.n_clusters == 0)
+        throw Error("Planner", "clusters, since " + p.name + " quantizes rows of clusters", "none",
+                    "Pass RowOwners with the cluster of each node.");
   }
   [[nodiscard]] Cost adaptive_macs(const RowOwners& owners, const PassWork& work) const {
     Cost sum = 0;
