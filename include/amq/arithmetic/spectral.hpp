@@ -130,7 +130,7 @@ class SpectralTransform {
       row_products<T>(to_, 2 * kept, n, {x.row(o * n), 2 * x.stride, x.stride}, c_,
                       {out.data() + o * kept * 2 * c_, 2 * c_, c_}, false);
     });
-    std::vector<T> next;
+    static thread_local std::vector<T> next;
     for (int a = last - 1; a >= 0; --a) {
       complex_axis(a, out, next, true);
       out.swap(next);
@@ -140,7 +140,7 @@ class SpectralTransform {
   /// `modes` is used up.
   void from_modes(std::vector<T>& modes, MatrixView<T> x, bool add) const {
     const int last = g_.dims - 1;
-    std::vector<T> next;
+    static thread_local std::vector<T> next;
     for (int a = 0; a < last; ++a) {
       complex_axis(a, modes, next, false);
       modes.swap(next);
@@ -217,14 +217,15 @@ struct SpectralForward {
   }
   template <typename T>
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
-    std::vector<T> m;
+    static thread_local std::vector<T> m;  // kept: new memory would be filled first
     SpectralTransform<T>(grid, modes, x.cols, false, executor).to_modes(x, m);
     detail::swap_samples(m.data(), grid.samples, modes.count(), 2 * x.cols, out.data);
   }
   template <typename T>
   void backward(MatrixView<const T>, MatrixView<const T>, MatrixView<const T> dy,
                 MatrixView<T> dx) const {
-    std::vector<T> m(static_cast<std::size_t>(dy.size()));
+    static thread_local std::vector<T> m;
+    m.resize(static_cast<std::size_t>(dy.size()));
     detail::swap_samples(dy.data, modes.count(), grid.samples, 2 * dy.cols, m.data());
     SpectralTransform<T>(grid, modes, dy.cols, false, serial_executor()).from_modes(m, dx, true);
   }
@@ -248,7 +249,8 @@ struct SpectralInverse {
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
     const Index c = out.cols, n = modes.count(), s = grid.samples;
     const T scale = T(1) / static_cast<T>(grid.points());
-    std::vector<T> m(static_cast<std::size_t>(n * s * 2 * c));
+    static thread_local std::vector<T> m;
+    m.resize(static_cast<std::size_t>(n * s * 2 * c));
     for (Index k = 0; k < n; ++k)
       for (Index i = 0; i < s; ++i) {
         const T *re = x.row(2 * (k * s + i)), *im = x.row(2 * (k * s + i) + 1);
@@ -263,7 +265,7 @@ struct SpectralInverse {
                 MatrixView<T> dx) const {
     const Index c = dy.cols, n = modes.count(), s = grid.samples;
     const T scale = T(1) / static_cast<T>(grid.points());
-    std::vector<T> m;
+    static thread_local std::vector<T> m;  // kept: new memory would be filled first
     SpectralTransform<T>(grid, modes, c, true, serial_executor()).to_modes(dy, m);
     for (Index k = 0; k < n; ++k)
       for (Index i = 0; i < s; ++i) {
