@@ -24,10 +24,9 @@ struct Options {
   double further_lr = 1e-3;
   bool learn_weight_steps = true;
   int edge_bits = 16;  ///< least bits of the last layers' rows
-  /// Rows of at least so many bits span their own range, those of fewer their deviation. Rows are
-  /// short here: at 8 bits a range leaves half the error of a deviation, which must allow for
-  /// tails.
-  int range_bits = 8;
+  /// Rows of at least so many bits span their own range (RowMinMax), those of fewer their deviation
+  /// (RowAffine). 17: all are affine.
+  int range_bits = 17;
   std::uint64_t seed = 0, data_seed = 21;
   std::string folder = "out/grid";  ///< data sets and float networks are kept here
   ProgressCallback progress;

@@ -74,7 +74,7 @@ std::unique_ptr<Network<M>> make_network(const Options& o, const GridSet& set, c
   auto net = std::make_unique<Network<M>>(
       Kind<M>::config(set, t.mapping, o.width, edges),
       SchemeInfo{s.weights <= 8 ? s.weights : 8,
-                 s.rows >= o.range_bits ? RowRule::min_max : RowRule::affine,
+                 integers && s.rows >= o.range_bits ? RowRule::min_max : RowRule::affine,
                  {integers ? s.rows : 8}},
       o.seed);
   for (const auto& name : Kind<M>::edges()) net->layout.fix_weight_bits(name, 8);
