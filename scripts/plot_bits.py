@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws solution, prediction, error and bits of mesh_pareto --arms picture, one row per file: plot_bits.py PNG NPZ..."""
+"""Draws solution, prediction, error and bits of bench/pareto with --arms picture, one row per file: plot_bits.py PNG NPZ..."""
 import sys
 
 import matplotlib

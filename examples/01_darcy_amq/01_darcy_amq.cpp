@@ -2,18 +2,28 @@
 // and a ParaView file. Data, float training, quantization-aware training at uniform and at adaptive
 // bits, deployment in integers.
 
+#include "../common/arguments.hpp"
 #include "../common/darcy_study.hpp"
 
 #include <amq/io/raster.hpp>
 #include <amq/io/vtu.hpp>
 
-#include <cstdlib>
 #include <iostream>
 #include <string>
 
 using namespace study;
 
 namespace {
+
+const char* const usage =
+    "01_darcy_amq: trains and deploys an adaptively quantized solver for Darcy flow\n"
+    "  --bits B           mean bits of a pass, 1 to 8, whole for the uniform rival   (3)\n"
+    "  --training N       samples to train on (300)    --test N    to test on (40)\n"
+    "  --nodes N          nodes of a mesh, +-30 % (700)\n"
+    "  --hidden N         channels (48)                --layers N  message passing (4)\n"
+    "  --float-epochs N   (10)   --qat-epochs N  (3)   --seed N  (0)\n"
+    "  --threads N        (2)    --out DIR       table, darcy.png, darcy.vtu, "
+    "darcy.safetensors (out)\n";
 
 void show(const Progress& p) {
   const int width = 24,
@@ -45,51 +55,23 @@ int main(int argc, char** argv) try {
   Options o;
   o.training = 300;
   o.test = 40;
-  o.least_nodes = 500;
-  o.most_nodes = 900;
   o.float_epochs = 10;
   o.qat_epochs = 3;
   double bits = 3;
   std::string out = "out";
-  for (int i = 1; i < argc; i += 2) {
-    const std::string key = argv[i], value = i + 1 < argc ? argv[i + 1] : "";
-    const auto number = [&] { return std::strtod(value.c_str(), nullptr); };
-    if (key == "--bits")
-      bits = number();
-    else if (key == "--training")
-      o.training = static_cast<std::size_t>(number());
-    else if (key == "--test")
-      o.test = static_cast<std::size_t>(number());
-    else if (key == "--nodes")
-      o.least_nodes = static_cast<Index>(number() * 0.7),
-      o.most_nodes = static_cast<Index>(number() * 1.3);
-    else if (key == "--hidden")
-      o.hidden = static_cast<Index>(number());
-    else if (key == "--layers")
-      o.layers = static_cast<Index>(number());
-    else if (key == "--float-epochs")
-      o.float_epochs = static_cast<std::int64_t>(number());
-    else if (key == "--qat-epochs")
-      o.qat_epochs = static_cast<std::int64_t>(number());
-    else if (key == "--seed")
-      o.seed = static_cast<std::uint64_t>(number());
-    else if (key == "--threads")
-      o.threads = static_cast<std::size_t>(number());
-    else if (key == "--out")
-      out = value;
-    else {
-      std::cout
-          << "01_darcy_amq: trains and deploys an adaptively quantized solver for Darcy flow\n"
-             "  --bits B           mean bits of a pass, 1 to 8, whole for the uniform rival   (3)\n"
-             "  --training N       samples to train on (300)    --test N    to test on (40)\n"
-             "  --nodes N          nodes of a mesh, +-30 % (700)\n"
-             "  --hidden N         channels (48)                --layers N  message passing (4)\n"
-             "  --float-epochs N   (10)   --qat-epochs N  (3)   --seed N  (0)\n"
-             "  --threads N        (2)    --out DIR       table, darcy.png, darcy.vtu, "
-             "darcy.safetensors (out)\n";
-      return key == "--help" ? 0 : 1;
-    }
-  }
+  double nodes = 700;
+  int status = 0;
+  if (!read_arguments(
+          argc, argv,
+          {argument("--bits", bits), argument("--training", o.training), argument("--test", o.test),
+           argument("--nodes", nodes), argument("--hidden", o.hidden),
+           argument("--layers", o.layers), argument("--float-epochs", o.float_epochs),
+           argument("--qat-epochs", o.qat_epochs), argument("--seed", o.seed),
+           argument("--threads", o.threads), argument("--out", out)},
+          usage, status))
+    return status;
+  o.least_nodes = static_cast<Index>(nodes * 5 / 7);
+  o.most_nodes = static_cast<Index>(nodes * 9 / 7);
   o.folder = out + "/darcy_demo";
   o.progress = show;
   std::filesystem::create_directories(o.folder);

@@ -28,18 +28,10 @@ inline Data make_data(const Options& o, Executor& executor) {
   const std::size_t n = o.training + o.test;
   const std::string folder = o.folder + "/data_" + std::to_string(o.least_nodes) + "_" +
                              std::to_string(o.most_nodes) + "_" + std::to_string(o.data_seed);
-  const Stopwatch watch;
   make_mesh_set(
       {.folder = folder, .n_samples = n, .per_shard = 50, .recipe = darcy_recipe(d, o.data_seed)},
       [&](std::uint64_t i) { return to_mesh_sample(sampler.sample(o.data_seed, i)); }, executor,
-      [&](std::size_t done, std::size_t total) {
-        if (o.progress)
-          o.progress({"samples", static_cast<std::int64_t>(done), static_cast<std::int64_t>(total),
-                      watch.seconds(),
-                      watch.seconds_left(static_cast<std::int64_t>(done),
-                                         static_cast<std::int64_t>(total)),
-                      0});
-      });
+      sample_progress(o));
   const auto samples = read_mesh_set(folder, n);
   Data data;
   auto& e = data.encoding;

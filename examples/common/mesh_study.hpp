@@ -41,14 +41,33 @@ struct Options {
   ProgressCallback progress;
 };
 
-/// The samples as networks see them, and the first test meshes for pictures.
+/// A trajectory as rollouts are compared with it.
+struct Trajectory {
+  Mesh mesh;
+  std::vector<Field> state;  ///< (frame): (node, channel)
+};
+
+/// The samples as networks see them, and the test meshes for pictures.
 struct Data {
   MeshEncoding encoding;
   std::vector<GraphSample> training, test;
   std::vector<Mesh> test_mesh;
   std::vector<Field> test_given, test_solution;
   std::vector<std::size_t> training_mesh_id, test_mesh_id;  ///< empty: a mesh a sample
+  std::vector<Trajectory> trajectories;                     ///< of an unsteady test
 };
+
+/// What a run is calibrated on.
+inline std::span<const GraphSample> calibration_part(const Data& d) {
+  return std::span(d.training).first(std::min<std::size_t>(8, d.training.size()));
+}
+/// Progress of samples being made.
+inline auto sample_progress(const Options& o) {
+  return [&o, watch = Stopwatch()](std::size_t done, std::size_t total) {
+    const auto d = static_cast<std::int64_t>(done), t = static_cast<std::int64_t>(total);
+    if (o.progress) o.progress({"samples", d, t, watch.seconds(), watch.seconds_left(d, t), 0});
+  };
+}
 
 /// One row of the table.
 struct Result {
@@ -220,7 +239,7 @@ std::unique_ptr<BasicMeshSolver<Model>> uniform_solver(const Options& o, const D
   auto net = std::make_unique<Network<Model>>(model_config<Model>(o, d),
                                               SchemeInfo{8, rule, {bits}}, o.seed);
   net->take_weights(from->layout, from->parameters);
-  calibrate(*net, std::span(d.training).first(std::min<std::size_t>(8, d.training.size())), range);
+  calibrate(*net, calibration_part(d), range);
   const BitPlan plan = BitPlan::uniform(bits);
   MeshTraining<Model> t(*net, d.training,
                         training_options(o, "uniform " + std::to_string(bits) + " bits", true));
@@ -247,7 +266,7 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
   auto net = std::make_unique<Network<Model>>(model_config<Model>(o, d),
                                               SchemeInfo{8, how.rule, how.levels}, o.seed);
   net->take_weights(from->layout, from->parameters);
-  const auto few = std::span(d.training).first(std::min<std::size_t>(8, d.training.size()));
+  const auto few = calibration_part(d);
   calibrate(*net, few);
   const PointScores shape(net->layout);
   auto aux = std::make_unique<Auxiliary>(
@@ -255,27 +274,20 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
       how.score == ScoreKind::loss ? 1 : shape.columns(), o.seed + 7);
   auto options =
       training_options(o, "adaptive, mean " + std::to_string(how.mean_bits).substr(0, 3), true);
-  // The mean score of every column, which curves are relative to.
-  const Planner rough(net->layout, 8, how.levels);
-  AdaptiveTraining<Model> first(*net, *aux, rough, d.training, how.score, how.sharing, options);
-  std::vector<double> mean(static_cast<std::size_t>(shape.columns()), 0.0);
-  double rows = 0;
+  AdaptiveTraining<Model> t(*net, *aux, d.training, how.score, how.sharing, options);
+  // Curves are relative to the mean score of every column.
+  std::vector<PointScores> seen;
   BasicTraining<float> a(net->layout, net->quantizers);
   for (std::size_t k = 0; k < std::min<std::size_t>(24, d.training.size()); ++k) {
     Random random = Random::stream(o.seed + 0xbeef, k);
-    const PointScores s = first.observe(a, k, random, 4);
-    for (Index i = 0; i < s.nodes; ++i, rows += 1)
-      for (std::size_t c = 0; c < mean.size(); ++c)
-        mean[c] += static_cast<double>(s.view()(i, static_cast<Index>(c)));
+    seen.push_back(t.observe(a, k, random, 4));
   }
-  for (double& m : mean) m = std::max(m / rows, 1e-18);
   // A ladder without a level near float is measured against its own highest.
   const PointCurves curves =
-      measure_curves(*net, few, how.levels, how.levels.back(), mean, executor);
+      measure_curves(*net, few, how.levels, how.levels.back(), mean_scores(seen), executor);
   const Planner planner(net->layout, 8, how.levels, curves);
-  AdaptiveTraining<Model> t(*net, *aux, planner, d.training, how.score, how.sharing, options);
   t.prepare(executor, std::min<std::size_t>(128, d.training.size()), 4, 12, o.progress);
-  t.run(executor, how.mean_bits, o.progress);
+  t.run(executor, planner, how.mean_bits, o.progress);
   auto solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), std::move(aux), d.encoding,
                                                          how.sharing, curves);
   solver->budget(mean_bits(how.mean_bits));

@@ -8,7 +8,6 @@
 #include <amq/pde/elasticity.hpp>
 #include <amq/pde/flow2d.hpp>
 #include <amq/pde/flow3d.hpp>
-#include <amq/solver/rollout.hpp>
 
 namespace study {
 
@@ -63,21 +62,13 @@ std::vector<MeshSample> task_set(const Options& o, const std::string& name,
                                  const Sampler& sampler, const Convert& convert,
                                  Executor& executor) {
   const std::string folder = o.folder + "/" + name;
-  const Stopwatch watch;
   make_mesh_set(
       {.folder = folder,
        .n_samples = n,
        .per_shard = 4,
        .recipe = recipe + ", seed " + std::to_string(seed)},
       [&](std::uint64_t i) { return convert(sampler.sample(seed, i)); }, executor,
-      [&](std::size_t done, std::size_t total) {
-        if (o.progress)
-          o.progress({"samples", static_cast<std::int64_t>(done), static_cast<std::int64_t>(total),
-                      watch.seconds(),
-                      watch.seconds_left(static_cast<std::int64_t>(done),
-                                         static_cast<std::int64_t>(total)),
-                      0});
-      });
+      sample_progress(o));
   return read_mesh_set(folder, n);
 }
 
@@ -198,12 +189,7 @@ inline Data flow3d_data(const Options& o, Executor& executor) {
   return detail::steady(e, pairs, samples.size() - o.test, true);
 }
 
-/// A trajectory as rollouts are compared with it.
-struct Trajectory {
-  Mesh mesh;
-  std::vector<Field> state;  ///< (frame): (node, 3) velocity, pressure
-};
-
+/// States are (node, 3): velocity, pressure.
 inline std::vector<Trajectory> flow2d_trajectories(const Options& o, bool test,
                                                    Executor& executor) {
   const FlowSampler sampler{flow_options(test)};
@@ -242,9 +228,10 @@ inline std::vector<Trajectory> flow2d_trajectories(const Options& o, bool test,
 /// Velocity and pressure now -> their change in 0.04 s. Training states carry noise, whose
 /// correction is part of the change to be learnt (Pfaff et al. 2021, section 3.3).
 inline Data flow2d_data(const Options& o, Executor& executor) {
-  const auto training = flow2d_trajectories(o, false, executor),
-             test = flow2d_trajectories(o, true, executor);
+  const auto training = flow2d_trajectories(o, false, executor);
   Data data;
+  data.trajectories = flow2d_trajectories(o, true, executor);
+  const auto& test = data.trajectories;
   auto& e = data.encoding;
   e.node_types = 7;
   e.centre = {0.8f, 0.205f};

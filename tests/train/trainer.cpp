@@ -228,6 +228,21 @@ TEST_CASE("a loss that is not finite stops the training by name") {
                        Error);
 }
 
+TEST_CASE("adaptive training refuses a planner with measured times") {
+  const auto samples = learnable(2);
+  Network<MpPde> net(small(), scheme, 1);
+  Auxiliary aux({8, 1, 4}, 2, 2, PointScores(net.layout).columns(), 9);
+  Planner planner(net.layout, 8, {1, 2, 3, 4, 8});
+  const BitPlan any = BitPlan::uniform(8);
+  BasicCounting count(net.layout, net.quantizers, any);
+  forward(net.model, count, samples[0]);
+  planner.price_by(measure_row_times(net.layout, net.quantizers, count.cost(), {}));
+  AdaptiveTraining<MpPde> t(net, aux, samples, ScoreKind::gradient, Sharing::node_and_point,
+                            options(1));
+  CHECK_THROWS_WITH_AS(t.run(serial_executor(), planner, 3.0),
+                       doctest::Contains("a planner that prices by BOPs"), Error);
+}
+
 TEST_CASE("adaptive training keeps every budget, and its scores predict the observed ones") {
   const auto samples = learnable(12);
   for (const ScoreKind kind : {ScoreKind::sensitivity, ScoreKind::gradient, ScoreKind::loss}) {
@@ -240,7 +255,7 @@ TEST_CASE("adaptive training keeps every budget, and its scores predict the obse
     const Index columns = kind == ScoreKind::loss ? 1 : PointScores(net.layout).columns();
     Auxiliary aux({8, 1, 4}, 2, 2, columns, 9);
     const Planner planner(net.layout, 8, {1, 2, 3, 4, 8});
-    AdaptiveTraining<MpPde> t(net, aux, planner, samples, kind,
+    AdaptiveTraining<MpPde> t(net, aux, samples, kind,
                               kind == ScoreKind::loss ? Sharing::node : Sharing::node_and_point,
                               options(4));
     t.prepare(serial_executor(), 12, 4, 20);
@@ -260,9 +275,9 @@ TEST_CASE("adaptive training keeps every budget, and its scores predict the obse
     CAPTURE(static_cast<int>(kind));
     // What is left of the loss after training looks random here; what a row means does not.
     if (kind != ScoreKind::loss) CHECK(correlation > 0.6);
-    t.run(serial_executor(), 3.0);
+    t.run(serial_executor(), planner, 3.0);
     for (std::size_t k = 0; k < samples.size(); ++k) {
-      const Planned p = t.make_plan(k, t.predict(light, k), 3.0);
+      const Planned p = t.make_plan(planner, k, t.predict(light, k), 3.0);
       CHECK(p.cost <= p.budget);
       BasicCounting count(net.layout, net.quantizers, p.plan);
       forward(net.model, count, samples[k]);

@@ -11,6 +11,19 @@
 
 namespace amq {
 
+/// Mean of every column over the nodes of all samples; never 0.
+/// @pre one sample or more, of one layout
+[[nodiscard]] inline std::vector<double> mean_scores(std::span<const PointScores> scores) {
+  std::vector<double> mean(static_cast<std::size_t>(scores.front().columns()), 0.0);
+  double rows = 0;
+  for (const auto& s : scores)
+    for (Index i = 0; i < s.nodes; ++i, rows += 1)
+      for (std::size_t c = 0; c < mean.size(); ++c)
+        mean[c] += static_cast<double>(s.view()(i, static_cast<Index>(c)));
+  for (double& m : mean) m = std::max(m / rows, 1e-18);
+  return mean;
+}
+
 /// Mean squared change of the (normalized) output when the rows of one point alone go from
 /// `reference_bits` to each level, all others staying there. Unlike sensitivity times noise power,
 /// this knows how the errors of neighbouring rows add up: those of an edge network's hidden rows

@@ -69,16 +69,11 @@ class MeshTraining : public NetworkTraining<Model, GraphSample> {
 template <typename Model>
 class AdaptiveTraining {
  public:
-  AdaptiveTraining(Network<Model>& net, Auxiliary& auxiliary, const Planner& planner,
-                   std::span<const GraphSample> samples, ScoreKind kind, Sharing sharing,
-                   MeshTrainingOptions options)
-      : main_(net, samples, options),
-        auxiliary_(&auxiliary),
-        planner_(&planner),
-        kind_(kind),
-        sharing_(sharing) {
+  AdaptiveTraining(Network<Model>& net, Auxiliary& auxiliary, std::span<const GraphSample> samples,
+                   ScoreKind kind, Sharing sharing, MeshTrainingOptions options)
+      : main_(net, samples, options), auxiliary_(&auxiliary), kind_(kind), sharing_(sharing) {
     for (const auto& s : samples) {
-      const BitPlan any = BitPlan::uniform(planner.levels().back());
+      const BitPlan any = BitPlan::uniform(net.quantizers.info().levels.back());
       BasicCounting count(net.layout, net.quantizers, any);
       forward(net.model, count, s);
       work_.emplace_back(net.layout, count.cost());
@@ -144,7 +139,13 @@ class AdaptiveTraining {
   }
 
   /// Joint training at a mean of `mean_bits`, the auxiliary model's pass inside the budget.
-  void run(Executor& executor, double mean_bits, const ProgressCallback& progress = {}) {
+  /// @throws amq::Error for a planner that prices by measured time: the auxiliary model's own
+  ///         time is not known, and what a machine says should not shape the weights
+  void run(Executor& executor, const Planner& planner, double mean_bits,
+           const ProgressCallback& progress = {}) {
+    if (!planner.times().empty())
+      throw Error("AdaptiveTraining", "a planner that prices by BOPs", "one with measured times",
+                  "Train by BOPs, then call price_by() on the deployed solver.");
     auto& net = main_.net();
     auto& aux = auxiliary_->net();
     Learner main{&net.layout, &net.parameters, AdamW(net.layout, main_.options().adam), {}};
@@ -164,7 +165,7 @@ class AdaptiveTraining {
           const auto y = score_pass(a, turn.sample, plan, &turn.gradients[1]);
           PointScores scores = as_scores(turn.sample, a[y]);
           if (turn.random.uniform() < main_.options().random_share) scramble(scores, turn.random);
-          const Planned planned = make_plan(turn.sample, scores, mean_bits);
+          const Planned planned = make_plan(planner, turn.sample, scores, mean_bits);
           const double value = main_.pass(m, turn.sample, &planned.plan, &turn.gradients[0]);
           const bool probe = kind_ == ScoreKind::sensitivity;
           if (!probe || turn.random.uniform() < main_.options().probe_share) {
@@ -187,11 +188,11 @@ class AdaptiveTraining {
     aux.quantizers.fit_weights(aux.layout, aux.parameters);
   }
 
-  [[nodiscard]] Planned make_plan(std::size_t sample, const PointScores& scores,
-                                  double mean_bits) const {
+  [[nodiscard]] Planned make_plan(const Planner& planner, std::size_t sample,
+                                  const PointScores& scores, double mean_bits) const {
     const GraphSample& s = main_samples()[sample];
-    const Cost budget = planner_->uniform_cost(s, work_[sample], mean_bits);
-    return planner_->plan(s, work_[sample], scores, budget, overhead_[sample], sharing_);
+    const Cost budget = planner.uniform_cost(s, work_[sample], mean_bits);
+    return planner.plan(s, work_[sample], scores, budget, overhead_[sample], sharing_);
   }
   [[nodiscard]] std::span<const GraphSample> main_samples() const noexcept {
     return main_.samples();
@@ -285,7 +286,6 @@ class AdaptiveTraining {
 
   MeshTraining<Model> main_;
   Auxiliary* auxiliary_;
-  const Planner* planner_;
   ScoreKind kind_;
   Sharing sharing_;
   std::vector<PassWork> work_;

@@ -1,0 +1,88 @@
+#pragma once
+/// @file
+/// Trains, deploys and evaluates the arms of one network.
+
+#include "given_scores.hpp"
+#include "rollouts.hpp"
+#include "study.hpp"
+
+#include <amq/io/npz.hpp>
+
+#include <iostream>
+
+namespace study {
+
+template <typename Model>
+Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& executor,
+               const Arm& arm, const std::string& key) {
+  if (arm.scheme == "float32") {
+    const auto net = float_network<Model>(o, d, executor, true);
+    if (!d.trajectories.empty()) roll_out_float<Model>(d, *net, key, o.seed, plan.rollouts);
+    return evaluate_float<Model>(d, *net);
+  }
+  const RowQuantizer quantizer = row_quantizer(arm.quantizer);
+  std::unique_ptr<BasicMeshSolver<Model>> solver;
+  if (arm.scheme == "uniform") {
+    solver = uniform_solver<Model>(o, d, executor, arm.levels[0], quantizer.rule, quantizer.range);
+  } else {
+    for (const char* given : {"layerwise", "random", "indicator", "oracle"})
+      if (arm.score == given) return given_scores<Model>(o, d, executor, arm);
+    Adaptive how;
+    how.levels = arm.levels;
+    how.mean_bits = arm.budget;
+    how.rule = quantizer.rule;
+    if (arm.score.ends_with("_per_node")) how.sharing = Sharing::node;
+    if (arm.score == "loss_per_node") how.score = ScoreKind::loss;
+    if (arm.score == "gradient") how.score = ScoreKind::gradient;
+    solver = adaptive_solver<Model>(o, d, executor, how);
+  }
+  const Result r = evaluate_solver<Model>(d, *solver);
+  if (!d.trajectories.empty()) roll_out_solver<Model>(d, *solver, key, o.seed, plan.rollouts);
+  std::string name = key + '_' + std::to_string(o.seed);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == ',' || c == ' '; }, '_');
+  save(o.folder + "/" + name + ".safetensors", *solver,
+       {d.test_mesh[0], d.test_given[0], {arm.budget}});
+  return r;
+}
+
+/// A test sample of the adaptive solver of 3 bits as numbers: what scripts/plot_bits.py draws.
+template <typename Model>
+void picture(const Plan& plan, const Options& o, const Data& d) {
+  using Fine = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>>;
+  auto solver = load<Model, Fine>(o.folder + "/" + plan.model + "_" + plan.task + "_amq_" +
+                                  plan.quantizer + "_sensitivity_1_2_3_4_5_6_8_3_0.safetensors");
+  solver.budget(mean_bits(3));
+  const std::size_t k = d.test.size() / 2;
+  const Field u = solver(d.test_mesh[k], d.test_given[k]);
+  const Mesh& m = d.test_mesh[k];
+  npz::write(o.folder + "/picture.npz",
+             {{"points", Array::of(m.points, {m.n_nodes(), m.dim})},
+              {"cells", Array::of(m.cells, {m.n_cells(), m.nodes_per_cell})},
+              {"truth", Array::of(view(d.test_solution[k]))},
+              {"predicted", Array::of(view(u))},
+              {"bits", Array::of(solver.report().node_bits)}});
+  std::cout << o.folder << "/picture.npz\n";
+}
+
+template <typename Model>
+void run_arms(const Plan& plan, Options o, Data& d, Executor& executor) {
+  o.folder += "/" + plan.model;
+  std::filesystem::create_directories(o.folder);
+  if (plan.arms == "picture") return picture<Model>(plan, o, d);
+  prepare<Model>(o, d);
+  const Table table(plan.csv);
+  for (const auto seed : plan.seeds) {
+    o.seed = seed;
+    for (const Arm& arm : arms(plan.arms, plan.quantizer)) {
+      const std::string key = Table::key(plan.model, plan.task, arm);
+      if (table.has(key, seed)) continue;
+      const Stopwatch watch;
+      const Result r = run_arm<Model>(plan, o, d, executor, arm, key);
+      std::cout << '\n'
+                << table.add(key, seed, r) << "  (" << watch.seconds() << " s)" << std::endl;
+    }
+  }
+}
+
+}  // namespace study
