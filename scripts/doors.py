@@ -40,7 +40,7 @@ def doors(all_headers):
 
 def write(root, door, members, all_headers):
     if door == "amq.hpp":
-        rest = [h for h in all_headers if h.startswith("solver/") and "solver.hpp" not in all_headers]
+        rest = [h for h in all_headers if h.startswith("solver/") and h not in reached(root, "solver.hpp")]
         members = sorted([h for h in all_headers if "/" not in h and h != "amq.hpp"] + rest)
     else:
         members = [h for h in members if h.count("/") == 1]

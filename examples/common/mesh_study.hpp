@@ -79,20 +79,10 @@ struct Result {
   double mean_bits = 0;
 };
 
-/// A network's sizes for a problem. One of these per model.
+/// A network's sizes for a problem. One of these per model, with the program that studies it.
 inline void configure(MpPdeConfig& c, const Options& o, const Data& d) {
   c.hidden = o.hidden;
   c.layers = o.layers;
-  c.inputs = d.encoding.inputs();
-  c.dim = static_cast<Index>(d.encoding.centre.size());
-  c.outputs = d.encoding.outputs();
-}
-inline void configure(GraphVitConfig& c, const Options& o, const Data& d) {
-  c.hidden = o.hidden;
-  c.width = o.width;
-  c.layers = o.layers;
-  c.blocks = o.blocks;
-  c.cluster_size = o.cluster_size;
   c.inputs = d.encoding.inputs();
   c.dim = static_cast<Index>(d.encoding.centre.size());
   c.outputs = d.encoding.outputs();
@@ -112,8 +102,7 @@ void prepare(const Options& o, Data& d) {
     for (std::size_t k = 0; k < part->size(); ++k) {
       const auto& id = part == &d.training ? d.training_mesh_id : d.test_mesh_id;
       if (k > 0 && !id.empty() && id[k] == id[k - 1]) {
-        (*part)[k].tokens = (*part)[k - 1].tokens;
-        (*part)[k].edges = (*part)[k - 1].edges;
+        (*part)[k].of_mesh = (*part)[k - 1].of_mesh;
       } else {
         prepare_sample(model, (*part)[k]);
       }

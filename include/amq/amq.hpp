@@ -15,4 +15,5 @@
 #include <amq/quant.hpp>
 #include <amq/simd.hpp>
 #include <amq/solver.hpp>
+#include <amq/solver/rollout_series.hpp>
 #include <amq/train.hpp>

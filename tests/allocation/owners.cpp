@@ -4,6 +4,8 @@
 #include <amq/arithmetic/fixed.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/random_square.hpp>
+#include <amq/models/graph_vit.hpp>
+#include <amq/models/mesh_graph_net.hpp>
 #include <amq/models/network.hpp>
 
 #include <doctest/doctest.h>

@@ -1,6 +1,8 @@
-#include <amq/solver/rollout.hpp>
+#include <amq/solver/rollout_series.hpp>
 
 #include <amq/mesh/random_square.hpp>
+#include <amq/models/graph_vit.hpp>
+#include <amq/models/mesh_graph_net.hpp>
 #include <amq/solver/model_file.hpp>
 
 #include <doctest/doctest.h>

@@ -33,9 +33,9 @@ struct RowOwners {
                   "Make the clusters from the nodes of this graph.");
   }
   RowOwners(const GraphSample& s) noexcept : graph(&s.graph) {  // NOLINT
-    if (s.tokens) {
-      cluster_of = s.tokens->cluster_of;
-      n_clusters = static_cast<Index>(s.tokens->empty.size());
+    if (s.of_mesh.cluster_of) {
+      cluster_of = *s.of_mesh.cluster_of;
+      n_clusters = s.of_mesh.n_clusters;
     }
   }
   [[nodiscard]] Index n_nodes() const noexcept { return graph->n_nodes(); }

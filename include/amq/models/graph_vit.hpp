@@ -7,13 +7,17 @@
 #include <amq/core/eigen.hpp>
 #include <amq/core/portable_math.hpp>
 #include <amq/mesh/cluster.hpp>
+#include <amq/models/graph_sample.hpp>
 #include <amq/models/mesh_inputs.hpp>
 #include <amq/nn/attention.hpp>
 #include <amq/nn/gru.hpp>
 #include <amq/nn/mesh_graph_layer.hpp>
 
 #include <cmath>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace amq {
@@ -34,6 +38,23 @@ struct GraphVitConfig {
 
   /// Channels of the code of one position.
   [[nodiscard]] Index code() const noexcept { return 2 * frequencies * dim; }
+
+  /// Every setting by name, as files keep it.
+  template <typename Self, typename Visit>
+  static void each(Self& c, const Visit& visit) {
+    visit("hidden", c.hidden);
+    visit("width", c.width);
+    visit("layers", c.layers);
+    visit("blocks", c.blocks);
+    visit("heads", c.heads);
+    visit("frequencies", c.frequencies);
+    visit("dim", c.dim);
+    visit("inputs", c.inputs);
+    visit("outputs", c.outputs);
+    visit("cluster_size", c.cluster_size);
+    visit("input_bits", c.input_bits);
+    visit("edge_of_net_bits", c.edge_of_net_bits);
+  }
 };
 
 /// What GraphViT reads of a mesh and its clusters: made once per mesh, alive until backward() is
@@ -113,6 +134,7 @@ struct GraphVitMesh {
 class GraphVit {
  public:
   using Config = GraphVitConfig;
+  static constexpr std::string_view name = "GraphVit";
 
   /// @throws amq::Error for sizes that make no network
   GraphVit(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
@@ -206,5 +228,24 @@ class GraphVit {
   std::vector<nn::AttentionBlock> blocks_;
   nn::LayerNorm norm_;
 };
+
+/// Clusters of the configured size and all that is coded of them.
+/// @throws amq::Error for positions that make no clusters
+inline void prepare_sample(const GraphVit& model, GraphSample& s) {
+  ClusterOptions o;
+  o.capacity = model.config().cluster_size;
+  const auto x = view(std::as_const(s.x));
+  const auto tokens =
+      std::make_shared<const GraphVitMesh>(model.config(), s.graph, x, same_size_clusters(x, o));
+  s.of_mesh = {
+      nullptr, tokens, {tokens, &tokens->cluster_of}, static_cast<Index>(tokens->empty.size())};
+}
+/// One pass over a sample, in any arithmetic.
+/// @throws amq::Error for a sample that was not prepared
+template <typename A>
+typename A::Tensor forward(const GraphVit& model, A& a, const GraphSample& s) {
+  detail::require_prepared(s.of_mesh.tokens != nullptr, "GraphVit");
+  return model(a, s.graph, *s.of_mesh.tokens, view(s.u));
+}
 
 }  // namespace amq

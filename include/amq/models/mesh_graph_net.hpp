@@ -3,10 +3,14 @@
 /// MeshGraphNet (Pfaff, Fortunato, Sanchez-Gonzalez, Battaglia, "Learning mesh-based simulation
 /// with graph networks", ICLR 2021): the change of a state on a mesh in one step.
 
+#include <amq/models/graph_sample.hpp>
 #include <amq/models/mesh_inputs.hpp>
 #include <amq/nn/mesh_graph_layer.hpp>
 
+#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace amq {
@@ -21,6 +25,19 @@ struct MeshGraphNetConfig {
   bool block_norm = true;    ///< false: EAGLE's variant, norms in the encoders alone
   int input_bits = 16;       ///< given fields and relative positions
   int edge_of_net_bits = 8;  ///< encoders' and decoder's hidden rows, in every scheme
+
+  /// Every setting by name, as files keep it.
+  template <typename Self, typename Visit>
+  static void each(Self& c, const Visit& visit) {
+    visit("hidden", c.hidden);
+    visit("layers", c.layers);
+    visit("inputs", c.inputs);
+    visit("dim", c.dim);
+    visit("outputs", c.outputs);
+    visit("block_norm", c.block_norm);
+    visit("input_bits", c.input_bits);
+    visit("edge_of_net_bits", c.edge_of_net_bits);
+  }
 };
 
 /// Encoders of nodes and edges, `layers` blocks with residuals on both, decoder. Each network is
@@ -29,14 +46,15 @@ struct MeshGraphNetConfig {
 class MeshGraphNet {
  public:
   using Config = MeshGraphNetConfig;
+  static constexpr std::string_view name = "MeshGraphNet";
 
   /// @throws amq::Error for sizes that make no network
   MeshGraphNet(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
       : config_(check(config)) {
     const Index h = config.hidden;
-    const auto mlp = [&](const char* name, RowKind kind, Index in, Index out, bool norm,
+    const auto mlp = [&](const char* part, RowKind kind, Index in, Index out, bool norm,
                          int first_bits) {
-      return nn::Mlp(layout, prefix + name, kind, {in, h, out, 2, norm, Activation::relu},
+      return nn::Mlp(layout, prefix + part, kind, {in, h, out, 2, norm, Activation::relu},
                      first_bits, config.edge_of_net_bits);
     };
     encode_node_ = mlp("encoder.fv.f", RowKind::node, config.inputs, h, true, config.input_bits);
@@ -85,5 +103,19 @@ class MeshGraphNet {
   nn::Mlp encode_node_, encode_edge_, decode_;
   std::vector<nn::MeshGraphLayer> layers_;
 };
+
+/// Relative positions of receiver and sender.
+inline void prepare_sample(const MeshGraphNet& model, GraphSample& s) {
+  Matrix e(s.graph.n_edges(), model.config().dim + 1);
+  relative_positions(view(std::as_const(s.x)), s.graph, view(e));
+  s.of_mesh = {std::make_shared<const Matrix>(std::move(e)), nullptr, nullptr, 0};
+}
+/// One pass over a sample, in any arithmetic.
+/// @throws amq::Error for a sample that was not prepared
+template <typename A>
+typename A::Tensor forward(const MeshGraphNet& model, A& a, const GraphSample& s) {
+  detail::require_prepared(s.of_mesh.edges != nullptr, "MeshGraphNet");
+  return model(a, s.graph, view(s.u), view(*s.of_mesh.edges));
+}
 
 }  // namespace amq

@@ -3,10 +3,12 @@
 /// MP-PDE, the message-passing neural PDE solver (Brandstetter, Worrall, Welling, "Message passing
 /// neural PDE solvers", ICLR 2022), time-dependent and steady.
 
+#include <amq/models/graph_sample.hpp>
 #include <amq/nn/linear.hpp>
 #include <amq/nn/mp_pde_layer.hpp>
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +30,21 @@ struct MpPdeConfig {
 
   /// u columns of the encoder and of each message.
   [[nodiscard]] Index fields() const noexcept { return window > 0 ? window : inputs; }
+
+  /// Every setting by name, as files keep it.
+  template <typename Self, typename Visit>
+  static void each(Self& c, const Visit& visit) {
+    visit("hidden", c.hidden);
+    visit("layers", c.layers);
+    visit("window", c.window);
+    visit("inputs", c.inputs);
+    visit("dim", c.dim);
+    visit("variables", c.variables);
+    visit("outputs", c.outputs);
+    visit("norm", c.norm);
+    visit("input_bits", c.input_bits);
+    visit("edge_of_net_bits", c.edge_of_net_bits);
+  }
 };
 
 /// What MP-PDE computes; it holds no numbers. Parameter names follow the public implementation
@@ -35,6 +52,7 @@ struct MpPdeConfig {
 class MpPde {
  public:
   using Config = MpPdeConfig;
+  static constexpr std::string_view name = "MpPde";
 
   /// Declares every parameter, weight and quantization point.
   /// @throws amq::Error for sizes that make no network
@@ -179,5 +197,13 @@ class MpPde {
   ops::Windows convolve_, convolve2_;
   std::vector<nn::MpPdeLayer> layers_;
 };
+
+/// MP-PDE reads nothing of the mesh beside u and x.
+inline void prepare_sample(const MpPde&, GraphSample&) {}
+/// One pass over a sample, in any arithmetic.
+template <typename A>
+typename A::Tensor forward(const MpPde& model, A& a, const GraphSample& s) {
+  return model(a, s.graph, view(s.u), view(s.x));
+}
 
 }  // namespace amq

@@ -7,10 +7,12 @@
 #include <amq/solver/mesh_solver.hpp>
 
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -36,19 +38,6 @@ std::vector<T> numbers_of(const json::Value& v, const std::string& where) {
   for (const auto& x : v.as_list(where)) out.push_back(static_cast<T>(x.as_double(where)));
   return out;
 }
-/// Configurations as JSON. One of these per model.
-inline json::Value to_json(const MpPdeConfig& c) {
-  return json::Object{{"hidden", static_cast<double>(c.hidden)},
-                      {"layers", static_cast<double>(c.layers)},
-                      {"window", static_cast<double>(c.window)},
-                      {"inputs", static_cast<double>(c.inputs)},
-                      {"dim", static_cast<double>(c.dim)},
-                      {"variables", static_cast<double>(c.variables)},
-                      {"outputs", static_cast<double>(c.outputs)},
-                      {"norm", c.norm == nn::NodeNorm::layer ? "layer" : "instance"},
-                      {"input_bits", static_cast<double>(c.input_bits)},
-                      {"edge_of_net_bits", static_cast<double>(c.edge_of_net_bits)}};
-}
 inline Index size_of_json(const json::Value& v, const char* key, const std::string& where) {
   const double x = v.at(key, where).as_double(where);
   if (!(x >= 0 && x <= 1e6) || x != std::floor(x))
@@ -56,78 +45,30 @@ inline Index size_of_json(const json::Value& v, const char* key, const std::stri
                 "The file is damaged.");
   return static_cast<Index>(x);
 }
-inline void from_json(const json::Value& v, MpPdeConfig& c, const std::string& where) {
-  const auto size = [&](const char* key) { return size_of_json(v, key, where); };
-  c.hidden = size("hidden");
-  c.layers = size("layers");
-  c.window = size("window");
-  c.inputs = size("inputs");
-  c.dim = size("dim");
-  c.variables = size("variables");
-  c.outputs = size("outputs");
-  c.norm = v.at("norm", where).as_string(where) == "layer" ? nn::NodeNorm::layer
-                                                           : nn::NodeNorm::instance;
-  c.input_bits = static_cast<int>(size("input_bits"));
-  c.edge_of_net_bits = static_cast<int>(size("edge_of_net_bits"));
+/// A model's configuration as JSON: what Config::each() names.
+template <typename Config>
+json::Value config_json(const Config& c) {
+  json::Object o;
+  Config::each(c, [&](const char* key, const auto& v) {
+    if constexpr (std::same_as<std::remove_cvref_t<decltype(v)>, nn::NodeNorm>)
+      o.emplace_back(key, v == nn::NodeNorm::layer ? "layer" : "instance");
+    else
+      o.emplace_back(key, static_cast<double>(v));
+  });
+  return o;
 }
-inline json::Value to_json(const MeshGraphNetConfig& c) {
-  return json::Object{{"hidden", static_cast<double>(c.hidden)},
-                      {"layers", static_cast<double>(c.layers)},
-                      {"inputs", static_cast<double>(c.inputs)},
-                      {"dim", static_cast<double>(c.dim)},
-                      {"outputs", static_cast<double>(c.outputs)},
-                      {"block_norm", static_cast<double>(c.block_norm)},
-                      {"input_bits", static_cast<double>(c.input_bits)},
-                      {"edge_of_net_bits", static_cast<double>(c.edge_of_net_bits)}};
-}
-inline void from_json(const json::Value& v, MeshGraphNetConfig& c, const std::string& where) {
-  const auto size = [&](const char* key) { return size_of_json(v, key, where); };
-  c.hidden = size("hidden");
-  c.layers = size("layers");
-  c.inputs = size("inputs");
-  c.dim = size("dim");
-  c.outputs = size("outputs");
-  c.block_norm = size("block_norm") != 0;
-  c.input_bits = static_cast<int>(size("input_bits"));
-  c.edge_of_net_bits = static_cast<int>(size("edge_of_net_bits"));
-}
-inline json::Value to_json(const GraphVitConfig& c) {
-  return json::Object{{"hidden", static_cast<double>(c.hidden)},
-                      {"width", static_cast<double>(c.width)},
-                      {"layers", static_cast<double>(c.layers)},
-                      {"blocks", static_cast<double>(c.blocks)},
-                      {"heads", static_cast<double>(c.heads)},
-                      {"frequencies", static_cast<double>(c.frequencies)},
-                      {"dim", static_cast<double>(c.dim)},
-                      {"inputs", static_cast<double>(c.inputs)},
-                      {"outputs", static_cast<double>(c.outputs)},
-                      {"cluster_size", static_cast<double>(c.cluster_size)},
-                      {"input_bits", static_cast<double>(c.input_bits)},
-                      {"edge_of_net_bits", static_cast<double>(c.edge_of_net_bits)}};
-}
-inline void from_json(const json::Value& v, GraphVitConfig& c, const std::string& where) {
-  const auto size = [&](const char* key) { return size_of_json(v, key, where); };
-  c.hidden = size("hidden");
-  c.width = size("width");
-  c.layers = size("layers");
-  c.blocks = size("blocks");
-  c.heads = size("heads");
-  c.frequencies = size("frequencies");
-  c.dim = size("dim");
-  c.inputs = size("inputs");
-  c.outputs = size("outputs");
-  c.cluster_size = size("cluster_size");
-  c.input_bits = static_cast<int>(size("input_bits"));
-  c.edge_of_net_bits = static_cast<int>(size("edge_of_net_bits"));
-}
-[[nodiscard]] inline std::string_view model_name(const MpPde*) noexcept {
-  return "MpPde";
-}
-[[nodiscard]] inline std::string_view model_name(const MeshGraphNet*) noexcept {
-  return "MeshGraphNet";
-}
-[[nodiscard]] inline std::string_view model_name(const GraphVit*) noexcept {
-  return "GraphVit";
+template <typename Config>
+Config config_of_json(const json::Value& from, const std::string& where) {
+  Config c;
+  Config::each(c, [&](const char* key, auto& v) {
+    using T = std::remove_cvref_t<decltype(v)>;
+    if constexpr (std::same_as<T, nn::NodeNorm>)
+      v = from.at(key, where).as_string(where) == "layer" ? nn::NodeNorm::layer
+                                                          : nn::NodeNorm::instance;
+    else
+      v = static_cast<T>(size_of_json(from, key, where));
+  });
+  return c;
 }
 
 inline std::string scheme_text(const SchemeInfo& s) {
@@ -179,8 +120,8 @@ void save(const std::string& path, BasicMeshSolver<Model>& solver, const SelfTes
   const auto& e = solver.encoding();
   detail::put_parameters(f, "", net.layout, net.parameters);
   f.metadata["amq.format"] = "1";
-  f.metadata["amq.model"] = detail::model_name(static_cast<const Model*>(nullptr));
-  f.metadata["amq.config"] = json::dump(detail::to_json(net.model.config()));
+  f.metadata["amq.model"] = Model::name;
+  f.metadata["amq.config"] = json::dump(detail::config_json(net.model.config()));
   f.metadata["amq.scheme"] = detail::scheme_text(net.quantizers.info());
   f.metadata["amq.levels"] = json::dump(detail::numbers(net.quantizers.info().levels));
   f.metadata["amq.sharing"] = detail::sharing_text(solver.sharing());
@@ -250,13 +191,13 @@ template <typename Model, typename Scheme>
     if (text(key) != wanted) throw Error(path, std::string(key) + " " + wanted, text(key), mend);
   };
   same("amq.format", "1", "Use the version of amq that wrote the file.");
-  same("amq.model", std::string(detail::model_name(static_cast<const Model*>(nullptr))),
+  same("amq.model", std::string(Model::name),
        "Name the model the file holds: amq::load<Model, Scheme>.");
   const SchemeInfo info = SchemeInfo::of<Scheme>();
   same("amq.scheme", detail::scheme_text(info),
        "Name the scheme the file holds: amq::load<Model, Scheme>.");
-  typename Model::Config config;
-  detail::from_json(json::parse(text("amq.config"), path), config, path + ": amq.config");
+  const auto config = detail::config_of_json<typename Model::Config>(
+      json::parse(text("amq.config"), path), path + ": amq.config");
   auto net = std::make_unique<Network<Model>>(config, info, 0);
 
   const json::Value j = json::parse(text("amq.encoding"), path);
