@@ -1,6 +1,7 @@
-// Question: how long does a pass of each network on a grid take in integers (w8a8) and in our own
-// float, at batch 1 and 16, on one thread? scripts/time_torch_grid.py runs this and PyTorch in turn
-// and keeps docs/results/grid_speed.csv.
+// Question: how long does a pass of each network on a grid take in integers (w8a8: rows by minimum
+// and maximum; w8a8_static: steps learnt in training) and in our own float, at batch 1 and 16, on
+// one thread? scripts/time_torch_grid.py runs this and PyTorch in turn and keeps
+// docs/results/grid_speed.csv.
 //
 // Prints model,contender,batch,ms: the median over rounds in which both contenders take turns.
 // Processor time, which other work on the machine disturbs less than the clock on the wall.
@@ -35,7 +36,8 @@ double median(std::vector<double> v) {
 
 template <typename Model>
 void time(const char* name, const typename Model::Config& config, double seconds) {
-  const Network<Model> net(config, {8, RowRule::affine, {8}}, 1);
+  const Network<Model> net(config, {8, RowRule::min_max, {8}}, 1),
+      steps(config, {8, RowRule::fixed, {8}}, 1);
   const BitPlan plan = BitPlan::uniform(8);
   for (const Index batch : {1, 16}) {
     const GridShape grid(batch, {64, 64});
@@ -43,8 +45,10 @@ void time(const char* name, const typename Model::Config& config, double seconds
     Matrix u(grid.rows(), config.inputs), x(grid.rows(), 2);
     for (Index k = 0; k < u.size(); ++k) u.data()[k] = static_cast<float>(random.normal());
     for (Index k = 0; k < x.size(); ++k) x.data()[k] = static_cast<float>(random.uniform());
-    BasicFixed fixed(net.layout, net.quantizers, net.parameters);
-    fixed.begin(plan);
+    BasicFixed by_row(net.layout, net.quantizers, net.parameters),
+        by_step(steps.layout, steps.quantizers, steps.parameters);
+    by_row.begin(plan);
+    by_step.begin(plan);
     Float32 floats(net.layout, net.parameters);
     float sum = 0;
     const auto once = [&](auto& a) {
@@ -53,16 +57,22 @@ void time(const char* name, const typename Model::Config& config, double seconds
       sum += y.view()(0, 0);
       return now_ms() - start;
     };
-    std::vector<double> in_integers, in_float;
-    once(fixed);
+    std::vector<double> with_rows, with_steps, in_float;
+    once(by_row);
+    once(by_step);
     once(floats);
     const double begin = now_ms();
     while (in_float.size() < 5 || now_ms() - begin < 1e3 * seconds) {
-      in_integers.push_back(once(fixed));
+      with_rows.push_back(once(by_row));
+      with_steps.push_back(once(by_step));
       in_float.push_back(once(floats));
     }
-    std::printf("%s,w8a8,%ld,%.4f\n%s,float32,%ld,%.4f\n", name, static_cast<long>(batch),
-                median(in_integers), name, static_cast<long>(batch), median(in_float));
+    const auto print = [&](const char* contender, const std::vector<double>& ms) {
+      std::printf("%s,%s,%ld,%.4f\n", name, contender, static_cast<long>(batch), median(ms));
+    };
+    print("w8a8", with_rows);
+    print("w8a8_static", with_steps);
+    print("float32", in_float);
     std::fflush(stdout);
     if (sum == 0.123f) std::printf("#\n");
   }

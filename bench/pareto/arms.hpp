@@ -67,8 +67,9 @@ inline std::vector<Arm> arms(const std::string& which, const std::string& quanti
     uniform(4, "tensor_static_percentile");
   }
   if (has("ablation"))
-    for (const char* score : {"indicator", "oracle", "layerwise", "random", "gradient",
-                              "loss_per_node", "sensitivity_per_node"})
+    for (const char* score :
+         {"sensitivity_power_1", "sensitivity_power_0.5", "indicator", "oracle", "layerwise",
+          "random", "gradient", "loss_per_node", "sensitivity_per_node"})
       amq(fine, 3, score);
   if (has("quantizers"))
     for (const char* q : {"row_affine_shifted_lsq", "row_min_max_lsq", "row_symmetric_lsq",

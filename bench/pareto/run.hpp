@@ -31,6 +31,8 @@ Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& exec
     how.levels = arm.levels;
     how.mean_bits = arm.budget;
     how.rule = quantizer.rule;
+    if (const std::string power = "sensitivity_power_"; arm.score.starts_with(power))
+      how.score_power = std::stod(arm.score.substr(power.size()));
     if (arm.score.ends_with("_per_node")) how.sharing = Sharing::node;
     if (arm.score == "loss_per_node") how.score = ScoreKind::loss;
     if (arm.score == "gradient") how.score = ScoreKind::gradient;

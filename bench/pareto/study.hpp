@@ -12,7 +12,7 @@ namespace study {
 
 /// What is to be run.
 struct Plan {
-  std::string task, model, arms = "all", quantizer = "row_affine_shifted_lsq";
+  std::string task, model, arms = "all", quantizer = "row_min_max_lsq";
   std::string csv = "docs/results/mesh.csv", rollouts;
   std::vector<std::uint64_t> seeds{0, 1, 2};
 };

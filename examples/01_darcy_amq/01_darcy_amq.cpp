@@ -100,10 +100,10 @@ int main(int argc, char** argv) try {
       "ms / solve");
   row("float32", f);
   row("uniform, static per tensor", s);
-  row("uniform, affine rows", u);
+  row("uniform, rows by min-max", u);
   row("adaptive (AMQ)", a);
   std::printf(
-      "\nadaptive against uniform affine rows: MSE %+.1f %%, gap to float closed %.0f %%; against "
+      "\nadaptive against uniform bits: MSE %+.1f %%, gap to float closed %.0f %%; against "
       "static ranges: MSE %+.1f %%\n",
       100 * (a.mse / u.mse - 1), 100 * (u.mse - a.mse) / (u.mse - f.mse),
       100 * (a.mse / s.mse - 1));

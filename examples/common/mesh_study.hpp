@@ -222,7 +222,7 @@ Result evaluate_solver(const Data& d, BasicMeshSolver<Model>& solver) {
 template <typename Model = MpPde>
 std::unique_ptr<BasicMeshSolver<Model>> uniform_solver(const Options& o, const Data& d,
                                                        Executor& executor, int bits,
-                                                       RowRule rule = RowRule::affine,
+                                                       RowRule rule = RowRule::min_max,
                                                        RangeRule range = RangeRule::least_squares) {
   const auto from = float_network<Model>(o, d, executor);
   auto net = std::make_unique<Network<Model>>(model_config<Model>(o, d),
@@ -244,7 +244,8 @@ struct Adaptive {
   ScoreKind score = ScoreKind::sensitivity;
   Sharing sharing = Sharing::node_and_point;
   double mean_bits = 3;
-  RowRule rule = RowRule::affine;
+  RowRule rule = RowRule::min_max;
+  double score_power = 0.25;  ///< see PointCurves
 };
 
 /// Bits by the auxiliary model, both trained jointly from the float network.
@@ -272,8 +273,9 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
     seen.push_back(t.observe(a, k, random, 4));
   }
   // A ladder without a level near float is measured against its own highest.
-  const PointCurves curves =
+  PointCurves curves =
       measure_curves(*net, few, how.levels, how.levels.back(), mean_scores(seen), executor);
+  curves.score_power = how.score_power;
   const Planner planner(net->layout, 8, how.levels, curves);
   t.prepare(executor, std::min<std::size_t>(128, d.training.size()), 4, 12, o.progress);
   t.run(executor, planner, how.mean_bits, o.progress);

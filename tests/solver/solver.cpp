@@ -74,6 +74,25 @@ TEST_CASE("a saved solver comes back and solves to the same bits") {
   std::filesystem::remove(path);
 }
 
+TEST_CASE("a large mesh in any order is solved as along Hilbert's curve") {
+  Made m;
+  m.solver->budget(mean_bits(3));
+  Random random(8);
+  const Mesh made = random_refined_square(random, BasicMeshSolver<MpPde>::renumbered_from + 500);
+  const Mesh sorted = renumber(made, hilbert_order(made.points, 2));
+  Field a(sorted.n_nodes(), 1);
+  for (Index i = 0; i < a.rows(); ++i) a(i, 0) = random.uniform() < 0.5 ? 3.0f : 12.0f;
+  NodeOrder order(static_cast<std::size_t>(a.rows()));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(i);
+  random.shuffle(order);
+  const Field u = (*m.solver)(sorted, a);
+  const std::vector<float> bits = m.solver->report().node_bits;
+  const Field shuffled = a(order, Eigen::all);
+  const Field v = (*m.solver)(renumber(sorted, order), shuffled);
+  CHECK((u(order, Eigen::all).array() == v.array()).all());
+  CHECK(renumber(std::span<const float>(bits), order) == m.solver->report().node_bits);
+}
+
 TEST_CASE("files of another scheme, truncated or altered files are refused") {
   const std::string path = scratch("amq_solver_damaged.safetensors");
   Made m;
