@@ -13,6 +13,8 @@
 #include <amq/kernels/gemm.hpp>
 #include <amq/kernels/node_update.hpp>
 
+#include <utility>
+
 namespace amq::kernels {
 
 /// What rows that do not change from layer to layer add to a part; none without weights.
