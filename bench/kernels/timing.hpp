@@ -90,15 +90,16 @@ class Table {
   }
 
   /// @param operations  multiplications and additions of one run
-  void measure(const std::string& bench, const std::string& shape, double operations,
-               const std::vector<Contender>& all, int threads = 1, int rounds = 15) {
+  /// @returns nanoseconds of each; none if all lines were there
+  std::vector<double> measure(const std::string& bench, const std::string& shape, double operations,
+                              const std::vector<Contender>& all, int threads = 1, int rounds = 15) {
     const auto key = [&](const Contender& c) {
       return bench + ',' + shape + ',' + std::to_string(c.bits) + ',' + c.name + ',' +
              std::to_string(threads) + ',';
     };
     if (std::all_of(all.begin(), all.end(), [&](const auto& c) { return known_.count(key(c)); }))
-      return;
-    const auto m = medians(all, rounds, threads > 1);
+      return {};
+    auto m = medians(all, rounds, threads > 1);
     double best = 0;
     for (std::size_t k = 0; k < all.size(); ++k)
       if (all[k].rival && (best == 0 || m[k] < best)) best = m[k];
@@ -113,6 +114,8 @@ class Table {
       if (known_.insert(key(all[k])).second) write(key(all[k]) + line);
     }
     std::fflush(stdout);
+    for (double& t : m) t *= 1e9;
+    return m;
   }
 
  private:

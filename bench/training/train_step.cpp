@@ -8,6 +8,7 @@
 #include <amq/models/network.hpp>
 #include <amq/train/mesh_training.hpp>
 
+#include "../kernels/some_graph.hpp"
 #include "../kernels/timing.hpp"
 
 #include <cstring>
@@ -16,22 +17,6 @@
 using namespace amq;
 
 namespace {
-
-/// Every node hears six near it, as in a renumbered mesh.
-Graph some_graph(Index nodes, Index degree) {
-  Graph g;
-  Random random(5);
-  g.first.push_back(0);
-  for (Index i = 0; i < nodes; ++i) {
-    for (Index e = 0; e < degree; ++e) {
-      const Index j = i + static_cast<Index>(random.index(400)) - 200;
-      g.sender.push_back(static_cast<std::int32_t>(std::clamp<Index>(j, 0, nodes - 1)));
-      g.receiver.push_back(static_cast<std::int32_t>(i));
-    }
-    g.first.push_back(static_cast<std::int32_t>(g.sender.size()));
-  }
-  return g;
-}
 
 struct Step {
   Network<MpPde> net;

@@ -8,6 +8,7 @@
 #include <amq/kernels/fake_quantize.hpp>
 #include <amq/kernels/float_product.hpp>
 #include <amq/kernels/gemm.hpp>
+#include <amq/kernels/layer_update.hpp>
 #include <amq/kernels/message_passing.hpp>
 #include <amq/kernels/moments.hpp>
 #include <amq/kernels/node_update.hpp>

@@ -9,12 +9,12 @@
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/convolution_ops.hpp>
 #include <amq/arithmetic/grid_operation.hpp>
+#include <amq/arithmetic/message_passing.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 #include <amq/core/buffer_pool.hpp>
 #include <amq/core/executor.hpp>
 #include <amq/kernels/gemm.hpp>
-#include <amq/kernels/message_passing.hpp>
-#include <amq/kernels/node_update.hpp>
+#include <amq/kernels/layer_update.hpp>
 #include <amq/quant/row_order.hpp>
 
 #include <algorithm>
@@ -241,17 +241,8 @@ class BasicFixed {
   /// edge_sum, activate, quantize, linear, activate and segment_mean.
   Tensor message_mean(const Graph& g, const Tensor& at_receiver, const Tensor& at_sender,
                       PointId id, WeightId weight) {
-    const kernels::CodedProduct edges = coded_product(id, weight, g.n_edges());
-    kernels::MessageLayer layer;
-    layer.first = g.first;
-    layer.sender = g.sender;
+    kernels::MessageLayer layer = message_layer(g, at_sender, id, weight);
     layer.at_receiver = at_receiver.view();
-    layer.at_sender = at_sender.view();
-    layer.weights = edges.weights;
-    layer.activation = Activation::swish;
-    layer.bits = edges.bits;
-    layer.edge_bits = edges.row_bits;
-    layer.coders = edges.coders;
     Tensor y = make(g.n_nodes(), layer.weights->out(), RowKind::node);
     kernels::message_mean(layer, y.data.view(), *executor_);
     return y;
@@ -260,15 +251,48 @@ class BasicFixed {
   /// linear, add, activate, quantize, linear, activate and add.
   Tensor node_update(const Tensor& features, const Tensor& own, const Tensor& means,
                      PointId at_means, WeightId from_means, PointId at_update, WeightId update) {
-    kernels::NodeUpdate u;
+    kernels::NodeUpdate u = update_of(features, at_means, from_means, at_update, update);
     u.means = means.view();
     u.own = own.view();
-    u.features = features.view();
-    u.first = coded_product(at_means, from_means, means.rows());
-    u.second = coded_product(at_update, update, means.rows());
-    u.activation = Activation::swish;
     Tensor y = make(features.rows(), features.cols(), features.kind);
     kernels::node_update(u, y.data.view(), *executor_);
+    return y;
+  }
+  /// A layer of message passing, receivers tile by tile: the senders' rows and the result are all
+  /// that is stored. To the bit the composition of linear and linear_onto for its three parts,
+  /// message_mean and node_update; which it is where given rows are of mixed bits.
+  Tensor message_passing(const Graph& g, const Tensor& f, const GivenRows<Quantized>& given,
+                         const MessagePassingIds& id) {
+    const Index n = f.rows(), hidden = packed(id.message).in();
+    const auto in_order = [](const Quantized& q) {
+      return q.n_buckets == 1 && !q.buckets[0].order;
+    };
+    if (!in_order(given.at_receiver) || (given.own && !in_order(*given.own))) {
+      const Tensor parts = linear(id.from_features, quantize(id.features, f));
+      const auto part = [&](Index k) { return columns(parts, k * hidden, hidden); };
+      const Tensor p = linear_onto(part(0), false, id.at_receiver, given.at_receiver);
+      const Tensor q = linear_onto(part(1), true, id.at_sender, given.at_sender);
+      const Tensor own = columns(parts, 2 * hidden, parts.cols() - 2 * hidden);
+      const Tensor r = given.own ? linear_onto(own, false, id.from_variables, *given.own) : own;
+      return node_update(f, r, message_mean(g, p, q, id.messages, id.message), id.means,
+                         id.from_means, id.updates, id.update);
+    }
+    const SplitWeights& split = split_of(id.from_features, hidden);
+    kernels::LayerUpdate u;
+    u.parts = coded_product(id.features, id.from_features, n);
+    kernels::CodedProduct senders = u.parts;
+    u.parts.weights = &split.receiver_and_own;
+    senders.weights = &split.sender;
+    const Tensor q = make(n, hidden, RowKind::node);
+    kernels::coded_linear(f.view(), senders, q.data.view(), *executor_);
+    kernels::linear_onto(given.at_sender.view(), packed(id.at_sender), true, q.view(),
+                         q.data.view(), *executor_);
+    u.edges = message_layer(g, q, id.messages, id.message);
+    u.nodes = update_of(f, id.means, id.from_means, id.updates, id.update);
+    u.to_receiver = {given.at_receiver.buckets[0], &packed(id.at_receiver)};
+    if (given.own) u.to_own = {given.own->buckets[0], &packed(id.from_variables)};
+    Tensor y = make(n, f.cols(), f.kind);
+    kernels::layer_update(u, y.data.view(), *executor_);
     return y;
   }
   Tensor segment_mean(const Tensor& x, const Graph& g) { return reduce(x, g, true); }
@@ -482,6 +506,43 @@ class BasicFixed {
       static_cast<void>(quantizers_->level(point, b));  // refuses what the scheme does not offer
     return p;
   }
+  [[nodiscard]] kernels::MessageLayer message_layer(const Graph& g, const Tensor& at_sender,
+                                                    PointId id, WeightId weight) const {
+    const kernels::CodedProduct edges = coded_product(id, weight, g.n_edges());
+    kernels::MessageLayer layer;
+    layer.first = g.first;
+    layer.sender = g.sender;
+    layer.at_sender = at_sender.view();
+    layer.weights = edges.weights;
+    layer.activation = Activation::swish;
+    layer.bits = edges.bits;
+    layer.edge_bits = edges.row_bits;
+    layer.coders = edges.coders;
+    return layer;
+  }
+  [[nodiscard]] kernels::NodeUpdate update_of(const Tensor& features, PointId at_means,
+                                              WeightId from_means, PointId at_update,
+                                              WeightId update) const {
+    kernels::NodeUpdate u;
+    u.features = features.view();
+    u.first = coded_product(at_means, from_means, features.rows());
+    u.second = coded_product(at_update, update, features.rows());
+    u.activation = Activation::swish;
+    return u;
+  }
+  /// The outputs of a weight [W, S, U], apart: [W, U] and S of `hidden` outputs.
+  struct SplitWeights {
+    WeightId id;
+    kernels::PackedWeights receiver_and_own, sender;
+  };
+  const SplitWeights& split_of(WeightId id, Index hidden) {
+    for (const SplitWeights& s : splits_)
+      if (s.id == id) return s;
+    const auto& w = packed(id);
+    std::vector<Index> own, sender;
+    for (Index i = 0; i < w.out(); ++i) (i < hidden || i >= 2 * hidden ? own : sender).push_back(i);
+    return splits_.emplace_back(SplitWeights{id, w.outputs(own), w.outputs(sender)});
+  }
   /// Sorted once per map and plan.
   const RowOrder& order_of(std::span<const std::uint8_t> bits) {
     for (const auto& [map, order] : orders_)
@@ -523,6 +584,7 @@ class BasicFixed {
   const BitPlan* plan_ = nullptr;
   std::vector<kernels::PackedWeights> packed_;
   std::vector<std::size_t> first_packed_;  // (WeightId)
+  std::deque<SplitWeights> splits_;
   std::deque<std::pair<const std::uint8_t*, RowOrder>> orders_;
   BufferPool<float> pool_;
   BufferPool<std::uint8_t> codes_;

@@ -16,8 +16,7 @@ template <typename T>
 void product(const T* a, Index a_row, Index a_col, Index rows, Index inner, const T* b,
              Index b_stride, Index cols, T* c, Index c_stride, bool add) noexcept {
   if constexpr (std::is_same_v<T, float>) {
-    kernels::detail::float_product<simd::Native>(a, a_row, a_col, rows, inner, b, b_stride, c,
-                                                 c_stride, cols, add);
+    kernels::strided_product(a, a_row, a_col, rows, inner, b, b_stride, c, c_stride, cols, add);
   } else {
     for (Index i = 0; i < rows; ++i) {
       T* to = c + i * c_stride;

@@ -81,24 +81,26 @@ AMQ_INLINE void float_tile(const float* a, Index row, Index step, Index n, const
   }
 }
 
+}  // namespace detail
+
 /// c (m, cols) (+)= A b, where A(i, k) = a[i * row + k * step] is (m, n).
-template <typename Arch>
-void float_product(const float* a, Index row, Index step, Index m, Index n, const float* b,
-                   Index b_stride, float* c, Index c_stride, Index cols, bool add) noexcept {
-  using Tile = FloatTile<Arch>;
+template <typename Arch = simd::Native>
+void strided_product(const float* a, Index row, Index step, Index m, Index n, const float* b,
+                     Index b_stride, float* c, Index c_stride, Index cols, bool add) noexcept {
+  using Tile = detail::FloatTile<Arch>;
   const auto strip = [&]<int Blocks, bool Whole>(Index first, int part) {
     constexpr int tall = Tile::template rows<Blocks>;
     Index i = 0;
     for (; i + tall <= m; i += tall)
-      float_tile<Arch, tall, Blocks, Whole>(a + i * row, row, step, n, b + first, b_stride,
-                                            c + i * c_stride + first, c_stride, add, part);
+      detail::float_tile<Arch, tall, Blocks, Whole>(a + i * row, row, step, n, b + first, b_stride,
+                                                    c + i * c_stride + first, c_stride, add, part);
     if constexpr (tall > 4)
       for (; i + 4 <= m; i += 4)
-        float_tile<Arch, 4, Blocks, Whole>(a + i * row, row, step, n, b + first, b_stride,
-                                           c + i * c_stride + first, c_stride, add, part);
+        detail::float_tile<Arch, 4, Blocks, Whole>(a + i * row, row, step, n, b + first, b_stride,
+                                                   c + i * c_stride + first, c_stride, add, part);
     for (; i < m; ++i)
-      float_tile<Arch, 1, Blocks, Whole>(a + i * row, row, step, n, b + first, b_stride,
-                                         c + i * c_stride + first, c_stride, add, part);
+      detail::float_tile<Arch, 1, Blocks, Whole>(a + i * row, row, step, n, b + first, b_stride,
+                                                 c + i * c_stride + first, c_stride, add, part);
   };
   Index first = 0;
   if constexpr (Tile::blocks == 4) {
@@ -115,8 +117,6 @@ void float_product(const float* a, Index row, Index step, Index m, Index n, cons
     strip.template operator()<1, true>(first, 0);
   if (first < cols) strip.template operator()<1, false>(first, static_cast<int>(cols - first));
 }
-
-}  // namespace detail
 
 /// Rows that will be read soon, from memory into L2: strides of a row's length confuse the
 /// hardware. A matrix that fits is there already.
@@ -137,9 +137,9 @@ void multiply(MatrixView<const float> a, MatrixView<const float> b, MatrixView<f
   for (Index i = 0; i < a.rows; i += tall) {
     fetch_rows(a, i + tall, i + 2 * tall);
     for (Index k = 0; k < a.cols; k += depth)
-      detail::float_product<Arch>(a.row(i) + k, a.stride, 1, std::min(tall, a.rows - i),
-                                  std::min(depth, a.cols - k), b.row(k), b.stride, c.row(i),
-                                  c.stride, c.cols, add || k > 0);
+      strided_product<Arch>(a.row(i) + k, a.stride, 1, std::min(tall, a.rows - i),
+                            std::min(depth, a.cols - k), b.row(k), b.stride, c.row(i), c.stride,
+                            c.cols, add || k > 0);
   }
 }
 
@@ -151,8 +151,8 @@ void add_transposed_product(MatrixView<const float> a, MatrixView<const float> b
   for (Index i = 0; i < a.rows; i += block) {
     fetch_rows(a, i + block, i + 2 * block);
     fetch_rows(b, i + block, i + 2 * block);
-    detail::float_product<Arch>(a.row(i), 1, a.stride, a.cols, std::min(block, a.rows - i),
-                                b.row(i), b.stride, c.data, c.stride, c.cols, true);
+    strided_product<Arch>(a.row(i), 1, a.stride, a.cols, std::min(block, a.rows - i), b.row(i),
+                          b.stride, c.data, c.stride, c.cols, true);
   }
 }
 

@@ -45,6 +45,8 @@ namespace detail {
 
 /// Edges of a tile: blocks of sixteen rows, tiles of six.
 inline constexpr Index tile_edges = 48;
+/// The longest rows a tile has room for, at any bits.
+inline constexpr Index longest_tile_row = panel_bytes / (3 * tile_edges) / chunk * chunk;
 
 struct MessageScratch {
   AlignedVector<float> hidden, message;
@@ -113,10 +115,13 @@ AMQ_INLINE void coded_product(const float* const* rows, const RowLevel* const* l
                            AffineSink<Arch>{wide_to, wide_step, wide_offset, &w});
 }
 
+/// The means of the receivers first_node .. last_node.
+/// @param at_receiver, out  row 0 is the row of first_node
 template <typename Arch>
-void message_range(const MessageLayer& l, const RowLevel* levels, MatrixView<float> out,
-                   Index first_node, Index last_node) {
-  const Index hidden = l.at_receiver.cols, channels = out.cols;
+void message_range(const MessageLayer& l, const RowLevel* levels,
+                   MatrixView<const float> at_receiver, MatrixView<float> out, Index first_node,
+                   Index last_node) {
+  const Index hidden = at_receiver.cols, channels = out.cols;
   const PackedWeights& w = *l.weights;
   auto& scratch = message_scratch(hidden, channels);
   Panel panel(hidden, 1, Dot<Arch>::rows);
@@ -127,16 +132,11 @@ void message_range(const MessageLayer& l, const RowLevel* levels, MatrixView<flo
     return l.edge_bits.empty() ? l.bits : int{l.edge_bits[static_cast<std::size_t>(e)]};
   };
 
-  for (Index i = first_node; i < last_node; ++i) std::fill_n(out.row(i), channels, 0.0f);
+  for (Index i = 0; i < last_node - first_node; ++i) std::fill_n(out.row(i), channels, 0.0f);
   Index node = first_node;
-  const Index last = edge_of(last_node);
+  const Index last = edge_of(last_node), edges = static_cast<Index>(l.sender.size());
   for (Index begin = edge_of(first_node); begin < last; begin += tile_edges) {
     const Index count = std::min(tile_edges, last - begin);
-    // The senders of the next tile, which lie anywhere.
-    for (Index e = begin + count; e < std::min(last, begin + count + tile_edges); ++e) {
-      const float* q = l.at_sender.row(l.sender[static_cast<std::size_t>(e)]);
-      for (Index k = 0; k < hidden; k += 16) __builtin_prefetch(q + k);
-    }
     const float* rows[tile_edges];
     const RowLevel* level[tile_edges];
     std::uint8_t bits[tile_edges];
@@ -144,8 +144,13 @@ void message_range(const MessageLayer& l, const RowLevel* levels, MatrixView<flo
     for (Index r = 0; r < count; ++r) {
       const Index e = begin + r;
       while (e >= edge_of(receiver + 1)) ++receiver;
+      // A sender of the next tile: they lie anywhere.
+      if (e + tile_edges < edges) {
+        const float* q = l.at_sender.row(l.sender[static_cast<std::size_t>(e + tile_edges)]);
+        for (Index k = 0; k < hidden; k += 16) __builtin_prefetch(q + k);
+      }
       float* h = scratch.hidden.data() + r * hidden;
-      activate_sum<Arch>(l.activation, l.at_receiver.row(receiver),
+      activate_sum<Arch>(l.activation, at_receiver.row(receiver - first_node),
                          l.at_sender.row(l.sender[static_cast<std::size_t>(e)]), h, hidden);
       rows[r] = h;
       bits[r] = static_cast<std::uint8_t>(bits_of(e));
@@ -162,14 +167,44 @@ void message_range(const MessageLayer& l, const RowLevel* levels, MatrixView<flo
     for (Index r = 0; r < count;) {
       while (begin + r >= edge_of(node + 1)) ++node;
       const Index end = std::min(count, edge_of(node + 1) - begin);
-      add_rows<Arch>(message + r * channels, end - r, channels, out.row(node));
+      add_rows<Arch>(message + r * channels, end - r, channels, out.row(node - first_node));
       r = end;
     }
   }
   if (l.mean)
     for (Index i = first_node; i < last_node; ++i)
       if (const Index degree = edge_of(i + 1) - edge_of(i); degree > 0)
-        scale_row<Arch>(out.row(i), channels, 1.0f / static_cast<float>(degree));
+        scale_row<Arch>(out.row(i - first_node), channels, 1.0f / static_cast<float>(degree));
+}
+
+/// Rows first .. last of a matrix.
+template <typename T>
+[[nodiscard]] inline MatrixView<T> rows_of(MatrixView<T> x, Index first, Index last) noexcept {
+  return {x.row(first), last - first, x.cols, x.stride};
+}
+
+/// What message_mean() asks of its layer.
+inline void check(const MessageLayer& l, Index receivers, Index receiver_cols, Index channels) {
+  const Index nodes = static_cast<Index>(l.first.size()) - 1;
+  const auto want = [](bool ok, const char* expected, Index found) {
+    if (!ok)
+      throw Error("message_mean", expected, std::to_string(found),
+                  "Build the layer's parts from one graph and one model.");
+  };
+  want(nodes >= 0, "the first edge of every node, and their number", nodes + 1);
+  want(l.weights != nullptr, "packed weights", 0);
+  want(receivers == nodes, "a receiver's row and a row out for every node", receivers);
+  want(receiver_cols == l.weights->in(), "receivers' rows as long as the weights' inputs",
+       receiver_cols);
+  want(l.at_sender.cols == l.weights->in(), "senders' rows as long as the weights' inputs",
+       l.at_sender.cols);
+  want(channels == l.weights->out(), "rows out as long as the weights' outputs", channels);
+  want(static_cast<Index>(l.sender.size()) == l.first.back(), "a sender for every edge",
+       static_cast<Index>(l.sender.size()));
+  want(l.edge_bits.empty() || l.edge_bits.size() == l.sender.size(), "bits for every edge or none",
+       static_cast<Index>(l.edge_bits.size()));
+  want(l.bits >= 0 && l.bits <= max_bits, "0 to 16 bits", l.bits);
+  want(l.weights->in() <= longest_tile_row, "at most 896 hidden channels", l.weights->in());
 }
 
 }  // namespace detail
@@ -179,35 +214,18 @@ void message_range(const MessageLayer& l, const RowLevel* levels, MatrixView<flo
 template <typename Arch = simd::Native>
 void message_mean(const MessageLayer& l, MatrixView<float> out,
                   Executor& executor = serial_executor()) {
-  const Index nodes = static_cast<Index>(l.first.size()) - 1;
-  const auto want = [](bool ok, const char* expected, Index found) {
-    if (!ok)
-      throw Error("message_mean", expected, std::to_string(found),
-                  "Build the layer's parts from one graph and one model.");
-  };
-  want(nodes >= 0, "the first edge of every node, and their number", nodes + 1);
-  want(l.weights != nullptr, "packed weights", 0);
-  want(out.rows == nodes, "as many rows out as nodes", out.rows);
-  want(l.at_receiver.rows == nodes, "a receiver's row for every node", l.at_receiver.rows);
-  want(l.at_receiver.cols == l.weights->in(), "receivers' rows as long as the weights' inputs",
-       l.at_receiver.cols);
-  want(l.at_sender.cols == l.weights->in(), "senders' rows as long as the weights' inputs",
-       l.at_sender.cols);
-  want(out.cols == l.weights->out(), "rows out as long as the weights' outputs", out.cols);
-  want(static_cast<Index>(l.sender.size()) == l.first.back(), "a sender for every edge",
-       static_cast<Index>(l.sender.size()));
-  want(l.edge_bits.empty() || l.edge_bits.size() == l.sender.size(), "bits for every edge or none",
-       static_cast<Index>(l.edge_bits.size()));
-  want(l.bits >= 0 && l.bits <= max_bits, "0 to 16 bits", l.bits);
-  const Index stride = (l.at_receiver.cols + chunk - 1) / chunk * chunk;
-  want(3 * detail::tile_edges * stride <= detail::panel_bytes, "at most 896 hidden channels",
-       l.at_receiver.cols);
+  detail::check(l, out.rows, l.at_receiver.cols, out.cols);
+  if (l.at_receiver.rows != out.rows)
+    throw Error("message_mean", "a receiver's row for every node",
+                std::to_string(l.at_receiver.rows),
+                "Build the layer's parts from one graph and one model.");
   std::array<RowLevel, max_bits + 1> levels;
   for (std::size_t b = 0; b < levels.size(); ++b) levels[b] = RowLevel(l.coders[b]);
   executor.parallel_for(
-      static_cast<std::size_t>(nodes), 256, [&](std::size_t begin, std::size_t end) {
-        detail::message_range<Arch>(l, levels.data(), out, static_cast<Index>(begin),
-                                    static_cast<Index>(end));
+      static_cast<std::size_t>(out.rows), 256, [&](std::size_t begin, std::size_t end) {
+        const auto first = static_cast<Index>(begin), last = static_cast<Index>(end);
+        detail::message_range<Arch>(l, levels.data(), detail::rows_of(l.at_receiver, first, last),
+                                    detail::rows_of(out, first, last), first, last);
       });
 }
 

@@ -43,44 +43,94 @@ inline namespace AMQ_LEVEL {
 
 namespace detail {
 
-/// The longest rows a tile has room for, at any bits.
-inline constexpr Index longest_tile_row = panel_bytes / (3 * tile_edges) / chunk * chunk;
+inline void check_bits(const char* where, const CodedProduct& p, Index rows) {
+  const auto n = static_cast<Index>(p.row_bits.size());
+  if ((n != 0 && n != rows) || p.bits < 0 || p.bits > max_bits)
+    throw Error(
+        where, "0 to 16 bits, for every row or for all",
+        std::to_string(p.bits) + " bits, " + std::to_string(n) + " rows of " + std::to_string(rows),
+        "Build the layer's parts from one graph and one model.");
+}
 
+using RowLevels = std::array<RowLevel, max_bits + 1>;
+[[nodiscard]] inline RowLevels row_levels(const CodedProduct& p) noexcept {
+  RowLevels levels;
+  for (std::size_t b = 0; b < levels.size(); ++b) levels[b] = RowLevel(p.coders[b]);
+  return levels;
+}
+
+/// What one coded_product() reads: rows i .. i + count - 1 of a product, the last again behind
+/// them.
+struct TileRows {
+  const float* row[tile_edges];
+  const RowLevel* level[tile_edges];
+  std::uint8_t bits[tile_edges];
+
+  template <typename Row>
+  TileRows(const CodedProduct& p, const RowLevels& levels, Index i, Index count, Row at) noexcept {
+    for (Index r = 0; r < tile_edges; ++r) {
+      const Index k = std::min(r, count - 1);
+      row[r] = at(k);
+      bits[r] = static_cast<std::uint8_t>(p.bits_of(i + k));
+      level[r] = &levels[bits[r]];
+    }
+  }
+};
 template <typename Arch>
-void node_range(const NodeUpdate& u, const RowLevel* first_levels, const RowLevel* second_levels,
-                MatrixView<float> out, Index begin, Index end) {
+AMQ_INLINE void coded_product(const TileRows& x, Index count, const CodedProduct& p, Panel& panel,
+                              float* y, BlockGrids* grids) noexcept {
+  coded_product<Arch>(x.row, x.level, x.bits, count, p.rule(), panel, *p.weights, y, grids);
+}
+
+/// The nodes begin .. end.
+/// @param means, own  row 0 is the row of node `begin`
+template <typename Arch>
+void node_range(const NodeUpdate& u, const RowLevels& first_levels, const RowLevels& second_levels,
+                MatrixView<const float> means, MatrixView<const float> own, MatrixView<float> out,
+                Index begin, Index end) {
   const Index inner = u.first.weights->out(), channels = out.cols;
   auto& scratch = message_scratch(inner, channels);
   float *const z = scratch.hidden.data(), *const y = scratch.message.data();
-  Panel first(u.means.cols, 1, Dot<Arch>::rows), second(inner, 1, Dot<Arch>::rows);
+  Panel first(means.cols, 1, Dot<Arch>::rows), second(inner, 1, Dot<Arch>::rows);
   BlockGrids grids[tile_edges / block_rows];
   for (Index i = begin; i < end; i += tile_edges) {
     const Index count = std::min(tile_edges, end - i);
-    const float* rows[tile_edges];
-    const RowLevel* level[tile_edges];
-    std::uint8_t bits[tile_edges];
-    const auto take = [&](const CodedProduct& p, const RowLevel* levels, auto row) {
-      for (Index r = 0; r < tile_edges; ++r) {
-        const Index k = std::min(r, count - 1);
-        rows[r] = row(k);
-        bits[r] = static_cast<std::uint8_t>(p.bits_of(i + k));
-        level[r] = levels + bits[r];
-      }
-    };
-    take(u.first, first_levels, [&](Index k) { return u.means.row(i + k); });
-    coded_product<Arch>(rows, level, bits, count, u.first.rule(), first, *u.first.weights, z,
-                        grids);
+    coded_product<Arch>(TileRows(u.first, first_levels, i, count,
+                                 [&](Index k) { return means.row(i - begin + k); }),
+                        count, u.first, first, z, grids);
     for (Index r = 0; r < count; ++r)
-      activate_sum<Arch>(u.activation, u.own.row(i + r), z + r * inner, z + r * inner, inner);
-    take(u.second, second_levels, [&](Index k) { return z + k * inner; });
-    coded_product<Arch>(rows, level, bits, count, u.second.rule(), second, *u.second.weights, y,
-                        grids);
+      activate_sum<Arch>(u.activation, own.row(i - begin + r), z + r * inner, z + r * inner, inner);
+    coded_product<Arch>(
+        TileRows(u.second, second_levels, i, count, [&](Index k) { return z + k * inner; }), count,
+        u.second, second, y, grids);
     // In place, then added from memory: a product must not be contracted with the sum.
     activate<Arch>(u.activation, y, y, count * channels);
     for (Index r = 0; r < count; ++r)
       map_floats2<Arch>(u.features.row(i + r), y + r * channels, out.row(i + r), channels,
                         [](auto a, auto b) AMQ_INLINE_LAMBDA { return a + b; });
   }
+}
+
+/// What node_update() asks of its update.
+inline void check(const NodeUpdate& u, Index means, Index means_cols, Index own_cols,
+                  MatrixView<float> out) {
+  const auto want = [](bool ok, const char* expected, Index found) {
+    if (!ok)
+      throw Error("node_update", expected, std::to_string(found),
+                  "Build the layer's parts from one graph and one model.");
+  };
+  want(u.first.weights && u.second.weights, "two packed weights", 0);
+  const auto &a = *u.first.weights, &b = *u.second.weights;
+  want(means == out.rows && u.features.rows == out.rows,
+       "a row of means, own and features for every node", means);
+  want(means_cols == a.in(), "means as long as the first weights' inputs", means_cols);
+  want(own_cols == a.out(), "own rows as long as the first weights' outputs", own_cols);
+  want(b.in() == a.out(), "second weights that read the first's outputs", b.in());
+  want(u.features.cols == b.out() && out.cols == b.out(),
+       "features and rows out as long as the second weights' outputs", u.features.cols);
+  want(std::max(a.in(), b.in()) <= longest_tile_row, "at most 896 channels",
+       std::max(a.in(), b.in()));
+  for (const auto* p : {&u.first, &u.second}) check_bits("node_update", *p, out.rows);
 }
 
 }  // namespace detail
@@ -90,36 +140,17 @@ void node_range(const NodeUpdate& u, const RowLevel* first_levels, const RowLeve
 template <typename Arch = simd::Native>
 void node_update(const NodeUpdate& u, MatrixView<float> out,
                  Executor& executor = serial_executor()) {
-  const Index nodes = out.rows;
-  const auto want = [](bool ok, const char* expected, Index found) {
-    if (!ok)
-      throw Error("node_update", expected, std::to_string(found),
-                  "Build the layer's parts from one graph and one model.");
-  };
-  want(u.first.weights && u.second.weights, "two packed weights", 0);
-  const auto &a = *u.first.weights, &b = *u.second.weights;
-  want(u.means.rows == nodes && u.own.rows == nodes && u.features.rows == nodes,
-       "a row of means, own and features for every node", u.means.rows);
-  want(u.means.cols == a.in(), "means as long as the first weights' inputs", u.means.cols);
-  want(u.own.cols == a.out(), "own rows as long as the first weights' outputs", u.own.cols);
-  want(b.in() == a.out(), "second weights that read the first's outputs", b.in());
-  want(u.features.cols == b.out() && out.cols == b.out(),
-       "features and rows out as long as the second weights' outputs", u.features.cols);
-  want(std::max(a.in(), b.in()) <= detail::longest_tile_row, "at most 896 channels",
-       std::max(a.in(), b.in()));
-  std::array<RowLevel, max_bits + 1> first, second;
-  for (const auto* p : {&u.first, &u.second}) {
-    want(p->row_bits.empty() || static_cast<Index>(p->row_bits.size()) == nodes,
-         "bits for every node or none", static_cast<Index>(p->row_bits.size()));
-    want(p->bits >= 0 && p->bits <= max_bits, "0 to 16 bits", p->bits);
-    auto& levels = p == &u.first ? first : second;
-    for (std::size_t k = 0; k < levels.size(); ++k) levels[k] = RowLevel(p->coders[k]);
-  }
+  detail::check(u, u.means.rows, u.means.cols, u.own.cols, out);
+  if (u.own.rows != out.rows)
+    throw Error("node_update", "an own row for every node", std::to_string(u.own.rows),
+                "Build the layer's parts from one graph and one model.");
+  const auto first = detail::row_levels(u.first), second = detail::row_levels(u.second);
   executor.parallel_for(
-      static_cast<std::size_t>(nodes), 5 * static_cast<std::size_t>(detail::tile_edges),
+      static_cast<std::size_t>(out.rows), 5 * static_cast<std::size_t>(detail::tile_edges),
       [&](std::size_t begin, std::size_t end) {
-        detail::node_range<Arch>(u, first.data(), second.data(), out, static_cast<Index>(begin),
-                                 static_cast<Index>(end));
+        const auto i = static_cast<Index>(begin), last = static_cast<Index>(end);
+        detail::node_range<Arch>(u, first, second, detail::rows_of(u.means, i, last),
+                                 detail::rows_of(u.own, i, last), out, i, last);
       });
 }
 

@@ -11,6 +11,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace amq::kernels {
 
@@ -70,9 +71,7 @@ class PackedWeights {
         if (q < -highest || q > highest)
           throw Error(name, "weight codes within +-" + std::to_string(highest), std::to_string(q),
                       "Weights are symmetric: the lowest code of the bit-width is not used.");
-        codes_[static_cast<std::size_t>(i / block * block_bytes() +
-                                        (k / quad * block + i % block) * quad + k % quad)] =
-            static_cast<std::int8_t>(q);
+        codes_[place(i, k)] = static_cast<std::int8_t>(q);
         sum_[at] += q;
       }
       sum_float_[at] = static_cast<float>(sum_[at]);
@@ -81,6 +80,19 @@ class PackedWeights {
       step_[at] = step[at];
       bias_[at] = bias.empty() ? 0.0f : bias[at];
     }
+  }
+
+  /// Some of the outputs, in the order given, as a weight of their own.
+  [[nodiscard]] PackedWeights outputs(std::span<const Index> which) const {
+    const auto n = static_cast<Index>(which.size());
+    std::vector<std::int8_t> codes;
+    std::vector<float> step, bias;
+    for (const Index i : which) {
+      for (Index k = 0; k < in_; ++k) codes.push_back(codes_[place(i, k)]);
+      step.push_back(step_[static_cast<std::size_t>(i)]);
+      bias.push_back(bias_[static_cast<std::size_t>(i)]);
+    }
+    return {{codes.data(), n, in_}, bits_, step, bias};
   }
 
   [[nodiscard]] Index out() const noexcept { return out_; }
@@ -109,6 +121,10 @@ class PackedWeights {
   [[nodiscard]] const float* biases() const noexcept { return bias_.data(); }
 
  private:
+  [[nodiscard]] std::size_t place(Index i, Index k) const noexcept {
+    return static_cast<std::size_t>(i / block * block_bytes() +
+                                    (k / quad * block + i % block) * quad + k % quad);
+  }
   Index out_ = 0, in_ = 0;
   int bits_ = 8;
   AlignedVector<std::int8_t> codes_;

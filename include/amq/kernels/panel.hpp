@@ -151,8 +151,32 @@ struct SumSink {
   }
 };
 
-/// y = fma(wstep, fma(step, acc, offset * colsum), bias), the contract's order; relu costs one
-/// more.
+/// y = fma(wstep, fma(step, acc, offset * colsum), bias), the contract's order, for sixteen
+/// channels.
+template <typename Arch>
+struct AffineBlock {
+  using F = simd::Floats<Arch>;
+  F sums, wstep, bias;
+
+  AMQ_INLINE AffineBlock(const PackedWeights& w, Index n) noexcept
+      : sums(F::load(w.sums_float() + n)),
+        wstep(F::load(w.steps() + n)),
+        bias(F::load(w.biases() + n)) {}
+
+  template <int Digits, typename Acc, int Height, int Blocks>
+  AMQ_INLINE F of(const Acc (&acc)[Height][Blocks], int r, int c, float step,
+                  float offset) const noexcept {
+    F sum;
+    if constexpr (Digits == 2)
+      sum = join_digits<Arch>(acc[2 * r][c], acc[2 * r + 1][c]);
+    else
+      sum = to_floats(acc[r][c]);
+    const F shift = F::splat(offset) * sums;
+    return fma(wstep, fma(F::splat(step), sum, shift), bias);
+  }
+};
+
+/// relu costs one instruction more.
 template <typename Arch, bool Relu = false>
 struct AffineSink {
   float* const* rows;
@@ -164,16 +188,9 @@ struct AffineSink {
     using F = simd::Floats<Arch>;
     for (int c = 0; c < Blocks; ++c) {
       const Index at = n + c * PackedWeights::block;
-      const F sums = F::load(w->sums_float() + at), wstep = F::load(w->steps() + at),
-              bias = F::load(w->biases() + at);
+      const AffineBlock<Arch> affine(*w, at);
       for (int r = 0; r < Rows; ++r) {
-        F sum;
-        if constexpr (Digits == 2)
-          sum = join_digits<Arch>(acc[2 * r][c], acc[2 * r + 1][c]);
-        else
-          sum = to_floats(acc[r][c]);
-        const F shift = F::splat(offset[row + r]) * sums;
-        F y = fma(wstep, fma(F::splat(step[row + r]), sum, shift), bias);
+        F y = affine.template of<Digits>(acc, r, c, step[row + r], offset[row + r]);
         if constexpr (Relu) y = max(y, F::splat(0));
         put<Blocks>(y, rows[row + r] + at, w->out() - at);
       }
@@ -194,16 +211,9 @@ struct OntoSink {
     using F = simd::Floats<Arch>;
     for (int c = 0; c < Blocks; ++c) {
       const Index at = n + c * PackedWeights::block, left = w->out() - at;
-      const F sums = F::load(w->sums_float() + at), wstep = F::load(w->steps() + at),
-              bias = F::load(w->biases() + at);
+      const AffineBlock<Arch> affine(*w, at);
       for (int r = 0; r < Rows; ++r) {
-        F sum;
-        if constexpr (Digits == 2)
-          sum = join_digits<Arch>(acc[2 * r][c], acc[2 * r + 1][c]);
-        else
-          sum = to_floats(acc[r][c]);
-        const F shift = F::splat(offset[row + r]) * sums;
-        const F y = fma(wstep, fma(F::splat(step[row + r]), sum, shift), bias);
+        const F y = affine.template of<Digits>(acc, r, c, step[row + r], offset[row + r]);
         const F x = Blocks > 1 || left >= simd::lanes
                         ? F::load(base[row + r] + at)
                         : F::load_part(base[row + r] + at, static_cast<int>(left));
