@@ -8,6 +8,7 @@
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/convolution_ops.hpp>
+#include <amq/arithmetic/fixed_weights.hpp>
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/message_passing.hpp>
 #include <amq/arithmetic/quantizers.hpp>
@@ -55,12 +56,7 @@ class BasicFixed {
   /// not finite or an accumulator could overflow
   BasicFixed(const ParameterLayout& layout, const Quantizers& quantizers,
              const Parameters& parameters, Executor& executor = serial_executor())
-      : layout_(&layout), quantizers_(&quantizers), parameters_(&parameters), executor_(&executor) {
-    for (std::size_t i = 0; i < layout.weights().size(); ++i) {
-      first_packed_.push_back(packed_.size());
-      pack(static_cast<WeightId>(i));
-    }
-  }
+      : layout_(&layout), weights_(layout, quantizers, parameters), executor_(&executor) {}
 
   /// The bits of the next passes; rows are sorted here. `plan` is read until the next begin().
   void begin(const BitPlan& plan) {
@@ -110,7 +106,7 @@ class BasicFixed {
           grid,
           sizeof(RowGrid),
           order ? order->row.data() + order->first[static_cast<std::size_t>(b)] : nullptr};
-      kernels::quantize_rows(x.view(), coder(id, point, b), rows, *executor_);
+      kernels::quantize_rows(x.view(), weights_.coder(id, b), rows, *executor_);
       q.buckets[q.n_buckets++] = rows;
       codes += (count(b) * stride(b) + 63) / 64 * 64;
       grid += count(b);
@@ -118,7 +114,7 @@ class BasicFixed {
     return q;
   }
   Tensor linear(WeightId id, const Quantized& x) {
-    const auto& w = packed(id);
+    const auto& w = weights_.packed(id);
     Tensor y = make(x.rows, w.out(), x.kind);
     if (const Index groups = layout_->weight(id).groups; groups > 1) {
       const Index n = x.rows / groups;
@@ -136,7 +132,7 @@ class BasicFixed {
   }
   /// add() or subtract() of x and linear(), to the bit, without its result in memory.
   Tensor linear_onto(const Tensor& x, bool minus, WeightId id, const Quantized& q) {
-    const auto& w = packed(id);
+    const auto& w = weights_.packed(id);
     Tensor y = make(q.rows, w.out(), q.kind);
     kernels::linear_onto(q.view(), w, minus, x.view(), y.data.view(), *executor_);
     return y;
@@ -146,10 +142,10 @@ class BasicFixed {
     const int bits = bits_of_all(point, x.rows());
     if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1)
       return linear(weight, quantize(point, x));
-    const auto& w = packed(weight);
+    const auto& w = weights_.packed(weight);
     Tensor y = make(x.rows(), w.out(), x.kind);
-    kernels::linear(x.view(), coder(point, layout_->point(point), bits), w, Activation::none,
-                    y.data.view(), *executor_);
+    kernels::linear(x.view(), weights_.coder(point, bits), w, Activation::none, y.data.view(),
+                    *executor_);
     return y;
   }
   /// dense() of patches, some rows at a time: the tensor of patches is never stored. Where every
@@ -158,8 +154,8 @@ class BasicFixed {
     const Index rows = p.to.rows(), cols = x.cols() * p.taps();
     const int bits = bits_of_all(point, rows);
     if (bits < 1 || bits > 8) return linear(weight, quantize(point, apply(p, x)));
-    const auto& w = packed(weight);
-    const RowCoder c = coder(point, layout_->point(point), bits);
+    const auto& w = weights_.packed(weight);
+    const RowCoder c = weights_.coder(point, bits);
     Tensor y = make(rows, w.out(), x.kind);
     if (c.rule == RowRule::fixed) {
       convolve_codes(p, c, w, x, y.data.view());
@@ -263,7 +259,7 @@ class BasicFixed {
   /// message_mean and node_update; which it is where given rows are of mixed bits.
   Tensor message_passing(const Graph& g, const Tensor& f, const GivenRows<Quantized>& given,
                          const MessagePassingIds& id) {
-    const Index n = f.rows(), hidden = packed(id.message).in();
+    const Index n = f.rows(), hidden = weights_.packed(id.message).in();
     const auto in_order = [](const Quantized& q) {
       return q.n_buckets == 1 && !q.buckets[0].order;
     };
@@ -277,20 +273,20 @@ class BasicFixed {
       return node_update(f, r, message_mean(g, p, q, id.messages, id.message), id.means,
                          id.from_means, id.updates, id.update);
     }
-    const SplitWeights& split = split_of(id.from_features, hidden);
+    const FixedWeights::Split& split = weights_.split(id.from_features, hidden);
     kernels::LayerUpdate u;
-    u.parts = coded_product(id.features, id.from_features, n);
+    u.parts = weights_.product(id.features, id.from_features, n, *plan_);
     kernels::CodedProduct senders = u.parts;
     u.parts.weights = &split.receiver_and_own;
     senders.weights = &split.sender;
     const Tensor q = make(n, hidden, RowKind::node);
     kernels::coded_linear(f.view(), senders, q.data.view(), *executor_);
-    kernels::linear_onto(given.at_sender.view(), packed(id.at_sender), true, q.view(),
+    kernels::linear_onto(given.at_sender.view(), weights_.packed(id.at_sender), true, q.view(),
                          q.data.view(), *executor_);
     u.edges = message_layer(g, q, id.messages, id.message);
     u.nodes = update_of(f, id.means, id.from_means, id.updates, id.update);
-    u.to_receiver = {given.at_receiver.buckets[0], &packed(id.at_receiver)};
-    if (given.own) u.to_own = {given.own->buckets[0], &packed(id.from_variables)};
+    u.to_receiver = {given.at_receiver.buckets[0], &weights_.packed(id.at_receiver)};
+    if (given.own) u.to_own = {given.own->buckets[0], &weights_.packed(id.from_variables)};
     Tensor y = make(n, f.cols(), f.kind);
     kernels::layer_update(u, y.data.view(), *executor_);
     return y;
@@ -308,8 +304,8 @@ class BasicFixed {
     scratch_.resize(static_cast<std::size_t>(x.rows()));
     ops::layer_norm(x.view(), norm_eps, y.data.view(), scratch_.data());
     const auto out = y.data.view();
-    const float* scale = gamma == no_parameter ? nullptr : value(gamma);
-    const float* shift = beta == no_parameter ? nullptr : value(beta);
+    const float* scale = gamma == no_parameter ? nullptr : weights_.value(gamma);
+    const float* shift = beta == no_parameter ? nullptr : weights_.value(beta);
     if (scale || shift)
       rows(out.rows, [&](Index i) {
         for (Index c = 0; c < out.cols; ++c)
@@ -355,7 +351,7 @@ class BasicFixed {
   }
   Tensor affine(const Tensor& x, ParameterId scale, ParameterId shift) {
     Tensor y = make(x.rows(), x.cols(), x.kind);
-    const float *a = value(scale), *b = value(shift);
+    const float *a = weights_.value(scale), *b = weights_.value(shift);
     const auto in = x.view();
     const auto out = y.data.view();
     rows(in.rows, [&](Index i) {
@@ -364,9 +360,8 @@ class BasicFixed {
     return y;
   }
 
-  /// Grouped weights lie one group after the other, the first at this place.
   [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
-    return packed_[first_packed_[to_index(id)]];
+    return weights_.packed(id);
   }
   [[nodiscard]] Executor& executor() const noexcept { return *executor_; }
   /// Of all buffers that passes have needed so far.
@@ -375,59 +370,6 @@ class BasicFixed {
   }
 
  private:
-  [[nodiscard]] const float* value(ParameterId p) const {
-    return parameters_->values.data() + layout_->entry(p).offset;
-  }
-  void pack(WeightId id) {
-    const WeightEntry& w = layout_->weight(id);
-    const int bits = quantizers_->weight_bits(w), highest = highest_code(bits);
-    const float* learned = value(quantizers_->step(id));
-    std::vector<float> step(learned, learned + w.out);
-    std::vector<std::int8_t> codes(static_cast<std::size_t>(w.out * w.in));
-    std::vector<float> bias(static_cast<std::size_t>(w.out), 0.0f);
-    std::size_t r = 0;
-    for (const WeightPart& part : w.parts) {
-      const auto m = parameters_->view(layout_->entry(part.weight));
-      for (Index n = 0; n < WeightEntry::outputs(part, m.rows); ++n, ++r) {
-        const float inverse = 1.0f / step[r];
-        for (Index k = 0; k < part.cols; ++k) {
-          const float x = part.mapped() ? m.data[part.row[static_cast<std::size_t>(n)] +
-                                                 part.column[static_cast<std::size_t>(k)]]
-                                        : m(n, part.first_col + k);
-          if (!std::isfinite(x))
-            throw Error("layer " + w.name, "finite weights", std::to_string(x),
-                        "The training has diverged, or the file is damaged.");
-          codes[r * static_cast<std::size_t>(w.in) + static_cast<std::size_t>(k)] =
-              static_cast<std::int8_t>(encode_weight(x, inverse, highest));
-        }
-        if (part.bias != no_parameter)
-          bias[r] = value(part.bias)[n % layout_->entry(part.bias).size()];
-      }
-    }
-    if (w.norm) fold(w, step, bias);
-    const Index out = w.columns_out();
-    const auto n = static_cast<std::size_t>(out);
-    for (Index g = 0; g < w.groups; ++g)
-      packed_.emplace_back(MatrixView<const std::int8_t>(codes.data() + g * out * w.in, out, w.in),
-                           bits,
-                           std::span<const float>(step).subspan(static_cast<std::size_t>(g) * n, n),
-                           std::span<const float>(bias).subspan(static_cast<std::size_t>(g) * n, n),
-                           "layer " + w.name);
-  }
-  /// A batch norm costs nothing: it scales the steps of the weights and shifts the biases.
-  void fold(const WeightEntry& w, std::vector<float>& step, std::vector<float>& bias) const {
-    const float *gamma = value(w.norm.gamma), *beta = value(w.norm.beta),
-                *mean = value(w.norm.mean), *variance = value(w.norm.variance);
-    for (std::size_t r = 0; r < step.size(); ++r) {
-      const FoldedNorm<float> f(gamma[r], beta[r], mean[r], variance[r]);
-      if (!std::isfinite(f.scale) || !std::isfinite(f.shift))
-        throw Error("layer " + w.name, "a batch norm of finite scale and shift",
-                    "running variance " + std::to_string(variance[r]),
-                    "The training has diverged, or the file is damaged.");
-      step[r] *= f.scale;
-      bias[r] = f.shift;
-    }
-  }
   /// The rows first .. first + n - 1 of the whole that lie in a bucket: rows ascend in it.
   static kernels::RowsView part_of(kernels::RowsView b, Index first, Index n) noexcept {
     Index begin = first, end = first + n;
@@ -482,33 +424,9 @@ class BasicFixed {
           }
         });
   }
-  [[nodiscard]] RowCoder coder(PointId id, const PointEntry& point, int bits) const {
-    const std::size_t k = quantizers_->level(point, bits);
-    const ParameterId o = quantizers_->offset(id);
-    return {quantizers_->info().rule, bits, value(quantizers_->step(id))[k],
-            o == no_parameter ? 0.0f : value(o)[k]};
-  }
-  /// What a point makes of n rows, and the weight they meet.
-  [[nodiscard]] kernels::CodedProduct coded_product(PointId id, WeightId weight, Index n) const {
-    const PointEntry& point = layout_->point(id);
-    kernels::CodedProduct p;
-    p.weights = &packed(weight);
-    p.bits = point.fixed_bits ? point.fixed_bits : plan_->uniform_bits;
-    if (!point.fixed_bits) p.row_bits = plan_->bits(id, point.kind, n);
-    if (p.row_bits.empty()) {
-      p.coders[static_cast<std::size_t>(p.bits)] = coder(id, point, p.bits);
-      return p;
-    }
-    p.bits = quantizers_->info().levels.back();
-    for (const int b : quantizers_->info().levels)
-      p.coders[static_cast<std::size_t>(b)] = coder(id, point, b);
-    for (const auto b : p.row_bits)
-      static_cast<void>(quantizers_->level(point, b));  // refuses what the scheme does not offer
-    return p;
-  }
   [[nodiscard]] kernels::MessageLayer message_layer(const Graph& g, const Tensor& at_sender,
                                                     PointId id, WeightId weight) const {
-    const kernels::CodedProduct edges = coded_product(id, weight, g.n_edges());
+    const kernels::CodedProduct edges = weights_.product(id, weight, g.n_edges(), *plan_);
     kernels::MessageLayer layer;
     layer.first = g.first;
     layer.sender = g.sender;
@@ -525,23 +443,10 @@ class BasicFixed {
                                               WeightId update) const {
     kernels::NodeUpdate u;
     u.features = features.view();
-    u.first = coded_product(at_means, from_means, features.rows());
-    u.second = coded_product(at_update, update, features.rows());
+    u.first = weights_.product(at_means, from_means, features.rows(), *plan_);
+    u.second = weights_.product(at_update, update, features.rows(), *plan_);
     u.activation = Activation::swish;
     return u;
-  }
-  /// The outputs of a weight [W, S, U], apart: [W, U] and S of `hidden` outputs.
-  struct SplitWeights {
-    WeightId id;
-    kernels::PackedWeights receiver_and_own, sender;
-  };
-  const SplitWeights& split_of(WeightId id, Index hidden) {
-    for (const SplitWeights& s : splits_)
-      if (s.id == id) return s;
-    const auto& w = packed(id);
-    std::vector<Index> own, sender;
-    for (Index i = 0; i < w.out(); ++i) (i < hidden || i >= 2 * hidden ? own : sender).push_back(i);
-    return splits_.emplace_back(SplitWeights{id, w.outputs(own), w.outputs(sender)});
   }
   /// Sorted once per map and plan.
   const RowOrder& order_of(std::span<const std::uint8_t> bits) {
@@ -578,13 +483,9 @@ class BasicFixed {
   }
 
   const ParameterLayout* layout_;
-  const Quantizers* quantizers_;
-  const Parameters* parameters_;
+  FixedWeights weights_;
   Executor* executor_;
   const BitPlan* plan_ = nullptr;
-  std::vector<kernels::PackedWeights> packed_;
-  std::vector<std::size_t> first_packed_;  // (WeightId)
-  std::deque<SplitWeights> splits_;
   std::deque<std::pair<const std::uint8_t*, RowOrder>> orders_;
   BufferPool<float> pool_;
   BufferPool<std::uint8_t> codes_;

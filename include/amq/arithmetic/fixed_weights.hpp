@@ -1,0 +1,139 @@
+#pragma once
+/// @file
+/// What Fixed reads of a trained network: weights packed as codes, and how rows become codes.
+
+#include <amq/arithmetic/bit_plan.hpp>
+#include <amq/arithmetic/quantizers.hpp>
+#include <amq/kernels/layer_update.hpp>
+#include <amq/kernels/packed_weights.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace amq {
+
+/// Packs the weights once, at their stored steps. Layout, quantizers and parameters are kept.
+class FixedWeights {
+ public:
+  /// The outputs of a weight [W, S, U], apart: [W, U] and S of `hidden` outputs.
+  struct Split {
+    WeightId id;
+    kernels::PackedWeights receiver_and_own, sender;
+  };
+
+  /// @throws amq::Error naming the layer if a weight is not finite or an accumulator could overflow
+  FixedWeights(const ParameterLayout& layout, const Quantizers& quantizers,
+               const Parameters& parameters)
+      : layout_(&layout), quantizers_(&quantizers), parameters_(&parameters) {
+    for (std::size_t i = 0; i < layout.weights().size(); ++i) {
+      first_packed_.push_back(packed_.size());
+      pack(static_cast<WeightId>(i));
+    }
+  }
+
+  [[nodiscard]] const float* value(ParameterId p) const {
+    return parameters_->values.data() + layout_->entry(p).offset;
+  }
+  /// Grouped weights lie one group after the other, the first at this place.
+  [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
+    return packed_[first_packed_[to_index(id)]];
+  }
+  const Split& split(WeightId id, Index hidden) {
+    for (const Split& s : splits_)
+      if (s.id == id) return s;
+    const auto& w = packed(id);
+    std::vector<Index> own, sender;
+    for (Index i = 0; i < w.out(); ++i) (i < hidden || i >= 2 * hidden ? own : sender).push_back(i);
+    return splits_.emplace_back(Split{id, w.outputs(own), w.outputs(sender)});
+  }
+  [[nodiscard]] RowCoder coder(PointId id, int bits) const {
+    const std::size_t k = quantizers_->level(layout_->point(id), bits);
+    const ParameterId o = quantizers_->offset(id);
+    return {quantizers_->info().rule, bits, value(quantizers_->step(id))[k],
+            o == no_parameter ? 0.0f : value(o)[k]};
+  }
+  /// What a point makes of n rows, and the weight they meet.
+  [[nodiscard]] kernels::CodedProduct product(PointId id, WeightId weight, Index n,
+                                              const BitPlan& plan) const {
+    const PointEntry& point = layout_->point(id);
+    kernels::CodedProduct p;
+    p.weights = &packed(weight);
+    p.bits = point.fixed_bits ? point.fixed_bits : plan.uniform_bits;
+    if (!point.fixed_bits) p.row_bits = plan.bits(id, point.kind, n);
+    if (p.row_bits.empty()) {
+      p.coders[static_cast<std::size_t>(p.bits)] = coder(id, p.bits);
+      return p;
+    }
+    p.bits = quantizers_->info().levels.back();
+    for (const int b : quantizers_->info().levels)
+      p.coders[static_cast<std::size_t>(b)] = coder(id, b);
+    for (const auto b : p.row_bits)
+      static_cast<void>(quantizers_->level(point, b));  // refuses what the scheme does not offer
+    return p;
+  }
+
+ private:
+  void pack(WeightId id) {
+    const WeightEntry& w = layout_->weight(id);
+    const int bits = quantizers_->weight_bits(w), highest = highest_code(bits);
+    const float* learned = value(quantizers_->step(id));
+    std::vector<float> step(learned, learned + w.out);
+    std::vector<std::int8_t> codes(static_cast<std::size_t>(w.out * w.in));
+    std::vector<float> bias(static_cast<std::size_t>(w.out), 0.0f);
+    std::size_t r = 0;
+    for (const WeightPart& part : w.parts) {
+      const auto m = parameters_->view(layout_->entry(part.weight));
+      for (Index n = 0; n < WeightEntry::outputs(part, m.rows); ++n, ++r) {
+        const float inverse = 1.0f / step[r];
+        for (Index k = 0; k < part.cols; ++k) {
+          const float x = part.mapped() ? m.data[part.row[static_cast<std::size_t>(n)] +
+                                                 part.column[static_cast<std::size_t>(k)]]
+                                        : m(n, part.first_col + k);
+          if (!std::isfinite(x))
+            throw Error("layer " + w.name, "finite weights", std::to_string(x),
+                        "The training has diverged, or the file is damaged.");
+          codes[r * static_cast<std::size_t>(w.in) + static_cast<std::size_t>(k)] =
+              static_cast<std::int8_t>(encode_weight(x, inverse, highest));
+        }
+        if (part.bias != no_parameter)
+          bias[r] = value(part.bias)[n % layout_->entry(part.bias).size()];
+      }
+    }
+    if (w.norm) fold(w, step, bias);
+    const Index out = w.columns_out();
+    const auto n = static_cast<std::size_t>(out);
+    for (Index g = 0; g < w.groups; ++g)
+      packed_.emplace_back(MatrixView<const std::int8_t>(codes.data() + g * out * w.in, out, w.in),
+                           bits,
+                           std::span<const float>(step).subspan(static_cast<std::size_t>(g) * n, n),
+                           std::span<const float>(bias).subspan(static_cast<std::size_t>(g) * n, n),
+                           "layer " + w.name);
+  }
+  /// A batch norm costs nothing: it scales the steps of the weights and shifts the biases.
+  void fold(const WeightEntry& w, std::vector<float>& step, std::vector<float>& bias) const {
+    const float *gamma = value(w.norm.gamma), *beta = value(w.norm.beta),
+                *mean = value(w.norm.mean), *variance = value(w.norm.variance);
+    for (std::size_t r = 0; r < step.size(); ++r) {
+      const FoldedNorm<float> f(gamma[r], beta[r], mean[r], variance[r]);
+      if (!std::isfinite(f.scale) || !std::isfinite(f.shift))
+        throw Error("layer " + w.name, "a batch norm of finite scale and shift",
+                    "running variance " + std::to_string(variance[r]),
+                    "The training has diverged, or the file is damaged.");
+      step[r] *= f.scale;
+      bias[r] = f.shift;
+    }
+  }
+
+  const ParameterLayout* layout_;
+  const Quantizers* quantizers_;
+  const Parameters* parameters_;
+  std::vector<kernels::PackedWeights> packed_;
+  std::vector<std::size_t> first_packed_;  // (WeightId)
+  std::deque<Split> splits_;
+};
+
+}  // namespace amq
