@@ -2,6 +2,7 @@
 /// @file
 /// The processor layer of MP-PDE, its first edge layer and its first node layer split by input.
 
+#include <amq/arithmetic/message_passing.hpp>
 #include <amq/nn/linear.hpp>
 
 #include <cstdint>
@@ -68,6 +69,27 @@ class MpPdeLayer {
   template <arithmetic A>
   typename A::Tensor operator()(A& a, const Graph& graph, const typename A::Tensor& f,
                                 const Inputs<A>& in) const {
+    const auto sum = [&] {
+      if constexpr (requires {
+                      a.message_passing(graph, f, {in.data_and_variables, in.data}, ids());
+                    })
+        return a.message_passing(
+            graph, f, {in.data_and_variables, in.data, has_variables_ ? &in.variables : nullptr},
+            ids());
+      else
+        return in_pieces(a, graph, f, in);
+    }();
+    return norm_ == NodeNorm::instance ? a.instance_norm(sum) : a.layer_norm(sum, gamma_, beta_);
+  }
+
+ private:
+  [[nodiscard]] MessagePassingIds ids() const noexcept {
+    return {features_,  messages_, means_,      updates_, from_features_, at_receiver_,
+            at_sender_, message_,  from_means_, update_,  from_variables_};
+  }
+  template <arithmetic A>
+  typename A::Tensor in_pieces(A& a, const Graph& graph, const typename A::Tensor& f,
+                               const Inputs<A>& in) const {
     const auto parts = a.linear(from_features_, a.quantize(features_, f));
     const auto receiver =
         plus_linear(a, a.columns(parts, 0, hidden_), at_receiver_, in.data_and_variables);
@@ -85,22 +107,18 @@ class MpPdeLayer {
             graph);
       }
     }();
-    const auto sum = [&] {
-      if constexpr (requires {
-                      a.node_update(f, own, means, means_, from_means_, updates_, update_);
-                    }) {
-        return a.node_update(f, own, means, means_, from_means_, updates_, update_);
-      } else {
-        const auto z = a.activate(Activation::swish,
-                                  plus_linear(a, own, from_means_, a.quantize(means_, means)));
-        const auto step = a.activate(Activation::swish, a.linear(update_, a.quantize(updates_, z)));
-        return a.add(f, step);
-      }
-    }();
-    return norm_ == NodeNorm::instance ? a.instance_norm(sum) : a.layer_norm(sum, gamma_, beta_);
+    if constexpr (requires {
+                    a.node_update(f, own, means, means_, from_means_, updates_, update_);
+                  }) {
+      return a.node_update(f, own, means, means_, from_means_, updates_, update_);
+    } else {
+      const auto z = a.activate(Activation::swish,
+                                plus_linear(a, own, from_means_, a.quantize(means_, means)));
+      const auto step = a.activate(Activation::swish, a.linear(update_, a.quantize(updates_, z)));
+      return a.add(f, step);
+    }
   }
 
- private:
   Index hidden_;
   PointId features_{}, messages_{}, means_{}, updates_{};
   WeightId from_features_{}, at_receiver_{}, at_sender_{}, message_{}, from_means_{},
