@@ -25,11 +25,15 @@ struct Options {
   bool learn_weight_steps = true;
   int edge_bits = 16;  ///< least bits of the last layers' rows
   /// Rows of at least so many bits span their own range (RowMinMax), those of fewer their deviation
-  /// (RowAffine). 17: all are affine.
-  int range_bits = 17;
+  /// (RowAffine). 2: none is affine. A folder's networks are all of one choice.
+  int range_bits = 2;
   std::uint64_t seed = 0, data_seed = 21;
   std::string folder = "out/grid";  ///< data sets and float networks are kept here
   ProgressCallback progress;
+
+  [[nodiscard]] RowRule rows_of(int bits) const noexcept {
+    return bits >= range_bits ? RowRule::min_max : RowRule::affine;
+  }
 };
 
 /// A problem, how it is posed to a network, and how much of it is seen.

@@ -25,7 +25,8 @@ using namespace grid_study;
 namespace {
 
 constexpr const char* header =
-    "model,task,scheme,resolution,bops,bytes,seed,test_nrmse,test_mse,ms,width,float_ops,passes";
+    "model,task,scheme,resolution,bops,bytes,seed,test_nrmse,test_mse,ms,width,float_ops,passes,"
+    "rows";
 
 struct Arm {
   std::size_t model, task;
@@ -75,7 +76,8 @@ std::vector<Row> read_rows(const std::string& path) {
 }
 std::string key_of(const Row& r) {
   std::string key;
-  for (const char* name : {"model", "task", "scheme", "resolution", "seed", "width", "passes"})
+  for (const char* name :
+       {"model", "task", "scheme", "resolution", "seed", "width", "passes", "rows"})
     key += r.at(name) + ',';
   return key;
 }
@@ -199,7 +201,8 @@ int main(int argc, char** argv) try {
              "  [--further F] [--further-lr R]       passes of a quantized training, of the float "
              "ones\n"
              "  [--learn-steps yes|no]               weight steps by gradient, or by fits\n"
-             "  [--edge-bits N] [--range-bits N]     least bits of the last rows; rows of min-max\n"
+             "  [--edge-bits N] [--range-bits N]     least bits of the last rows; of rows by "
+             "min-max\n"
              "  [--only-model M] [--only-task T] [--only-scheme S] [--only-resolution 1|1/2|1/4]\n"
              "  [--run no]                           no new rows\n"
              "  [--report yes]                       what runs in integers, layer by layer\n"
@@ -249,7 +252,8 @@ int main(int argc, char** argv) try {
               {"resolution", resolution_text(a.factor)},
               {"seed", std::to_string(o.seed)},
               {"passes", std::to_string(t.passes) + "+" + std::to_string(further_passes(o, t))},
-              {"width", std::to_string(m.width(o, t))}};
+              {"width", std::to_string(m.width(o, t))},
+              {"rows", o.rows_of(a.scheme.rows) == RowRule::min_max ? "min_max" : "affine"}};
         const std::string key = key_of(r);
         const auto rows = read_rows(csv);
         if (std::any_of(rows.begin(), rows.end(),
@@ -270,10 +274,11 @@ int main(int argc, char** argv) try {
         }
         const Result x = m.run(o, *data, a.scheme);
         char text[512];
-        std::snprintf(text, sizeof text, "%s,%s,%s,%s,%.6g,%.0f,%s,%.6g,%.6g,%.4f,%s,%.6g,%s\n",
+        std::snprintf(text, sizeof text, "%s,%s,%s,%s,%.6g,%.0f,%s,%.6g,%.6g,%.4f,%s,%.6g,%s,%s\n",
                       r["model"].c_str(), r["task"].c_str(), r["scheme"].c_str(),
                       r["resolution"].c_str(), x.bops, x.bytes, r["seed"].c_str(), x.nrmse, x.mse,
-                      x.ms, r["width"].c_str(), x.float_ops, r["passes"].c_str());
+                      x.ms, r["width"].c_str(), x.float_ops, r["passes"].c_str(),
+                      r["rows"].c_str());
         std::ofstream(csv, std::ios::app) << text << std::flush;
         std::cout << '\n' << text << std::flush;
         ++made;

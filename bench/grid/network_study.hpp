@@ -73,9 +73,7 @@ std::unique_ptr<Network<M>> make_network(const Options& o, const GridSet& set, c
                        integers ? std::min(16, 2 * s.rows) : 8};
   auto net = std::make_unique<Network<M>>(
       Kind<M>::config(set, t.mapping, o.width, edges),
-      SchemeInfo{s.weights <= 8 ? s.weights : 8,
-                 integers && s.rows >= o.range_bits ? RowRule::min_max : RowRule::affine,
-                 {integers ? s.rows : 8}},
+      SchemeInfo{s.weights <= 8 ? s.weights : 8, o.rows_of(s.rows), {integers ? s.rows : 8}},
       o.seed);
   for (const auto& name : Kind<M>::edges()) net->layout.fix_weight_bits(name, 8);
   net->reset_quantizers();
