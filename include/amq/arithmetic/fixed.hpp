@@ -7,7 +7,6 @@
 #include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
-#include <amq/arithmetic/convolution_ops.hpp>
 #include <amq/arithmetic/fixed_weights.hpp>
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/message_passing.hpp>
@@ -150,7 +149,9 @@ class BasicFixed {
   }
   /// dense() of patches, some rows at a time: the tensor of patches is never stored. Where every
   /// row has the same grid, points become codes first, and each is encoded once.
-  Tensor convolve(const ops::Patches& p, PointId point, WeightId weight, const Tensor& x) {
+  /// @param p  ops::Patches; a template so that solvers on meshes do not compile it
+  template <typename Patches>
+  Tensor convolve(const Patches& p, PointId point, WeightId weight, const Tensor& x) {
     const Index rows = p.to.rows(), cols = x.cols() * p.taps();
     const int bits = bits_of_all(point, rows);
     if (bits < 1 || bits > 8) return linear(weight, quantize(point, apply(p, x)));
@@ -397,7 +398,8 @@ class BasicFixed {
     if (point.fixed_bits) return point.fixed_bits;
     return plan_->bits(id, point.kind, n).empty() ? plan_->uniform_bits : 0;
   }
-  void convolve_codes(const ops::Patches& p, const RowCoder& c, const kernels::PackedWeights& w,
+  template <typename Patches>
+  void convolve_codes(const Patches& p, const RowCoder& c, const kernels::PackedWeights& w,
                       const Tensor& x, MatrixView<float> out) {
     const RowGrid grid = Static::grid({}, c.bits, c.a, c.offset);
     auto points = codes_.acquire(x.rows(), x.cols());

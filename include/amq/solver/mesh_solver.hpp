@@ -6,9 +6,10 @@
 #include <amq/allocation/auxiliary.hpp>
 #include <amq/allocation/planner.hpp>
 #include <amq/arithmetic/fixed.hpp>
-#include <amq/mesh/renumber.hpp>
+#include <amq/mesh/node_order.hpp>
 #include <amq/solver/encoding.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -101,7 +102,7 @@ class BasicMeshSolver {
     if (mesh.n_nodes() >= renumbered_from &&
         mean_edge_length(s.graph) > static_cast<double>(mesh.n_nodes()) / 8) {
       order = hilbert_order(mesh.points, mesh.dim);
-      const Field sorted = map(a)(order, Eigen::all);
+      const Field sorted = in_order(a, order);
       s = encoding_.encode(renumber(mesh, order), view(sorted));
     }
     prepare_sample(net_->model, s);
@@ -109,7 +110,7 @@ class BasicMeshSolver {
     if (order.empty()) return u;
     const NodeOrder back = inverse(order);
     report_.node_bits = renumber(std::span<const float>(report_.node_bits), back);
-    return u(back, Eigen::all);
+    return in_order(view(std::as_const(u)), back);
   }
   Field operator()(const Mesh& mesh, const Field& a) { return (*this)(mesh, view(a)); }
   /// The same for a field of one channel.
@@ -187,6 +188,12 @@ class BasicMeshSolver {
   }
 
  private:
+  [[nodiscard]] static Field in_order(MatrixView<const float> a, const NodeOrder& order) {
+    Field out(a.rows, a.cols);
+    for (Index i = 0; i < a.rows; ++i)
+      std::copy_n(a.row(order[static_cast<std::size_t>(i)]), a.cols, view(out).row(i));
+    return out;
+  }
   [[nodiscard]] PassCost count(const GraphSample& s, const BitPlan& plan) const {
     BasicCounting a(net_->layout, net_->quantizers, plan);
     forward(net_->model, a, s);
