@@ -180,13 +180,13 @@ class MpPde {
     want("x", x, config_.dim);
     if (config_.variables > 0) want("v", v, config_.variables);
   }
-  static nn::Linear add_conv(ParameterLayout& layout, const std::string& name, Index in, Index out,
+  static nn::Linear add_conv(ParameterLayout& layout, const std::string& at, Index in, Index out,
                              Index kernel, int bits) {
-    const auto w = layout.add(name + ".weight", {out, in, kernel}, Init::fan_in(in * kernel));
-    const auto b = layout.add(name + ".bias", {out}, Init::fan_in(in * kernel), Role::vector);
+    const auto w = layout.add(at + ".weight", {out, in, kernel}, Init::fan_in(in * kernel));
+    const auto b = layout.add(at + ".bias", {out}, Init::fan_in(in * kernel), Role::vector);
     nn::Linear l;
-    l.weight = layout.add_weight(name, {{w, 0, in * kernel, b}});
-    l.point = layout.add_point(name + ".input", RowKind::node, in * kernel, bits);
+    l.weight = layout.add_weight(at, {{w, 0, in * kernel, b}});
+    l.point = layout.add_point(at + ".input", RowKind::node, in * kernel, bits);
     return l;
   }
 
