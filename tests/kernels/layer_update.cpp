@@ -71,7 +71,7 @@ struct Case {
     layer.nodes.first.weights = &mean;
     layer.nodes.second.weights = &update;
     if (mixed) {
-      e.edge_bits = edge_bits;
+      e.row_bits = edge_bits;
       layer.parts.row_bits = senders.row_bits = node_bits;
       layer.nodes.first.row_bits = other_bits;
     } else {

@@ -64,7 +64,7 @@ struct Case {
         for (Index k = 0; k < hidden; ++k)
           h[static_cast<std::size_t>(k)] = layer.at_receiver(i, k) + layer.at_sender(sender[at], k);
         activate<simd::Scalar>(layer.activation, h.data(), h.data(), hidden);
-        const int bits = layer.edge_bits.empty() ? layer.bits : layer.edge_bits[at];
+        const int bits = layer.row_bits.empty() ? layer.bits : layer.row_bits[at];
         std::vector<std::uint8_t> packed(static_cast<std::size_t>(2 * hidden));
         const RowGrid grid = kernels::quantize_row<simd::Scalar>(
             h.data(), hidden, layer.coders[static_cast<std::size_t>(bits)], packed.data());
@@ -109,12 +109,12 @@ TEST_CASE_TEMPLATE("edges of every bit-width may meet in one tile", Arch, AMQ_RU
   std::vector<std::uint8_t> bits(c.sender.size());
   Random random(3);
   for (auto& b : bits) b = static_cast<std::uint8_t>(random.index(17));
-  c.layer.edge_bits = bits;
+  c.layer.row_bits = bits;
   std::vector<float> out(static_cast<std::size_t>(80 * 33)), threads(out);
   message_mean<Arch>(c.layer, {out.data(), 80, 33});
   CHECK(rungs::same_bits(out, c.plain()));
   for (const int uniform : {0, 2, 16}) {
-    c.layer.edge_bits = {};
+    c.layer.row_bits = {};
     c.layer.bits = uniform;
     message_mean<Arch>(c.layer, {out.data(), 80, 33});
     CHECK(rungs::same_bits(out, c.plain()));

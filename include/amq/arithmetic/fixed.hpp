@@ -167,8 +167,7 @@ class BasicFixed {
     executor_->parallel_for(static_cast<std::size_t>(rows), static_cast<std::size_t>(tall),
                             [&](std::size_t begin, std::size_t end) {
                               thread_local AlignedVector<float> tile;
-                              if (tile.size() < static_cast<std::size_t>(tall * cols))
-                                tile.resize(static_cast<std::size_t>(tall * cols));
+                              at_least(tile, tall * cols);
                               for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end);
                                    i += tall) {
                                 const Index n = std::min(tall, static_cast<Index>(end) - i);
@@ -416,8 +415,7 @@ class BasicFixed {
         static_cast<std::size_t>(rows), static_cast<std::size_t>(tall),
         [&](std::size_t begin, std::size_t end) {
           thread_local AlignedVector<std::uint8_t> tile;
-          if (tile.size() < static_cast<std::size_t>(tall * cols))
-            tile.resize(static_cast<std::size_t>(tall * cols));
+          at_least(tile, tall * cols);
           for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); i += tall) {
             const Index n = std::min(tall, static_cast<Index>(end) - i);
             p.gather(points.read(), i, i + n, tile.data(), cols, outside);
@@ -428,16 +426,12 @@ class BasicFixed {
   }
   [[nodiscard]] kernels::MessageLayer message_layer(const Graph& g, const Tensor& at_sender,
                                                     PointId id, WeightId weight) const {
-    const kernels::CodedProduct edges = weights_.product(id, weight, g.n_edges(), *plan_);
     kernels::MessageLayer layer;
+    static_cast<kernels::CodedProduct&>(layer) = weights_.product(id, weight, g.n_edges(), *plan_);
     layer.first = g.first;
     layer.sender = g.sender;
     layer.at_sender = at_sender.view();
-    layer.weights = edges.weights;
     layer.activation = Activation::swish;
-    layer.bits = edges.bits;
-    layer.edge_bits = edges.row_bits;
-    layer.coders = edges.coders;
     return layer;
   }
   [[nodiscard]] kernels::NodeUpdate update_of(const Tensor& features, PointId at_means,

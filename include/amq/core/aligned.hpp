@@ -31,4 +31,12 @@ struct AlignedAllocator {
 template <typename T>
 using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
+/// Scratch that is kept from call to call: grown where it has less than n. What it held is no
+/// longer meant.
+template <typename T>
+T* at_least(AlignedVector<T>& scratch, std::ptrdiff_t n) {
+  if (scratch.size() < static_cast<std::size_t>(n)) scratch.resize(static_cast<std::size_t>(n));
+  return scratch.data();
+}
+
 }  // namespace amq

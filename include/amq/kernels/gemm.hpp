@@ -247,8 +247,7 @@ void linear(const RowsView& x, const PackedWeights& w, Activation activation, co
         std::fill_n(levels, block_rows, &level);
         constexpr Index tall = detail::panel_rows;
         thread_local AlignedVector<float> near;
-        if (near.size() < static_cast<std::size_t>(tall * w.out()))
-          near.resize(static_cast<std::size_t>(tall * w.out()));
+        at_least(near, tall * w.out());
         RowsView part = x;
         part.order = nullptr;
         const auto last = static_cast<Index>(end);

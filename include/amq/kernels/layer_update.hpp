@@ -43,11 +43,8 @@ struct LayerScratch {
 };
 inline LayerScratch& layer_scratch(Index parts, Index means) {
   thread_local LayerScratch s;
-  const auto grow = [](AlignedVector<float>& v, Index n) {
-    if (v.size() < static_cast<std::size_t>(n)) v.resize(static_cast<std::size_t>(n));
-  };
-  grow(s.parts, tile_receivers * parts);
-  grow(s.means, tile_receivers * means);
+  at_least(s.parts, tile_receivers * parts);
+  at_least(s.means, tile_receivers * means);
   return s;
 }
 
@@ -94,7 +91,7 @@ void layer_range(const LayerUpdate& u, const LayerLevels& levels, MatrixView<flo
         own(parts + hidden, n, inner, width), means(scratch.means.data(), n, channels);
     add_given<Arch>(u.to_receiver, receivers, i);
     add_given<Arch>(u.to_own, own, i);
-    message_range<Arch>(u.edges, levels.edges.data(), receivers, means, i, end);
+    message_range<Arch>(u.edges, levels.edges, receivers, means, i, end);
     node_range<Arch>(u.nodes, levels.first, levels.second, means, own, out, i, end);
   }
 }
@@ -152,12 +149,8 @@ void layer_update(const LayerUpdate& u, MatrixView<float> out,
     want(given->rows.rows == nodes && !given->rows.order, "a given row for every node, in order",
          given->rows.rows);
   }
-  detail::LayerLevels levels{detail::row_levels(u.parts),
-                             detail::row_levels(u.nodes.first),
-                             detail::row_levels(u.nodes.second),
-                             {}};
-  for (std::size_t b = 0; b < levels.edges.size(); ++b)
-    levels.edges[b] = RowLevel(u.edges.coders[b]);
+  const detail::LayerLevels levels{detail::row_levels(u.parts), detail::row_levels(u.nodes.first),
+                                   detail::row_levels(u.nodes.second), detail::row_levels(u.edges)};
   executor.parallel_for(static_cast<std::size_t>(nodes),
                         2 * static_cast<std::size_t>(detail::tile_receivers),
                         [&](std::size_t begin, std::size_t end) {

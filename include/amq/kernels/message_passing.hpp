@@ -24,18 +24,30 @@
 
 namespace amq::kernels {
 
-/// What message_mean() reads. Pointers must outlive the call.
-struct MessageLayer {
-  std::span<const std::int32_t> first;   ///< (node + 1): edges of receiver i are first[i] ..
-  std::span<const std::int32_t> sender;  ///< (edge)
-  MatrixView<const float> at_receiver, at_sender;  ///< (node, hidden)
-  const PackedWeights* weights = nullptr;          ///< (channels, hidden) with bias
-  Activation activation = Activation::swish;
-  /// (edge) bits of each, or empty: all have `bits`.
-  std::span<const std::uint8_t> edge_bits;
+/// Rows that are encoded at their own bits and meet one weight.
+struct CodedProduct {
+  const PackedWeights* weights = nullptr;
+  /// (row) bits of each, or empty: all have `bits`.
+  std::span<const std::uint8_t> row_bits;
   int bits = 8;
   /// One per bit-width that occurs, at its index; all of one rule.
   std::array<RowCoder, max_bits + 1> coders{};
+
+  [[nodiscard]] int bits_of(Index row) const noexcept {
+    return row_bits.empty() ? bits : int{row_bits[static_cast<std::size_t>(row)]};
+  }
+  [[nodiscard]] RowRule rule() const noexcept {
+    return coders[static_cast<std::size_t>(bits)].rule;
+  }
+};
+
+/// What message_mean() reads: edges' rows, their bits and the weights (channels, hidden) they meet.
+/// Pointers must outlive the call.
+struct MessageLayer : CodedProduct {
+  std::span<const std::int32_t> first;   ///< (node + 1): edges of receiver i are first[i] ..
+  std::span<const std::int32_t> sender;  ///< (edge)
+  MatrixView<const float> at_receiver, at_sender;  ///< (node, hidden)
+  Activation activation = Activation::swish;
   bool mean = true;  ///< false: the sum
 };
 
@@ -48,16 +60,20 @@ inline constexpr Index tile_edges = 48;
 /// The longest rows a tile has room for, at any bits.
 inline constexpr Index longest_tile_row = panel_bytes / (3 * tile_edges) / chunk * chunk;
 
+using RowLevels = std::array<RowLevel, max_bits + 1>;
+[[nodiscard]] inline RowLevels row_levels(const CodedProduct& p) noexcept {
+  RowLevels levels;
+  for (std::size_t b = 0; b < levels.size(); ++b) levels[b] = RowLevel(p.coders[b]);
+  return levels;
+}
+
 struct MessageScratch {
   AlignedVector<float> hidden, message;
 };
 inline MessageScratch& message_scratch(Index hidden, Index channels) {
   thread_local MessageScratch s;
-  const auto grow = [](AlignedVector<float>& v, Index n) {
-    if (v.size() < static_cast<std::size_t>(n)) v.resize(static_cast<std::size_t>(n));
-  };
-  grow(s.hidden, tile_edges * hidden);
-  grow(s.message, tile_edges * channels);
+  at_least(s.hidden, tile_edges * hidden);
+  at_least(s.message, tile_edges * channels);
   return s;
 }
 
@@ -118,7 +134,7 @@ AMQ_INLINE void coded_product(const float* const* rows, const RowLevel* const* l
 /// The means of the receivers first_node .. last_node.
 /// @param at_receiver, out  row 0 is the row of first_node
 template <typename Arch>
-void message_range(const MessageLayer& l, const RowLevel* levels,
+void message_range(const MessageLayer& l, const RowLevels& levels,
                    MatrixView<const float> at_receiver, MatrixView<float> out, Index first_node,
                    Index last_node) {
   const Index hidden = at_receiver.cols, channels = out.cols;
@@ -126,11 +142,7 @@ void message_range(const MessageLayer& l, const RowLevel* levels,
   auto& scratch = message_scratch(hidden, channels);
   Panel panel(hidden, 1, Dot<Arch>::rows);
   float* const message = scratch.message.data();
-  const RowRule rule = l.coders[static_cast<std::size_t>(l.bits)].rule;
   const auto edge_of = [&](Index node) { return Index{l.first[static_cast<std::size_t>(node)]}; };
-  const auto bits_of = [&](Index e) {
-    return l.edge_bits.empty() ? l.bits : int{l.edge_bits[static_cast<std::size_t>(e)]};
-  };
 
   for (Index i = 0; i < last_node - first_node; ++i) std::fill_n(out.row(i), channels, 0.0f);
   Index node = first_node;
@@ -153,14 +165,14 @@ void message_range(const MessageLayer& l, const RowLevel* levels,
       activate_sum<Arch>(l.activation, at_receiver.row(receiver - first_node),
                          l.at_sender.row(l.sender[static_cast<std::size_t>(e)]), h, hidden);
       rows[r] = h;
-      bits[r] = static_cast<std::uint8_t>(bits_of(e));
-      level[r] = levels + bits[r];
+      bits[r] = static_cast<std::uint8_t>(l.bits_of(e));
+      level[r] = &levels[bits[r]];
     }
     for (Index r = count; r < tile_edges; ++r)
       rows[r] = rows[count - 1], level[r] = level[count - 1];
 
     BlockGrids grids[tile_edges / block_rows];
-    coded_product<Arch>(rows, level, bits, count, rule, panel, w, message, grids);
+    coded_product<Arch>(rows, level, bits, count, l.rule(), panel, w, message, grids);
     // In place, then summed from memory: a product must not be contracted with the sum.
     activate<Arch>(l.activation, message, message, count * channels);
 
@@ -201,8 +213,8 @@ inline void check(const MessageLayer& l, Index receivers, Index receiver_cols, I
   want(channels == l.weights->out(), "rows out as long as the weights' outputs", channels);
   want(static_cast<Index>(l.sender.size()) == l.first.back(), "a sender for every edge",
        static_cast<Index>(l.sender.size()));
-  want(l.edge_bits.empty() || l.edge_bits.size() == l.sender.size(), "bits for every edge or none",
-       static_cast<Index>(l.edge_bits.size()));
+  want(l.row_bits.empty() || l.row_bits.size() == l.sender.size(), "bits for every edge or none",
+       static_cast<Index>(l.row_bits.size()));
   want(l.bits >= 0 && l.bits <= max_bits, "0 to 16 bits", l.bits);
   want(l.weights->in() <= longest_tile_row, "at most 896 hidden channels", l.weights->in());
 }
@@ -219,12 +231,11 @@ void message_mean(const MessageLayer& l, MatrixView<float> out,
     throw Error("message_mean", "a receiver's row for every node",
                 std::to_string(l.at_receiver.rows),
                 "Build the layer's parts from one graph and one model.");
-  std::array<RowLevel, max_bits + 1> levels;
-  for (std::size_t b = 0; b < levels.size(); ++b) levels[b] = RowLevel(l.coders[b]);
+  const auto levels = detail::row_levels(l);
   executor.parallel_for(
       static_cast<std::size_t>(out.rows), 256, [&](std::size_t begin, std::size_t end) {
         const auto first = static_cast<Index>(begin), last = static_cast<Index>(end);
-        detail::message_range<Arch>(l, levels.data(), detail::rows_of(l.at_receiver, first, last),
+        detail::message_range<Arch>(l, levels, detail::rows_of(l.at_receiver, first, last),
                                     detail::rows_of(out, first, last), first, last);
       });
 }

@@ -13,23 +13,6 @@
 
 namespace amq::kernels {
 
-/// Rows that are encoded at their own bits and meet one weight.
-struct CodedProduct {
-  const PackedWeights* weights = nullptr;
-  /// (row) bits of each, or empty: all have `bits`.
-  std::span<const std::uint8_t> row_bits;
-  int bits = 8;
-  /// One per bit-width that occurs, at its index; all of one rule.
-  std::array<RowCoder, max_bits + 1> coders{};
-
-  [[nodiscard]] int bits_of(Index row) const noexcept {
-    return row_bits.empty() ? bits : int{row_bits[static_cast<std::size_t>(row)]};
-  }
-  [[nodiscard]] RowRule rule() const noexcept {
-    return coders[static_cast<std::size_t>(bits)].rule;
-  }
-};
-
 /// What node_update() reads. Pointers must outlive the call.
 struct NodeUpdate {
   MatrixView<const float> means;     ///< (node, in of `first`)
@@ -50,13 +33,6 @@ inline void check_bits(const char* where, const CodedProduct& p, Index rows) {
         where, "0 to 16 bits, for every row or for all",
         std::to_string(p.bits) + " bits, " + std::to_string(n) + " rows of " + std::to_string(rows),
         "Build the layer's parts from one graph and one model.");
-}
-
-using RowLevels = std::array<RowLevel, max_bits + 1>;
-[[nodiscard]] inline RowLevels row_levels(const CodedProduct& p) noexcept {
-  RowLevels levels;
-  for (std::size_t b = 0; b < levels.size(); ++b) levels[b] = RowLevel(p.coders[b]);
-  return levels;
 }
 
 /// What one coded_product() reads: rows i .. i + count - 1 of a product, the last again behind
