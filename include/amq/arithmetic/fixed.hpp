@@ -264,14 +264,8 @@ class BasicFixed {
       return q.n_buckets == 1 && !q.buckets[0].order;
     };
     if (!in_order(given.at_receiver) || (given.own && !in_order(*given.own))) {
-      const Tensor parts = linear(id.from_features, quantize(id.features, f));
-      const auto part = [&](Index k) { return columns(parts, k * hidden, hidden); };
-      const Tensor p = linear_onto(part(0), false, id.at_receiver, given.at_receiver);
-      const Tensor q = linear_onto(part(1), true, id.at_sender, given.at_sender);
-      const Tensor own = columns(parts, 2 * hidden, parts.cols() - 2 * hidden);
-      const Tensor r = given.own ? linear_onto(own, false, id.from_variables, *given.own) : own;
-      return node_update(f, r, message_mean(g, p, q, id.messages, id.message), id.means,
-                         id.from_means, id.updates, id.update);
+      const Index inner = weights_.packed(id.from_features).out() - 2 * hidden;
+      return message_passing_in_pieces(*this, g, f, given, id, hidden, inner);
     }
     const FixedWeights::Split& split = weights_.split(id.from_features, hidden);
     kernels::LayerUpdate u;

@@ -1,8 +1,9 @@
 #pragma once
 /// @file
-/// Names of what a layer of message passing is made of, for arithmetics that take it whole.
+/// A layer of message passing: what it is made of, for arithmetics that take it whole, and the same
+/// operation by operation, for all others.
 
-#include <amq/arithmetic/parameter.hpp>
+#include <amq/arithmetic/concept.hpp>
 
 namespace amq {
 
@@ -21,5 +22,51 @@ struct GivenRows {
   const Quantized &at_receiver, &at_sender;
   const Quantized* own = nullptr;  ///< null: V is not there
 };
+
+/// x + (q W^T + b), or x - (q W^T + b). An arithmetic that can does it in one step, to the bit the
+/// same.
+template <typename A>
+typename A::Tensor linear_onto(A& a, const typename A::Tensor& x, bool minus, WeightId w,
+                               const typename A::Quantized& q) {
+  if constexpr (requires { a.linear_onto(x, minus, w, q); })
+    return a.linear_onto(x, minus, w, q);
+  else
+    return minus ? a.subtract(x, a.linear(w, q)) : a.add(x, a.linear(w, q));
+}
+
+/// The layer as its operations; edges and nodes whole where the arithmetic can.
+/// @param hidden, inner  channels of P and Q, and of R
+template <typename A>
+typename A::Tensor message_passing_in_pieces(A& a, const Graph& g, const typename A::Tensor& f,
+                                             const GivenRows<typename A::Quantized>& given,
+                                             const MessagePassingIds& id, Index hidden,
+                                             Index inner) {
+  const auto parts = a.linear(id.from_features, a.quantize(id.features, f));
+  const auto receiver =
+      linear_onto(a, a.columns(parts, 0, hidden), false, id.at_receiver, given.at_receiver);
+  const auto sender =
+      linear_onto(a, a.columns(parts, hidden, hidden), true, id.at_sender, given.at_sender);
+  auto own = a.columns(parts, 2 * hidden, inner);
+  if (given.own) own = linear_onto(a, own, false, id.from_variables, *given.own);
+
+  const auto means = [&] {
+    if constexpr (requires { a.message_mean(g, receiver, sender, id.messages, id.message); }) {
+      return a.message_mean(g, receiver, sender, id.messages, id.message);
+    } else {
+      const auto h = a.activate(Activation::swish, a.edge_sum(receiver, sender, g));
+      return a.segment_mean(
+          a.activate(Activation::swish, a.linear(id.message, a.quantize(id.messages, h))), g);
+    }
+  }();
+  if constexpr (requires {
+                  a.node_update(f, own, means, id.means, id.from_means, id.updates, id.update);
+                }) {
+    return a.node_update(f, own, means, id.means, id.from_means, id.updates, id.update);
+  } else {
+    const auto z = a.activate(
+        Activation::swish, linear_onto(a, own, false, id.from_means, a.quantize(id.means, means)));
+    return a.add(f, a.activate(Activation::swish, a.linear(id.update, a.quantize(id.updates, z))));
+  }
+}
 
 }  // namespace amq

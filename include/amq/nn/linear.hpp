@@ -38,23 +38,4 @@ struct Linear {
   }
 };
 
-/// x + q W^T + b. An arithmetic that can does it in one step, to the bit the same.
-template <arithmetic A>
-typename A::Tensor plus_linear(A& a, const typename A::Tensor& x, WeightId w,
-                               const typename A::Quantized& q) {
-  if constexpr (requires { a.linear_onto(x, false, w, q); })
-    return a.linear_onto(x, false, w, q);
-  else
-    return a.add(x, a.linear(w, q));
-}
-/// x - (q W^T + b)
-template <arithmetic A>
-typename A::Tensor minus_linear(A& a, const typename A::Tensor& x, WeightId w,
-                                const typename A::Quantized& q) {
-  if constexpr (requires { a.linear_onto(x, true, w, q); })
-    return a.linear_onto(x, true, w, q);
-  else
-    return a.subtract(x, a.linear(w, q));
-}
-
 }  // namespace amq::nn

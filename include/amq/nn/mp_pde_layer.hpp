@@ -34,23 +34,23 @@ class MpPdeLayer {
     const auto [w3, b3] =
         layout.add_linear(name + ".update_net_1.0", hidden, 2 * hidden + variables);
     const auto [w4, b4] = layout.add_linear(name + ".update_net_2.0", hidden, hidden);
-    features_ = layout.add_point(name + ".features", RowKind::node, hidden);
-    messages_ = layout.add_point(name + ".messages", RowKind::edge, hidden);
-    means_ = layout.add_point(name + ".means", RowKind::node, hidden);
-    updates_ = layout.add_point(name + ".updates", RowKind::node, hidden);
-    from_features_ = layout.add_weight(
+    id_.features = layout.add_point(name + ".features", RowKind::node, hidden);
+    id_.messages = layout.add_point(name + ".messages", RowKind::edge, hidden);
+    id_.means = layout.add_point(name + ".means", RowKind::node, hidden);
+    id_.updates = layout.add_point(name + ".updates", RowKind::node, hidden);
+    id_.from_features = layout.add_weight(
         name + ".from_features",
         {{w1, 0, hidden, b1}, {w1, hidden, hidden, no_parameter}, {w3, 0, hidden, b3}});
-    at_receiver_ = layout.add_weight(name + ".at_receiver",
-                                     {{w1, 2 * hidden, data + variables, no_parameter}});
-    at_sender_ = layout.add_weight(name + ".at_sender", {{w1, 2 * hidden, data, no_parameter}});
-    message_ = layout.add_weight(name + ".message", {{w2, 0, hidden, b2}});
-    from_means_ = layout.add_weight(name + ".from_means", {{w3, hidden, hidden, no_parameter}});
+    id_.at_receiver = layout.add_weight(name + ".at_receiver",
+                                        {{w1, 2 * hidden, data + variables, no_parameter}});
+    id_.at_sender = layout.add_weight(name + ".at_sender", {{w1, 2 * hidden, data, no_parameter}});
+    id_.message = layout.add_weight(name + ".message", {{w2, 0, hidden, b2}});
+    id_.from_means = layout.add_weight(name + ".from_means", {{w3, hidden, hidden, no_parameter}});
     has_variables_ = variables > 0;
     if (has_variables_)
-      from_variables_ =
+      id_.from_variables =
           layout.add_weight(name + ".from_variables", {{w3, 2 * hidden, variables, no_parameter}});
-    update_ = layout.add_weight(name + ".update", {{w4, 0, hidden, b4}});
+    id_.update = layout.add_weight(name + ".update", {{w4, 0, hidden, b4}});
     if (norm == NodeNorm::layer) {
       gamma_ = layout.add(name + ".norm.weight", {hidden}, Init::constant(1), Role::vector);
       beta_ = layout.add(name + ".norm.bias", {hidden}, Init::constant(0), Role::vector);
@@ -69,60 +69,20 @@ class MpPdeLayer {
   template <arithmetic A>
   typename A::Tensor operator()(A& a, const Graph& graph, const typename A::Tensor& f,
                                 const Inputs<A>& in) const {
+    const GivenRows<typename A::Quantized> given{in.data_and_variables, in.data,
+                                                 has_variables_ ? &in.variables : nullptr};
     const auto sum = [&] {
-      if constexpr (requires {
-                      a.message_passing(graph, f, {in.data_and_variables, in.data}, ids());
-                    })
-        return a.message_passing(
-            graph, f, {in.data_and_variables, in.data, has_variables_ ? &in.variables : nullptr},
-            ids());
+      if constexpr (requires { a.message_passing(graph, f, given, id_); })
+        return a.message_passing(graph, f, given, id_);
       else
-        return in_pieces(a, graph, f, in);
+        return message_passing_in_pieces(a, graph, f, given, id_, hidden_, hidden_);
     }();
     return norm_ == NodeNorm::instance ? a.instance_norm(sum) : a.layer_norm(sum, gamma_, beta_);
   }
 
  private:
-  [[nodiscard]] MessagePassingIds ids() const noexcept {
-    return {features_,  messages_, means_,      updates_, from_features_, at_receiver_,
-            at_sender_, message_,  from_means_, update_,  from_variables_};
-  }
-  template <arithmetic A>
-  typename A::Tensor in_pieces(A& a, const Graph& graph, const typename A::Tensor& f,
-                               const Inputs<A>& in) const {
-    const auto parts = a.linear(from_features_, a.quantize(features_, f));
-    const auto receiver =
-        plus_linear(a, a.columns(parts, 0, hidden_), at_receiver_, in.data_and_variables);
-    const auto sender = minus_linear(a, a.columns(parts, hidden_, hidden_), at_sender_, in.data);
-    auto own = a.columns(parts, 2 * hidden_, hidden_);
-    if (has_variables_) own = plus_linear(a, own, from_variables_, in.variables);
-
-    const auto means = [&] {
-      if constexpr (requires { a.message_mean(graph, receiver, sender, messages_, message_); }) {
-        return a.message_mean(graph, receiver, sender, messages_, message_);
-      } else {
-        const auto hidden = a.activate(Activation::swish, a.edge_sum(receiver, sender, graph));
-        return a.segment_mean(
-            a.activate(Activation::swish, a.linear(message_, a.quantize(messages_, hidden))),
-            graph);
-      }
-    }();
-    if constexpr (requires {
-                    a.node_update(f, own, means, means_, from_means_, updates_, update_);
-                  }) {
-      return a.node_update(f, own, means, means_, from_means_, updates_, update_);
-    } else {
-      const auto z = a.activate(Activation::swish,
-                                plus_linear(a, own, from_means_, a.quantize(means_, means)));
-      const auto step = a.activate(Activation::swish, a.linear(update_, a.quantize(updates_, z)));
-      return a.add(f, step);
-    }
-  }
-
   Index hidden_;
-  PointId features_{}, messages_{}, means_{}, updates_{};
-  WeightId from_features_{}, at_receiver_{}, at_sender_{}, message_{}, from_means_{},
-      from_variables_{}, update_{};
+  MessagePassingIds id_;
   ParameterId gamma_ = no_parameter, beta_ = no_parameter;
   bool has_variables_ = false;
   NodeNorm norm_;
