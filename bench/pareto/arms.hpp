@@ -5,7 +5,6 @@
 #include "../../examples/common/mesh_study.hpp"
 
 #include <fstream>
-#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -17,6 +16,8 @@ struct Arm {
   std::vector<int> levels;
   double budget;
 };
+inline const std::vector<int> coarse{2, 4, 8}, fine{1, 2, 3, 4, 5, 6, 8},
+    skipping{0, 1, 2, 3, 4, 5, 6, 8};
 
 /// Names of quantizers as tables have them.
 struct RowQuantizer {
@@ -37,8 +38,6 @@ inline RowQuantizer row_quantizer(const std::string& name) {
 /// In order of worth: a run that is cut has the most telling rows.
 /// @param which  core, ladder, ablation, quantizers or all
 inline std::vector<Arm> arms(const std::string& which, const std::string& quantizer) {
-  const std::vector<int> coarse{2, 4, 8}, fine{1, 2, 3, 4, 5, 6, 8},
-      skipping{0, 1, 2, 3, 4, 5, 6, 8};
   std::vector<Arm> all;
   const auto uniform = [&](int b, const std::string& q) {
     all.push_back({"uniform", q, "none", {b}, static_cast<double>(b)});

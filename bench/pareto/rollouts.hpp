@@ -6,6 +6,8 @@
 
 #include <amq/solver/rollout.hpp>
 
+#include <set>
+
 namespace study {
 
 /// Root mean square errors at some steps, in units of each channel's deviation; the boundary's

@@ -12,6 +12,14 @@
 
 namespace study {
 
+/// Where an arm's solver is kept. @param key  as the table has it
+inline std::string solver_file(const Options& o, const std::string& key) {
+  std::string name = key + '_' + std::to_string(o.seed);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == ',' || c == ' '; }, '_');
+  return o.folder + "/" + name + ".safetensors";
+}
+
 template <typename Model>
 Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& executor,
                const Arm& arm, const std::string& key) {
@@ -40,11 +48,7 @@ Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& exec
   }
   const Result r = evaluate_solver<Model>(d, *solver);
   if (!d.trajectories.empty()) roll_out_solver<Model>(d, *solver, key, o.seed, plan.rollouts);
-  std::string name = key + '_' + std::to_string(o.seed);
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return c == ',' || c == ' '; }, '_');
-  save(o.folder + "/" + name + ".safetensors", *solver,
-       {d.test_mesh[0], d.test_given[0], {arm.budget}});
+  save(solver_file(o, key), *solver, {d.test_mesh[0], d.test_given[0], {arm.budget}});
   return r;
 }
 
@@ -52,8 +56,8 @@ Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& exec
 template <typename Model>
 void picture(const Plan& plan, const Options& o, const Data& d) {
   using Fine = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>>;
-  auto solver = load<Model, Fine>(o.folder + "/" + plan.model + "_" + plan.task + "_amq_" +
-                                  plan.quantizer + "_sensitivity_1_2_3_4_5_6_8_3_0.safetensors");
+  const Arm arm{"amq", plan.quantizer, "sensitivity", fine, 3};
+  auto solver = load<Model, Fine>(solver_file(o, Table::key(plan.model, plan.task, arm)));
   solver.budget(mean_bits(3));
   const std::size_t k = d.test.size() / 2;
   const Field u = solver(d.test_mesh[k], d.test_given[k]);
