@@ -2,10 +2,12 @@
 
 #include "rungs.hpp"
 
+#include <amq/core/aligned.hpp>
 #include <amq/core/thread_pool.hpp>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -205,6 +207,43 @@ TEST_CASE_TEMPLATE("rows of mixed levels land in their own rows, one call, any n
       CHECK(rungs::same_bits(there, sum));
     }
   }
+}
+
+TEST_CASE_TEMPLATE("results that go past the caches are those that do not", Arch, AMQ_RUNGS) {
+  const Index m = 20'000, n = 72, k = 4, stride = 80;
+  const Layer w(n, k, 8, 5);
+  ThreadPool pool(3);
+  // The same memory one float further is no multiple of 64 bytes.
+  const auto size = static_cast<std::size_t>(m * stride);
+  AlignedVector<float> far(size, 7), near(size + 1, 7);
+  AlignedVector<std::int32_t> far_sums(size, 7), near_sums(size + 1, 7);
+  const MatrixView<float> y(far.data(), m, n, stride), z(near.data() + 1, m, n, stride);
+  const MatrixView<std::int32_t> s(far_sums.data(), m, n, stride),
+      t(near_sums.data() + 1, m, n, stride);
+  REQUIRE(kernels::detail::streams(y));
+  REQUIRE(kernels::detail::streams(s));
+  REQUIRE_FALSE(kernels::detail::streams(z));
+  REQUIRE_FALSE(kernels::detail::streams(t));
+  const auto same = [&] { return std::equal(far.begin(), far.end(), near.begin() + 1); };
+  for (const int bits : {4, 8, 16}) {
+    const Rows x(m, k, bits, 6);
+    for (const Activation a : {Activation::none, Activation::relu, Activation::swish}) {
+      linear<Arch>(x.view(), w.packed, a, y, pool);
+      linear<Arch>(x.view(), w.packed, a, z);
+      REQUIRE(same());
+    }
+    gemm_i32<Arch>(x.view(), w.packed, s);
+    gemm_i32<Arch>(x.view(), w.packed, t);
+    REQUIRE(std::equal(far_sums.begin(), far_sums.end(), near_sums.begin() + 1));
+  }
+  const auto x = rungs::some_rows(static_cast<std::size_t>(m), static_cast<std::size_t>(k), 3);
+  const RowCoder coder{RowRule::min_max, 8, 1.0f / 255, 0};
+  for (const Activation a : {Activation::none, Activation::relu}) {
+    linear<Arch>(MatrixView<const float>(x.data(), m, k), coder, w.packed, a, y, pool);
+    linear<Arch>(MatrixView<const float>(x.data(), m, k), coder, w.packed, a, z);
+    REQUIRE(same());
+  }
+  CHECK(far[static_cast<std::size_t>(n)] == 7);  // beyond the row: untouched
 }
 
 TEST_CASE("a grid may lie in the same record as its codes") {

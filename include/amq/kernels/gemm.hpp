@@ -41,7 +41,8 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
   Panel panel(x.cols, wide ? 2 : 1, Dot<Arch>::rows);
   float* rows[panel_rows];
   float step[panel_rows], offset[panel_rows];
-  const bool relu = activation == Activation::relu;
+  const bool relu = activation == Activation::relu,
+             stream = (relu || activation == Activation::none) && streams(out);
   for (Index begin = first; begin < last; begin += panel.height) {
     const Index end = std::min(last, begin + panel.height);
     widen_rows<Arch>(x, begin, end, panel);
@@ -57,13 +58,14 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
         panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
     };
     if (relu)
-      product(AffineSink<Arch, true>{rows, step, offset, &w});
+      product(AffineSink<Arch, true>{rows, step, offset, &w, stream});
     else
-      product(AffineSink<Arch>{rows, step, offset, &w});
+      product(AffineSink<Arch>{rows, step, offset, &w, stream});
     // While the block is near; the accumulators leave no registers for polynomials.
     if (activation != Activation::none && !relu)
       for (Index r = 0; r < end - begin; ++r) activate<Arch>(activation, rows[r], rows[r], w.out());
   }
+  if (stream) simd::end_stream();
 }
 
 template <typename Arch, bool Minus>
@@ -111,7 +113,8 @@ void dense_range(MatrixView<const float> x, RowRule rule, const RowLevel& level,
   std::fill_n(levels, block_rows, &level);
   float* to[panel_rows];
   alignas(64) float step[panel_rows], offset[panel_rows];
-  const bool relu = activation == Activation::relu;
+  const bool relu = activation == Activation::relu,
+             stream = (relu || activation == Activation::none) && streams(out);
   for (Index begin = first; begin < last; begin += height) {
     const Index end = std::min(last, begin + height);
     for (Index i = begin; i < end; i += block_rows) {
@@ -129,13 +132,14 @@ void dense_range(MatrixView<const float> x, RowRule rule, const RowLevel& level,
     }
     if (relu)
       panel_product<Arch, 1>(panel, panel.digits, end - begin, w,
-                             AffineSink<Arch, true>{to, step, offset, &w});
+                             AffineSink<Arch, true>{to, step, offset, &w, stream});
     else
       panel_product<Arch, 1>(panel, panel.digits, end - begin, w,
-                             AffineSink<Arch>{to, step, offset, &w});
+                             AffineSink<Arch>{to, step, offset, &w, stream});
     if (activation != Activation::none && !relu)
       for (Index r = 0; r < end - begin; ++r) activate<Arch>(activation, to[r], to[r], w.out());
   }
+  if (stream) simd::end_stream();
 }
 
 }  // namespace detail
@@ -157,7 +161,7 @@ void gemm_i32(const RowsView& x, const PackedWeights& w, MatrixView<std::int32_t
   const bool wide = x.container == 16;
   detail::Panel panel(x.cols, wide ? 2 : 1, Dot<Arch>::rows);
   std::int32_t* rows[detail::panel_rows];
-  const detail::SumSink<Arch> sink{rows, w.out()};
+  const detail::SumSink<Arch> sink{rows, w.out(), detail::streams(out)};
   for (Index begin = 0; begin < x.rows; begin += panel.height) {
     const Index end = std::min(x.rows, begin + panel.height);
     detail::widen_rows<Arch>(x, begin, end, panel);
@@ -167,6 +171,7 @@ void gemm_i32(const RowsView& x, const PackedWeights& w, MatrixView<std::int32_t
     else
       detail::panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
   }
+  if (sink.stream) simd::end_stream();
 }
 
 /// y(i, n) = activation(wstep_n (step_i acc_in + offset_i colsum_n) + bias_n) into row order[i] of

@@ -57,6 +57,8 @@ struct Registers<Scalar> {
     return make<I>([=](int l) { return p[l]; });
   }
   static void store(std::int32_t* p, I a) noexcept { std::memcpy(p, a.v, sizeof a); }
+  static void stream(float* p, F a) noexcept { store(p, a); }
+  static void stream(std::int32_t* p, I a) noexcept { store(p, a); }
   static F splat(float x) noexcept {
     return make<F>([=](int) { return x; });
   }
@@ -134,6 +136,8 @@ struct XsimdRegisters {
   static AMQ_INLINE void store(float* p, F a) noexcept { a.store_unaligned(p); }
   static AMQ_INLINE I load(const std::int32_t* p) noexcept { return I::load_unaligned(p); }
   static AMQ_INLINE void store(std::int32_t* p, I a) noexcept { a.store_unaligned(p); }
+  static AMQ_INLINE void stream(float* p, F a) noexcept { store(p, a); }
+  static AMQ_INLINE void stream(std::int32_t* p, I a) noexcept { store(p, a); }
   static AMQ_INLINE F splat(float x) noexcept { return F(x); }
   static AMQ_INLINE I splat(std::int32_t x) noexcept { return I(x); }
   static AMQ_INLINE F add(F a, F b) noexcept { return a + b; }
@@ -154,6 +158,10 @@ struct XsimdRegisters {
 #if AMQ_HAS_AVX2
 template <>
 struct Registers<Avx2> : XsimdRegisters<xsimd::avx2> {
+  static AMQ_INLINE void stream(float* p, F a) noexcept { _mm256_stream_ps(p, a); }
+  static AMQ_INLINE void stream(std::int32_t* p, I a) noexcept {
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(p), a);
+  }
   static AMQ_INLINE F fma(F a, F b, F c) noexcept { return _mm256_fmadd_ps(a, b, c); }
   static AMQ_INLINE F fnma(F a, F b, F c) noexcept { return _mm256_fnmadd_ps(a, b, c); }
   static AMQ_INLINE F max(F a, F b) noexcept { return _mm256_max_ps(a, b); }
@@ -170,6 +178,10 @@ struct Registers<Avx2> : XsimdRegisters<xsimd::avx2> {
 #if AMQ_HAS_AVX512
 template <>
 struct Registers<Avx512> : XsimdRegisters<xsimd::avx512bw> {
+  static AMQ_INLINE void stream(float* p, F a) noexcept { _mm512_stream_ps(p, a); }
+  static AMQ_INLINE void stream(std::int32_t* p, I a) noexcept {
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(p), a);
+  }
   static AMQ_INLINE F fma(F a, F b, F c) noexcept { return _mm512_fmadd_ps(a, b, c); }
   static AMQ_INLINE F fnma(F a, F b, F c) noexcept { return _mm512_fnmadd_ps(a, b, c); }
   static AMQ_INLINE F max(F a, F b) noexcept { return _mm512_max_ps(a, b); }
@@ -204,6 +216,13 @@ struct Registers<Neon> : XsimdRegisters<xsimd::neon64> {
 };
 #endif
 
+/// What this thread has streamed is seen by whoever sees what it writes next.
+inline void end_stream() noexcept {
+#if AMQ_HAS_AVX2 || AMQ_HAS_AVX512
+  _mm_sfence();
+#endif
+}
+
 /// 16 N floats. N > 1 goes in lockstep, so that long chains of dependent operations overlap: an
 /// out-of-order core's scheduler is too short to find the next sixteen on its own.
 template <typename Arch = Native, int N = 1>
@@ -226,6 +245,11 @@ struct Floats {
   }
   AMQ_INLINE void store(float* p) const noexcept {
     for (int i = 0; i < count; ++i) R::store(p + i * R::width, r[i]);
+  }
+  /// Past the caches, where the machine can. Others see it after end_stream().
+  /// @pre p is a multiple of 64 bytes
+  AMQ_INLINE void stream(float* p) const noexcept {
+    for (int i = 0; i < count; ++i) R::stream(p + i * R::width, r[i]);
   }
   /// The first n lanes from memory, `rest` in the others; nothing beyond p[n - 1] is read.
   static AMQ_INLINE Floats load_part(const float* p, int n, float rest = 0) noexcept {
@@ -317,6 +341,9 @@ struct Ints {
   }
   AMQ_INLINE void store(std::int32_t* p) const noexcept {
     for (int i = 0; i < count; ++i) R::store(p + i * R::width, r[i]);
+  }
+  AMQ_INLINE void stream(std::int32_t* p) const noexcept {
+    for (int i = 0; i < count; ++i) R::stream(p + i * R::width, r[i]);
   }
   AMQ_INLINE void store_part(std::int32_t* p, int n) const noexcept {
     std::int32_t buffer[lanes];
