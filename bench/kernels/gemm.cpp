@@ -7,6 +7,7 @@
 #include <amq/core/random.hpp>
 #include <amq/core/thread_pool.hpp>
 #include <amq/kernels/gemm.hpp>
+#include <amq/quant/row_order.hpp>
 
 #include "timing.hpp"
 
@@ -111,17 +112,18 @@ void bench(timing::Table& table, Index m, Index k, Index n, Executor& executor) 
       next(m, n, 8);
   for (Rows* r : {&r8, &r4, &r2, &r16, &fixed}) quantize_rows(view(x), r->coder, r->span);
 
-  // Mixed: a quarter each of 2 and 4 bits, half at 8, rows shuffled.
-  std::vector<std::int32_t> order(static_cast<std::size_t>(m));
-  for (Index i = 0; i < m; ++i) order[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i);
-  random.shuffle(order);
-  const auto part = [&](const Rows& r, Index first, Index count) {
+  // Mixed: a quarter each of 2 and 4 bits, half at 8, anywhere; sorted as a plan sorts them.
+  std::vector<std::uint8_t> levels(static_cast<std::size_t>(m), 8);
+  for (std::size_t i = 0; i < levels.size() / 2; ++i) levels[i] = i % 2 ? 4 : 2;
+  random.shuffle(levels);
+  const RowOrder order = sort_rows(levels);
+  const auto part = [&](const Rows& r, int b) {
     RowsView v = r.span;
-    v.rows = count;
-    v.order = order.data() + first;
+    v.rows = order.count(b);
+    v.order = order.row.data() + order.first[static_cast<std::size_t>(b)];
     return v;
   };
-  const RowsView mixed[] = {part(r2, 0, m / 4), part(r4, m / 4, m / 4), part(r8, m / 2, m - m / 2)};
+  const RowsView mixed[] = {part(r2, 2), part(r4, 4), part(r8, 8)};
 
   std::vector<timing::Contender> all, fused, floats;
   const auto ours = [&](const std::string& name, int bits, std::function<void()> f) {
