@@ -74,7 +74,7 @@ TEST_CASE("its gradients agree with differences") {
 
 TEST_CASE("integers are simulated quantization of the operator, bit for bit") {
   for (const Case& c : cases)
-    for (const int weight_bits : {4, 8}) {
+    for (const int weight_bits : {4, 8, 16}) {
       CAPTURE(c.name);
       FnoConfig config = config_of(c);
       config.width = 20;

@@ -105,6 +105,7 @@ TEST_CASE("the transformers in integers are their simulated quantization, bit fo
   check_agreement<PatchTransformer>({2, {16, 12}}, patches(2), 8, RowRule::fixed);
   check_agreement<GalerkinTransformer>(line, galerkin(1), 8, RowRule::affine);
   check_agreement<GalerkinTransformer>(plane, galerkin(2, 2), 4, RowRule::symmetric);
+  check_agreement<PatchTransformer>({2, {16, 12}}, patches(2), 16, RowRule::min_max);
 }
 
 TEST_CASE("one set of weights runs on any grid") {

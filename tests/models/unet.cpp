@@ -76,6 +76,9 @@ TEST_CASE("the UNet in integers is its simulated quantization, bit for bit") {
       const Setting s(dims, {dims == 1 ? 4 : 8, rule, {4, 8}});
       test::check_agreement(s.net.layout, s.net.quantizers, s.net.parameters, s);
     }
+  // Two digits of a weight, and a norm folded into both.
+  const Setting s(2, {16, RowRule::min_max, {4, 8}});
+  test::check_agreement(s.net.layout, s.net.quantizers, s.net.parameters, s);
 }
 
 TEST_CASE("a UNet soon has all the buffers it needs for a grid") {

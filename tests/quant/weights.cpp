@@ -70,6 +70,18 @@ TEST_CASE("codes are symmetric: the lowest is never used") {
   }
 }
 
+TEST_CASE("every code of 16 bits is its two digits") {
+  const int highest = amq::highest_weight_code(16);
+  CHECK(highest == 32'385);
+  for (int code = -highest; code <= highest; ++code) {
+    const auto d = amq::weight_digits(code);
+    REQUIRE(amq::weight_digit * d.high + d.low == code);
+    REQUIRE(d.high >= -127);
+    REQUIRE(d.low >= -127);
+  }
+  for (int bits : {2, 4, 8}) CHECK(amq::highest_weight_code(bits) == amq::highest_code(bits));
+}
+
 TEST_CASE("weights that are not finite, or an unknown width, are refused") {
   std::vector<float> w(8, 1.0f);
   CHECK_THROWS_AS(static_cast<void>(amq::encode_weights({w.data(), 2, 4}, 1)), amq::Error);

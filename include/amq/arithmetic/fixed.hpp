@@ -114,19 +114,24 @@ class BasicFixed {
   }
   Tensor linear(WeightId id, const Quantized& x) {
     const auto& w = weights_.packed(id);
+    const auto* low = weights_.low(id);
     Tensor y = make(x.rows, w.out(), x.kind);
     if (const Index groups = layout_->weight(id).groups; groups > 1) {
       const Index n = x.rows / groups;
-      executor_->parallel_for(static_cast<std::size_t>(groups), 4,
-                              [&](std::size_t begin, std::size_t end) {
-                                for (std::size_t g = begin; g < end; ++g)
-                                  for (const auto& bucket : x.view())
-                                    kernels::linear(part_of(bucket, static_cast<Index>(g) * n, n),
-                                                    (&w)[g], Activation::none, y.data.view());
-                              });
+      executor_->parallel_for(
+          static_cast<std::size_t>(groups), 4, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t g = begin; g < end; ++g)
+              for (const auto& bucket : x.view()) {
+                const auto rows = part_of(bucket, static_cast<Index>(g) * n, n);
+                kernels::linear(rows, (&w)[g], Activation::none, y.data.view());
+                if (low)
+                  kernels::linear_onto(std::span(&rows, 1), low[g], false, y.view(), y.data.view());
+              }
+          });
       return y;
     }
     kernels::linear(x.view(), w, Activation::none, y.data.view(), *executor_);
+    if (low) kernels::linear_onto(x.view(), *low, false, y.view(), y.data.view(), *executor_);
     return y;
   }
   /// add() or subtract() of x and linear(), to the bit, without its result in memory.
@@ -134,12 +139,14 @@ class BasicFixed {
     const auto& w = weights_.packed(id);
     Tensor y = make(q.rows, w.out(), q.kind);
     kernels::linear_onto(q.view(), w, minus, x.view(), y.data.view(), *executor_);
+    if (const auto* low = weights_.low(id))
+      kernels::linear_onto(q.view(), *low, minus, y.view(), y.data.view(), *executor_);
     return y;
   }
   /// quantize() and linear() in one where all rows have the same bits: codes never meet memory.
   Tensor dense(PointId point, WeightId weight, const Tensor& x) {
     const int bits = bits_of_all(point, x.rows());
-    if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1)
+    if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1 || weights_.low(weight))
       return linear(weight, quantize(point, x));
     const auto& w = weights_.packed(weight);
     Tensor y = make(x.rows(), w.out(), x.kind);
@@ -154,7 +161,8 @@ class BasicFixed {
   Tensor convolve(const Patches& p, PointId point, WeightId weight, const Tensor& x) {
     const Index rows = p.to.rows(), cols = x.cols() * p.taps();
     const int bits = bits_of_all(point, rows);
-    if (bits < 1 || bits > 8) return linear(weight, quantize(point, apply(p, x)));
+    if (bits < 1 || bits > 8 || weights_.low(weight))
+      return linear(weight, quantize(point, apply(p, x)));
     const auto& w = weights_.packed(weight);
     const RowCoder c = weights_.coder(point, bits);
     Tensor y = make(rows, w.out(), x.kind);

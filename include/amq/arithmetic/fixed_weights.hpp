@@ -42,6 +42,12 @@ class FixedWeights {
   [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
     return packed_[first_packed_[to_index(id)]];
   }
+  /// The low digits of a weight of 16 bits, without bias: what they give is added to what packed()
+  /// gives. Null: it has 8 bits or less.
+  [[nodiscard]] const kernels::PackedWeights* low(WeightId id) const {
+    const auto& w = low_[to_index(id)];
+    return w.empty() ? nullptr : w.data();
+  }
   const Split& split(WeightId id, Index hidden) {
     for (const Split& s : splits_)
       if (s.id == id) return s;
@@ -59,6 +65,9 @@ class FixedWeights {
   /// What a point makes of n rows, and the weight they meet.
   [[nodiscard]] kernels::CodedProduct product(PointId id, WeightId weight, Index n,
                                               const BitPlan& plan) const {
+    if (low(weight))
+      throw Error("layer " + layout_->weight(weight).name, "weights of at most 8 bits", "16",
+                  "Layers of messages multiply bytes: choose Weights<8>.");
     const PointEntry& point = layout_->point(id);
     kernels::CodedProduct p;
     p.weights = &packed(weight);
@@ -79,10 +88,12 @@ class FixedWeights {
  private:
   void pack(WeightId id) {
     const WeightEntry& w = layout_->weight(id);
-    const int bits = quantizers_->weight_bits(w), highest = highest_code(bits);
+    const int bits = quantizers_->weight_bits(w), highest = highest_weight_code(bits);
+    const bool wide = bits == 16;
     const float* learned = value(quantizers_->step(id));
     std::vector<float> step(learned, learned + w.out);
-    std::vector<std::int8_t> codes(static_cast<std::size_t>(w.out * w.in));
+    std::vector<std::int8_t> codes(static_cast<std::size_t>(w.out * w.in)),
+        low_codes(wide ? codes.size() : 0);
     std::vector<float> bias(static_cast<std::size_t>(w.out), 0.0f);
     std::size_t r = 0;
     for (const WeightPart& part : w.parts) {
@@ -96,22 +107,33 @@ class FixedWeights {
           if (!std::isfinite(x))
             throw Error("layer " + w.name, "finite weights", std::to_string(x),
                         "The training has diverged, or the file is damaged.");
-          codes[r * static_cast<std::size_t>(w.in) + static_cast<std::size_t>(k)] =
-              static_cast<std::int8_t>(encode_weight(x, inverse, highest));
+          const std::size_t at = r * static_cast<std::size_t>(w.in) + static_cast<std::size_t>(k);
+          const int code = encode_weight(x, inverse, highest);
+          codes[at] = wide ? weight_digits(code).high : static_cast<std::int8_t>(code);
+          if (wide) low_codes[at] = weight_digits(code).low;
         }
         if (part.bias != no_parameter)
           bias[r] = value(part.bias)[n % layout_->entry(part.bias).size()];
       }
     }
     if (w.norm) fold(w, step, bias);
+    low_.emplace_back();
+    if (wide) {
+      pack_groups(w, 8, low_codes, step, std::vector<float>(bias.size(), 0.0f), low_.back());
+      for (float& s : step) s *= static_cast<float>(weight_digit);
+    }
+    pack_groups(w, wide ? 8 : bits, codes, step, bias, packed_);
+  }
+  static void pack_groups(const WeightEntry& w, int bits, const std::vector<std::int8_t>& codes,
+                          std::span<const float> step, std::span<const float> bias,
+                          std::vector<kernels::PackedWeights>& to) {
     const Index out = w.columns_out();
     const auto n = static_cast<std::size_t>(out);
-    for (Index g = 0; g < w.groups; ++g)
-      packed_.emplace_back(MatrixView<const std::int8_t>(codes.data() + g * out * w.in, out, w.in),
-                           bits,
-                           std::span<const float>(step).subspan(static_cast<std::size_t>(g) * n, n),
-                           std::span<const float>(bias).subspan(static_cast<std::size_t>(g) * n, n),
-                           "layer " + w.name);
+    for (Index g = 0; g < w.groups; ++g) {
+      const auto first = static_cast<std::size_t>(g) * n;
+      to.emplace_back(MatrixView<const std::int8_t>(codes.data() + g * out * w.in, out, w.in), bits,
+                      step.subspan(first, n), bias.subspan(first, n), "layer " + w.name);
+    }
   }
   /// A batch norm costs nothing: it scales the steps of the weights and shifts the biases.
   void fold(const WeightEntry& w, std::vector<float>& step, std::vector<float>& bias) const {
@@ -132,7 +154,8 @@ class FixedWeights {
   const Quantizers* quantizers_;
   const Parameters* parameters_;
   std::vector<kernels::PackedWeights> packed_;
-  std::vector<std::size_t> first_packed_;  // (WeightId)
+  std::vector<std::vector<kernels::PackedWeights>> low_;  // (WeightId)[group]
+  std::vector<std::size_t> first_packed_;                 // (WeightId)
   std::deque<Split> splits_;
 };
 

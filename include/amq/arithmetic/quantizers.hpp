@@ -17,7 +17,7 @@ namespace amq {
 
 /// What is left of a scheme at run time, so that the machinery below it is compiled once per rule.
 struct SchemeInfo {
-  int weight_bits = 8;
+  int weight_bits = 8;  ///< 2, 4, 8; 16: two digits of 8, and not in layers of messages
   RowRule rule = RowRule::affine;
   std::vector<int> levels;
 
@@ -140,7 +140,7 @@ class Quantizers {
   Parameters p = parameters;
   for (std::size_t i = 0; i < layout.weights().size(); ++i) {
     const WeightEntry& w = layout.weights()[i];
-    const int highest = highest_code(quantizers.weight_bits(w));
+    const int highest = highest_weight_code(quantizers.weight_bits(w));
     const float* step =
         parameters.values.data() + layout.entry(quantizers.step(static_cast<WeightId>(i))).offset;
     for (const WeightPart& part : w.parts) {

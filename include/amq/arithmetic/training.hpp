@@ -154,6 +154,9 @@ class BasicTraining {
     m.bias = w.bias;
     if (quantizes_rows()) {
       m.quantization = row_quantization(id, g.n_edges());
+      if (!w.low.empty())
+        throw Error("layer " + entry.name, "weights of at most 8 bits", "16",
+                    "Layers of messages multiply bytes: choose Weights<8>.");
       m.packed = &w.packed[0];
     } else {
       m.transposed = transposed_weight(w, 0, entry);
@@ -460,11 +463,13 @@ class BasicTraining {
           codes.codes = x.rows.codes.row(g * n);
           codes.grid = &x.rows.codes.grid_of(g * n);
           const auto& packed = w.packed[static_cast<std::size_t>(g)];
+          const std::span<const kernels::RowsView> all(&codes, 1);
           if (base == no_base)
             kernels::linear(codes, packed, Activation::none, y);
           else
-            kernels::linear_onto(std::span<const kernels::RowsView>(&codes, 1), packed, minus,
-                                 rows_of(tape_[base], g * n, n), y);
+            kernels::linear_onto(all, packed, minus, rows_of(tape_[base], g * n, n), y);
+          if (!w.low.empty())
+            kernels::linear_onto(all, w.low[static_cast<std::size_t>(g)], minus, y, y);
           continue;
         }
         constexpr Index block = 96;  // its sums stay in L1 from the bias to the last product
@@ -619,6 +624,7 @@ class BasicTraining {
     Ref ref{-1};                                 ///< (out, in) step * code
     const T* bias = nullptr;                     ///< (out)
     std::vector<kernels::PackedWeights> packed;  ///< [group], of quantized weights in float
+    std::vector<kernels::PackedWeights> low;     ///< [group] low digits, of 16-bit weights
     MatrixView<T> transposed;                    ///< [group](in, out / groups), where asked for
     T* d_shift = nullptr;  ///< (out) of a folded norm: where the gradient of its shift is summed
   };
@@ -706,10 +712,12 @@ class BasicTraining {
     const T* step = quantized ? value(quantizers_->step(id)) : nullptr;
     T* d_step = quantized && pass_.learn_weight_steps ? gradient(quantizers_->step(id)) : nullptr;
     const bool packed = exact && quantized;
-    auto* codes = packed ? tape_.template scratch_array<std::int8_t>(w.out * w.in) : nullptr;
     const auto out = tape_[ref];
     const int bits = quantizers_->weight_bits(w);
-    const auto top = static_cast<T>(highest_code(bits));
+    const bool wide = bits == 16;
+    auto* codes = packed ? tape_.template scratch_array<std::int8_t>(w.out * w.in) : nullptr;
+    auto* low = packed && wide ? tape_.template scratch_array<std::int8_t>(w.out * w.in) : nullptr;
+    const auto top = static_cast<T>(highest_weight_code(bits));
     // A norm that does not look at this pass's rows scales the weights' rows, as it does deployed.
     const bool folded = w.norm && !pass_.batch_statistics;
     const T* scale = folded ? fold(w, made, bias) : nullptr;
@@ -737,7 +745,13 @@ class BasicTraining {
         for (Index k = 0; k < m.cols; ++k) {
           const T q = std::nearbyint(std::clamp(to[k] * inverse, -top, top));
           to[k] = steps[r] * q;
-          if (packed) codes[r * w.in + k] = static_cast<std::int8_t>(q);
+          if (low) {
+            const WeightDigits digits = weight_digits(static_cast<int>(q));
+            codes[r * w.in + k] = digits.high;
+            low[r * w.in + k] = digits.low;
+          } else if (packed) {
+            codes[r * w.in + k] = static_cast<std::int8_t>(q);
+          }
         }
       }
       weight_gradient({ref, first, step, d_step, scale, made.d_shift, w.norm, top}, part, m);
@@ -745,15 +759,26 @@ class BasicTraining {
     }
     if constexpr (exact)
       if (quantized) {
-        const Index cols = w.columns_out();
-        const auto n = static_cast<std::size_t>(cols);
-        for (Index g = 0; g < w.groups; ++g)
-          made.packed.emplace_back(
-              MatrixView<const std::int8_t>(codes + g * cols * w.in, cols, w.in), bits,
-              std::span<const float>(steps + g * cols, n),
-              std::span<const float>(bias + g * cols, n), "layer " + w.name);
+        if (wide) {
+          auto* high_steps = tape_.template scratch_array<T>(w.out);
+          auto* nothing = tape_.template scratch_array<T>(w.out);
+          for (Index r = 0; r < w.out; ++r) high_steps[r] = steps[r] * static_cast<T>(weight_digit);
+          std::fill_n(nothing, w.out, T(0));
+          pack_groups(w, 8, low, steps, nothing, made.low);
+          steps = high_steps;
+        }
+        pack_groups(w, wide ? 8 : bits, codes, steps, bias, made.packed);
       }
     return made;
+  }
+  static void pack_groups(const WeightEntry& w, int bits, const std::int8_t* codes, const T* step,
+                          const T* bias, std::vector<kernels::PackedWeights>& to) {
+    const Index cols = w.columns_out();
+    const auto n = static_cast<std::size_t>(cols);
+    for (Index g = 0; g < w.groups; ++g)
+      to.emplace_back(MatrixView<const std::int8_t>(codes + g * cols * w.in, cols, w.in), bits,
+                      std::span<const float>(step + g * cols, n),
+                      std::span<const float>(bias + g * cols, n), "layer " + w.name);
   }
   /// The numbers of a part where the parameter keeps them.
   struct Source {

@@ -13,6 +13,23 @@
 
 namespace amq {
 
+/// Kernels have weights of up to 8 bits. One of 16 is two digits: code = weight_digit high + low,
+/// both in -127 .. 127.
+inline constexpr int weight_digit = 254;
+
+/// Codes of weights are -highest .. highest.
+[[nodiscard]] constexpr int highest_weight_code(int bits) noexcept {
+  return bits == 16 ? weight_digit * 127 + 127 : highest_code(bits);
+}
+struct WeightDigits {
+  std::int8_t high, low;
+};
+/// @pre |code| <= highest_weight_code(16)
+[[nodiscard]] constexpr WeightDigits weight_digits(int code) noexcept {
+  const int high = (code + (code < 0 ? -126 : 126)) / weight_digit;
+  return {static_cast<std::int8_t>(high), static_cast<std::int8_t>(code - weight_digit * high)};
+}
+
 /// w(n, k) ~ step[n] * codes[n * in + k], codes in -highest .. highest.
 struct WeightCodes {
   Index out = 0, in = 0;
@@ -40,9 +57,9 @@ struct WeightCodes {
 /// The step of least squared error for one channel, found among clip points from the largest
 /// magnitude downwards; each is improved once by the least-squares step <w, q> / <q, q> of its
 /// codes. Never worse than clipping at the largest magnitude. 1 for a channel of zeros.
-/// @pre finite weights, 2 <= bits <= 8
+/// @pre finite weights, 2 <= bits <= 8 or 16
 [[nodiscard]] inline float best_weight_step(const float* w, Index n, int bits) noexcept {
-  const int highest = highest_code(bits);
+  const int highest = highest_weight_code(bits);
   float largest = 0;
   for (Index k = 0; k < n; ++k) largest = std::fmax(largest, std::fabs(w[k]));
   const float top_step = largest / static_cast<float>(highest);
