@@ -2,7 +2,7 @@
 """Times PyTorch's float32 beside amq on grids, in turn: time_torch_grid.py GRID_SPEED [CSV] [ROUNDS]
 
 The networks are those of bench/grid/grid_speed.cpp: FNO of PDEBench (width 64, 12 modes), UNet of PDEBench (32 features), a
-patch transformer (width 128, 6 layers, patches of 4 x 4), on 64 x 64 points with 10 input channels, one thread. Each round
+patch transformer (width 128, 6 layers, patches of 4 x 4), on 64 x 64 points with 10 input channels, and one layer of the FNO without padding; one thread. Each round
 runs amq and then PyTorch at both of its instruction levels in processes of their own; rows are medians over rounds of
 medians, in processor time."""
 import os
@@ -109,10 +109,20 @@ def torch_round(seconds):
             y = self.head(self.norm(f)).reshape(b, h, v, 4, 4).permute(0, 1, 3, 2, 4)
             return y.reshape(b, 4 * h, 4 * v, 1)
 
-    for name, model in (("fno", Fno()), ("unet", Unet()), ("transformer", Transformer())):
+    class FourierLayer(nn.Module):
+        def __init__(self, width=64, modes=12):
+            super().__init__()
+            self.conv, self.w = Spectral(width, modes), nn.Conv2d(width, width, 1)
+
+        def forward(self, u, x):
+            return F.gelu(self.conv(u) + self.w(u))
+
+    for name, model in (("fno", Fno()), ("fno_layer", FourierLayer()), ("unet", Unet()), ("transformer", Transformer())):
         model.eval()
         for batch in (1, 16):
             u, x = torch.randn(batch, 64, 64, 10), torch.rand(batch, 64, 64, 2)
+            if name == "fno_layer":  # in its own order: channels before points
+                u = torch.randn(batch, 64, 64, 64)
             times = []
             with torch.inference_mode():
                 model(u, x)

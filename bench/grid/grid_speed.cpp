@@ -1,4 +1,5 @@
-// Question: how long does a pass of each network on a grid take in integers (w8a8: rows by minimum
+// Question: how long does a pass of each network on a grid, and of one Fourier layer (64 channels,
+// 12 modes, nothing padded), take in integers (w8a8: rows by minimum
 // and maximum; w8a8_static: steps learnt in training) and in our own float, at batch 1 and 16, on
 // one thread? scripts/time_torch_grid.py runs this and PyTorch in turn and keeps
 // docs/results/grid_speed.csv.
@@ -33,6 +34,28 @@ double median(std::vector<double> v) {
   std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
   return v[v.size() / 2];
 }
+
+/// GELU(spectral convolution + 1x1 convolution), the layer that all of an Fno's inner layers are.
+class FourierLayer {
+ public:
+  struct Config {
+    Index inputs = 64, modes = 12;
+  };
+  FourierLayer(ParameterLayout& layout, const Config& c)
+      : spectral_(layout, "conv", c.inputs, c.inputs, {2, {c.modes, c.modes, 1}}),
+        local_(layout, "w", RowKind::grid, c.inputs, c.inputs) {}
+
+  template <grid_arithmetic A>
+  typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
+                                MatrixView<const float>) const {
+    const auto f = a.input(u, RowKind::grid);
+    return a.activate(Activation::gelu, a.add(spectral_(a, grid, f), local_(a, f)));
+  }
+
+ private:
+  nn::SpectralConv spectral_;
+  nn::Linear local_;
+};
 
 template <typename Model>
 void time(const char* name, const typename Model::Config& config, double seconds) {
@@ -87,6 +110,7 @@ int main(int argc, char** argv) {
     const FnoConfig c = FnoConfig::pdebench(2, 12, 64, 10);
     time<Fno>("fno", c, seconds);
   }
+  if (only == "all" || only == "fno_layer") time<FourierLayer>("fno_layer", {}, seconds);
   if (only == "all" || only == "unet") {
     UnetConfig c;
     time<Unet>("unet", c, seconds);

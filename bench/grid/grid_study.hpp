@@ -23,7 +23,8 @@ struct Options {
   double further = 0.25;  ///< passes of a quantized training, of those in float before it
   double further_lr = 1e-3;
   bool learn_weight_steps = true;
-  int edge_bits = 16;  ///< least bits of the last layers' rows
+  int edge_bits = 16;     ///< least bits of the last layers' rows
+  int edge_weights = 16;  ///< bits of the first and last weights, 8 or 16
   /// Rows of at least so many bits span their own range (RowMinMax), those of fewer their deviation
   /// (RowAffine). 2: none is affine. A folder's networks are all of one choice.
   int range_bits = 2;
@@ -33,6 +34,11 @@ struct Options {
 
   [[nodiscard]] RowRule rows_of(int bits) const noexcept {
     return bits >= range_bits ? RowRule::min_max : RowRule::affine;
+  }
+  /// How rows and edges are kept, as the table has it.
+  [[nodiscard]] std::string rows_text(int bits) const {
+    return std::string(rows_of(bits) == RowRule::min_max ? "min_max" : "affine") +
+           (edge_weights == 16 ? " e16" : "");
   }
 };
 
@@ -61,8 +67,8 @@ struct SchemeChoice {
   int weights = 32, rows = 32;  ///< bits; 32: float
 };
 inline std::vector<SchemeChoice> schemes() {
-  return {{"float32", 32, 32}, {"w8a8", 8, 8}, {"w8a16", 8, 16},
-          {"w4a8", 4, 8},      {"w4a4", 4, 4}, {"w8a32", 8, 32}};
+  return {{"float32", 32, 32}, {"w8a8", 8, 8},   {"w8a16", 8, 16},  {"w4a8", 4, 8},
+          {"w4a4", 4, 4},      {"w8a32", 8, 32}, {"w16a16", 16, 16}};
 }
 
 /// Everything of a task at one resolution.
@@ -94,11 +100,23 @@ struct Result {
   double ms = 0;                   ///< median processor time of a problem, interpolations included
 };
 
+/// A product's part of a pass.
+struct Share {
+  double ms = 0;     ///< its rows' encoding included
+  double error = 0;  ///< of the squared change that quantization makes, each product's by itself
+};
+struct Shares {
+  bool measured = false;
+  double ms = 0;          ///< of a whole pass
+  std::vector<Share> of;  ///< by product, as PassCost has them
+};
+
 /// A family of networks, behind functions so that each is compiled in a file of its own.
 struct Model {
   std::string name;
   std::function<Index(const Options&, const Task&)> width;  ///< channels
   std::function<Result(const Options&, const Data&, const SchemeChoice&)> run;
+  std::function<Shares(const Options&, const Data&, const SchemeChoice&)> shares;
   /// The products of a pass over one problem, whose bits and bytes are those of the scheme.
   std::function<PassCost(const Options&, const Task&, const SchemeChoice&, const GridShape&)> cost;
 };

@@ -5,6 +5,7 @@
 // each to the CSV as it is finished, and skips rows that are there: stopped, it goes on where it
 // was. --report lists what of each network runs in integers; --search answers from the rows.
 
+#include "../../examples/common/arguments.hpp"
 #include "grid_study.hpp"
 
 #include <amq/pde/resample.hpp>
@@ -21,6 +22,7 @@
 #include <sstream>
 
 using namespace grid_study;
+using study::Argument, study::argument, study::read_arguments;
 
 namespace {
 
@@ -82,7 +84,8 @@ std::string key_of(const Row& r) {
   return key;
 }
 
-/// What runs in integers, and what does not, of one network under one scheme.
+/// What runs in integers, and what does not, of one network under one scheme; where it has been
+/// trained, also how long each product takes and what its quantization spoils.
 void report(const Options& o, const Model& m, const Task& t, const SchemeChoice& s, Index factor) {
   GridSet set = t.describe();
   std::vector<Index> points;
@@ -92,26 +95,39 @@ void report(const Options& o, const Model& m, const Task& t, const SchemeChoice&
   for (int d = 0; d < grid.dims; ++d) grid[d] = points[static_cast<std::size_t>(d)];
   const bool floats = s.weights == 32;
   const PassCost c = m.cost(o, t, s, grid);
+  const Shares shares = floats ? Shares{} : m.shares(o, make_data(o, t, factor), s);
   std::printf("\n%s on %s, %s, resolution %s (%s): one problem\n", m.name.c_str(), t.name.c_str(),
               s.name.c_str(), resolution_text(factor).c_str(), grid.text().c_str());
-  std::printf("%-20s %-8s %9s %6s %6s %5s %5s %12s %12s %11s %11s\n", "product", "runs in", "rows",
-              "in", "out", "w", "a", "MACs", "BOPs", "w bytes", "row bytes");
-  double integer = 0, all = 0;
+  std::printf("%-20s %-8s %9s %6s %6s %5s %5s %12s %12s %11s %11s%s\n", "product", "runs in",
+              "rows", "in", "out", "w", "a", "MACs", "BOPs", "w bytes", "row bytes",
+              shares.measured ? "        ms  error" : "");
+  double integer = 0, all = 0, timed = 0;
   for (const auto& p : c.products) {
     const bool in_integers = !floats && p.weight_bits < 32 && p.mean_bits <= 16;
     (in_integers ? integer : all) += p.macs;
     const int w = floats ? 32 : p.weight_bits;
-    std::printf("%-20s %-8s %9ld %6ld %6ld %5d %5.0f %12.0f %12.4g %11.0f %11.0f\n",
-                p.weight.c_str(), in_integers ? "integers" : "float", static_cast<long>(p.rows),
+    std::printf("%-20s %-8s %9ld %6ld %6ld %5d %5.0f %12.0f %12.4g %11.0f %11.0f", p.weight.c_str(),
+                in_integers ? "integers" : "float", static_cast<long>(p.rows),
                 static_cast<long>(p.in), static_cast<long>(p.out), w, p.mean_bits, p.macs,
                 floats ? p.macs * 1024 : p.bops, floats ? p.weight_bytes * 4 : p.weight_bytes,
                 p.row_bytes);
+    if (shares.measured) {
+      const Share& share = shares.of[static_cast<std::size_t>(&p - c.products.data())];
+      timed += share.ms;
+      std::printf(" %9.3f %4.1f %%", share.ms, 100 * share.error);
+    }
+    std::printf("\n");
   }
   all += integer;
   std::printf(
       "in integers: %.1f %% of %.4g MACs; in float besides: %.4g operations between products "
       "(activations, sums, norms)\n",
       100 * integer / all, all, c.elementwise);
+  if (shares.ms > 0)
+    std::printf("a pass takes %.3f ms, %.3f of them outside these products\n", shares.ms,
+                shares.ms - timed);
+  if (!shares.measured && !floats)
+    std::printf("no time and no share of error: not trained in this folder\n");
 }
 
 /// The best finished row for a bound on error or on cost.
@@ -138,6 +154,21 @@ void search(const std::vector<Row>& rows, const std::string& what, double bound,
               << r->at("bytes") << " bytes\n";
 }
 
+const char* const usage =
+    "grid_sweep [--csv FILE] [--folder DIR] [--seed N] [--widths 0,N..] [--minutes M]\n"
+    "  [--training F] [--data F]            times the passes, times the samples\n"
+    "  [--further F] [--further-lr R]       passes of a quantized training, of the float "
+    "ones\n"
+    "  [--learn-steps yes|no]               weight steps by gradient, or by fits\n"
+    "  [--edge-bits N] [--edge-weights N]   least bits of the last rows; of the first and last "
+    "weights\n"
+    "  [--range-bits N]                     least bits of rows by min-max\n"
+    "  [--only-model M] [--only-task T] [--only-scheme S] [--only-resolution 1|1/2|1/4]\n"
+    "  [--run no]                           no new rows\n"
+    "  [--report yes]                       what runs in integers, layer by layer\n"
+    "  [--accuracy E [--cost bops|ms|bytes]]  cheapest row with an nRMSE of at most E\n"
+    "  [--budget C [--cost bops|ms|bytes]]    most accurate row that costs at most C\n";
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -148,69 +179,59 @@ int main(int argc, char** argv) try {
   double bound = 0, minutes = 1e9;
   bool reports = false, runs = true;
   std::vector<Index> widths{0};
-  for (int i = 1; i < argc; i += 2) {
-    const std::string key = argv[i], value = i + 1 < argc ? argv[i + 1] : "";
-    const auto number = [&] { return std::strtod(value.c_str(), nullptr); };
-    if (key == "--csv")
-      csv = value;
-    else if (key == "--folder")
-      o.folder = value;
-    else if (key == "--seed")
-      o.seed = std::strtoull(value.c_str(), nullptr, 10);
-    else if (key == "--widths") {
-      widths.clear();
-      std::stringstream s(value);
-      for (std::string w; std::getline(s, w, ',');) widths.push_back(std::atol(w.c_str()));
-    } else if (key == "--training")
-      o.scale = number();
-    else if (key == "--data")
-      o.data_scale = number();
-    else if (key == "--further")
-      o.further = number();
-    else if (key == "--further-lr")
-      o.further_lr = number();
-    else if (key == "--edge-bits")
-      o.edge_bits = static_cast<int>(number());
-    else if (key == "--range-bits")
-      o.range_bits = static_cast<int>(number());
-    else if (key == "--learn-steps")
-      o.learn_weight_steps = value != "no";
-    else if (key == "--only-model")
-      only_model = value;
-    else if (key == "--only-task")
-      only_task = value;
-    else if (key == "--only-scheme")
-      only_scheme = value;
-    else if (key == "--only-resolution")
-      only_factor = value == "1/2" ? 2 : value == "1/4" ? 4 : 1;
-    else if (key == "--minutes")
-      minutes = number();
-    else if (key == "--report")
-      reports = value != "no";
-    else if (key == "--run")
-      runs = value != "no";
-    else if (key == "--cost")
-      cost = value;
-    else if (key == "--accuracy" || key == "--budget") {
-      what = key == "--accuracy" ? "accuracy" : "cost";
-      bound = number();
-    } else {
-      std::cout
-          << "grid_sweep [--csv FILE] [--folder DIR] [--seed N] [--widths 0,N..] [--minutes M]\n"
-             "  [--training F] [--data F]            times the passes, times the samples\n"
-             "  [--further F] [--further-lr R]       passes of a quantized training, of the float "
-             "ones\n"
-             "  [--learn-steps yes|no]               weight steps by gradient, or by fits\n"
-             "  [--edge-bits N] [--range-bits N]     least bits of the last rows; of rows by "
-             "min-max\n"
-             "  [--only-model M] [--only-task T] [--only-scheme S] [--only-resolution 1|1/2|1/4]\n"
-             "  [--run no]                           no new rows\n"
-             "  [--report yes]                       what runs in integers, layer by layer\n"
-             "  [--accuracy E [--cost bops|ms|bytes]]  cheapest row with an nRMSE of at most E\n"
-             "  [--budget C [--cost bops|ms|bytes]]    most accurate row that costs at most C\n";
-      return key == "--help" ? 0 : 1;
-    }
-  }
+  const auto yes_or_no = [](const char* name, bool& value) {
+    return Argument{name, [name, &value](const std::string& text) {
+                      if (text != "yes" && text != "no")
+                        throw Error(name, "yes or no", text, "Say --help.");
+                      value = text == "yes";
+                    }};
+  };
+  const auto bounded = [&](const char* name, const char* means) {
+    return Argument{name, [name, means, &what, &bound](const std::string& text) {
+                      what = means;
+                      argument(name, bound).set(text);
+                    }};
+  };
+  int status = 0;
+  const bool go =
+      read_arguments(argc, argv,
+                     {argument("--csv", csv),
+                      argument("--folder", o.folder),
+                      argument("--seed", o.seed),
+                      {"--widths",
+                       [&](const std::string& text) {
+                         widths.clear();
+                         std::stringstream s(text);
+                         for (std::string w; std::getline(s, w, ',');)
+                           argument("--widths", widths.emplace_back()).set(w);
+                       }},
+                      argument("--training", o.scale),
+                      argument("--data", o.data_scale),
+                      argument("--further", o.further),
+                      argument("--further-lr", o.further_lr),
+                      argument("--edge-bits", o.edge_bits),
+                      argument("--edge-weights", o.edge_weights),
+                      argument("--range-bits", o.range_bits),
+                      yes_or_no("--learn-steps", o.learn_weight_steps),
+                      argument("--only-model", only_model),
+                      argument("--only-task", only_task),
+                      argument("--only-scheme", only_scheme),
+                      {"--only-resolution",
+                       [&](const std::string& text) {
+                         only_factor = 0;
+                         for (const Index f : {1, 2, 4})
+                           if (resolution_text(f) == text) only_factor = f;
+                         if (only_factor == 0)
+                           throw Error("--only-resolution", "1, 1/2 or 1/4", text, "Say --help.");
+                       }},
+                      argument("--minutes", minutes),
+                      yes_or_no("--report", reports),
+                      yes_or_no("--run", runs),
+                      argument("--cost", cost),
+                      bounded("--accuracy", "accuracy"),
+                      bounded("--budget", "cost")},
+                     usage, status);
+  if (!go) return status;
   const std::vector<Task> all_tasks = tasks(o);
   const std::vector<Model> all_models = models();
   std::vector<Arm> wanted;
@@ -253,7 +274,7 @@ int main(int argc, char** argv) try {
               {"seed", std::to_string(o.seed)},
               {"passes", std::to_string(t.passes) + "+" + std::to_string(further_passes(o, t))},
               {"width", std::to_string(m.width(o, t))},
-              {"rows", o.rows_of(a.scheme.rows) == RowRule::min_max ? "min_max" : "affine"}};
+              {"rows", o.rows_text(a.scheme.rows)}};
         const std::string key = key_of(r);
         const auto rows = read_rows(csv);
         if (std::any_of(rows.begin(), rows.end(),

@@ -60,22 +60,22 @@ struct EdgeBits {
   int modes = 8;  ///< of spectral modes
 };
 /// What the study must know of a model: its name, its configuration for a task, and its first and
-/// last weights. These have 8 bits in every scheme: they multiply little, and what is lost there is
-/// lost for all.
+/// last weights. These have more bits than others in every scheme: they multiply little, and what
+/// is lost there is lost for all.
 template <typename M>
 struct Kind;
 
 template <typename M>
 std::unique_ptr<Network<M>> make_network(const Options& o, const GridSet& set, const Task& t,
-                                         const SchemeChoice& s) {
+                                         const SchemeChoice& s, std::vector<int> levels = {}) {
   const bool integers = s.rows <= 16;
   const EdgeBits edges{integers ? std::max(o.edge_bits, s.rows) : 8,
                        integers ? std::min(16, 2 * s.rows) : 8};
+  if (levels.empty()) levels = {integers ? s.rows : 8};
   auto net = std::make_unique<Network<M>>(
       Kind<M>::config(set, t.mapping, o.width, edges),
-      SchemeInfo{s.weights <= 8 ? s.weights : 8, o.rows_of(s.rows), {integers ? s.rows : 8}},
-      o.seed);
-  for (const auto& name : Kind<M>::edges()) net->layout.fix_weight_bits(name, 8);
+      SchemeInfo{s.weights == 32 ? 8 : s.weights, o.rows_of(s.rows), std::move(levels)}, o.seed);
+  for (const auto& name : Kind<M>::edges()) net->layout.fix_weight_bits(name, o.edge_weights);
   net->reset_quantizers();
   return net;
 }
@@ -200,21 +200,6 @@ Result run(const Options& o, const Data& d, const SchemeChoice& s) {
     if (p.weight_bits == 32) r.float_ops += 2 * p.macs;
   r.bytes = deployed_bytes(net->layout, net->quantizers);
   return r;
-}
-
-template <typename M>
-Model model_of() {
-  Model m;
-  m.name = Kind<M>::name;
-  m.width = [](const Options& o, const Task& t) {
-    return Kind<M>::width(Kind<M>::config(t.describe(), t.mapping, o.width, {}));
-  };
-  m.run = run<M>;
-  m.cost = [](const Options& o, const Task& t, const SchemeChoice& s, const GridShape& grid) {
-    return cost_of(*make_network<M>(o, t.describe(), t, s), grid,
-                   BitPlan::uniform(s.weights == 32 ? BitPlan::float_rows : s.rows));
-  };
-  return m;
 }
 
 }  // namespace grid_study

@@ -1,4 +1,4 @@
-#include "network_study.hpp"
+#include "shares.hpp"
 
 #include <amq/models/transformer.hpp>
 
