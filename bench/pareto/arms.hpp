@@ -70,8 +70,8 @@ inline std::vector<Arm> arms(const std::string& which, const std::string& quanti
          {"sensitivity_power_1", "sensitivity_power_0.5", "indicator", "oracle", "layerwise",
           "random", "gradient", "loss_per_node", "sensitivity_per_node"})
       amq(fine, 3, score);
-  if (which == "power")  // what elasticity likes, at the budgets that ablation leaves out
-    for (const int b : {3, 2, 4}) amq(fine, b, "sensitivity_power_1");
+  if (has("power"))
+    for (const int b : {2, 3, 4}) amq(fine, b, "sensitivity_measured_power");
   if (has("quantizers"))
     for (const char* q : {"row_affine_shifted_lsq", "row_min_max_lsq", "row_symmetric_lsq",
                           "tensor_static_least_squares"})

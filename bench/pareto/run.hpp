@@ -41,6 +41,7 @@ Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& exec
     how.rule = quantizer.rule;
     if (const std::string power = "sensitivity_power_"; arm.score.starts_with(power))
       how.score_power = std::stod(arm.score.substr(power.size()));
+    if (arm.score == "sensitivity_measured_power") how.score_power.reset();
     if (arm.score.ends_with("_per_node")) how.sharing = Sharing::node;
     if (arm.score == "loss_per_node") how.score = ScoreKind::loss;
     if (arm.score == "gradient") how.score = ScoreKind::gradient;

@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -245,7 +246,7 @@ struct Adaptive {
   Sharing sharing = Sharing::node_and_point;
   double mean_bits = 3;
   RowRule rule = RowRule::min_max;
-  double score_power = 0.25;  ///< see PointCurves
+  std::optional<double> score_power = 0.25;  ///< see PointCurves; none: the best of some, measured
 };
 
 /// Bits by the auxiliary model, both trained jointly from the float network.
@@ -275,9 +276,13 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
   // A ladder without a level near float is measured against its own highest.
   PointCurves curves =
       measure_curves(*net, few, how.levels, how.levels.back(), mean_scores(seen), executor);
-  curves.score_power = how.score_power;
-  const Planner planner(net->layout, 8, how.levels, curves);
+  if (how.score_power) curves.score_power = *how.score_power;
+  Planner planner(net->layout, 8, how.levels, curves);
   t.prepare(executor, std::min<std::size_t>(128, d.training.size()), 4, 12, o.progress);
+  if (!how.score_power) {
+    curves.score_power = t.best_power(planner, how.mean_bits);
+    planner.score_power(curves.score_power);
+  }
   t.run(executor, planner, how.mean_bits, o.progress);
   auto solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), std::move(aux), d.encoding,
                                                          how.sharing, curves);

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -241,6 +242,37 @@ TEST_CASE("adaptive training refuses a planner with measured times") {
                             options(1));
   CHECK_THROWS_WITH_AS(t.run(serial_executor(), planner, 3.0),
                        doctest::Contains("a planner that prices by BOPs"), Error);
+}
+
+TEST_CASE("the power of scores is the one whose plans lose least") {
+  const auto samples = learnable(6);
+  Network<MpPde> net(small(), scheme, 1);
+  {
+    MeshTraining<MpPde> t(net, samples, options(4));
+    t.run(serial_executor(), nullptr);
+  }
+  net.quantizers.fit_weights(net.layout, net.parameters);
+  Auxiliary aux({8, 1, 4}, 2, 2, PointScores(net.layout).columns(), 9);
+  AdaptiveTraining<MpPde> t(net, aux, samples, ScoreKind::sensitivity, Sharing::node_and_point,
+                            options(1));
+  t.prepare(serial_executor(), 6, 2, 10);
+  Planner planner(net.layout, 8, {1, 2, 3, 4, 8});
+  const std::array<double, 3> powers{0, 0.5, 1};
+  const double best = t.best_power(planner, 2.0, 5, powers);
+  BasicTraining<float> a(net.layout, net.quantizers), light(aux.net().layout, aux.net().quantizers);
+  double least = 1e30, found = -1;
+  for (const double power : powers) {
+    planner.score_power(power);
+    double loss = 0;
+    for (std::size_t k = 0; k < 5; ++k) {
+      const Planned p = t.make_plan(planner, k, t.predict(light, k), 2.0);
+      loss += t.main().pass(a, k, &p.plan, nullptr);
+    }
+    if (loss < least) least = loss, found = power;
+  }
+  CHECK(best == found);
+  CHECK_THROWS_AS(static_cast<void>(t.best_power(planner, 2.0, 0)), Error);
+  CHECK_THROWS_AS(planner.score_power(-1), Error);
 }
 
 TEST_CASE("adaptive training keeps every budget, and its scores predict the observed ones") {

@@ -107,6 +107,14 @@ class Planner {
   [[nodiscard]] const RowTimes& times() const noexcept { return times_; }
   [[nodiscard]] const PointCurves& curves() const noexcept { return curves_; }
 
+  /// See PointCurves. @throws Error if negative or NaN
+  void score_power(double power) {
+    if (!(power >= 0))
+      throw Error("Planner::score_power", "a power of at least 0", std::to_string(power),
+                  "1 takes scores as they are, 0 makes all rows of a point alike.");
+    curves_.score_power = power;
+  }
+
   [[nodiscard]] const std::vector<int>& levels() const noexcept { return levels_; }
 
   /// BOPs of a pass with every adaptive row at `bits` (need not be a level, nor whole); or, priced

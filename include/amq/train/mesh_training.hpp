@@ -9,6 +9,7 @@
 #include <amq/train/network_training.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -137,6 +138,32 @@ class AdaptiveTraining {
       auxiliary_->lift[c] =
           static_cast<float>(std::log((observed[c] + 1e-30) / (predicted[c] + 1e-30)));
   }
+
+  /// How much predicted scores should count: of `powers` (see PointCurves) the one at whose plans
+  /// the network as it is, calibrated and not yet trained at few bits, has the least loss on the
+  /// first samples. Costs a pass for each of both.
+  /// @throws amq::Error where no power or no sample is given
+  [[nodiscard]] double best_power(Planner planner, double mean_bits, std::size_t count = 48,
+                                  std::span<const double> powers = score_powers) {
+    count = std::min(count, main_.samples().size());
+    if (count == 0 || powers.empty())
+      throw Error("AdaptiveTraining::best_power", "a power and a sample to try it on", "none",
+                  "Give training samples.");
+    make_tapes(1);
+    main_.make_tapes(1);
+    std::vector<double> loss(powers.size(), 0.0);
+    for (std::size_t k = 0; k < count; ++k) {
+      const PointScores scores = predict(*tapes_[0], k);
+      for (std::size_t p = 0; p < powers.size(); ++p) {
+        planner.score_power(powers[p]);
+        const Planned planned = make_plan(planner, k, scores, mean_bits);
+        loss[p] += main_.pass(main_.tape(0), k, &planned.plan, nullptr);
+      }
+    }
+    return powers[static_cast<std::size_t>(
+        std::distance(loss.begin(), std::min_element(loss.begin(), loss.end())))];
+  }
+  static constexpr std::array<double, 5> score_powers{0.125, 0.25, 0.5, 0.75, 1};
 
   /// Joint training at a mean of `mean_bits`, the auxiliary model's pass inside the budget.
   /// @throws amq::Error for a planner that prices by measured time: the auxiliary model's own
