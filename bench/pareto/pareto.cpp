@@ -17,7 +17,8 @@ using namespace study;
 namespace {
 const char* const usage =
     "pareto --task darcy|elasticity|flow2d|flow3d --model mp_pde|graph_vit\n"
-    "  [--arms core|ladder|ablation|power|quantizers|all|data|picture] [--quantizer NAME] [--seed N]\n"
+    "  [--arms core|ladder|ablation|power|quantizers|all|data|picture] [--quantizer NAME] [--seed "
+    "N]\n"
     "  [--csv FILE] [--rollouts FILE] [--folder DIR] [--training N] [--test N]\n"
     "  [--least-nodes N] [--most-nodes N] [--points N]\n"
     "  [--hidden N] [--layers N] [--blocks N] [--width N]\n"
