@@ -41,7 +41,7 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
   Panel panel(x.cols, wide ? 2 : 1, Dot<Arch>::rows);
   float* rows[panel_rows];
   float step[panel_rows], offset[panel_rows];
-  const bool relu = activation == Activation::relu,
+  const bool relu = activation == Activation::relu && !wide,
              stream = (relu || activation == Activation::none) && streams(out);
   for (Index begin = first; begin < last; begin += panel.height) {
     const Index end = std::min(last, begin + panel.height);
@@ -51,16 +51,15 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
       step[i - begin] = x.grid_of(i).step;
       offset[i - begin] = x.grid_of(i).offset;
     }
-    const auto product = [&](const auto& sink) {
-      if (wide)
-        panel_product<Arch, 2>(panel, panel.digits, end - begin, w, sink);
-      else
-        panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
-    };
-    if (relu)
-      product(AffineSink<Arch, true>{rows, step, offset, &w, stream});
+    if (wide)
+      panel_product<Arch, 2>(panel, panel.digits, end - begin, w,
+                             AffineSink<Arch>{rows, step, offset, &w});
+    else if (relu)
+      panel_product<Arch, 1>(panel, panel.digits, end - begin, w,
+                             AffineSink<Arch, true>{rows, step, offset, &w, stream});
     else
-      product(AffineSink<Arch>{rows, step, offset, &w, stream});
+      panel_product<Arch, 1>(panel, panel.digits, end - begin, w,
+                             AffineSink<Arch>{rows, step, offset, &w, stream});
     // While the block is near; the accumulators leave no registers for polynomials.
     if (activation != Activation::none && !relu)
       for (Index r = 0; r < end - begin; ++r) activate<Arch>(activation, rows[r], rows[r], w.out());

@@ -156,10 +156,10 @@ struct SumSink {
 
   template <int Rows, int Blocks, int Digits, typename Acc>
   AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
-    if (stream)
-      write<Rows, Blocks, Digits, true>(acc, row, n);
-    else
-      write<Rows, Blocks, Digits, false>(acc, row, n);
+    // Rows left over and rows of 16 bits are not worth code of their own.
+    if constexpr (Rows > 1 && Digits == 1)
+      if (stream) return write<Rows, Blocks, Digits, true>(acc, row, n);
+    write<Rows, Blocks, Digits, false>(acc, row, n);
   }
 
  private:
@@ -213,10 +213,10 @@ struct AffineSink {
 
   template <int Rows, int Blocks, int Digits, typename Acc>
   AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
-    if (stream)
-      write<Rows, Blocks, Digits, true>(acc, row, n);
-    else
-      write<Rows, Blocks, Digits, false>(acc, row, n);
+    // Rows left over and rows of 16 bits are not worth code of their own.
+    if constexpr (Rows > 1 && Digits == 1)
+      if (stream) return write<Rows, Blocks, Digits, true>(acc, row, n);
+    write<Rows, Blocks, Digits, false>(acc, row, n);
   }
 
  private:
