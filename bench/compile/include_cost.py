@@ -70,11 +70,19 @@ def main():
             line = f"{door:16} {counts[door]:6} instantiations"
             if not given.check or door == "solver.hpp":
                 spent, size = seconds_and_megabytes(given.compiler, flags, source)
+                if door == "solver.hpp" and given.check:
+                    # The budget is that of a machine that reads Eigen/Core in one second. Three times in turn,
+                    # least against least: what else the machine does only adds to either.
+                    eigen = pathlib.Path(folder) / "eigen.cpp"
+                    eigen.write_text("#include <Eigen/Core>\n", encoding="utf-8")
+                    reference = seconds_and_megabytes(given.compiler, flags, eigen)[0]
+                    for _ in range(2):
+                        again, less = seconds_and_megabytes(given.compiler, flags, source)
+                        spent, size = min(spent, again), min(size, less)
+                        reference = min(reference, seconds_and_megabytes(given.compiler, flags, eigen)[0])
+                    budget = SECONDS * max(1.0, reference)
                 line += f" {spent:6.2f} s {size:5.0f} MB"
                 if door == "solver.hpp" and given.check:
-                    # The budget is that of a machine that reads Eigen/Core in one second.
-                    source.write_text("#include <Eigen/Core>\n", encoding="utf-8")
-                    budget = SECONDS * max(1.0, seconds_and_megabytes(given.compiler, flags, source)[0])
                     line += f" of {budget:.1f} s and {MEGABYTES:.0f} MB"
                     if spent > budget or size > MEGABYTES:
                         failed = True
