@@ -109,31 +109,30 @@ class FixedWeights {
                         "The training has diverged, or the file is damaged.");
           const std::size_t at = r * static_cast<std::size_t>(w.in) + static_cast<std::size_t>(k);
           const int code = encode_weight(x, inverse, highest);
-          codes[at] = wide ? weight_digits(code).high : static_cast<std::int8_t>(code);
-          if (wide) low_codes[at] = weight_digits(code).low;
+          if (wide) {
+            const WeightDigits digits = weight_digits(code);
+            codes[at] = digits.high;
+            low_codes[at] = digits.low;
+          } else {
+            codes[at] = static_cast<std::int8_t>(code);
+          }
         }
         if (part.bias != no_parameter)
           bias[r] = value(part.bias)[n % layout_->entry(part.bias).size()];
       }
     }
     if (w.norm) fold(w, step, bias);
+    const auto keep = [&](const std::vector<std::int8_t>& from, const std::vector<float>& offset,
+                          std::vector<kernels::PackedWeights>& to) {
+      kernels::pack_groups({from.data(), w.out, w.in}, w.groups, wide ? 8 : bits, step.data(),
+                           offset.data(), "layer " + w.name, to);
+    };
     low_.emplace_back();
     if (wide) {
-      pack_groups(w, 8, low_codes, step, std::vector<float>(bias.size(), 0.0f), low_.back());
+      keep(low_codes, std::vector<float>(bias.size(), 0.0f), low_.back());
       for (float& s : step) s *= static_cast<float>(weight_digit);
     }
-    pack_groups(w, wide ? 8 : bits, codes, step, bias, packed_);
-  }
-  static void pack_groups(const WeightEntry& w, int bits, const std::vector<std::int8_t>& codes,
-                          std::span<const float> step, std::span<const float> bias,
-                          std::vector<kernels::PackedWeights>& to) {
-    const Index out = w.columns_out();
-    const auto n = static_cast<std::size_t>(out);
-    for (Index g = 0; g < w.groups; ++g) {
-      const auto first = static_cast<std::size_t>(g) * n;
-      to.emplace_back(MatrixView<const std::int8_t>(codes.data() + g * out * w.in, out, w.in), bits,
-                      step.subspan(first, n), bias.subspan(first, n), "layer " + w.name);
-    }
+    keep(codes, bias, packed_);
   }
   /// A batch norm costs nothing: it scales the steps of the weights and shifts the biases.
   void fold(const WeightEntry& w, std::vector<float>& step, std::vector<float>& bias) const {

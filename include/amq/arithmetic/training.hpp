@@ -759,26 +759,21 @@ class BasicTraining {
     }
     if constexpr (exact)
       if (quantized) {
+        const auto keep = [&](const std::int8_t* from, const T* offset, auto& to) {
+          kernels::pack_groups({from, w.out, w.in}, w.groups, wide ? 8 : bits, steps, offset,
+                               "layer " + w.name, to);
+        };
         if (wide) {
           auto* high_steps = tape_.template scratch_array<T>(w.out);
           auto* nothing = tape_.template scratch_array<T>(w.out);
           for (Index r = 0; r < w.out; ++r) high_steps[r] = steps[r] * static_cast<T>(weight_digit);
           std::fill_n(nothing, w.out, T(0));
-          pack_groups(w, 8, low, steps, nothing, made.low);
+          keep(low, nothing, made.low);
           steps = high_steps;
         }
-        pack_groups(w, wide ? 8 : bits, codes, steps, bias, made.packed);
+        keep(codes, bias, made.packed);
       }
     return made;
-  }
-  static void pack_groups(const WeightEntry& w, int bits, const std::int8_t* codes, const T* step,
-                          const T* bias, std::vector<kernels::PackedWeights>& to) {
-    const Index cols = w.columns_out();
-    const auto n = static_cast<std::size_t>(cols);
-    for (Index g = 0; g < w.groups; ++g)
-      to.emplace_back(MatrixView<const std::int8_t>(codes + g * cols * w.in, cols, w.in), bits,
-                      std::span<const float>(step + g * cols, n),
-                      std::span<const float>(bias + g * cols, n), "layer " + w.name);
   }
   /// The numbers of a part where the parameter keeps them.
   struct Source {

@@ -132,4 +132,19 @@ class PackedWeights {
   AlignedVector<float> sum_float_, step_, bias_;
 };
 
+/// Grouped weights, one PackedWeights a group, are added to `to`.
+/// @param codes       (group * out, in)
+/// @param step, bias  (group * out)
+/// @throws what PackedWeights throws
+inline void pack_groups(MatrixView<const std::int8_t> codes, Index groups, int bits,
+                        const float* step, const float* bias, const std::string& where,
+                        std::vector<PackedWeights>& to) {
+  const Index out = codes.rows / groups;
+  const auto n = static_cast<std::size_t>(out);
+  for (Index first = 0; first < codes.rows; first += out)
+    to.emplace_back(MatrixView<const std::int8_t>(codes.row(first), out, codes.cols), bits,
+                    std::span<const float>(step + first, n),
+                    std::span<const float>(bias + first, n), where);
+}
+
 }  // namespace amq::kernels

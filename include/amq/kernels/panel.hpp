@@ -46,6 +46,16 @@ struct Panel {
   [[nodiscard]] std::uint8_t* line(Index i) noexcept { return digits + i * stride; }
 };
 
+/// To a sink what is finished. Sinks that can write past the caches say `stream`; rows left over
+/// and rows of 16 bits are not worth code of their own for that.
+template <int Rows, int Blocks, int Digits, typename Sink, typename Acc>
+AMQ_INLINE void give(const Sink& sink, const Acc (&acc)[Rows * Digits][Blocks], Index row,
+                     Index n) noexcept {
+  if constexpr (requires { sink.stream; } && Rows > 1 && Digits == 1)
+    if (sink.stream) return sink.template take<Rows, Blocks, Digits, true>(acc, row, n);
+  sink.template take<Rows, Blocks, Digits>(acc, row, n);
+}
+
 /// acc(r, c) over all of K; Digits == 2: every row is a high and a low digit line.
 template <typename Arch, int Rows, int Blocks, int Digits, typename Sink>
 AMQ_INLINE void tile(const std::uint8_t* lines, Index stride, const PackedWeights& w, Index block,
@@ -73,7 +83,7 @@ AMQ_INLINE void tile(const std::uint8_t* lines, Index stride, const PackedWeight
       for (int c = 0; c < Blocks; ++c) D::add(acc[r][c], a, v[c]);
     }
   }
-  sink.template take<Rows, Blocks, Digits>(acc, row, block * wide);
+  give<Rows, Blocks, Digits>(sink, acc, row, block * wide);
 }
 
 /// All of `rows` rows, whose lines begin at `lines` in the panel, and all blocks of the weights.
@@ -154,18 +164,8 @@ struct SumSink {
   Index out;
   bool stream = false;
 
-  template <int Rows, int Blocks, int Digits, typename Acc>
+  template <int Rows, int Blocks, int Digits, bool Stream = false, typename Acc>
   AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
-    // Rows left over and rows of 16 bits are not worth code of their own.
-    if constexpr (Rows > 1 && Digits == 1)
-      if (stream) return write<Rows, Blocks, Digits, true>(acc, row, n);
-    write<Rows, Blocks, Digits, false>(acc, row, n);
-  }
-
- private:
-  template <int Rows, int Blocks, int Digits, bool Stream, typename Acc>
-  AMQ_INLINE void write(const Acc (&acc)[Rows * Digits][Blocks], Index row,
-                        Index n) const noexcept {
     for (int r = 0; r < Rows; ++r)
       for (int c = 0; c < Blocks; ++c) {
         const Index at = n + c * PackedWeights::block;
@@ -211,18 +211,8 @@ struct AffineSink {
   const PackedWeights* w;
   bool stream = false;
 
-  template <int Rows, int Blocks, int Digits, typename Acc>
+  template <int Rows, int Blocks, int Digits, bool Stream = false, typename Acc>
   AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
-    // Rows left over and rows of 16 bits are not worth code of their own.
-    if constexpr (Rows > 1 && Digits == 1)
-      if (stream) return write<Rows, Blocks, Digits, true>(acc, row, n);
-    write<Rows, Blocks, Digits, false>(acc, row, n);
-  }
-
- private:
-  template <int Rows, int Blocks, int Digits, bool Stream, typename Acc>
-  AMQ_INLINE void write(const Acc (&acc)[Rows * Digits][Blocks], Index row,
-                        Index n) const noexcept {
     using F = simd::Floats<Arch>;
     for (int c = 0; c < Blocks; ++c) {
       const Index at = n + c * PackedWeights::block;

@@ -82,16 +82,15 @@ AMQ_INLINE void tile_product(const std::uint8_t* lines, Index stride, Index rows
     int blocks;
   } before{0, 0, 0, 0};
   const auto finish = [&]<int Blocks>() {
-    const auto give = [&]<int Rows>(Index r) {
+    const auto finish_rows = [&]<int Rows>(Index r) {
       Acc acc[Rows * Digits][Blocks];
       for (int i = 0; i < Rows * Digits; ++i)
         for (int c = 0; c < Blocks; ++c) acc[i][c] = Acc::load(sums[r * Digits + i] + 16 * c);
-      sink.template take<Rows, Blocks, Digits>(acc, before.row + r,
-                                               before.block * PackedWeights::block);
+      give<Rows, Blocks, Digits>(sink, acc, before.row + r, before.block * PackedWeights::block);
     };
     Index r = 0;
-    for (; r + 4 <= before.rows; r += 4) give.template operator()<4>(r);
-    for (; r < before.rows; ++r) give.template operator()<1>(r);
+    for (; r + 4 <= before.rows; r += 4) finish_rows.template operator()<4>(r);
+    for (; r < before.rows; ++r) finish_rows.template operator()<1>(r);
   };
   const auto finish_before = [&] {
     if (before.blocks == 2)
