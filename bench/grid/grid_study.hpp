@@ -116,6 +116,8 @@ struct Model {
   std::string name;
   std::function<Index(const Options&, const Task&)> width;  ///< channels
   std::function<Result(const Options&, const Data&, const SchemeChoice&)> run;
+  /// Whether the folder has the network, quantized.
+  std::function<bool(const Options&, const Task&, const SchemeChoice&, Index factor)> trained;
   std::function<Shares(const Options&, const Data&, const SchemeChoice&)> shares;
   /// The products of a pass over one problem, whose bits and bytes are those of the scheme.
   std::function<PassCost(const Options&, const Task&, const SchemeChoice&, const GridShape&)> cost;

@@ -95,7 +95,8 @@ void report(const Options& o, const Model& m, const Task& t, const SchemeChoice&
   for (int d = 0; d < grid.dims; ++d) grid[d] = points[static_cast<std::size_t>(d)];
   const bool floats = s.weights == 32;
   const PassCost c = m.cost(o, t, s, grid);
-  const Shares shares = floats ? Shares{} : m.shares(o, make_data(o, t, factor), s);
+  const Shares shares =
+      m.trained(o, t, s, factor) ? m.shares(o, make_data(o, t, factor), s) : Shares{};
   std::printf("\n%s on %s, %s, resolution %s (%s): one problem\n", m.name.c_str(), t.name.c_str(),
               s.name.c_str(), resolution_text(factor).c_str(), grid.text().c_str());
   std::printf("%-20s %-8s %9s %6s %6s %5s %5s %12s %12s %11s %11s%s\n", "product", "runs in",

@@ -64,6 +64,10 @@ struct EdgeBits {
 /// is lost there is lost for all.
 template <typename M>
 struct Kind;
+template <typename M>
+Index width(const Options& o, const Task& t) {
+  return Kind<M>::width(Kind<M>::config(t.describe(), t.mapping, o.width, {}));
+}
 
 template <typename M>
 std::unique_ptr<Network<M>> make_network(const Options& o, const GridSet& set, const Task& t,
@@ -80,19 +84,27 @@ std::unique_ptr<Network<M>> make_network(const Options& o, const GridSet& set, c
   return net;
 }
 
-/// Fewer passes than examples: the first of them, once. Else all of them, in whole epochs.
-inline std::span<const GridExample> examples(const Options& o, const Data& d, bool further) {
-  const Index passes = further ? further_passes(o, *d.task) : d.task->passes;
-  return std::span(d.training)
-      .first(std::min(d.training.size(), static_cast<std::size_t>(std::max<Index>(4, passes))));
+/// Samples forward and back of a training.
+inline Index wanted_passes(const Options& o, const Task& t, bool further) {
+  return further ? further_passes(o, t) : t.passes;
 }
-inline NetworkTrainingOptions training_options(const Options& o, const Data& d, std::string what,
+/// Fewer passes than examples: the first of them, once. Else all of them, in whole epochs.
+inline std::int64_t n_examples(const Options& o, const Task& t, bool further) {
+  const Index all = t.training * (t.mapping.past > 0 ? t.mapping.windows : 1);
+  return std::min(all, std::max<Index>(4, wanted_passes(o, t, further)));
+}
+inline std::int64_t n_epochs(const Options& o, const Task& t, bool further) {
+  const auto n = n_examples(o, t, further);
+  return std::max<std::int64_t>(1, (wanted_passes(o, t, further) + n / 2) / n);
+}
+inline std::span<const GridExample> examples(const Options& o, const Data& d, bool further) {
+  return std::span(d.training).first(static_cast<std::size_t>(n_examples(o, *d.task, further)));
+}
+inline NetworkTrainingOptions training_options(const Options& o, const Task& task, std::string what,
                                                bool further) {
   NetworkTrainingOptions t;
   t.trainer.what = std::move(what);
-  const auto n = static_cast<Index>(examples(o, d, further).size());
-  const Index passes = further ? further_passes(o, *d.task) : d.task->passes;
-  t.trainer.epochs = std::max<Index>(1, (passes + n / 2) / n);
+  t.trainer.epochs = n_epochs(o, task, further);
   t.trainer.batch = 4;
   t.trainer.seed = o.seed + (further ? 1000 : 0);
   t.trainer.report_every = 25;
@@ -100,10 +112,6 @@ inline NetworkTrainingOptions training_options(const Options& o, const Data& d, 
   t.learn_weight_steps = further && o.learn_weight_steps;
   t.loss = Loss::relative_l2;
   return t;
-}
-inline std::int64_t passes(const Options& o, const Data& d, bool further) {
-  return training_options(o, d, "", further).trainer.epochs *
-         static_cast<std::int64_t>(examples(o, d, further).size());
 }
 
 /// Trains, or reads what an earlier run has left under this name.
@@ -118,27 +126,29 @@ void train_or_read(const Options& o, const Data& d, Network<M>& net, const std::
   }
   if (!plan && !further)
     settle_norms(net, std::span(d.training).first(std::min<std::size_t>(16, d.training.size())));
-  GridTraining<M> t(net, examples(o, d, further), training_options(o, d, what, further));
+  GridTraining<M> t(net, examples(o, d, further), training_options(o, *d.task, what, further));
   t.run(serial_executor(), plan, o.progress);
   if (plan && !o.learn_weight_steps) net.quantizers.fit_weights(net.layout, net.parameters);
   save_checkpoint(path, 0, all);
 }
 template <typename M>
-std::string network_path(const Options& o, const Data& d, const Network<M>& net,
-                         const std::string& scheme, bool further) {
-  return o.folder + "/" + Kind<M>::name + "_" + d.task->name + "_w" +
-         std::to_string(Kind<M>::width(net.model.config())) + "_r" + std::to_string(d.factor) +
-         "_s" + std::to_string(o.seed) + "_" + scheme + "_" + std::to_string(passes(o, d, false)) +
-         (further ? "_" + std::to_string(passes(o, d, true)) : "") + ".safetensors";
+std::string network_path(const Options& o, const Task& t, Index factor, const std::string& scheme,
+                         bool further) {
+  const auto passes = [&](bool f) {
+    return "_" + std::to_string(n_epochs(o, t, f) * n_examples(o, t, f));
+  };
+  return o.folder + "/" + Kind<M>::name + "_" + t.name + "_w" + std::to_string(width<M>(o, t)) +
+         "_r" + std::to_string(factor) + "_s" + std::to_string(o.seed) + "_" + scheme +
+         passes(false) + (further ? passes(true) : "") + ".safetensors";
 }
 /// A network in float. With `further`, trained on for as long as a quantized one is, at the same
 /// learning rate.
 template <typename M>
 std::unique_ptr<Network<M>> float_network(const Options& o, const Data& d, bool further) {
   auto net = make_network<M>(o, d.coarse, *d.task, schemes()[0]);
-  train_or_read(o, d, *net, network_path(o, d, *net, "float", false), nullptr, "float", false);
-  if (further)
-    train_or_read(o, d, *net, network_path(o, d, *net, "float", true), nullptr, "float, on", true);
+  const auto path = [&](bool on) { return network_path<M>(o, *d.task, d.factor, "float", on); };
+  train_or_read(o, d, *net, path(false), nullptr, "float", false);
+  if (further) train_or_read(o, d, *net, path(true), nullptr, "float, on", true);
   return net;
 }
 
@@ -176,7 +186,7 @@ Result run(const Options& o, const Data& d, const SchemeChoice& s) {
   }
   auto net = make_network<M>(o, d.coarse, *d.task, s);
   const BitPlan plan = BitPlan::uniform(s.rows);
-  const std::string path = network_path(o, d, *net, s.name, true);
+  const std::string path = network_path<M>(o, *d.task, d.factor, s.name, true);
   if (!std::filesystem::exists(path)) {
     const auto from = float_network<M>(o, d, false);
     net->take_weights(from->layout, from->parameters);

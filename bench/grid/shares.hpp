@@ -140,15 +140,19 @@ std::map<std::string, double> spoilt_by_rows(const Options& o, const Data& d, co
 
 }  // namespace detail
 
-/// Of a trained network, read from the folder. Nothing where it is not there, or runs in float.
+template <typename M>
+bool trained(const Options& o, const Task& t, const SchemeChoice& s, Index factor) {
+  return s.weights != 32 && std::filesystem::exists(network_path<M>(o, t, factor, s.name, true));
+}
+
+/// Of a network that is trained().
 template <typename M>
 Shares shares(const Options& o, const Data& d, const SchemeChoice& s) {
   Shares r;
   auto net = make_network<M>(o, d.coarse, *d.task, s);
   const BitPlan plan = BitPlan::uniform(s.rows);
-  const std::string path = network_path(o, d, *net, s.name, true);
-  if (s.weights == 32 || !std::filesystem::exists(path)) return r;
-  train_or_read(o, d, *net, path, &plan, s.name, true);
+  train_or_read(o, d, *net, network_path<M>(o, *d.task, d.factor, s.name, true), &plan, s.name,
+                true);
   r.measured = true;
   const PassCost cost = cost_of(*net, d.grid, plan);
   const auto problems = detail::some_problems(d, 6);
@@ -186,10 +190,9 @@ template <typename M>
 Model model_of() {
   Model m;
   m.name = Kind<M>::name;
-  m.width = [](const Options& o, const Task& t) {
-    return Kind<M>::width(Kind<M>::config(t.describe(), t.mapping, o.width, {}));
-  };
+  m.width = width<M>;
   m.run = run<M>;
+  m.trained = trained<M>;
   m.shares = shares<M>;
   m.cost = [](const Options& o, const Task& t, const SchemeChoice& s, const GridShape& grid) {
     return cost_of(*make_network<M>(o, t.describe(), t, s), grid,
