@@ -2,6 +2,7 @@
 
 #include <amq/allocation/planner.hpp>
 #include <amq/arithmetic/fixed.hpp>
+#include <amq/arithmetic/training.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/random_square.hpp>
 #include <amq/models/graph_vit.hpp>
@@ -10,6 +11,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -83,6 +85,96 @@ TEST_CASE("nodes, edges and clusters share one budget, and the pass costs what t
   CHECK_THROWS_WITH_AS(
       static_cast<void>(planner.plan(RowOwners(c.sample.graph), work, scores, work.float_bops)),
       doctest::Contains("expected clusters"), Error);
+}
+
+TEST_CASE(
+    "edges that decide for themselves keep the budget, and the more an edge's ends matter the "
+    "more bits it has") {
+  Clustered c;
+  const RowOwners owners(c.sample);
+  const Graph& g = c.sample.graph;
+  const PassWork work(c.net->layout, c.count(BitPlan::uniform(8)));
+  PointScores scores(c.net->layout, owners.n_nodes());
+  Random random(8);
+  for (Index i = 0; i < owners.n_nodes(); ++i) {
+    const auto s = static_cast<float>(std::exp(2 * random.normal()));
+    for (Index p = 0; p < scores.columns(); ++p) scores.view()(i, p) = s;
+  }
+  PointCurves curves = PointCurves::gaussian(static_cast<std::size_t>(scores.columns()), c.levels);
+  curves.edges = EdgeDecider::edge;
+  const Planner planner(c.net->layout, 8, c.levels, curves);
+  const Cost budget = planner.uniform_cost(c.sample, work, 2.7);
+  const Planned p = planner.plan(c.sample, work, scores, budget);
+  CHECK(p.cost <= budget);
+  CHECK(static_cast<double>(p.cost) == c.count(p.plan).bops());
+  const auto of_one = [&](std::int32_t i) {
+    return scores.view()(i, 0) / static_cast<float>(g.in_degree(i));
+  };
+  bool differ = false;
+  for (std::size_t k = 0; k < c.net->layout.points().size(); ++k) {
+    const auto& point = c.net->layout.points()[k];
+    if (point.fixed_bits != 0 || point.kind != RowKind::edge) continue;
+    const auto& bits = p.plan.by_point[k];
+    REQUIRE(static_cast<Index>(bits.size()) == g.n_edges());
+    for (std::size_t e = 1; e < bits.size(); ++e) {
+      const float now = of_one(g.receiver[e]) + of_one(g.sender[e]),
+                  before = of_one(g.receiver[e - 1]) + of_one(g.sender[e - 1]);
+      if (now > 1.001f * before) CHECK(bits[e] >= bits[e - 1]);
+      differ |= g.receiver[e] == g.receiver[e - 1] && bits[e] != bits[e - 1];
+    }
+  }
+  CHECK(differ);
+  // Mean bits of nodes weigh what was spent, whoever decided.
+  double of_nodes = 0, of_rows = 0, macs = 0;
+  for (const float b : p.node_bits) of_nodes += static_cast<double>(b);
+  CHECK(of_nodes > 0);
+  for (std::size_t k = 0; k < c.net->layout.points().size(); ++k)
+    for (const auto b : p.plan.by_point[k]) {
+      of_rows += static_cast<double>(work.macs_per_row[k]) * b;
+      macs += static_cast<double>(work.macs_per_row[k]);
+    }
+  CHECK(static_cast<double>(p.cost - work.fixed_bops) == 8 * of_rows);
+  CHECK(of_rows / macs <= 2.7);
+  // Simulated as it is deployed, bit for bit, with other bits in edges of one receiver.
+  BasicFixed a(c.net->layout, c.net->quantizers, c.net->parameters);
+  a.begin(p.plan);
+  const auto y = forward(c.net->model, a, c.sample);
+  BasicTraining<float> t(c.net->layout, c.net->quantizers);
+  t.begin({&c.net->parameters, nullptr, &p.plan});
+  const auto z = forward(c.net->model, t, c.sample);
+  CHECK((map(y.view()).array() == map(t[z]).array()).all());
+}
+
+TEST_CASE("a cluster's score is its members' sum, or its largest times their number") {
+  Clustered c;
+  const RowOwners owners(c.sample);
+  PointScores scores(c.net->layout, owners.n_nodes());
+  Random random(9);
+  for (float& s : scores.values) s = static_cast<float>(std::exp(random.normal()));
+  Deciders d{&owners};
+  const auto sum = d.weigh(scores, 2, RowKind::cluster);
+  d.clusters = ClusterScore::largest;
+  const auto largest = d.weigh(scores, 2, RowKind::cluster);
+  for (Index k = 0; k < owners.n_clusters; ++k) {
+    double total = 0, most = 0, members = 0;
+    for (Index i = 0; i < owners.n_nodes(); ++i)
+      if (owners.cluster_of[static_cast<std::size_t>(i)] == k) {
+        total += static_cast<double>(scores.view()(i, 2));
+        most = std::max(most, static_cast<double>(scores.view()(i, 2)));
+        ++members;
+      }
+    const auto at = static_cast<std::size_t>(k);
+    CHECK(sum.score[at] == doctest::Approx(total));
+    CHECK(largest.score[at] == doctest::Approx(members * most));
+    CHECK(sum.weight[at] == members);
+  }
+  // All kinds of rows weigh the same together, and their scores add up to the nodes'.
+  d.edges = EdgeDecider::edge;
+  for (const RowKind kind : {RowKind::node, RowKind::edge, RowKind::cluster}) {
+    const auto w = d.weigh(scores, 2, kind);
+    CHECK(std::accumulate(w.weight.begin(), w.weight.end(), 0.0) ==
+          doctest::Approx(static_cast<double>(owners.n_nodes())));
+  }
 }
 
 TEST_CASE("a cluster whose members score higher gets no fewer bits") {

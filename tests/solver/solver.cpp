@@ -22,7 +22,7 @@ struct Made {
   Field a;
   std::unique_ptr<BasicMeshSolver<MpPde>> solver;
 
-  explicit Made(bool adaptive = true) {
+  explicit Made(bool adaptive = true, const PointCurves& curves = {}) {
     Random random(4);
     mesh = random_refined_square(random, 150);
     a.resize(mesh.n_nodes(), 1);
@@ -42,7 +42,8 @@ struct Made {
     if (adaptive)
       aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
                                         PointScores(net->layout).columns(), 5);
-    solver = std::make_unique<BasicMeshSolver<MpPde>>(std::move(net), std::move(aux), e);
+    solver = std::make_unique<BasicMeshSolver<MpPde>>(std::move(net), std::move(aux), e,
+                                                      Sharing::node_and_point, curves);
   }
 };
 
@@ -71,6 +72,36 @@ TEST_CASE("a saved solver comes back and solves to the same bits") {
       CHECK((loaded.report().auxiliary_bops > 0) == adaptive);
     }
   }
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("who decides edges' bits and how clusters are scored is kept in the file") {
+  const std::string path = scratch("amq_solver_rules.safetensors");
+  PointCurves rules;
+  rules.edges = EdgeDecider::edge;
+  rules.clusters = ClusterScore::largest;
+  Made m(true, rules);
+  save(path, *m.solver, {m.mesh, m.a, {2.5}});
+  auto loaded = load<MpPde, S>(path);
+  CHECK(loaded.planner().curves().edges == EdgeDecider::edge);
+  CHECK(loaded.planner().curves().clusters == ClusterScore::largest);
+  m.solver->budget(mean_bits(3));
+  loaded.budget(mean_bits(3));
+  const Field u = (*m.solver)(m.mesh, m.a), v = loaded(m.mesh, m.a);
+  CHECK((u.array() == v.array()).all());
+  Made other(true);
+  other.solver->budget(mean_bits(3));
+  CHECK_FALSE((u.array() == (*other.solver)(m.mesh, m.a).array()).all());
+
+  safetensors::File f = safetensors::read(path);
+  std::string& text = f.metadata.at("amq.curves");
+  const auto replace = [&](const std::string& what, const std::string& with) {
+    text.replace(text.find(what), what.size(), with);
+  };
+  replace("\"edge\"", "\"sender\"");
+  safetensors::write(path, f);
+  CHECK_THROWS_WITH_AS(static_cast<void>(load<MpPde, S>(path)),
+                       doctest::Contains("edges: expected receiver or edge, found sender"), Error);
   std::filesystem::remove(path);
 }
 

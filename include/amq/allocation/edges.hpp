@@ -2,13 +2,13 @@
 /// @file
 /// The bits of an edge, and budgets that count edges.
 ///
-/// | rule     | bits of the edge j -> i                       | when to take it |
-/// |----------|-----------------------------------------------|----------------------------------------|
-/// | receiver | those of i                                    | default: one width per row of the
-/// CSR  | | max      | the more of i and j                           | safe, costs most | | mean |
-/// the lowest level >= the mean bits of i and j  | a compromise; rounded up to a level    |
+/// Bits of the edge j -> i under each rule:
+/// - receiver: those of i. The default: one width per row of the CSR.
+/// - max: the more of i and j. Safe, costs most.
+/// - mean: the lowest level >= the mean bits of i and j. A compromise, rounded up to a level.
 ///
-/// An edge with a score of its own is an element like any other: see edge_scores().
+/// An edge with a score of its own is an element like any other: see edge_scores(), and
+/// EdgeDecider for plans with bits per quantization point.
 
 #include <amq/allocation/allocate.hpp>
 #include <amq/mesh/graph.hpp>

@@ -3,8 +3,8 @@
 /// From scores to the bits of every row of a pass, within an exact budget.
 
 #include <amq/allocation/allocate.hpp>
+#include <amq/allocation/deciders.hpp>
 #include <amq/allocation/grouped.hpp>
-#include <amq/allocation/owners.hpp>
 #include <amq/allocation/row_times.hpp>
 #include <amq/allocation/sensitivity.hpp>
 #include <amq/arithmetic/counting.hpp>
@@ -17,13 +17,6 @@
 #include <vector>
 
 namespace amq {
-
-/// What may differ in bits from what.
-enum class Sharing : std::uint8_t {
-  node_and_point,  ///< every node at every quantization point (layer and product): the finest
-  node,            ///< a node and its incoming edges have one width in all layers, a cluster one
-  point,  ///< every quantization point has one width for all rows: no adaptivity over the mesh
-};
 
 /// The work of one pass that bits decide, and what they do not.
 struct PassWork {
@@ -62,6 +55,8 @@ struct PointCurves {
   /// Scores count by this power of their ratio to the mean. 1 would be right if the errors of
   /// neighbouring rows were independent and the scores exact; 0 gives all rows of a point alike.
   double score_power = 0.25;
+  EdgeDecider edges = EdgeDecider::receiver;
+  ClusterScore clusters = ClusterScore::sum;
 
   /// D(b) of Gaussian rows, on top of the scores themselves.
   [[nodiscard]] static PointCurves gaussian(std::size_t columns, const std::vector<int>& levels) {
@@ -78,7 +73,7 @@ struct PointCurves {
 /// Makes plans for a model under a scheme.
 class Planner {
  public:
-  /// @param curves  measured for the network in use; without: Gaussian
+  /// @param curves  measured for the network in use; without errors: Gaussian ones
   Planner(const ParameterLayout& layout, int weight_bits, std::vector<int> levels,
           PointCurves curves = {})
       : layout_(&layout),
@@ -86,7 +81,12 @@ class Planner {
         levels_(std::move(levels)),
         curves_(std::move(curves)) {
     const auto columns = static_cast<std::size_t>(PointScores(layout).columns());
-    if (curves_.error.empty()) curves_ = PointCurves::gaussian(columns, levels_);
+    if (curves_.error.empty()) {
+      PointCurves gaussian = PointCurves::gaussian(columns, levels_);
+      gaussian.edges = curves_.edges;
+      gaussian.clusters = curves_.clusters;
+      curves_ = std::move(gaussian);
+    }
     bool good = curves_.error.size() == columns && curves_.mean_score.size() == columns;
     for (const auto& e : curves_.error) good &= e.size() == levels_.size();
     for (const double m : curves_.mean_score) good &= m > 0;
@@ -261,39 +261,13 @@ class Planner {
       sum += work.macs_per_row[p] * static_cast<Cost>(owners.rows(layout_->points()[p].kind));
     return sum;
   }
-  /// Which element decides a row's bits: a node's or cluster's own at this point, the node or
-  /// cluster, or the point.
-  struct Numbering {
-    Sharing sharing;
-    std::vector<Index> first;  ///< (column) element of the column's first row
-    Index count = 0;
-
-    Numbering(const ParameterLayout& layout, const PointScores& s, const RowOwners& owners,
-              Sharing how)
-        : sharing(how) {
-      for (const PointId p : s.points) {
-        const RowKind kind = layout.point(p).kind;
-        if (sharing == Sharing::node) {
-          first.push_back(kind == RowKind::cluster ? owners.n_nodes() : 0);
-        } else {
-          first.push_back(count);
-          count += sharing == Sharing::point ? 1 : owners.deciders(kind);
-        }
-      }
-      if (sharing == Sharing::node) count = owners.n_nodes() + owners.n_clusters;
-    }
-    [[nodiscard]] std::size_t operator()(Index row, std::size_t column) const noexcept {
-      return static_cast<std::size_t>(first[column] + (sharing == Sharing::point ? 0 : row));
-    }
-  };
-  /// Rows of point p that follow decider i.
-  [[nodiscard]] Cost rows_of(const RowOwners& owners, PointId p, Index i) const {
-    return layout_->point(p).kind == RowKind::edge ? static_cast<Cost>(owners.graph->in_degree(i))
-                                                   : 1;
+  [[nodiscard]] Deciders deciders(const RowOwners& owners, Sharing sharing) const noexcept {
+    return {&owners, sharing, curves_.edges, curves_.clusters};
   }
   [[nodiscard]] Elements elements(const RowOwners& owners, const PassWork& work,
                                   const PointScores& s, Sharing sharing) const {
-    const Numbering number(*layout_, s, owners, sharing);
+    const Deciders rows = deciders(owners, sharing);
+    const DeciderNumbering number(*layout_, s, rows);
     const auto count = static_cast<std::size_t>(number.count);
     Elements e{std::vector<Cost>(count, 0), std::vector<float>(count, 0.0f),
                std::vector<std::uint16_t>(count, 0), curves_.error};
@@ -310,27 +284,18 @@ class Planner {
       for (std::size_t k = static_cast<std::size_t>(owners.n_nodes()); k < count; ++k)
         e.group[k] = 1;
     }
-    const std::vector<Index> members = owners.members();
-    std::vector<double> of_row;
     for (std::size_t column = 0; column < s.points.size(); ++column) {
       const PointId p = s.points[column];
-      const Index deciders = owners.deciders(layout_->point(p).kind);
-      of_row.assign(static_cast<std::size_t>(deciders), 0.0);
-      for (Index i = 0; i < owners.n_nodes(); ++i)
-        of_row[static_cast<std::size_t>(
-            of_cluster(p) ? owners.cluster_of[static_cast<std::size_t>(i)] : i)] +=
-            static_cast<double>(s.view()(i, static_cast<Index>(column)));
-      // Curves are of all rows together: a cluster counts as its members do.
-      for (Index i = 0; i < deciders; ++i) {
-        const double many =
-            of_cluster(p) ? static_cast<double>(members[static_cast<std::size_t>(i)]) : 1.0;
-        const std::size_t k = number(i, column);
-        e.macs[k] += work.macs_per_row[to_index(p)] * rows_of(owners, p, i);
-        const double relative = many > 0
-                                    ? many * portable::pow(of_row[static_cast<std::size_t>(i)] /
-                                                               many / curves_.mean_score[column],
-                                                           curves_.score_power)
-                                    : 0.0;
+      const RowKind kind = layout_->point(p).kind;
+      const auto [weight, score] = rows.weigh(s, static_cast<Index>(column), kind);
+      for (std::size_t i = 0; i < weight.size(); ++i) {
+        const std::size_t k = number(static_cast<Index>(i), column);
+        e.macs[k] += work.macs_per_row[to_index(p)] * rows.rows_of(kind, static_cast<Index>(i));
+        const double relative =
+            weight[i] > 0
+                ? weight[i] * portable::pow(score[i] / weight[i] / curves_.mean_score[column],
+                                            curves_.score_power)
+                : 0.0;
         e.scores[k] +=
             static_cast<float>(sharing == Sharing::node
                                    ? relative * curves_.error[column].front() / total[of_cluster(p)]
@@ -345,7 +310,8 @@ class Planner {
   }
   [[nodiscard]] Planned spread(const RowOwners& owners, const PassWork& work, const PointScores& s,
                                Sharing sharing, const RowBits& bits) const {
-    const Numbering number(*layout_, s, owners, sharing);
+    const Deciders rows = deciders(owners, sharing);
+    const DeciderNumbering number(*layout_, s, rows);
     const auto n = static_cast<std::size_t>(owners.n_nodes());
     const std::vector<Index> members = owners.members();
     Planned out;
@@ -356,18 +322,23 @@ class Planner {
       const RowKind kind = layout_->point(p).kind;
       auto& map = out.plan.by_point[to_index(p)];
       map.reserve(static_cast<std::size_t>(owners.rows(kind)));
-      for (Index i = 0; i < owners.deciders(kind); ++i)
-        map.insert(map.end(), static_cast<std::size_t>(rows_of(owners, p, i)),
+      for (Index i = 0; i < rows.count(kind); ++i)
+        map.insert(map.end(), static_cast<std::size_t>(rows.rows_of(kind, i)),
                    static_cast<std::uint8_t>(bits[static_cast<Index>(number(i, column))]));
-      for (std::size_t i = 0; i < n; ++i) {
-        const Index row = of_cluster(p) ? owners.cluster_of[i] : static_cast<Index>(i);
-        double macs = static_cast<double>(work.macs_per_row[to_index(p)] *
-                                          rows_of(owners, p, static_cast<Index>(i)));
-        if (of_cluster(p))
-          macs = static_cast<double>(work.macs_per_row[to_index(p)]) /
-                 static_cast<double>(members[static_cast<std::size_t>(row)]);
-        spent[i] += macs * bits[static_cast<Index>(number(row, column))];
-        work_of[i] += macs;
+      // A cluster's work is its members', an edge's its receiver's.
+      const auto each = static_cast<double>(work.macs_per_row[to_index(p)]);
+      const auto add = [&](std::size_t node, std::size_t row, double macs) {
+        spent[node] += macs * map[row];
+        work_of[node] += macs;
+      };
+      if (kind == RowKind::edge) {
+        for (std::size_t e = 0; e < map.size(); ++e)
+          add(static_cast<std::size_t>(owners.graph->receiver[e]), e, each);
+      } else {
+        for (std::size_t i = 0; i < n; ++i) {
+          const auto row = of_cluster(p) ? static_cast<std::size_t>(owners.cluster_of[i]) : i;
+          add(i, row, of_cluster(p) ? each / static_cast<double>(members[row]) : each);
+        }
       }
     }
     for (std::size_t i = 0; i < n; ++i)

@@ -81,6 +81,9 @@ inline std::string_view sharing_text(Sharing s) noexcept {
   return s == Sharing::node ? "node" : s == Sharing::point ? "point" : "node_and_point";
 }
 
+inline constexpr std::array<std::string_view, 2> edge_deciders{"receiver", "edge"},
+    cluster_scores{"sum", "largest"};
+
 inline void put_parameters(safetensors::File& f, const std::string& prefix,
                            const ParameterLayout& layout, const Parameters& p) {
   for (const auto& e : layout.entries())
@@ -125,13 +128,15 @@ void save(const std::string& path, BasicMeshSolver<Model>& solver, const SelfTes
   f.metadata["amq.scheme"] = detail::scheme_text(net.quantizers.info());
   f.metadata["amq.levels"] = json::dump(detail::numbers(net.quantizers.info().levels));
   f.metadata["amq.sharing"] = detail::sharing_text(solver.sharing());
+  const PointCurves& c = solver.planner().curves();
   json::List curves;
-  for (const auto& error : solver.planner().curves().error)
-    curves.emplace_back(detail::numbers(error));
-  f.metadata["amq.curves"] =
-      json::dump(json::Object{{"error", curves},
-                              {"mean_score", detail::numbers(solver.planner().curves().mean_score)},
-                              {"score_power", solver.planner().curves().score_power}});
+  for (const auto& error : c.error) curves.emplace_back(detail::numbers(error));
+  f.metadata["amq.curves"] = json::dump(json::Object{
+      {"error", curves},
+      {"mean_score", detail::numbers(c.mean_score)},
+      {"score_power", c.score_power},
+      {"edges", std::string(detail::edge_deciders[static_cast<std::size_t>(c.edges)])},
+      {"clusters", std::string(detail::cluster_scores[static_cast<std::size_t>(c.clusters)])}});
   f.metadata["amq.encoding"] =
       json::dump(json::Object{{"input_mean", detail::numbers(e.input_mean)},
                               {"input_deviation", detail::numbers(e.input_deviation)},
@@ -264,6 +269,18 @@ template <typename Model, typename Scheme>
   for (const auto& error : c.at("error", path).as_list(path))
     curves.error.push_back(detail::numbers_of<double>(error, path));
   curves.score_power = c.at("score_power", path).as_double(path);
+  // Files of before these rules had names were planned by the first of each.
+  const auto second = [&](const char* rule, std::array<std::string_view, 2> names) {
+    const json::Value* found = c.find(rule);
+    if (!found || found->as_string(path) == names[0]) return false;
+    if (found->as_string(path) != names[1])
+      throw Error(path + ", amq.curves, " + rule,
+                  std::string(names[0]) + " or " + std::string(names[1]), found->as_string(path),
+                  "The file is of a newer amq, or damaged.");
+    return true;
+  };
+  if (second("edges", detail::edge_deciders)) curves.edges = EdgeDecider::edge;
+  if (second("clusters", detail::cluster_scores)) curves.clusters = ClusterScore::largest;
   curves.mean_score = detail::numbers_of<double>(c.at("mean_score", path), path);
   MeshSolver<Model, Scheme> solver(std::move(net), std::move(aux), e, sharing, std::move(curves),
                                    executor);
