@@ -36,7 +36,7 @@ inline RowQuantizer row_quantizer(const std::string& name) {
 }
 
 /// In order of worth: a run that is cut has the most telling rows.
-/// @param which  core, ladder, ablation, power, quantizers or all
+/// @param which  core, ladder, ablation, rules, power, quantizers or all
 inline std::vector<Arm> arms(const std::string& which, const std::string& quantizer) {
   std::vector<Arm> all;
   const auto uniform = [&](int b, const std::string& q) {
@@ -69,6 +69,9 @@ inline std::vector<Arm> arms(const std::string& which, const std::string& quanti
     for (const char* score :
          {"sensitivity_power_1", "sensitivity_power_0.5", "indicator", "oracle", "layerwise",
           "random", "gradient", "loss_per_node", "sensitivity_per_node"})
+      amq(fine, 3, score);
+  if (has("rules"))
+    for (const char* score : {"sensitivity_of_each_edge", "sensitivity_largest_of_cluster"})
       amq(fine, 3, score);
   if (has("power"))
     for (const int b : {2, 3, 4}) amq(fine, b, "sensitivity_measured_power");

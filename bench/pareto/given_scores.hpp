@@ -19,6 +19,7 @@ Result given_scores(const Options& o, const Data& d, Executor& executor, const A
   const auto few = calibration_part(d);
   calibrate(net, few);
   MeshTraining<Model> t(net, d.training, training_options(o, arm.score, true));
+  unroll(o, d, t);
   BasicTraining<float> a(net.layout, net.quantizers);
   const auto score = [&](const GraphSample& s, std::size_t k) {
     PointScores p(net.layout, s.graph.n_nodes());

@@ -1,5 +1,5 @@
 // Question: does giving bits to the nodes, edges, clusters and products that need them beat uniform
-// bits at equal operations, for two networks on four problems, and what does it owe to score,
+// bits at equal operations, for three networks on four problems, and what does it owe to score,
 // ladder and quantizer?
 //
 // Trains and deploys every arm for every seed, appends a row to the CSV as it is finished, and
@@ -11,18 +11,22 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <map>
 
 using namespace study;
 
 namespace {
 const char* const usage =
-    "pareto --task darcy|elasticity|flow2d|flow3d --model mp_pde|graph_vit\n"
-    "  [--arms core|ladder|ablation|power|quantizers|all|data|picture] [--quantizer NAME] [--seed "
+    "pareto --task darcy|elasticity|flow2d|flow3d --model mp_pde|graph_vit|mesh_graph_net\n"
+    "  [--arms core|ladder|ablation|rules|power|quantizers|all|data|picture] [--quantizer NAME] "
+    "[--seed "
     "N]\n"
     "  [--csv FILE] [--rollouts FILE] [--folder DIR] [--training N] [--test N]\n"
     "  [--least-nodes N] [--most-nodes N] [--points N]\n"
     "  [--hidden N] [--layers N] [--blocks N] [--width N]\n"
-    "  [--float-epochs N] [--qat-epochs N] [--threads N]\n";
+    "  [--float-epochs N] [--qat-epochs N] [--threads N]\n"
+    "  [--unroll N]   unsteady: further training on windows of up to N steps before the "
+    "trained\n";
 }
 
 int main(int argc, char** argv) try {
@@ -57,6 +61,7 @@ int main(int argc, char** argv) try {
                                   argument("--width", o.width),
                                   argument("--float-epochs", o.float_epochs),
                                   argument("--qat-epochs", o.qat_epochs),
+                                  argument("--unroll", o.unroll),
                                   argument("--threads", o.threads)},
                                  usage, status);
   if (!go) return status;
@@ -69,12 +74,16 @@ int main(int argc, char** argv) try {
                    static_cast<long long>(p.done), static_cast<long long>(p.total), p.loss,
                    p.seconds_left);
   };
-  if (plan.model != "mp_pde" && plan.model != "graph_vit")
-    throw Error("pareto", "mp_pde or graph_vit", plan.model, "Name one of these models.");
+  const std::map<std::string, decltype(&run_mp_pde)> models{
+      {"mp_pde", run_mp_pde}, {"graph_vit", run_graph_vit}, {"mesh_graph_net", run_mesh_graph_net}};
+  const auto model = models.find(plan.model);
+  if (model == models.end())
+    throw Error("pareto", "mp_pde, graph_vit or mesh_graph_net", plan.model,
+                "Name one of these models.");
   ThreadPool pool(o.threads);
   Data data = task_data(plan.task, o, pool);
   if (plan.arms == "data") return 0;
-  (plan.model == "mp_pde" ? run_mp_pde : run_graph_vit)(plan, o, data, pool);
+  model->second(plan, o, data, pool);
 } catch (const std::exception& e) {
   std::cerr << e.what() << '\n';
   return 1;

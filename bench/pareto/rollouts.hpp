@@ -23,8 +23,7 @@ void roll_out(const Data& d, const std::string& key, std::uint64_t seed, const s
     for (std::size_t f = 1; f < std::min(error.size(), t.state.size()); ++f) {
       const Field& u = step([&](Field& next) {
         for (Index i = 0; i < next.rows(); ++i)
-          if (t.mesh.node_type[static_cast<std::size_t>(i)] != NodeType::normal &&
-              t.mesh.node_type[static_cast<std::size_t>(i)] != NodeType::outflow)
+          if (prescribed(t.mesh.node_type[static_cast<std::size_t>(i)]))
             next.row(i) = t.state[f].row(i);
       });
       double sum = 0;

@@ -14,7 +14,7 @@ namespace study {
 
 /// Where an arm's solver is kept. @param key  as the table has it
 inline std::string solver_file(const Options& o, const std::string& key) {
-  std::string name = key + '_' + std::to_string(o.seed);
+  std::string name = key + '_' + std::to_string(o.seed) + unrolled(o);
   std::replace_if(
       name.begin(), name.end(), [](char c) { return c == ',' || c == ' '; }, '_');
   return o.folder + "/" + name + ".safetensors";
@@ -42,6 +42,8 @@ Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& exec
     if (const std::string power = "sensitivity_power_"; arm.score.starts_with(power))
       how.score_power = std::stod(arm.score.substr(power.size()));
     if (arm.score == "sensitivity_measured_power") how.score_power.reset();
+    if (arm.score == "sensitivity_of_each_edge") how.edges = EdgeDecider::edge;
+    if (arm.score == "sensitivity_largest_of_cluster") how.clusters = ClusterScore::largest;
     if (arm.score.ends_with("_per_node")) how.sharing = Sharing::node;
     if (arm.score == "loss_per_node") how.score = ScoreKind::loss;
     if (arm.score == "gradient") how.score = ScoreKind::gradient;

@@ -20,5 +20,6 @@ struct Plan {
 /// Trains, deploys and evaluates every arm that the table lacks.
 void run_mp_pde(const Plan&, const Options&, Data&, Executor&);
 void run_graph_vit(const Plan&, const Options&, Data&, Executor&);
+void run_mesh_graph_net(const Plan&, const Options&, Data&, Executor&);
 
 }  // namespace study

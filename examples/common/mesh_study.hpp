@@ -8,6 +8,7 @@
 #include <amq/train/calibrate.hpp>
 #include <amq/train/checkpoint.hpp>
 #include <amq/train/measure_curves.hpp>
+#include <amq/train/unrolling.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -35,6 +36,7 @@ struct Options {
   double lr = 2e-3, qat_lr = 5e-4;
   std::size_t points = 1200;  ///< of a car's surface
   double noise = 0.02;        ///< of unsteady training states, in deviations
+  std::int64_t unroll = 0;    ///< further training of unsteady ones: most steps before the trained
   std::uint64_t seed = 0, data_seed = 77;
   AuxiliaryConfig auxiliary;
   std::size_t threads = 2;
@@ -56,7 +58,13 @@ struct Data {
   std::vector<Field> test_given, test_solution;
   std::vector<std::size_t> training_mesh_id, test_mesh_id;  ///< empty: a mesh a sample
   std::vector<Trajectory> trajectories;                     ///< of an unsteady test
+  Trajectories training_steps;  ///< how training samples follow each other; steady: empty
 };
+
+/// Whether a boundary gives the states of its nodes, in training windows and in rollouts.
+inline bool prescribed(NodeType t) {
+  return t != NodeType::normal && t != NodeType::outflow;
+}
 
 /// What a run is calibrated on.
 inline std::span<const GraphSample> calibration_part(const Data& d) {
@@ -122,6 +130,16 @@ inline MeshTrainingOptions training_options(const Options& o, const std::string&
   return t;
 }
 
+/// With --unroll a further training is on windows of several steps.
+template <typename Training>
+void unroll(const Options& o, const Data& d, Training& t) {
+  if (o.unroll > 0 && !d.training_steps.next.empty())
+    t.approach_by(Unrolling(d.training, d.training_steps, o.unroll, 1));
+}
+inline std::string unrolled(const Options& o) {
+  return o.unroll > 0 ? "_u" + std::to_string(o.unroll) : "";
+}
+
 /// A network in float, trained, or read from the folder where an earlier run has left it. With
 /// `longer`, trained on as long as a quantized one is, at the same learning rate.
 template <typename Model = MpPde>
@@ -142,11 +160,12 @@ std::unique_ptr<Network<Model>> float_network(const Options& o, const Data& d, E
       return;
     }
     MeshTraining<Model> t(*net, d.training, training_options(o, qat ? "float, on" : "float", qat));
+    if (qat) unroll(o, d, t);
     t.run(executor, nullptr, o.progress);
     save_checkpoint(path, 0, all);
   };
   stage(name(""), false);
-  if (longer) stage(name(("_on" + std::to_string(o.qat_epochs)).c_str()), true);
+  if (longer) stage(name(("_on" + std::to_string(o.qat_epochs) + unrolled(o)).c_str()), true);
   return net;
 }
 
@@ -233,6 +252,7 @@ std::unique_ptr<BasicMeshSolver<Model>> uniform_solver(const Options& o, const D
   const BitPlan plan = BitPlan::uniform(bits);
   MeshTraining<Model> t(*net, d.training,
                         training_options(o, "uniform " + std::to_string(bits) + " bits", true));
+  unroll(o, d, t);
   t.run(executor, &plan, o.progress);
   net->quantizers.fit_weights(net->layout, net->parameters);
   auto solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), nullptr, d.encoding);
@@ -246,6 +266,8 @@ struct Adaptive {
   Sharing sharing = Sharing::node_and_point;
   double mean_bits = 3;
   RowRule rule = RowRule::min_max;
+  EdgeDecider edges = EdgeDecider::receiver;
+  ClusterScore clusters = ClusterScore::sum;
   std::optional<double> score_power = 0.25;  ///< see PointCurves; none: the best of some, measured
 };
 
@@ -266,6 +288,7 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
   auto options =
       training_options(o, "adaptive, mean " + std::to_string(how.mean_bits).substr(0, 3), true);
   AdaptiveTraining<Model> t(*net, *aux, d.training, how.score, how.sharing, options);
+  unroll(o, d, t.main());
   // Curves are relative to the mean score of every column.
   std::vector<PointScores> seen;
   BasicTraining<float> a(net->layout, net->quantizers);
@@ -276,6 +299,8 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
   // A ladder without a level near float is measured against its own highest.
   PointCurves curves =
       measure_curves(*net, few, how.levels, how.levels.back(), mean_scores(seen), executor);
+  curves.edges = how.edges;
+  curves.clusters = how.clusters;
   if (how.score_power) curves.score_power = *how.score_power;
   Planner planner(net->layout, 8, how.levels, curves);
   t.prepare(executor, std::min<std::size_t>(128, d.training.size()), 4, 12, o.progress);

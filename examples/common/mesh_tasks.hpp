@@ -247,6 +247,8 @@ inline Data flow2d_data(const Options& o, Executor& executor) {
   std::fill(e.output_mean.begin(), e.output_mean.end(), 0.0f);
   const auto add = [&](const Trajectory& t, std::size_t id, bool is_test, std::size_t every) {
     GraphSample mesh;
+    auto boundary = std::make_shared<std::vector<std::uint8_t>>();
+    for (const NodeType type : t.mesh.node_type) boundary->push_back(prescribed(type));
     for (std::size_t f = 0; f + 1 < t.state.size(); f += every) {
       Field given = t.state[f];
       if (!is_test) {
@@ -268,9 +270,15 @@ inline Data flow2d_data(const Options& o, Executor& executor) {
         data.test_mesh.push_back(t.mesh);
         data.test_given.push_back(given);
         data.test_solution.push_back(solution);
+      } else {
+        const bool last = f + 2 == t.state.size();
+        data.training_steps.next.push_back(last ? Trajectories::none : data.training.size());
+        data.training_steps.prescribed.push_back(boundary);
       }
     }
   };
+  data.training_steps.rise = e.rise();
+  data.training_steps.drift = e.drift();
   for (std::size_t k = 0; k < training.size(); ++k) add(training[k], k, false, 1);
   for (std::size_t k = 0; k < test.size(); ++k) add(test[k], k, true, 10);
   return data;

@@ -13,3 +13,4 @@
 #include <amq/train/progress.hpp>
 #include <amq/train/schedule.hpp>
 #include <amq/train/trainer.hpp>
+#include <amq/train/unrolling.hpp>

@@ -4,6 +4,7 @@
 #include <amq/models/graph_vit.hpp>
 #include <amq/models/mesh_graph_net.hpp>
 #include <amq/solver/model_file.hpp>
+#include <amq/train/unrolling.hpp>
 
 #include <doctest/doctest.h>
 
@@ -76,6 +77,49 @@ TEST_CASE_TEMPLATE("a rollout is the solver applied again and again, the boundar
   }
   CHECK(rollout.steps() == 4);
   CHECK((state - f.start).norm() > 0);
+}
+
+TEST_CASE_TEMPLATE("a training window walks where a rollout goes", Model, MpPde, MeshGraphNet,
+                   GraphVit) {
+  Flow<Model> f;
+  const MeshEncoding& e = f.solver->encoding();
+  Random random(12);
+  std::vector<Field> state{f.start};
+  for (int frame = 1; frame < 5; ++frame) {
+    state.push_back(state.back());
+    for (Index i = 0; i < f.start.size(); ++i)
+      state.back().data()[i] += 0.05f * static_cast<float>(random.normal());
+  }
+  auto boundary = std::make_shared<std::vector<std::uint8_t>>();
+  for (const NodeType type : f.mesh.node_type) boundary->push_back(type == NodeType::wall);
+  std::vector<GraphSample> samples;
+  Trajectories steps{e.rise(), e.drift(), {}, {}};
+  for (std::size_t k = 0; k + 1 < state.size(); ++k) {
+    samples.push_back(e.encode(f.mesh, view(std::as_const(state[k]))));
+    prepare_sample(f.solver->net().model, samples.back());
+    const Field change = state[k + 1] - state[k];
+    e.encode_solution(view(change), samples.back());
+    steps.next.push_back(k + 2 < state.size() ? k + 1 : Trajectories::none);
+    steps.prescribed.push_back(boundary);
+  }
+  GraphSample walked;
+  Unrolling(samples, steps, 3)
+      .walk(
+          0, 3, [&](const GraphSample& s) { return f.solver->normalized(s); }, walked);
+  Rollout<Model> rollout(*f.solver, f.mesh, f.start);
+  for (std::size_t k = 1; k < 4; ++k)
+    rollout.step([&](Field& u) {
+      for (Index i = 0; i < u.rows(); ++i)
+        if ((*boundary)[static_cast<std::size_t>(i)]) u.row(i) = state[k].row(i);
+    });
+  GraphSample there = samples[3];
+  e.encode_given(view(rollout.state()), there);
+  // Rounding may move a code.
+  CHECK((walked.u - there.u).cwiseAbs().maxCoeff() < 1e-3f);
+  CHECK((walked.u - samples[3].u).cwiseAbs().maxCoeff() > 1e-2f);
+  // And its answer would lead to the truth.
+  const Field truth = rollout.state() + e.decode(view(std::as_const(walked.y)));
+  CHECK((truth - state[4]).cwiseAbs().maxCoeff() < 1e-3f);
 }
 
 TEST_CASE_TEMPLATE("every model comes back from its file and solves to the same bits", Model,

@@ -103,6 +103,10 @@ struct MeshEncoding {
         s.y(i, c) = (u(i, c) - output_mean[k]) / output_deviation[k];
       }
   }
+  /// What an answer adds to the given channels of the next state, where the solution is the change
+  /// of what is given: rise * y + drift, in the network's units. See Trajectories.
+  [[nodiscard]] std::vector<float> rise() const { return in_states(output_deviation); }
+  [[nodiscard]] std::vector<float> drift() const { return in_states(output_mean); }
   [[nodiscard]] Field decode(MatrixView<const float> y) const {
     Field u(y.rows, y.cols);
     for (Index i = 0; i < y.rows; ++i)
@@ -111,6 +115,17 @@ struct MeshEncoding {
         u(i, c) = std::fma(y(i, c), output_deviation[k], output_mean[k]);
       }
     return u;
+  }
+
+ private:
+  [[nodiscard]] std::vector<float> in_states(std::vector<float> change) const {
+    if (change.size() != input_deviation.size())
+      throw Error("MeshEncoding",
+                  "as many given channels as the solution has, " + std::to_string(change.size()),
+                  std::to_string(input_deviation.size()),
+                  "Train a network that returns the change of the state.");
+    for (std::size_t k = 0; k < change.size(); ++k) change[k] /= input_deviation[k];
+    return change;
   }
 };
 

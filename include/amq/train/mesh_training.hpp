@@ -45,7 +45,10 @@ class MeshTraining : public NetworkTraining<Model, GraphSample> {
   /// Squared Jacobian of the output times row power, by `probes` random sign vectors.
   [[nodiscard]] PointScores probe(BasicTraining<float>& a, std::size_t sample, const BitPlan* plan,
                                   Random& random, int probes) {
-    const GraphSample& s = this->samples()[sample];
+    return probe(a, this->samples()[sample], plan, random, probes);
+  }
+  [[nodiscard]] PointScores probe(BasicTraining<float>& a, const GraphSample& s,
+                                  const BitPlan* plan, Random& random, int probes) {
     PointScores scores(this->net().layout, s.graph.n_nodes());
     for (int k = 0; k < probes; ++k) {
       a.begin({&this->net().parameters, nullptr, plan});
@@ -112,7 +115,7 @@ class AdaptiveTraining {
         executor,
         [&](Turn& turn) {
           auto& a = *tapes_[turn.lane];
-          const auto y = score_pass(a, turn.sample, plan, &turn.gradients[0]);
+          const auto y = score_pass(a, main_samples()[turn.sample], plan, &turn.gradients[0]);
           return teach(a, y, scores[turn.sample]);
         },
         0, progress,
@@ -189,18 +192,24 @@ class AdaptiveTraining {
         [&](Turn& turn) {
           auto& a = *tapes_[turn.lane];
           auto& m = main_.tape(turn.lane);
-          const auto y = score_pass(a, turn.sample, plan, &turn.gradients[1]);
-          PointScores scores = as_scores(turn.sample, a[y]);
+          const GraphSample& s = main_.seen(turn, [&](const GraphSample& at) {
+            // Bits are allocated anew at every step, as in a rollout.
+            const PointScores scores = as_scores(a[score_pass(a, at, plan, nullptr)]);
+            const Planned planned = make_plan(planner, turn.sample, scores, mean_bits);
+            return main_.answer(m, &planned.plan)(at);
+          });
+          const auto y = score_pass(a, s, plan, &turn.gradients[1]);
+          PointScores scores = as_scores(a[y]);
           if (turn.random.uniform() < main_.options().random_share) scramble(scores, turn.random);
           const Planned planned = make_plan(planner, turn.sample, scores, mean_bits);
-          const double value = main_.pass(m, turn.sample, &planned.plan, &turn.gradients[0]);
+          const double value = main_.pass(m, s, &planned.plan, &turn.gradients[0]);
           const bool probe = kind_ == ScoreKind::sensitivity;
           if (!probe || turn.random.uniform() < main_.options().probe_share) {
             PointScores seen(net.layout);
             if (probe)
-              seen = main_.probe(m, turn.sample, &planned.plan, turn.random, 1);
+              seen = main_.probe(m, s, &planned.plan, turn.random, 1);
             else
-              seen = seen_in_pass(m, turn.sample);
+              seen = seen_in_pass(m, s);
             teach(a, y, seen);
           }
           return value;
@@ -228,16 +237,16 @@ class AdaptiveTraining {
 
   /// The scores the auxiliary model predicts, simulated as deployed.
   PointScores predict(BasicTraining<float>& a, std::size_t sample) {
-    const auto y = score_pass(a, sample, auxiliary_->plan(), nullptr);
+    const auto y = score_pass(a, main_.samples()[sample], auxiliary_->plan(), nullptr);
     last_ = map(a[y]);
-    return as_scores(sample, a[y]);
+    return as_scores(a[y]);
   }
   /// True scores of a sample: what an oracle would know.
   PointScores observe(BasicTraining<float>& a, std::size_t sample, Random& random, int probes) {
     if (kind_ == ScoreKind::sensitivity) return main_.probe(a, sample, nullptr, random, probes);
     std::vector<float> unused(main_.net().parameters.values.size(), 0.0f);
     main_.pass(a, sample, nullptr, &unused);
-    return seen_in_pass(a, sample);
+    return seen_in_pass(a, main_.samples()[sample]);
   }
 
  private:
@@ -248,16 +257,15 @@ class AdaptiveTraining {
     while (tapes_.size() < lanes)
       tapes_.push_back(std::make_unique<BasicTraining<float>>(aux.layout, aux.quantizers));
   }
-  Tensor score_pass(BasicTraining<float>& a, std::size_t sample, const BitPlan& plan,
+  Tensor score_pass(BasicTraining<float>& a, const GraphSample& s, const BitPlan& plan,
                     std::vector<float>* gradients) {
-    const GraphSample& s = main_.samples()[sample];
     auto& aux = auxiliary_->net();
     a.begin({&aux.parameters, gradients, &plan});
     return amq::forward(aux.model, a, s);
   }
   /// (node, column) outputs to scores of every point; a single column serves all points.
-  [[nodiscard]] PointScores as_scores(std::size_t sample, MatrixView<const float> y) const {
-    PointScores s(main_net().layout, main_.samples()[sample].graph.n_nodes());
+  [[nodiscard]] PointScores as_scores(MatrixView<const float> y) const {
+    PointScores s(main_net().layout, y.rows);
     const auto v = s.view();
     for (Index i = 0; i < v.rows; ++i)
       for (Index c = 0; c < v.cols; ++c)
@@ -268,8 +276,7 @@ class AdaptiveTraining {
     return const_cast<AdaptiveTraining*>(this)->main_.net();
   }
   /// From the backward pass the tape has just made.
-  [[nodiscard]] PointScores seen_in_pass(BasicTraining<float>& m, std::size_t sample) {
-    const GraphSample& s = main_.samples()[sample];
+  [[nodiscard]] PointScores seen_in_pass(BasicTraining<float>& m, const GraphSample& s) {
     PointScores scores(main_.net().layout, s.graph.n_nodes());
     if (kind_ == ScoreKind::loss) {
       // The last value of the tape is the output.

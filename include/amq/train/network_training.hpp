@@ -8,8 +8,10 @@
 #include <amq/train/loss.hpp>
 #include <amq/train/trainer.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -69,10 +71,32 @@ class NetworkTraining {
         nullptr);
   }
 
+  /// What the network says to a sample.
+  using Answer = std::function<MatrixView<const float>(const Sample&)>;
+  /// (turn, answer, room of the turn's lane) -> what is trained on; see Unrolling.
+  using Approach = std::function<const Sample&(Turn&, const Answer&, Sample&)>;
+  /// From now on turns train on what `approach` comes to from their sample. Runs at given plans
+  /// keep the sample's plan on the way.
+  void approach_by(Approach approach) { approach_ = std::move(approach); }
+  /// What this turn trains on. @pre make_tapes() has made the turn's lane
+  const Sample& seen(Turn& turn, const Answer& answer) {
+    return approach_ ? approach_(turn, answer, rooms_[turn.lane]) : samples_[turn.sample];
+  }
+  [[nodiscard]] Answer answer(BasicTraining<float>& a, const BitPlan* plan) {
+    return [this, &a, plan](const Sample& s) {
+      a.begin({&net_->parameters, nullptr, plan, options_.learn_weight_steps});
+      return MatrixView<const float>(a[detail::forward_sample(net_->model, a, s)]);
+    };
+  }
+
   /// Loss of a sample; with `gradients`, its gradient is added there and the tape holds it.
   double pass(BasicTraining<float>& a, std::size_t sample, const BitPlan* plan,
               std::vector<float>* gradients) {
-    const Sample& s = samples_[sample];
+    return pass(a, samples_[sample], plan, gradients);
+  }
+  /// @param s  must outlive what the tape is used for
+  double pass(BasicTraining<float>& a, const Sample& s, const BitPlan* plan,
+              std::vector<float>* gradients) {
     a.begin({&net_->parameters, gradients, plan, options_.learn_weight_steps});
     const auto y = detail::forward_sample(net_->model, a, s);
     const MatrixView<const float> out = a[y];
@@ -91,6 +115,7 @@ class NetworkTraining {
   void make_tapes(std::size_t lanes) {
     while (tapes_.size() < lanes)
       tapes_.push_back(std::make_unique<BasicTraining<float>>(net_->layout, net_->quantizers));
+    rooms_.resize(std::max(rooms_.size(), approach_ ? lanes : 0));
   }
   [[nodiscard]] BasicTraining<float>& tape(std::size_t lane) { return *tapes_[lane]; }
   [[nodiscard]] Schedule schedule(const Trainer& trainer, double lr) const noexcept {
@@ -117,7 +142,9 @@ class NetworkTraining {
     trainer.run(
         executor,
         [&](Turn& turn) {
-          return pass(*tapes_[turn.lane], turn.sample, plan_of(turn.sample), &turn.gradients[0]);
+          auto& a = *tapes_[turn.lane];
+          const BitPlan* plan = plan_of(turn.sample);
+          return pass(a, seen(turn, answer(a, plan)), plan, &turn.gradients[0]);
         },
         first, progress, refit(quantized));
   }
@@ -125,7 +152,9 @@ class NetworkTraining {
   Net* net_;
   std::span<const Sample> samples_;
   NetworkTrainingOptions options_;
+  Approach approach_;
   std::vector<std::unique_ptr<BasicTraining<float>>> tapes_;
+  std::vector<Sample> rooms_;
 };
 
 /// Gives batch norms the mean moments of their rows over passes of the samples, in float, as the

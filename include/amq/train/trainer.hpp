@@ -39,7 +39,7 @@ struct TrainerOptions {
 struct Turn {
   std::size_t sample = 0;
   std::size_t lane = 0;  ///< its place in the batch: workspaces may be kept per lane
-  std::int64_t step = 0, steps = 0;
+  std::int64_t step = 0, steps = 0, epoch = 0;
   Random random;  ///< of this sample at this step, whatever thread runs it
   std::span<std::vector<float>> gradients;  ///< one zeroed vector per learner, to add to
 };
@@ -109,6 +109,7 @@ class Trainer {
                   lane,
                   step,
                   steps(),
+                  epoch,
                   Random::stream(options_.seed + 0x5eed,
                                  static_cast<std::uint64_t>(step) * options_.batch + lane),
                   lanes_[lane]};
