@@ -52,6 +52,27 @@ TEST_CASE("weighted sums of rows are chains of fma in the order of the rows, on 
         }
 }
 
+TEST_CASE("sums and differences are those of floats, on every rung, and touch nothing else") {
+  for (const Index n : {1, 15, 16, 17, 40})
+    for (const bool add : {false, true}) {
+      const auto a = numbers(n, 1), b = numbers(n, 2), before = numbers(n + 3, 3),
+                 other = numbers(n + 3, 4);
+      auto plus = before, minus = other, scalar_plus = before, scalar_minus = other;
+      auto expected_plus = before, expected_minus = other;
+      for (std::size_t c = 0; c < a.size(); ++c) {
+        expected_plus[c] = add ? before[c] + (a[c] + b[c]) : a[c] + b[c];
+        expected_minus[c] = add ? other[c] + (a[c] - b[c]) : a[c] - b[c];
+      }
+      ops::plus_minus(a.data(), b.data(), n, plus.data(), minus.data(), add);
+      ops::plus_minus<float, simd::Scalar>(a.data(), b.data(), n, scalar_plus.data(),
+                                           scalar_minus.data(), add);
+      CHECK(plus == expected_plus);
+      CHECK(minus == expected_minus);
+      CHECK(scalar_plus == expected_plus);
+      CHECK(scalar_minus == expected_minus);
+    }
+}
+
 TEST_CASE("in double it is the same sum") {
   const std::vector<double> w{1, 2, 3, 4, 5, 6}, x{1, -1, 0.5, 2, 3, 0.25};  // (2, 3), (3, 2)
   std::vector<double> y(4, 1.0);

@@ -151,8 +151,9 @@ TEST_CASE("mixing is counted as four real products a mode and sample, transforms
   CHECK(mixing.macs == 4.0 * 2 * (8 * 3) * 8 * 6);
   CHECK(mixing.bops == mixing.macs * 4 * 8);
   CHECK(a.cost().weight_bytes() == 2.0 * (8 * 3) * 8 * 6);
-  // A line of 16 real points to 3 complex modes, then 8 complex ones of 16 for each of these.
-  CHECK(there.macs == 2.0 * (16 * 16 * 3 * 2 + 16 * 3 * 8 * 4) * 8);
+  // Lines of 16 real points, as 9 sums and 7 differences, to 3 complex modes; then, for each of
+  // these, 16 complex points, folded alike, to 5 frequencies of both signs.
+  CHECK(there.macs == 2.0 * (16 * 3 * (9 + 7) + 3 * 5 * (9 + 7) * 2) * 8);
   CHECK(back.macs == there.macs / 8 * 6);
   CHECK(there.bops == there.macs * 32 * 32);
 }

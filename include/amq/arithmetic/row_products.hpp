@@ -113,5 +113,24 @@ void row_products(const T* w, Index rows, Index n, const PairedRows<const T>& x,
   }
 }
 
+/// plus = a + b and minus = a - b, or added to both. The results are apart from each other.
+template <typename T, typename Arch = simd::Native>
+void plus_minus(const T* a, const T* b, Index n, T* plus, T* minus, bool add) noexcept {
+  Index c = 0;
+  if constexpr (std::is_same_v<T, float>) {
+    using F = simd::Floats<Arch>;
+    for (; c + simd::lanes <= n; c += simd::lanes) {
+      const F x = F::load(a + c), y = F::load(b + c);
+      (add ? F::load(plus + c) + (x + y) : x + y).store(plus + c);
+      (add ? F::load(minus + c) + (x - y) : x - y).store(minus + c);
+    }
+  }
+  for (; c < n; ++c) {
+    const T x = a[c], y = b[c];
+    plus[c] = add ? plus[c] + (x + y) : x + y;
+    minus[c] = add ? minus[c] + (x - y) : x - y;
+  }
+}
+
 }  // namespace AMQ_LEVEL
 }  // namespace amq::ops

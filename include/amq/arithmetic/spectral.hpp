@@ -1,10 +1,12 @@
 #pragma once
 /// @file
 /// Truncated Fourier transforms of grids as products with cached cosine and sine matrices, one axis
-/// after the other (design decision 6): any size, only the modes that are kept.
+/// after the other (design decision 6): any size, only the modes that are kept. What cosines and
+/// sines have in common is used: a quarter to a half of the multiplications that the matrices have.
 
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/row_products.hpp>
+#include <amq/core/aligned.hpp>
 #include <amq/core/portable_math.hpp>
 
 #include <algorithm>
@@ -51,44 +53,47 @@ struct SpectralModes {
 
 namespace ops {
 
-/// e^{-2 pi i f j / n} for the kept frequencies f and the points j as real matrices. Complex rows
-/// come in pairs, real part and imaginary part. The one-sided matrices of an inverse have the
-/// weights a one-sided spectrum has: 2, or 1 and 0 at zero and n / 2.
+/// Cosines and sines of 2 pi k j / n as matrices between points and frequencies k >= 0. The points
+/// j and n - j have the same cosine and opposite sines: matrices have half of the points, and meet
+/// sums and differences of the two.
 template <typename T>
 struct DftTable {
-  Index n = 0, kept = 0;
-  std::vector<T> real, real_t;        ///< (2 kept, n) points to modes, and its transpose
-  std::vector<T> inverse, inverse_t;  ///< (n, 2 kept) modes to points without 1 / n; transpose
-  std::vector<T> complex, conjugate;  ///< (2 kept, 2 n) there and (2 n, 2 kept) back
+  Index n = 0;      ///< points
+  Index count = 0;  ///< frequencies k = 0 .. count - 1
+  Index even = 0;   ///< points that sums have: j = 0 .. n / 2
+  Index odd = 0;    ///< points that differences have: j = 1 .. (n - 1) / 2
 
-  DftTable(Index points, Index modes, bool two_sided)
-      : n(points), kept(two_sided ? 2 * modes : modes) {
-    const auto size = static_cast<std::size_t>(2 * kept * n);
-    for (auto* v : {&real, &real_t, &inverse, &inverse_t}) v->resize(size);
-    for (auto* v : {&complex, &conjugate}) v->resize(2 * size);
-    const auto put = [](std::vector<T>& m, Index cols, Index i, Index j, double v) {
-      m[static_cast<std::size_t>(i * cols + j)] = static_cast<T>(v);
+  /// One direction of both: (count, even) and (count, odd), or transposed.
+  struct Pair {
+    std::vector<T> cos, minus_sin;
+  };
+  Pair to_modes, from_modes;
+  /// The same with the weights that a one-sided spectrum has: 2, or 1 and, of sines, 0 at zero and
+  /// n / 2.
+  Pair one_sided_to, one_sided_from;
+
+  /// @param both_signs  frequencies -modes .. -1 are kept, too
+  DftTable(Index points, Index modes, bool both_signs)
+      : n(points), count(both_signs ? modes + 1 : modes), even(n / 2 + 1), odd((n - 1) / 2) {
+    for (Pair* p : {&to_modes, &from_modes, &one_sided_to, &one_sided_from}) {
+      p->cos.resize(static_cast<std::size_t>(count * even));
+      p->minus_sin.resize(static_cast<std::size_t>(count * odd));
+    }
+    const auto put = [&](std::vector<T> Pair::*m, Index k, Index j, Index cols, double value,
+                         double weight) {
+      const auto there = static_cast<std::size_t>(k * cols + j),
+                 back = static_cast<std::size_t>(j * count + k);
+      (to_modes.*m)[there] = (from_modes.*m)[back] = static_cast<T>(value);
+      (one_sided_to.*m)[there] = (one_sided_from.*m)[back] = static_cast<T>(weight * value);
     };
-    for (Index k = 0; k < kept; ++k) {
-      const Index f = k < modes ? k : k - kept;
-      const bool alone = f == 0 || 2 * f == n;
-      for (Index j = 0; j < n; ++j) {
-        // The angle is reduced first: f j is exact, its cosine then as good as double can.
-        const auto turn = static_cast<double>(((f * j) % n + n) % n) / static_cast<double>(n);
-        const auto wave = portable::sincospi(2 * turn);
-        const double re = wave.cos, im = -wave.sin;
-        for (const Index part : {0, 1}) {
-          const double v = part ? im : re, w = alone ? (part ? 0 : v) : 2 * v;
-          put(real, n, 2 * k + part, j, v);
-          put(real_t, 2 * kept, j, 2 * k + part, v);
-          put(inverse, 2 * kept, j, 2 * k + part, w);
-          put(inverse_t, n, 2 * k + part, j, w);
-          // (re + i im) x, and (re - i im) y.
-          put(complex, 2 * n, 2 * k + part, 2 * j + part, re);
-          put(complex, 2 * n, 2 * k + part, 2 * j + 1 - part, part ? im : -im);
-          put(conjugate, 2 * kept, 2 * j + part, 2 * k + part, re);
-          put(conjugate, 2 * kept, 2 * j + part, 2 * k + 1 - part, part ? -im : im);
-        }
+    for (Index k = 0; k < count; ++k) {
+      const bool alone = k == 0 || 2 * k == n;
+      for (Index j = 0; j < even; ++j) {
+        // The angle is reduced first: k j is exact, its cosine then as good as double can.
+        const auto wave =
+            portable::sincospi(2 * static_cast<double>(k * j % n) / static_cast<double>(n));
+        put(&Pair::cos, k, j, even, wave.cos, alone ? 1 : 2);
+        if (j >= 1 && j <= odd) put(&Pair::minus_sin, k, j - 1, odd, -wave.sin, alone ? 0 : 2);
       }
     }
   }
@@ -96,12 +101,12 @@ struct DftTable {
 
 /// Made once per size and kept for the life of the program.
 template <typename T>
-const DftTable<T>& dft_table(Index n, Index modes, bool two_sided) {
+const DftTable<T>& dft_table(Index n, Index modes, bool both_signs) {
   static std::mutex mutex;
   static std::map<std::tuple<Index, Index, bool>, std::unique_ptr<DftTable<T>>> tables;
   const std::scoped_lock lock(mutex);
-  auto& t = tables[{n, modes, two_sided}];
-  if (!t) t = std::make_unique<DftTable<T>>(n, modes, two_sided);
+  auto& t = tables[{n, modes, both_signs}];
+  if (!t) t = std::make_unique<DftTable<T>>(n, modes, both_signs);
   return *t;
 }
 
@@ -117,59 +122,153 @@ class SpectralTransform {
       table_[static_cast<std::size_t>(a)] =
           &dft_table<T>(g[a], m.m[static_cast<std::size_t>(a)], a + 1 < g.dims);
     const DftTable<T>& last = *table_[static_cast<std::size_t>(g.dims - 1)];
-    to_ = inverse ? last.inverse_t.data() : last.real.data();
-    from_ = inverse ? last.inverse.data() : last.real_t.data();
+    to_ = inverse ? &last.one_sided_to : &last.to_modes;
+    from_ = inverse ? &last.one_sided_from : &last.from_modes;
   }
 
   /// x (sample, points, channel) -> (sample, mode, re | im, channel)
-  void to_modes(MatrixView<const T> x, std::vector<T>& out) const {
+  void to_modes(MatrixView<const T> x, AlignedVector<T>& out) const {
     const int last = g_.dims - 1;
-    const Index n = g_[last], kept = m_.kept(last), outer = g_.rows() / n;
-    out.resize(static_cast<std::size_t>(outer * kept * 2 * c_));
+    const DftTable<T>& t = *table_[static_cast<std::size_t>(last)];
+    const Index outer = g_.rows() / t.n, wide = 2 * c_;
+    at_least(out, outer * t.count * wide);
     each(outer, [&](Index o) {
-      row_products<T>(to_, 2 * kept, n, {x.row(o * n), 2 * x.stride, x.stride}, c_,
-                      {out.data() + o * kept * 2 * c_, 2 * c_, c_}, false);
+      const Folded f = fold(t, x.row(o * t.n), x.stride, c_);
+      T* to = out.data() + o * t.count * wide;
+      row_products<T>(to_->cos.data(), t.count, t.even, rows<const T>(f.sum, c_), c_,
+                      rows(to, wide), false);
+      row_products<T>(to_->minus_sin.data(), t.count, t.odd, rows<const T>(f.difference, c_), c_,
+                      rows(to + c_, wide), false);
     });
-    static thread_local std::vector<T> next;
+    static thread_local AlignedVector<T> next;
     for (int a = last - 1; a >= 0; --a) {
       complex_axis(a, out, next, true);
       out.swap(next);
     }
   }
   /// (sample, mode, re | im, channel) -> x (sample, points, channel), written or added to.
-  /// `modes` is used up.
-  void from_modes(std::vector<T>& modes, MatrixView<T> x, bool add) const {
+  /// `modes`, which may be longer, is used up.
+  void from_modes(AlignedVector<T>& modes, MatrixView<T> x, bool add) const {
     const int last = g_.dims - 1;
-    static thread_local std::vector<T> next;
+    static thread_local AlignedVector<T> next;
     for (int a = 0; a < last; ++a) {
       complex_axis(a, modes, next, false);
       modes.swap(next);
     }
-    const Index n = g_[last], kept = m_.kept(last), outer = g_.rows() / n;
+    const DftTable<T>& t = *table_[static_cast<std::size_t>(last)];
+    const Index outer = g_.rows() / t.n, wide = 2 * c_;
     each(outer, [&](Index o) {
-      row_products<T>(from_, n, 2 * kept, {modes.data() + o * kept * 2 * c_, 2 * c_, c_}, c_,
-                      {x.row(o * n), 2 * x.stride, x.stride}, add);
+      const T* from = modes.data() + o * t.count * wide;
+      const Folded f = room(t.even, t.odd, c_);
+      row_products<T>(from_->cos.data(), t.even, t.count, rows(from, wide), c_, rows(f.sum, c_),
+                      false);
+      row_products<T>(from_->minus_sin.data(), t.odd, t.count, rows(from + c_, wide), c_,
+                      rows(f.difference, c_), false);
+      const auto point = [&](Index j) { return x.row(o * t.n + j); };
+      for (Index j = 1; j <= t.odd; ++j)
+        plus_minus(f.sum + j * c_, f.difference + (j - 1) * c_, c_, point(j), point(t.n - j), add);
+      copy_row(f.sum, c_, point(0), add);
+      if (t.n % 2 == 0) copy_row(f.sum + t.n / 2 * c_, c_, point(t.n / 2), add);
     });
   }
 
  private:
+  /// Rows j and n - j of points: their sums (even, width) and differences (odd, width).
+  struct Folded {
+    T *sum, *difference;
+  };
+  [[nodiscard]] static Folded room(Index sums, Index differences, Index width) {
+    static thread_local AlignedVector<T> scratch;
+    T* first = at_least(scratch, (sums + differences) * width);
+    return {first, first + sums * width};
+  }
+  [[nodiscard]] static Folded fold(const DftTable<T>& t, const T* x, Index stride, Index width) {
+    const Folded f = room(t.even, t.odd, width);
+    copy_row(x, width, f.sum, false);
+    if (t.n % 2 == 0) copy_row(x + t.n / 2 * stride, width, f.sum + t.n / 2 * width, false);
+    for (Index j = 1; j <= t.odd; ++j)
+      plus_minus(x + j * stride, x + (t.n - j) * stride, width, f.sum + j * width,
+                 f.difference + (j - 1) * width, false);
+    return f;
+  }
+  /// Rows one after the other.
+  template <typename U>
+  [[nodiscard]] static PairedRows<U> rows(U* data, Index stride) noexcept {
+    return {data, 2 * stride, stride};
+  }
+  static void copy_row(const T* from, Index n, T* to, bool add) noexcept {
+    for (Index c = 0; c < n; ++c) to[c] = add ? to[c] + from[c] : from[c];
+  }
+
   /// Along one of the axes before the last; those before it still hold points, those after it
-  /// modes.
-  void complex_axis(int axis, const std::vector<T>& x, std::vector<T>& out, bool forward) const {
+  /// modes. Frequencies are in the order 0 .. m - 1, -m .. -1.
+  void complex_axis(int axis, const AlignedVector<T>& x, AlignedVector<T>& out,
+                    bool forward) const {
     const DftTable<T>& t = *table_[static_cast<std::size_t>(axis)];
     Index outer = g_.samples, inner = 1;
     for (int a = 0; a < axis; ++a) outer *= g_[a];
     for (int a = axis + 1; a < g_.dims; ++a) inner *= m_.kept(a);
-    const Index from_n = forward ? t.n : t.kept, to_n = forward ? t.kept : t.n;
-    const Index stride = inner * 2 * c_;
-    const T* w = forward ? t.complex.data() : t.conjugate.data();
-    out.resize(static_cast<std::size_t>(outer * to_n * stride));
+    const Index wide = 2 * c_, stride = inner * wide, kept = m_.kept(axis);
+    const Index from_n = forward ? t.n : kept, to_n = forward ? kept : t.n;
+    at_least(out, outer * to_n * stride);
     each(outer * inner, [&](Index task) {
       const Index o = task / inner, p = task % inner;
-      row_products<T>(w, 2 * to_n, 2 * from_n,
-                      {x.data() + o * from_n * stride + 2 * p * c_, stride, c_}, c_,
-                      {out.data() + o * to_n * stride + 2 * p * c_, stride, c_}, false);
+      const T* from = x.data() + o * from_n * stride + p * wide;
+      T* to = out.data() + o * to_n * stride + p * wide;
+      if (forward)
+        points_to_modes(t, from, stride, to);
+      else
+        modes_to_points(t, from, stride, to);
     });
+  }
+  /// X(k) = C + i S and X(-k) = C - i S, of C = sum cos x and S = sum -sin x.
+  void points_to_modes(const DftTable<T>& t, const T* x, Index stride, T* modes) const {
+    const Index wide = 2 * c_;
+    const Folded f = fold(t, x, stride, wide);
+    static thread_local AlignedVector<T> sums;
+    T *cos = at_least(sums, 2 * t.count * wide), *sin = cos + t.count * wide;
+    row_products<T>(t.to_modes.cos.data(), t.count, t.even, rows<const T>(f.sum, wide), wide,
+                    rows(cos, wide), false);
+    row_products<T>(t.to_modes.minus_sin.data(), t.count, t.odd, rows<const T>(f.difference, wide),
+                    wide, rows(sin, wide), false);
+    const Index m = t.count - 1;
+    static thread_local AlignedVector<T> unused;
+    at_least(unused, wide);
+    for (Index k = 0; k <= m; ++k) {
+      T* positive = k < m ? modes + k * stride : unused.data();
+      T* negative = k > 0 ? modes + (2 * m - k) * stride : unused.data();
+      const T *c = cos + k * wide, *s = sin + k * wide;
+      plus_minus(c, s + c_, c_, negative, positive, false);
+      plus_minus(c + c_, s, c_, positive + c_, negative + c_, false);
+    }
+  }
+  /// x(j) = A - i B and x(n - j) = A + i B, of A = sum cos (X(k) + X(-k)) and
+  /// B = sum -sin (X(k) - X(-k)).
+  void modes_to_points(const DftTable<T>& t, const T* modes, Index stride, T* x) const {
+    const Index wide = 2 * c_, m = t.count - 1;
+    static thread_local AlignedVector<T> both;
+    T *sum = at_least(both, 2 * t.count * wide), *difference = sum + t.count * wide;
+    copy_row(modes, wide, sum, false);
+    std::fill_n(difference, wide, T(0));
+    for (Index k = 1; k < m; ++k)
+      plus_minus(modes + k * stride, modes + (2 * m - k) * stride, wide, sum + k * wide,
+                 difference + k * wide, false);
+    const T* last = modes + m * stride;  // -m is kept, m is not
+    copy_row(last, wide, sum + m * wide, false);
+    for (Index c = 0; c < wide; ++c) difference[m * wide + c] = -last[c];
+    const Folded f = room(t.even, t.odd, wide);
+    row_products<T>(t.from_modes.cos.data(), t.even, t.count, rows<const T>(sum, wide), wide,
+                    rows(f.sum, wide), false);
+    row_products<T>(t.from_modes.minus_sin.data(), t.odd, t.count, rows<const T>(difference, wide),
+                    wide, rows(f.difference, wide), false);
+    copy_row(f.sum, wide, x, false);
+    if (t.n % 2 == 0) copy_row(f.sum + t.n / 2 * wide, wide, x + t.n / 2 * stride, false);
+    for (Index j = 1; j <= t.odd; ++j) {
+      const T *a = f.sum + j * wide, *b = f.difference + (j - 1) * wide;
+      T *here = x + j * stride, *there = x + (t.n - j) * stride;
+      plus_minus(a, b + c_, c_, here, there, false);
+      plus_minus(a + c_, b, c_, there + c_, here + c_, false);
+    }
   }
   template <typename Body>
   void each(Index n, const Body& body) const {
@@ -183,7 +282,7 @@ class SpectralTransform {
   Index c_;
   Executor* executor_;
   std::array<const DftTable<T>*, 3> table_{};
-  const T *to_ = nullptr, *from_ = nullptr;  // of the last axis
+  const typename DftTable<T>::Pair *to_ = nullptr, *from_ = nullptr;  // of the last axis
 };
 
 namespace detail {
@@ -205,27 +304,34 @@ struct SpectralForward {
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
     return {modes.count() * grid.samples * 2, s.cols};
   }
-  [[nodiscard]] double cost(MatrixShape) const noexcept { return 0; }
-  [[nodiscard]] double macs(MatrixShape s) const noexcept {
-    double rows = static_cast<double>(grid.rows()), products = 0;
+  /// Sums and differences.
+  [[nodiscard]] double cost(MatrixShape s) const noexcept { return count(s.cols, false); }
+  [[nodiscard]] double macs(MatrixShape s) const noexcept { return count(s.cols, true); }
+  [[nodiscard]] double count(Index channels, bool products) const noexcept {
+    double rows = static_cast<double>(grid.rows()), sum = 0;
     for (int a = grid.dims - 1; a >= 0; --a) {
-      const double kept = static_cast<double>(modes.kept(a));
-      products += rows * kept * (a + 1 == grid.dims ? 2.0 : 4.0);
-      rows *= kept / static_cast<double>(grid[a]);
+      const Index n = grid[a], odd = (n - 1) / 2;
+      const bool real = a + 1 == grid.dims;
+      const Index frequencies = modes.kept(a) / (real ? 1 : 2) + (real ? 0 : 1);
+      const Index width = channels * (real ? 1 : 2);
+      const Index each =
+          products ? frequencies * (n / 2 + 1 + odd) : 2 * odd + (real ? 0 : 2 * frequencies);
+      sum += rows / static_cast<double>(n) * static_cast<double>(each * width);
+      rows *= static_cast<double>(modes.kept(a)) / static_cast<double>(n);
     }
-    return products * static_cast<double>(s.cols);
+    return sum;
   }
   template <typename T>
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
-    static thread_local std::vector<T> m;  // kept: new memory would be filled first
+    static thread_local AlignedVector<T> m;  // kept: new memory would be filled first
     SpectralTransform<T>(grid, modes, x.cols, false, executor).to_modes(x, m);
     detail::swap_samples(m.data(), grid.samples, modes.count(), 2 * x.cols, out.data);
   }
   template <typename T>
   void backward(MatrixView<const T>, MatrixView<const T>, MatrixView<const T> dy,
                 MatrixView<T> dx) const {
-    static thread_local std::vector<T> m;
-    m.resize(static_cast<std::size_t>(dy.size()));
+    static thread_local AlignedVector<T> m;
+    at_least(m, dy.size());
     detail::swap_samples(dy.data, modes.count(), grid.samples, 2 * dy.cols, m.data());
     SpectralTransform<T>(grid, modes, dy.cols, false, serial_executor()).from_modes(m, dx, true);
   }
@@ -241,7 +347,9 @@ struct SpectralInverse {
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
     return {grid.rows(), s.cols / 2};
   }
-  [[nodiscard]] double cost(MatrixShape) const noexcept { return 0; }
+  [[nodiscard]] double cost(MatrixShape s) const noexcept {
+    return SpectralForward{grid, modes}.cost({s.rows, s.cols / 2});
+  }
   [[nodiscard]] double macs(MatrixShape s) const noexcept {
     return SpectralForward{grid, modes}.macs({s.rows, s.cols / 2});
   }
@@ -249,8 +357,8 @@ struct SpectralInverse {
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
     const Index c = out.cols, n = modes.count(), s = grid.samples;
     const T scale = T(1) / static_cast<T>(grid.points());
-    static thread_local std::vector<T> m;
-    m.resize(static_cast<std::size_t>(n * s * 2 * c));
+    static thread_local AlignedVector<T> m;
+    at_least(m, n * s * 2 * c);
     for (Index k = 0; k < n; ++k)
       for (Index i = 0; i < s; ++i) {
         const T *re = x.row(2 * (k * s + i)), *im = x.row(2 * (k * s + i) + 1);
@@ -265,7 +373,7 @@ struct SpectralInverse {
                 MatrixView<T> dx) const {
     const Index c = dy.cols, n = modes.count(), s = grid.samples;
     const T scale = T(1) / static_cast<T>(grid.points());
-    static thread_local std::vector<T> m;  // kept: new memory would be filled first
+    static thread_local AlignedVector<T> m;  // kept: new memory would be filled first
     SpectralTransform<T>(grid, modes, c, true, serial_executor()).to_modes(dy, m);
     for (Index k = 0; k < n; ++k)
       for (Index i = 0; i < s; ++i) {
