@@ -14,5 +14,6 @@
 #include <amq/kernels/node_update.hpp>
 #include <amq/kernels/packed_weights.hpp>
 #include <amq/kernels/panel.hpp>
+#include <amq/kernels/patches.hpp>
 #include <amq/kernels/quantize.hpp>
 #include <amq/kernels/rows.hpp>

@@ -65,6 +65,30 @@ TEST_CASE_TEMPLATE("a transposed product adds row after row, for every shape", A
       }
 }
 
+TEST_CASE_TEMPLATE("products of few rows are sixteen sums, folded, for every shape", Arch,
+                   AMQ_RUNGS) {
+  for (const Index m : {1, 2, 5})
+    for (const Index n : {1, 3, 15, 16, 17, 40})
+      for (const Index inner : {0, 1, 15, 16, 31, 64, 100}) {
+        const Floats a(m, inner, 1), b(n, inner, 2);
+        Floats c(m, n, 3), expected = c;
+        kernels::multiply_few_rows<Arch>(a.view(), b.view(), c.view());
+        for (Index i = 0; i < m; ++i)
+          for (Index j = 0; j < n; ++j) {
+            float sums[16] = {};
+            for (Index k = 0; k < inner; ++k)
+              sums[k % 16] = std::fma(a(i, k), b(j, k), sums[k % 16]);
+            for (int width = 8; width > 0; width /= 2)
+              for (int l = 0; l < width; ++l) sums[l] += sums[l + width];
+            expected(i, j) = sums[0];
+          }
+        CAPTURE(m);
+        CAPTURE(n);
+        CAPTURE(inner);
+        REQUIRE(rungs::same_bits(c.v, expected.v));
+      }
+}
+
 TEST_CASE("a matrix transposed is its mirror image") {
   const Floats a(37, 19, 4);
   Floats b(19, 37, 5);

@@ -268,7 +268,8 @@ TEST_CASE("a grid may lie in the same record as its codes") {
 
 TEST_CASE_TEMPLATE("a layer from floats, and one to codes, equal their pieces", Arch, AMQ_RUNGS) {
   for (const Index m : {1, 5, 16, 48, 101})
-    for (const auto& [k, n] : {std::pair<Index, Index>{1, 1}, {20, 33}, {64, 64}, {131, 70}}) {
+    for (const auto& [k, n] :
+         {std::pair<Index, Index>{1, 1}, {20, 33}, {64, 64}, {131, 70}, {3000, 17}}) {
       const Layer w(n, k, 8, static_cast<std::uint64_t>(m + n));
       const auto x = rungs::some_rows(static_cast<std::size_t>(m), static_cast<std::size_t>(k), 3);
       for (const RowRule rule :

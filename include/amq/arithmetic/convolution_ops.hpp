@@ -4,6 +4,7 @@
 /// pooling.
 
 #include <amq/arithmetic/grid_operation.hpp>
+#include <amq/kernels/patches.hpp>
 
 #include <algorithm>
 #include <array>
@@ -73,6 +74,24 @@ struct Patches {
         o += x.cols;
       });
     }
+  }
+  /// The product of the patches, rows on grids by their smallest and largest number.
+  /// @pre zeros lie beyond the ends, and 1 to 8 bits
+  void multiply(MatrixView<const float> x, const RowCoder& coder, const kernels::PackedWeights& w,
+                Activation f, MatrixView<float> out, Executor& executor) const {
+    static thread_local AlignedVector<float> ranges;
+    float* smallest = at_least(ranges, 2 * x.rows);
+    kernels::row_ranges(x, smallest, smallest + x.rows, executor);
+    executor.parallel_for(
+        static_cast<std::size_t>(out.rows), 480, [&](std::size_t begin, std::size_t end) {
+          static thread_local AlignedVector<std::int32_t> points;
+          const auto first = static_cast<Index>(begin), n = static_cast<Index>(end) - first;
+          std::int32_t* point = at_least(points, n * taps());
+          for (Index row = first; row < first + n; ++row)
+            each_tap(row, [&](Index p) { *point++ = static_cast<std::int32_t>(p); });
+          kernels::linear_patches({x, smallest, smallest + x.rows, points.data(), taps()}, coder, w,
+                                  f, {out.row(first), n, out.cols, out.stride});
+        });
   }
   template <typename T>
   void backward(MatrixView<const T>, MatrixView<const T>, MatrixView<const T> dy,

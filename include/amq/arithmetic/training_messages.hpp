@@ -186,7 +186,7 @@ struct MessageTraining {
           fake(layer.packed ? room(layer.hidden()) : 0),
           message(room(layer.weight.rows)),
           levels(layer.quantization.levels()),
-          panel(layer.hidden(), 1, kernels::Dot<simd::Native>::rows),
+          panel(layer.hidden(), 1, kernels::detail::panel_shape<simd::Native>),
           l(&layer) {}
     static std::size_t room(Index n) { return static_cast<std::size_t>(tile_edges * n); }
 

@@ -190,7 +190,7 @@ inline void map_floats(const float* x, float* y, Index n, Function f) noexcept {
     f(F::load_part(x + k, static_cast<int>(n - k))).store_part(y + k, static_cast<int>(n - k));
 }
 
-/// y[k] = f(a[k], b[k]) for k < n.
+/// y[k] = f(a[k], b[k]) for k < n; y may be a or b.
 template <typename Arch = simd::Native, typename Function>
 inline void map_floats2(const float* a, const float* b, float* y, Index n, Function f) noexcept {
   using F = simd::Floats<Arch>;
@@ -232,6 +232,16 @@ template <typename Arch = simd::Native>
 inline void activate(Activation a, const float* x, float* y, Index n) noexcept {
   with_activation(a, [&]<Activation A> {
     map_floats<Arch>(x, y, n, [](auto v) AMQ_INLINE_LAMBDA { return activate<A>(v); });
+  });
+}
+
+/// y[k] = f(a[k] + b[k]); y may be a or b.
+template <typename Arch = simd::Native>
+AMQ_INLINE void activate_sum(Activation f, const float* a, const float* b, float* y,
+                             Index n) noexcept {
+  with_activation(f, [&]<Activation A>() AMQ_INLINE_LAMBDA {
+    map_floats2<Arch>(a, b, y, n,
+                      [](auto u, auto v) AMQ_INLINE_LAMBDA { return activate<A>(u + v); });
   });
 }
 

@@ -156,6 +156,42 @@ void add_transposed_product(MatrixView<const float> a, MatrixView<const float> b
   }
 }
 
+/// c = a b^T for few rows of a: every number of b is read once, where it lies. A sum is sixteen, of
+/// the indices that are equal modulo 16, folded in the one order: the same bits on every rung.
+template <typename Arch = simd::Native>
+void multiply_few_rows(MatrixView<const float> a, MatrixView<const float> b,
+                       MatrixView<float> c) noexcept {
+  using F = simd::Floats<Arch>;
+  constexpr int lanes = simd::lanes;
+  for (Index j = 0; j < b.rows; j += lanes) {
+    const auto n = static_cast<int>(std::min<Index>(lanes, b.rows - j));
+    const float* row[lanes];
+    for (int l = 0; l < lanes; ++l) row[l] = b.row(j + std::min(l, n - 1));
+    for (Index i = 0; i < a.rows; ++i) {
+      F sums[lanes];
+      AMQ_UNROLL
+      for (int l = 0; l < lanes; ++l) sums[l] = F::splat(0.0f);
+      Index k = 0;
+      for (; k + lanes <= a.cols; k += lanes) {
+        const F x = F::load(a.row(i) + k);
+        AMQ_UNROLL
+        for (int l = 0; l < lanes; ++l) detail::accumulate<Arch>(sums[l], x, F::load(row[l] + k));
+      }
+      if (const auto rest = static_cast<int>(a.cols - k); rest > 0) {
+        const F x = F::load_part(a.row(i) + k, rest);
+        AMQ_UNROLL
+        for (int l = 0; l < lanes; ++l)
+          detail::accumulate<Arch>(sums[l], x, F::load_part(row[l] + k, rest));
+      }
+      const F y = simd::sum_rows(sums);
+      if (n == lanes)
+        y.store(c.row(i) + j);
+      else
+        y.store_part(c.row(i) + j, n);
+    }
+  }
+}
+
 /// b = a^T, so that a b^T may be written multiply(a, transposed).
 inline void transpose(MatrixView<const float> a, MatrixView<float> b) noexcept {
   for (Index i = 0; i < a.rows; i += 16)

@@ -38,7 +38,7 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
     return;
   }
   const bool wide = x.container == 16;
-  Panel panel(x.cols, wide ? 2 : 1, Dot<Arch>::rows);
+  Panel panel(x.cols, wide ? 2 : 1, panel_shape<Arch>);
   float* rows[panel_rows];
   float step[panel_rows], offset[panel_rows];
   const bool relu = activation == Activation::relu && !wide,
@@ -71,7 +71,7 @@ template <typename Arch, bool Minus>
 void onto_range(const RowsView& x, const PackedWeights& w, MatrixView<const float> base,
                 MatrixView<float> out, Index first, Index last) noexcept {
   const bool wide = x.container == 16;
-  Panel panel(std::max<Index>(1, x.cols), wide ? 2 : 1, Dot<Arch>::rows);
+  Panel panel(std::max<Index>(1, x.cols), wide ? 2 : 1, panel_shape<Arch>);
   float* rows[panel_rows];
   const float* from[panel_rows];
   float step[panel_rows], offset[panel_rows];
@@ -102,12 +102,35 @@ void onto_range(const RowsView& x, const PackedWeights& w, MatrixView<const floa
 }
 
 /// Floats are encoded into the panel: their codes never meet memory.
-template <typename Arch>
-void dense_range(MatrixView<const float> x, RowRule rule, const RowLevel& level,
-                 const PackedWeights& w, Activation activation, MatrixView<float> out, Index first,
-                 Index last) noexcept {
-  Panel panel(x.cols, 1, Dot<Arch>::rows);
-  const Index height = std::max<Index>(1, panel.height / block_rows * block_rows);
+/// The rows of a matrix, as dense_range() reads rows.
+struct MatrixRows {
+  MatrixView<const float> x;
+  RowRule rule;
+
+  [[nodiscard]] Index cols() const noexcept { return x.cols; }
+  /// Of rows i .. i + 15; those from `end` on are as the last before.
+  template <typename Arch>
+  AMQ_INLINE void grids(Index i, Index end, const RowLevel* const* levels,
+                        BlockGrids& g) const noexcept {
+    const float* rows[block_rows];
+    for (int r = 0; r < block_rows; ++r) rows[r] = x.row(std::min(i + r, end - 1));
+    block_grids<Arch>(rows, x.cols, rule, levels, g);
+  }
+  /// Row i, the r-th of its block, to a line of the panel.
+  template <typename Arch>
+  AMQ_INLINE void encode(Index i, const BlockGrids& g, int r, std::uint8_t* line,
+                         Index) const noexcept {
+    encode_line<Arch>(x.row(i), x.cols, g, r, line);
+  }
+};
+
+template <typename Arch, typename Rows>
+void dense_range(const Rows& x, const RowLevel& level, const PackedWeights& w,
+                 Activation activation, MatrixView<float> out, Index first, Index last) noexcept {
+  Panel panel(x.cols(), 1, panel_shape<Arch>);
+  // Grids are made for sixteen rows at once, but long rows come fewer at a time.
+  const Index height =
+      panel.height < block_rows ? panel.height : panel.height / block_rows * block_rows;
   const RowLevel* levels[block_rows];
   std::fill_n(levels, block_rows, &level);
   float* to[panel_rows];
@@ -117,13 +140,11 @@ void dense_range(MatrixView<const float> x, RowRule rule, const RowLevel& level,
   for (Index begin = first; begin < last; begin += height) {
     const Index end = std::min(last, begin + height);
     for (Index i = begin; i < end; i += block_rows) {
-      const float* rows[block_rows];
-      for (int r = 0; r < block_rows; ++r) rows[r] = x.row(std::min(i + r, end - 1));
       BlockGrids g;
-      block_grids<Arch>(rows, x.cols, rule, levels, g);
+      x.template grids<Arch>(i, end, levels, g);
       for (int r = 0; r < block_rows && i + r < end; ++r) {
         const Index at = i - begin + r;
-        encode_line<Arch>(rows[r], x.cols, g, r, panel.line(at));
+        x.template encode<Arch>(i + r, g, r, panel.line(at), panel.stride);
         step[at] = g.step[r];
         offset[at] = g.offset[r];
         to[at] = out.row(i + r);
@@ -158,7 +179,7 @@ void gemm_i32(const RowsView& x, const PackedWeights& w, MatrixView<std::int32_t
     return;
   }
   const bool wide = x.container == 16;
-  detail::Panel panel(x.cols, wide ? 2 : 1, Dot<Arch>::rows);
+  detail::Panel panel(x.cols, wide ? 2 : 1, detail::panel_shape<Arch>);
   std::int32_t* rows[detail::panel_rows];
   const detail::SumSink<Arch> sink{rows, w.out(), detail::streams(out)};
   for (Index begin = 0; begin < x.rows; begin += panel.height) {
@@ -227,7 +248,7 @@ void linear(MatrixView<const float> x, const RowCoder& coder, const PackedWeight
   const RowLevel level(coder);
   executor.parallel_for(
       static_cast<std::size_t>(x.rows), detail::grain, [&](std::size_t begin, std::size_t end) {
-        detail::dense_range<Arch>(x, coder.rule, level, w, activation, out,
+        detail::dense_range<Arch>(detail::MatrixRows{x, coder.rule}, level, w, activation, out,
                                   static_cast<Index>(begin), static_cast<Index>(end));
       });
 }

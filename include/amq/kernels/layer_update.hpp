@@ -53,7 +53,7 @@ inline LayerScratch& layer_scratch(Index parts, Index means) {
 template <typename Arch>
 void coded_range(MatrixView<const float> x, const CodedProduct& p, const RowLevels& levels,
                  float* y, Index begin, Index end) noexcept {
-  Panel panel(x.cols, 1, Dot<Arch>::rows);
+  Panel panel(x.cols, 1, panel_shape<Arch>);
   BlockGrids grids[tile_edges / block_rows];
   for (Index i = begin; i < end; i += tile_edges) {
     const Index count = std::min(tile_edges, end - i);

@@ -77,16 +77,6 @@ inline MessageScratch& message_scratch(Index hidden, Index channels) {
   return s;
 }
 
-/// y = f(a + b)
-template <typename Arch>
-AMQ_INLINE void activate_sum(Activation f, const float* a, const float* b, float* y,
-                             Index n) noexcept {
-  with_activation(f, [&]<Activation A>() AMQ_INLINE_LAMBDA {
-    map_floats2<Arch>(a, b, y, n,
-                      [](auto u, auto v) AMQ_INLINE_LAMBDA { return activate<A>(u + v); });
-  });
-}
-
 /// A tile of rows at their own bits times the weights, rows of `y` one after the other.
 /// @param rows, level  tile_edges of each; where there are fewer rows, the last again
 /// @param panel  made for rows of this length
@@ -140,7 +130,7 @@ void message_range(const MessageLayer& l, const RowLevels& levels,
   const Index hidden = at_receiver.cols, channels = out.cols;
   const PackedWeights& w = *l.weights;
   auto& scratch = message_scratch(hidden, channels);
-  Panel panel(hidden, 1, Dot<Arch>::rows);
+  Panel panel(hidden, 1, panel_shape<Arch>);
   float* const message = scratch.message.data();
   const auto edge_of = [&](Index node) { return Index{l.first[static_cast<std::size_t>(node)]}; };
 

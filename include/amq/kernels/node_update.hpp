@@ -67,7 +67,7 @@ void node_range(const NodeUpdate& u, const RowLevels& first_levels, const RowLev
   const Index inner = u.first.weights->out(), channels = out.cols;
   auto& scratch = message_scratch(inner, channels);
   float *const z = scratch.hidden.data(), *const y = scratch.message.data();
-  Panel first(means.cols, 1, Dot<Arch>::rows), second(inner, 1, Dot<Arch>::rows);
+  Panel first(means.cols, 1, panel_shape<Arch>), second(inner, 1, panel_shape<Arch>);
   BlockGrids grids[tile_edges / block_rows];
   for (Index i = begin; i < end; i += tile_edges) {
     const Index count = std::min(tile_edges, end - i);

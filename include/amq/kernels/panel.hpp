@@ -30,6 +30,19 @@ static_assert(panel_bytes >= 2 * ((largest_linear_k(8) + chunk - 1) / chunk * ch
 struct Tiles {};
 #endif
 
+/// How many lines products take at once, and how many bytes of lines stay near.
+struct PanelShape {
+  Index lines, near;
+};
+/// A tile of AMX costs the same for one line as for sixteen, and reads its lines but once for
+/// thirty-two outputs: whole tiles come before L1.
+template <typename Arch>
+inline constexpr PanelShape panel_shape{Dot<Arch>::rows, 24'576};
+#if AMQ_HAS_AMX
+template <>
+inline constexpr PanelShape panel_shape<simd::Amx>{16, 36'864};
+#endif
+
 /// Digit rows of length k, each beginning at a multiple of `stride` bytes.
 struct Panel {
   alignas(64) std::uint8_t digits[panel_bytes];
@@ -37,11 +50,12 @@ struct Panel {
   Tiles tiles;           ///< configured while the panel lives, if the host has asked for AMX
 
   /// @param lines  digit rows of a row: 2 for 16 bits
-  Panel(Index k, Index lines, Index tall) noexcept
+  Panel(Index k, Index lines, PanelShape shape) noexcept
       : stride(std::max<Index>(chunk, (k + chunk - 1) / chunk * chunk)) {
-    const Index fits = panel_bytes / (stride * lines);
-    const Index near = std::clamp<Index>(24'576 / (stride * lines), tall, panel_rows);
-    height = std::max<Index>(1, std::min(fits, near / tall * tall));
+    const Index fits = panel_bytes / (stride * lines),
+                step = std::max<Index>(1, shape.lines / lines);
+    const Index near = std::clamp<Index>(shape.near / (stride * lines), step, panel_rows);
+    height = std::max<Index>(1, std::min(fits, near / step * step));
   }
   [[nodiscard]] std::uint8_t* line(Index i) noexcept { return digits + i * stride; }
 };

@@ -50,54 +50,91 @@ struct BlockGrids {
   alignas(64) float low[block_rows], high[block_rows];
 };
 
+namespace detail {
+/// What the levels of sixteen rows say; their limits go into the grids.
+template <typename Arch>
+struct BlockLevels {
+  simd::Floats<Arch> factor, offset;
+
+  AMQ_INLINE BlockLevels(const RowLevel* const* levels, BlockGrids& g) noexcept {
+    alignas(64) float factors[block_rows], offsets[block_rows];
+    for (int r = 0; r < block_rows; ++r) {
+      factors[r] = levels[r]->factor;
+      offsets[r] = levels[r]->offset;
+      g.low[r] = levels[r]->low;
+      g.high[r] = levels[r]->high;
+    }
+    factor = simd::Floats<Arch>::load(factors);
+    offset = simd::Floats<Arch>::load(offsets);
+  }
+};
+/// Codes as far apart as `width`, the middle between two of them; no width to speak of: the middle
+/// alone.
+template <typename Arch>
+AMQ_INLINE void step_about(simd::Floats<Arch> width, simd::Floats<Arch> middle,
+                           simd::Floats<Arch>& step, simd::Floats<Arch>& offset) noexcept {
+  using F = simd::Floats<Arch>;
+  const F least = F::splat(smallest_step);
+  step = select_greater(width, least, width, F::splat(1.0f));
+  offset = select_greater(width, least, fma(F::splat(0.5f), width, middle), middle);
+}
+template <typename Arch>
+AMQ_INLINE void store_grids(simd::Floats<Arch> step, simd::Floats<Arch> offset,
+                            BlockGrids& g) noexcept {
+  using F = simd::Floats<Arch>;
+  const F inv = F::splat(1.0f) / step;
+  step.store(g.step);
+  offset.store(g.offset);
+  inv.store(g.inv);
+  ((F::splat(0.0f) - offset) * inv).store(g.shift);
+}
+}  // namespace detail
+
+/// RowRule::min_max of rows whose smallest and largest numbers are known.
+template <typename Arch>
+AMQ_INLINE void range_grids(simd::Floats<Arch> low, simd::Floats<Arch> high,
+                            const RowLevel* const* levels, BlockGrids& g) noexcept {
+  using F = simd::Floats<Arch>;
+  const detail::BlockLevels<Arch> level(levels, g);
+  F step, offset;
+  detail::step_about<Arch>(level.factor * (high - low), F::splat(0.5f) * (low + high), step,
+                           offset);
+  detail::store_grids<Arch>(step, offset, g);
+}
+
 /// @param x       sixteen rows of n floats; where there are fewer, any row again
 /// @param levels  one per row
 template <typename Arch>
 AMQ_INLINE void block_grids(const float* const* x, Index n, RowRule rule,
                             const RowLevel* const* levels, BlockGrids& g) noexcept {
   using F = simd::Floats<Arch>;
-  alignas(64) float factors[block_rows], offsets[block_rows];
-  for (int r = 0; r < block_rows; ++r) {
-    factors[r] = levels[r]->factor;
-    offsets[r] = levels[r]->offset;
-    g.low[r] = levels[r]->low;
-    g.high[r] = levels[r]->high;
-  }
-  const F factor = F::load(factors), one = F::splat(1.0f), zero = F::splat(0.0f),
-          least = F::splat(smallest_step);
-  F step = one, offset = zero;
-  const auto about = [&](F width, F middle) AMQ_INLINE_LAMBDA {
-    step = select_greater(width, least, width, one);
-    offset = select_greater(width, least, fma(F::splat(0.5f), width, middle), middle);
-  };
+  if (rule == RowRule::min_max && n > 0)
+    return range_grids<Arch>(kernels::smallest<Arch>(x, n), kernels::largest<Arch>(x, n), levels,
+                             g);
+  const detail::BlockLevels<Arch> level(levels, g);
+  const F one = F::splat(1.0f), least = F::splat(smallest_step);
+  F step = one, offset = F::splat(0.0f);
   switch (rule) {
     case RowRule::affine:
       if (n > 0) {
         const auto m = mean_deviation<Arch>(x, n);
-        about(factor * m.deviation, m.mean);
-        offset = fma(F::load(offsets), m.deviation, offset);
-      }
-      break;
-    case RowRule::min_max:
-      if (n > 0) {
-        const F low = kernels::smallest<Arch>(x, n), high = kernels::largest<Arch>(x, n);
-        about(factor * (high - low), F::splat(0.5f) * (low + high));
+        detail::step_about<Arch>(level.factor * m.deviation, m.mean, step, offset);
+        offset = fma(level.offset, m.deviation, offset);
       }
       break;
     case RowRule::symmetric: {
-      const F width = factor * kernels::abs_max<Arch>(x, n);
+      const F width = level.factor * kernels::abs_max<Arch>(x, n);
       step = select_greater(width, least, width, one);
       break;
     }
     case RowRule::fixed:
-      step = select_greater(factor, least, factor, one);
-      offset = F::load(offsets);
+      step = select_greater(level.factor, least, level.factor, one);
+      offset = level.offset;
+      break;
+    case RowRule::min_max:
+      break;
   }
-  const F inv = one / step;
-  step.store(g.step);
-  offset.store(g.offset);
-  inv.store(g.inv);
-  ((zero - offset) * inv).store(g.shift);
+  detail::store_grids<Arch>(step, offset, g);
 }
 
 /// Codes of row r of a block, 64 at a time: `take(k, part, codes)` gets `part` bytes of code + bias
