@@ -43,7 +43,7 @@ Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& exec
       how.score_power = std::stod(arm.score.substr(power.size()));
     if (arm.score == "sensitivity_measured_power") how.score_power.reset();
     if (arm.score == "sensitivity_of_each_edge") how.edges = EdgeDecider::edge;
-    if (arm.score == "sensitivity_largest_of_cluster") how.clusters = ClusterScore::largest;
+    if (arm.score == "sensitivity_largest_of_cluster") how.clusters = ClusterScore::max;
     if (arm.score.ends_with("_per_node")) how.sharing = Sharing::node;
     if (arm.score == "loss_per_node") how.score = ScoreKind::loss;
     if (arm.score == "gradient") how.score = ScoreKind::gradient;

@@ -153,7 +153,7 @@ TEST_CASE("a cluster's score is its members' sum, or its largest times their num
   for (float& s : scores.values) s = static_cast<float>(std::exp(random.normal()));
   Deciders d{&owners};
   const auto sum = d.weigh(scores, 2, RowKind::cluster);
-  d.clusters = ClusterScore::largest;
+  d.clusters = ClusterScore::max;
   const auto largest = d.weigh(scores, 2, RowKind::cluster);
   for (Index k = 0; k < owners.n_clusters; ++k) {
     double total = 0, most = 0, members = 0;

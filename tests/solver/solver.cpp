@@ -79,12 +79,12 @@ TEST_CASE("who decides edges' bits and how clusters are scored is kept in the fi
   const std::string path = scratch("amq_solver_rules.safetensors");
   PointCurves rules;
   rules.edges = EdgeDecider::edge;
-  rules.clusters = ClusterScore::largest;
+  rules.clusters = ClusterScore::max;
   Made m(true, rules);
   save(path, *m.solver, {m.mesh, m.a, {2.5}});
   auto loaded = load<MpPde, S>(path);
   CHECK(loaded.planner().curves().edges == EdgeDecider::edge);
-  CHECK(loaded.planner().curves().clusters == ClusterScore::largest);
+  CHECK(loaded.planner().curves().clusters == ClusterScore::max);
   m.solver->budget(mean_bits(3));
   loaded.budget(mean_bits(3));
   const Field u = (*m.solver)(m.mesh, m.a), v = loaded(m.mesh, m.a);

@@ -3,6 +3,7 @@
 /// Which rows of a pass choose bits of their own, which follow, and what the choosers are scored
 /// by.
 
+#include <amq/allocation/clusters.hpp>
 #include <amq/allocation/owners.hpp>
 #include <amq/allocation/problem.hpp>
 #include <amq/allocation/sensitivity.hpp>
@@ -24,18 +25,13 @@ enum class EdgeDecider : std::uint8_t {
   receiver,  ///< the node that reads the message, for all its incoming edges
   edge,      ///< each edge, scored by the mean of its ends
 };
-/// What a cluster's score is made of.
-enum class ClusterScore : std::uint8_t {
-  sum,      ///< of its members' scores
-  largest,  ///< of its members' scores, times their number
-};
 
 /// The rows of one pass that choose bits.
 struct Deciders {
   const RowOwners* owners = nullptr;
   Sharing sharing = Sharing::node_and_point;
   EdgeDecider edges = EdgeDecider::receiver;
-  ClusterScore clusters = ClusterScore::sum;
+  ClusterScore clusters = ClusterScore::sum;  ///< max counts as often as there are members
 
   /// Whether each edge decides for itself.
   [[nodiscard]] bool by_edge(RowKind kind) const noexcept {

@@ -82,7 +82,7 @@ inline std::string_view sharing_text(Sharing s) noexcept {
 }
 
 inline constexpr std::array<std::string_view, 2> edge_deciders{"receiver", "edge"},
-    cluster_scores{"sum", "largest"};
+    cluster_scores{"sum", "max"};
 
 inline void put_parameters(safetensors::File& f, const std::string& prefix,
                            const ParameterLayout& layout, const Parameters& p) {
@@ -280,7 +280,7 @@ template <typename Model, typename Scheme>
     return true;
   };
   if (second("edges", detail::edge_deciders)) curves.edges = EdgeDecider::edge;
-  if (second("clusters", detail::cluster_scores)) curves.clusters = ClusterScore::largest;
+  if (second("clusters", detail::cluster_scores)) curves.clusters = ClusterScore::max;
   curves.mean_score = detail::numbers_of<double>(c.at("mean_score", path), path);
   MeshSolver<Model, Scheme> solver(std::move(net), std::move(aux), e, sharing, std::move(curves),
                                    executor);
