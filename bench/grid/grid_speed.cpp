@@ -49,7 +49,7 @@ class FourierLayer {
   typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float>) const {
     const auto f = a.input(u, RowKind::grid);
-    return a.activate(Activation::gelu, a.add(spectral_(a, grid, f), local_(a, f)));
+    return activate_sum(a, Activation::gelu, spectral_(a, grid, f), local_(a, f));
   }
 
  private:

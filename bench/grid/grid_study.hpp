@@ -100,6 +100,17 @@ struct Result {
   double ms = 0;                   ///< median processor time of a problem, interpolations included
 };
 
+/// What a pass costs, as the table has it.
+struct PassCounts {
+  double bops, float_ops;
+
+  PassCounts(const PassCost& c, bool floats)
+      : bops(floats ? c.float_bops() : c.bops()), float_ops(c.elementwise) {
+    for (const auto& p : c.products)
+      if (floats || p.weight_bits == 32) float_ops += 2 * p.macs;
+  }
+};
+
 /// A product's part of a pass.
 struct Share {
   double ms = 0;     ///< its rows' encoding included

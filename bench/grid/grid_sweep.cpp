@@ -8,6 +8,7 @@
 #include "../../examples/common/arguments.hpp"
 #include "grid_study.hpp"
 
+#include <amq/io/file.hpp>
 #include <amq/pde/resample.hpp>
 
 #include <algorithm>
@@ -84,15 +85,51 @@ std::string key_of(const Row& r) {
   return key;
 }
 
+GridShape coarse_grid(const Task& t, Index factor) {
+  const GridSet set = t.describe();
+  GridShape grid;
+  grid.dims = static_cast<int>(set.u.points.size());
+  for (int d = 0; d < grid.dims; ++d)
+    grid[d] = coarsened(set.u.points[static_cast<std::size_t>(d)], factor, set.layout);
+  return grid;
+}
+
+/// Counts the operations of finished rows anew: when what a network multiplies has changed, and
+/// what it answers has not.
+void recount(const std::string& path, Options o, const std::vector<Model>& models,
+             const std::vector<Task>& tasks) {
+  std::vector<Row> rows = read_rows(path);
+  std::string text = std::string(header) + '\n';
+  for (Row& r : rows) {
+    for (const Model& m : models)
+      for (const Task& t : tasks)
+        for (const SchemeChoice& s : schemes())
+          for (const Index factor : {1, 2, 4})
+            if (m.name == r["model"] && t.name == r["task"] && s.name == r["scheme"] &&
+                resolution_text(factor) == r["resolution"]) {
+              argument("width", o.width).set(r["width"]);
+              o.edge_weights = r["rows"].ends_with("e16") ? 16 : 8;
+              const PassCounts c(m.cost(o, t, s, coarse_grid(t, factor)), s.weights == 32);
+              char number[32];
+              std::snprintf(number, sizeof number, "%.6g", c.bops);
+              r["bops"] = number;
+              std::snprintf(number, sizeof number, "%.6g", c.float_ops);
+              r["float_ops"] = number;
+            }
+    std::stringstream names(header);
+    bool first = true;
+    for (std::string name; std::getline(names, name, ','); first = false)
+      text += (first ? "" : ",") + r[name];
+    text += '\n';
+  }
+  write_file(path, text);
+  std::cout << path << ": " << rows.size() << " rows counted anew\n";
+}
+
 /// What runs in integers, and what does not, of one network under one scheme; where it has been
 /// trained, also how long each product takes and what its quantization spoils.
 void report(const Options& o, const Model& m, const Task& t, const SchemeChoice& s, Index factor) {
-  GridSet set = t.describe();
-  std::vector<Index> points;
-  for (const Index p : set.u.points) points.push_back(coarsened(p, factor, set.layout));
-  GridShape grid;
-  grid.dims = static_cast<int>(points.size());
-  for (int d = 0; d < grid.dims; ++d) grid[d] = points[static_cast<std::size_t>(d)];
+  const GridShape grid = coarse_grid(t, factor);
   const bool floats = s.weights == 32;
   const PassCost c = m.cost(o, t, s, grid);
   const Shares shares =
@@ -166,6 +203,7 @@ const char* const usage =
     "  [--range-bits N]                     least bits of rows by min-max\n"
     "  [--only-model M] [--only-task T] [--only-scheme S] [--only-resolution 1|1/2|1/4]\n"
     "  [--run no]                           no new rows\n"
+    "  [--recount yes]                      operations of finished rows, counted anew\n"
     "  [--report yes]                       what runs in integers, layer by layer\n"
     "  [--accuracy E [--cost bops|ms|bytes]]  cheapest row with an nRMSE of at most E\n"
     "  [--budget C [--cost bops|ms|bytes]]    most accurate row that costs at most C\n";
@@ -178,7 +216,7 @@ int main(int argc, char** argv) try {
               cost = "bops";
   Index only_factor = 0;
   double bound = 0, minutes = 1e9;
-  bool reports = false, runs = true;
+  bool reports = false, recounts = false, runs = true;
   std::vector<Index> widths{0};
   const auto yes_or_no = [](const char* name, bool& value) {
     return Argument{name, [name, &value](const std::string& text) {
@@ -227,6 +265,7 @@ int main(int argc, char** argv) try {
                        }},
                       argument("--minutes", minutes),
                       yes_or_no("--report", reports),
+                      yes_or_no("--recount", recounts),
                       yes_or_no("--run", runs),
                       argument("--cost", cost),
                       bounded("--accuracy", "accuracy"),
@@ -242,6 +281,10 @@ int main(int argc, char** argv) try {
         (only_scheme.empty() || a.scheme.name == only_scheme) &&
         (only_factor == 0 || a.factor == only_factor))
       wanted.push_back(a);
+  if (recounts) {
+    recount(csv, o, all_models, all_tasks);
+    return 0;
+  }
   if (reports) {
     for (const Arm& a : wanted)
       report(o, all_models[a.model], all_tasks[a.task], a.scheme, a.factor);

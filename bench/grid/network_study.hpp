@@ -177,9 +177,9 @@ Result run(const Options& o, const Data& d, const SchemeChoice& s) {
   if (s.weights == 32) {
     const auto net = float_network<M>(o, d, true);
     in_float(*net, net->parameters);
-    const PassCost c = cost_of(*net, d.grid, BitPlan::uniform(8));
-    r.bops = c.float_bops();
-    r.float_ops = c.elementwise + 2 * c.macs();
+    const PassCounts c(cost_of(*net, d.grid, BitPlan::uniform(8)), true);
+    r.bops = c.bops;
+    r.float_ops = c.float_ops;
     r.bytes =
         4.0 * static_cast<double>(net->layout.entries()[net->quantizers.first_entry()].offset);
     return r;
@@ -203,11 +203,9 @@ Result run(const Options& o, const Data& d, const SchemeChoice& s) {
       return Matrix(map(forward(net->model, fixed, now).view()));
     });
   }
-  const PassCost c = cost_of(*net, d.grid, plan);
-  r.bops = c.bops();
-  r.float_ops = c.elementwise;
-  for (const auto& p : c.products)
-    if (p.weight_bits == 32) r.float_ops += 2 * p.macs;
+  const PassCounts c(cost_of(*net, d.grid, plan), false);
+  r.bops = c.bops;
+  r.float_ops = c.float_ops;
   r.bytes = deployed_bytes(net->layout, net->quantizers);
   return r;
 }

@@ -8,7 +8,8 @@
 namespace grid_study {
 
 /// BasicFixed with a clock at every product, in the order BasicCounting lists them. Rows that are
-/// encoded by themselves are on the account of the product that follows.
+/// encoded by themselves are on the account of the product that follows, activations that follow a
+/// product at once on its own.
 class TimedFixed : public BasicFixed {
   template <typename F>
   auto clocked(const F& run) {
@@ -34,12 +35,12 @@ class TimedFixed : public BasicFixed {
   Tensor linear(WeightId w, const Quantized& q) {
     return product([&] { return BasicFixed::linear(w, q); });
   }
-  Tensor dense(PointId p, WeightId w, const Tensor& x) {
-    return product([&] { return BasicFixed::dense(p, w, x); });
+  Tensor dense(PointId p, WeightId w, const Tensor& x, Activation f) {
+    return product([&] { return BasicFixed::dense(p, w, x, f); });
   }
   template <typename Patches>
-  Tensor convolve(const Patches& patches, PointId p, WeightId w, const Tensor& x) {
-    return product([&] { return BasicFixed::convolve(patches, p, w, x); });
+  Tensor convolve(const Patches& patches, PointId p, WeightId w, const Tensor& x, Activation f) {
+    return product([&] { return BasicFixed::convolve(patches, p, w, x, f); });
   }
   template <grid_operation Op>
   Tensor apply(const Op& op, const Tensor& x) {

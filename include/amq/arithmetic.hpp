@@ -15,7 +15,9 @@
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/grid_ops.hpp>
 #include <amq/arithmetic/group_norm.hpp>
+#include <amq/arithmetic/in_one_step.hpp>
 #include <amq/arithmetic/interpolation.hpp>
+#include <amq/arithmetic/message_passing.hpp>
 #include <amq/arithmetic/ops.hpp>
 #include <amq/arithmetic/parameter.hpp>
 #include <amq/arithmetic/quantizers.hpp>

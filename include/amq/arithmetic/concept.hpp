@@ -3,14 +3,10 @@
 /// The waist of the house: the operations a model may use. A model above it is one text; an
 /// arithmetic below it says what a tensor is and what an operation does.
 ///
-/// | arithmetic         | for                | a tensor is              | quantize() then linear()
-/// |
-/// |--------------------|--------------------|--------------------------|-----------------------------|
-/// | Float32            | reference          | a float matrix           | a float product | |
-/// Training<Scheme>   | QAT                | a value on a tape        | fake quantization, gradient
-/// | | Fixed<Scheme>      | deployment         | a float matrix           | integer rows, integer
-/// GEMM  | | Counting<Scheme>   | the cost of a pass | a shape                  | MACs, BOPs, bytes
-/// |
+/// - Float32, reference: a tensor is a float matrix, quantize() then linear() a float product.
+/// - Training<Scheme>, for training: a value on a tape; fake quantization, and gradients.
+/// - Fixed<Scheme>, deployment: a float matrix; integer rows, an integer product.
+/// - Counting<Scheme>, the cost of a pass: a shape; multiplications, BOPs, bytes.
 ///
 /// Shapes are (row, channel); a tensor knows what its rows are (RowKind).
 

@@ -4,22 +4,18 @@
 /// integers. What lies between products is float in one fixed order, so that the result is the
 /// same, bit for bit, on every instruction set and for any number of threads.
 
-#include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
-#include <amq/arithmetic/fixed_weights.hpp>
-#include <amq/arithmetic/grid_operation.hpp>
+#include <amq/arithmetic/fixed_rows.hpp>
 #include <amq/arithmetic/message_passing.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 #include <amq/core/buffer_pool.hpp>
-#include <amq/core/executor.hpp>
 #include <amq/kernels/gemm.hpp>
 #include <amq/kernels/layer_update.hpp>
 #include <amq/quant/row_order.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <deque>
 #include <vector>
 
@@ -27,16 +23,8 @@ namespace amq {
 
 /// Weights are packed once; bits come from the plan given to begin(). Buffers are kept between
 /// passes: after the first pass over a graph nothing of size is allocated.
-class BasicFixed {
+class BasicFixed : public FixedRows {
  public:
-  struct Tensor {
-    BufferPool<float>::Handle data;
-    RowKind kind = RowKind::node;
-
-    [[nodiscard]] MatrixView<const float> view() const noexcept { return data.read(); }
-    [[nodiscard]] Index rows() const noexcept { return data.view().rows; }
-    [[nodiscard]] Index cols() const noexcept { return data.view().cols; }
-  };
   /// Rows sorted by bits, one bucket per number of bits that occurs.
   struct Quantized {
     BufferPool<std::uint8_t>::Handle codes;
@@ -55,7 +43,7 @@ class BasicFixed {
   /// not finite or an accumulator could overflow
   BasicFixed(const ParameterLayout& layout, const Quantizers& quantizers,
              const Parameters& parameters, Executor& executor = serial_executor())
-      : layout_(&layout), weights_(layout, quantizers, parameters), executor_(&executor) {}
+      : FixedRows(layout, quantizers, parameters, executor) {}
 
   /// The bits of the next passes; rows are sorted here. `plan` is read until the next begin().
   void begin(const BitPlan& plan) {
@@ -63,12 +51,6 @@ class BasicFixed {
     orders_.clear();
   }
 
-  Tensor input(MatrixView<const float> x, RowKind kind) {
-    Tensor t = make(x.rows, x.cols, kind);
-    const auto out = t.data.view();
-    for (Index i = 0; i < x.rows; ++i) std::copy_n(x.row(i), x.cols, out.row(i));
-    return t;
-  }
   Quantized quantize(PointId id, const Tensor& x) {
     const PointEntry& point = layout_->point(id);
     Quantized q;
@@ -112,7 +94,9 @@ class BasicFixed {
     }
     return q;
   }
-  Tensor linear(WeightId id, const Quantized& x) {
+  Tensor linear(WeightId id, const Quantized& x) { return linear(id, x, Activation::none); }
+  /// activate() of linear(), to the bit, while a tile of it is near.
+  Tensor linear(WeightId id, const Quantized& x, Activation f) {
     const auto& w = weights_.packed(id);
     const auto* low = weights_.low(id);
     Tensor y = make(x.rows, w.out(), x.kind);
@@ -128,117 +112,68 @@ class BasicFixed {
                   kernels::linear_onto(std::span(&rows, 1), low[g], false, y.view(), y.data.view());
               }
           });
-      return y;
+      return activate(f, std::move(y));
     }
-    kernels::linear(x.view(), w, Activation::none, y.data.view(), *executor_);
-    if (low) kernels::linear_onto(x.view(), *low, false, y.view(), y.data.view(), *executor_);
-    return y;
+    kernels::linear(x.view(), w, low ? Activation::none : f, y.data.view(), *executor_);
+    if (!low) return y;
+    kernels::linear_onto(x.view(), *low, false, y.view(), y.data.view(), *executor_);
+    return activate(f, std::move(y));
   }
   /// add() or subtract() of x and linear(), to the bit, without its result in memory.
-  Tensor linear_onto(const Tensor& x, bool minus, WeightId id, const Quantized& q) {
+  Tensor linear_onto(Tensor x, bool minus, WeightId id, const Quantized& q) {
     const auto& w = weights_.packed(id);
-    Tensor y = make(q.rows, w.out(), q.kind);
+    Tensor y = in_place_of(x);
     kernels::linear_onto(q.view(), w, minus, x.view(), y.data.view(), *executor_);
     if (const auto* low = weights_.low(id))
       kernels::linear_onto(q.view(), *low, minus, y.view(), y.data.view(), *executor_);
     return y;
   }
-  /// quantize() and linear() in one where all rows have the same bits: codes never meet memory.
-  Tensor dense(PointId point, WeightId weight, const Tensor& x) {
+  /// quantize(), linear() and activate() in one where all rows have the same bits: codes never meet
+  /// memory.
+  Tensor dense(PointId point, WeightId weight, const Tensor& x, Activation f = Activation::none) {
     const int bits = bits_of_all(point, x.rows());
     if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1 || weights_.low(weight))
-      return linear(weight, quantize(point, x));
+      return linear(weight, quantize(point, x), f);
     const auto& w = weights_.packed(weight);
     Tensor y = make(x.rows(), w.out(), x.kind);
-    kernels::linear(x.view(), weights_.coder(point, bits), w, Activation::none, y.data.view(),
-                    *executor_);
+    kernels::linear(x.view(), weights_.coder(point, bits), w, f, y.data.view(), *executor_);
     return y;
   }
   /// dense() of patches, some rows at a time: the tensor of patches is never stored. Where every
-  /// row has the same grid, points become codes first, and each is encoded once.
+  /// row has the same grid, points become codes first, and each is encoded once; where its range
+  /// decides, points become codes where the product reads them.
   /// @param p  ops::Patches; a template so that solvers on meshes do not compile it
   template <typename Patches>
-  Tensor convolve(const Patches& p, PointId point, WeightId weight, const Tensor& x) {
+  Tensor convolve(const Patches& p, PointId point, WeightId weight, const Tensor& x,
+                  Activation f = Activation::none) {
     const Index rows = p.to.rows(), cols = x.cols() * p.taps();
     const int bits = bits_of_all(point, rows);
     if (bits < 1 || bits > 8 || weights_.low(weight))
-      return linear(weight, quantize(point, apply(p, x)));
+      return linear(weight, quantize(point, apply(p, x)), f);
     const auto& w = weights_.packed(weight);
     const RowCoder c = weights_.coder(point, bits);
     Tensor y = make(rows, w.out(), x.kind);
     if (c.rule == RowRule::fixed) {
-      convolve_codes(p, c, w, x, y.data.view());
+      convolve_codes(p, c, w, x, f, y.data.view());
+      return y;
+    }
+    if (c.rule == RowRule::min_max) {
+      p.multiply(x.view(), c, w, f, y.data.view(), *executor_);
       return y;
     }
     // So many that they stay in L2 beside the weights, which pass by once for all of them.
     const Index tall = std::clamp<Index>(32'768 / cols / 16 * 16, 64, 512);
-    executor_->parallel_for(static_cast<std::size_t>(rows), static_cast<std::size_t>(tall),
-                            [&](std::size_t begin, std::size_t end) {
-                              thread_local AlignedVector<float> tile;
-                              at_least(tile, tall * cols);
-                              for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end);
-                                   i += tall) {
-                                const Index n = std::min(tall, static_cast<Index>(end) - i);
-                                p.gather(x.view(), i, i + n, tile.data(), cols);
-                                kernels::linear({tile.data(), n, cols}, c, w, Activation::none,
-                                                {y.data.view().row(i), n, w.out()});
-                              }
-                            });
-    return y;
-  }
-  Tensor activate(Activation f, const Tensor& x) {
-    Tensor y = make(x.rows(), x.cols(), x.kind);
-    const auto in = x.view();
-    const auto out = y.data.view();
-    rows(in.rows, [&](Index i) { kernels::activate(f, in.row(i), out.row(i), in.cols); });
-    return y;
-  }
-  Tensor add(const Tensor& x, const Tensor& y) {
-    return combine(x, y, [](float a, float b) { return a + b; });
-  }
-  Tensor subtract(const Tensor& x, const Tensor& y) {
-    return combine(x, y, [](float a, float b) { return a - b; });
-  }
-  Tensor scale_columns(const Tensor& x, std::span<const float> f) {
-    Tensor y = make(x.rows(), x.cols(), x.kind);
-    const auto in = x.view();
-    const auto out = y.data.view();
-    rows(in.rows, [&](Index i) {
-      for (Index c = 0; c < in.cols; ++c) out(i, c) = in(i, c) * f[static_cast<std::size_t>(c)];
-    });
-    return y;
-  }
-  Tensor columns(const Tensor& x, Index first, Index n) {
-    return {x.data.columns(first, n), x.kind};
-  }
-  Tensor concat(std::initializer_list<Tensor> xs) {
-    Index cols = 0;
-    for (const Tensor& x : xs) cols += x.cols();
-    Tensor y = make(xs.begin()->rows(), cols, xs.begin()->kind);
-    const auto out = y.data.view();
-    Index first = 0;
-    for (const Tensor& x : xs) {
-      const auto in = x.view();
-      for (Index i = 0; i < in.rows; ++i) std::copy_n(in.row(i), in.cols, out.row(i) + first);
-      first += in.cols;
-    }
-    return y;
-  }
-  Tensor gather(const Tensor& x, std::span<const std::int32_t> ids, RowKind kind) {
-    Tensor y = make(static_cast<Index>(ids.size()), x.cols(), kind);
-    ops::gather(x.view(), ids, y.data.view());
-    return y;
-  }
-  Tensor edge_sum(const Tensor& at_receiver, const Tensor& at_sender, const Graph& g) {
-    Tensor y = make(g.n_edges(), at_receiver.cols(), RowKind::edge);
-    const auto a = at_receiver.view(), b = at_sender.view();
-    const auto out = y.data.view();
-    rows(g.n_edges(), [&](Index e) {
-      const float* r = a.row(g.receiver[static_cast<std::size_t>(e)]);
-      const float* s = b.row(g.sender[static_cast<std::size_t>(e)]);
-      float* o = out.row(e);
-      for (Index c = 0; c < out.cols; ++c) o[c] = r[c] + s[c];
-    });
+    executor_->parallel_for(
+        static_cast<std::size_t>(rows), static_cast<std::size_t>(tall),
+        [&](std::size_t begin, std::size_t end) {
+          thread_local AlignedVector<float> tile;
+          at_least(tile, tall * cols);
+          for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); i += tall) {
+            const Index n = std::min(tall, static_cast<Index>(end) - i);
+            p.gather(x.view(), i, i + n, tile.data(), cols);
+            kernels::linear({tile.data(), n, cols}, c, w, f, {y.data.view().row(i), n, w.out()});
+          }
+        });
     return y;
   }
   /// Whole, tile by tile: the tensor of edges is never stored. To the bit the composition of
@@ -293,79 +228,9 @@ class BasicFixed {
     kernels::layer_update(u, y.data.view(), *executor_);
     return y;
   }
-  Tensor segment_mean(const Tensor& x, const Graph& g) { return reduce(x, g, true); }
-  Tensor segment_sum(const Tensor& x, const Graph& g) { return reduce(x, g, false); }
-  Tensor instance_norm(const Tensor& x) {
-    Tensor y = make(x.rows(), x.cols(), x.kind);
-    scratch_.resize(static_cast<std::size_t>(x.cols()));
-    ops::instance_norm(x.view(), norm_eps, y.data.view(), scratch_.data(), *executor_);
-    return y;
-  }
-  Tensor layer_norm(const Tensor& x, ParameterId gamma, ParameterId beta) {
-    Tensor y = make(x.rows(), x.cols(), x.kind);
-    scratch_.resize(static_cast<std::size_t>(x.rows()));
-    ops::layer_norm(x.view(), norm_eps, y.data.view(), scratch_.data());
-    const auto out = y.data.view();
-    const float* scale = gamma == no_parameter ? nullptr : weights_.value(gamma);
-    const float* shift = beta == no_parameter ? nullptr : weights_.value(beta);
-    if (scale || shift)
-      rows(out.rows, [&](Index i) {
-        for (Index c = 0; c < out.cols; ++c)
-          out(i, c) = std::fma(out(i, c), scale ? scale[c] : 1.0f, shift ? shift[c] : 0.0f);
-      });
-    return y;
-  }
-  Tensor windows(const Tensor& x, const ops::Windows& w) {
-    Tensor y = make(x.rows() * w.count(), w.channels * w.kernel, x.kind);
-    ops::windows(x.view(), w, y.data.view());
-    return y;
-  }
-  Tensor fold_windows(const Tensor& x, Index n) {
-    Tensor y = make(x.rows() / n, x.cols() * n, x.kind);
-    ops::fold_windows(x.view(), n, y.data.view());
-    return y;
-  }
-  Tensor gate(const Tensor& x, const Tensor& y) {
-    return combine(x, y, [](float a, float b) { return a * b; });
-  }
-  Tensor choose_rows(std::span<const std::uint8_t> first, const Tensor& x, const Tensor& y) {
-    Tensor z = make(x.rows(), x.cols(), x.kind);
-    const auto a = x.view(), b = y.view();
-    const auto out = z.data.view();
-    rows(a.rows, [&](Index i) {
-      std::copy_n((first[static_cast<std::size_t>(i)] ? a : b).row(i), a.cols, out.row(i));
-    });
-    return z;
-  }
-  Tensor masked_attention(const Tensor& qkv, Index heads, std::span<const std::uint8_t> masked) {
-    Tensor y = make(qkv.rows(), qkv.cols() / 3, qkv.kind);
-    scratch_.resize(static_cast<std::size_t>(heads * qkv.rows() * qkv.rows()));
-    ops::masked_attention(qkv.view(), heads, masked, y.data.view(), scratch_.data());
-    return y;
-  }
-  template <grid_operation Op>
-  Tensor apply(const Op& op, const Tensor& x) {
-    const Tensor c = takes_columns<Op> || x.view().contiguous() ? x : input(x.view(), x.kind);
-    const auto s = op.shape({c.rows(), c.cols()});
-    Tensor y = make(s.rows, s.cols, x.kind);
-    op.forward(c.view(), y.data.view(), *executor_);
-    return y;
-  }
-  Tensor affine(const Tensor& x, ParameterId scale, ParameterId shift) {
-    Tensor y = make(x.rows(), x.cols(), x.kind);
-    const float *a = weights_.value(scale), *b = weights_.value(shift);
-    const auto in = x.view();
-    const auto out = y.data.view();
-    rows(in.rows, [&](Index i) {
-      for (Index c = 0; c < in.cols; ++c) out(i, c) = std::fma(in(i, c), a[c], b[c]);
-    });
-    return y;
-  }
-
   [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
     return weights_.packed(id);
   }
-  [[nodiscard]] Executor& executor() const noexcept { return *executor_; }
   /// Of all buffers that passes have needed so far.
   [[nodiscard]] std::size_t buffer_bytes() const noexcept {
     return pool_.bytes() + codes_.bytes() + grids_.bytes();
@@ -401,7 +266,7 @@ class BasicFixed {
   }
   template <typename Patches>
   void convolve_codes(const Patches& p, const RowCoder& c, const kernels::PackedWeights& w,
-                      const Tensor& x, MatrixView<float> out) {
+                      const Tensor& x, Activation f, MatrixView<float> out) {
     const RowGrid grid = Static::grid({}, c.bits, c.a, c.offset);
     auto points = codes_.acquire(x.rows(), x.cols());
     auto grids = grids_.acquire(1, x.rows());
@@ -421,8 +286,8 @@ class BasicFixed {
           for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); i += tall) {
             const Index n = std::min(tall, static_cast<Index>(end) - i);
             p.gather(points.read(), i, i + n, tile.data(), cols, outside);
-            kernels::linear(kernels::RowsView{tile.data(), n, cols, cols, 8, &grid, 0}, w,
-                            Activation::none, {out.row(i), n, w.out()});
+            kernels::linear(kernels::RowsView{tile.data(), n, cols, cols, 8, &grid, 0}, w, f,
+                            {out.row(i), n, w.out()});
           }
         });
   }
@@ -452,43 +317,10 @@ class BasicFixed {
       if (map == bits.data()) return order;
     return orders_.emplace_back(bits.data(), sort_rows(bits)).second;
   }
-  template <typename Row>
-  void rows(Index n, const Row& row) {
-    executor_->parallel_for(
-        static_cast<std::size_t>(n), 256, [&](std::size_t begin, std::size_t end) {
-          for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); ++i) row(i);
-        });
-  }
-  template <typename F>
-  Tensor combine(const Tensor& x, const Tensor& y, F f) {
-    Tensor z = make(x.rows(), x.cols(), x.kind);
-    const auto a = x.view(), b = y.view();
-    const auto out = z.data.view();
-    rows(a.rows, [&](Index i) {
-      const float *p = a.row(i), *q = b.row(i);
-      float* o = out.row(i);
-      for (Index c = 0; c < a.cols; ++c) o[c] = f(p[c], q[c]);
-    });
-    return z;
-  }
-  Tensor make(Index n_rows, Index cols, RowKind kind) {
-    return {pool_.acquire(n_rows, cols), kind};
-  }
-  Tensor reduce(const Tensor& x, const Graph& g, bool mean) {
-    Tensor y = make(g.n_nodes(), x.cols(), RowKind::node);
-    ops::segment_reduce(x.view(), g.first, mean, y.data.view());
-    return y;
-  }
-
-  const ParameterLayout* layout_;
-  FixedWeights weights_;
-  Executor* executor_;
   const BitPlan* plan_ = nullptr;
   std::deque<std::pair<const std::uint8_t*, RowOrder>> orders_;
-  BufferPool<float> pool_;
   BufferPool<std::uint8_t> codes_;
   BufferPool<RowGrid> grids_;
-  std::vector<float> scratch_;
 };
 
 template <typename Scheme>

@@ -6,6 +6,7 @@
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/core/buffer_pool.hpp>
+#include <amq/kernels/float_product.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -49,10 +50,16 @@ class Float32 {
     if (w.groups > 1) {
       const auto m = parameters_->view(layout_->entry(w.parts[0].weight));
       const Index n = x.rows() / w.groups, out = w.columns_out();
-      for (Index g = 0; g < w.groups; ++g)
-        map(y.data.view()).middleRows(g * n, n).noalias() =
-            map(x.view()).middleRows(g * n, n) *
-            map(MatrixView<const float>(m)).middleRows(g * out, out).transpose();
+      for (Index g = 0; g < w.groups; ++g) {
+        const MatrixView<const float> rows(x.view().row(g * n), n, x.cols(), x.view().stride),
+            weights(m.row(g * out), out, m.cols, m.stride);
+        const MatrixView<float> to(y.data.view().row(g * n), n, out);
+        // Eigen copies the weights to begin with: here they are all the work there is.
+        if (n <= 4)
+          kernels::multiply_few_rows(rows, weights, to);
+        else
+          map(to).noalias() = map(rows) * map(weights).transpose();
+      }
       return y;
     }
     Index first = 0;
@@ -75,19 +82,26 @@ class Float32 {
     if (w.norm) normalize(w, y);
     return y;
   }
-  Tensor activate(Activation f, const Tensor& x) {
-    const Tensor c = contiguous(x);
-    Tensor y = make(x.rows(), x.cols(), x.kind);
+  /// A temporary's memory takes the result.
+  Tensor activate(Activation f, Tensor x) {
+    const Tensor c = contiguous(std::move(x));
+    Tensor y = in_place_of(c);
     ops::activate(f, c.view(), y.data.view());
     return y;
   }
-  Tensor add(const Tensor& x, const Tensor& y) {
-    Tensor z = make(x.rows(), x.cols(), x.kind);
+  Tensor activate_sum(Activation f, Tensor x, Tensor y) {
+    const Tensor a = contiguous(std::move(x)), b = contiguous(std::move(y));
+    Tensor z = in_place_of(b.data.sole_user() ? b : a);
+    kernels::activate_sum(f, a.view().data, b.view().data, z.data.view().data, a.view().size());
+    return z;
+  }
+  Tensor add(Tensor x, Tensor y) {
+    Tensor z = in_place_of(y.data.sole_user() ? y : x);
     map(z.data.view()) = map(x.view()) + map(y.view());
     return z;
   }
-  Tensor subtract(const Tensor& x, const Tensor& y) {
-    Tensor z = make(x.rows(), x.cols(), x.kind);
+  Tensor subtract(Tensor x, Tensor y) {
+    Tensor z = in_place_of(y.data.sole_user() ? y : x);
     map(z.data.view()) = map(x.view()) - map(y.view());
     return z;
   }
@@ -224,7 +238,11 @@ class Float32 {
     }
   }
   Tensor make(Index rows, Index cols, RowKind kind) { return {pool_.acquire(rows, cols), kind}; }
-  Tensor contiguous(const Tensor& x) { return x.view().contiguous() ? x : input(x.view(), x.kind); }
+  Tensor contiguous(Tensor x) { return x.view().contiguous() ? x : input(x.view(), x.kind); }
+  /// The memory of x if nobody else holds it, else new memory of its shape.
+  Tensor in_place_of(const Tensor& x) {
+    return x.data.sole_user() && x.view().contiguous() ? x : make(x.rows(), x.cols(), x.kind);
+  }
   Tensor reduce(const Tensor& x, const Graph& g, bool mean) {
     Tensor y = make(g.n_nodes(), x.cols(), RowKind::node);
     ops::segment_reduce(x.view(), g.first, mean, y.data.view());

@@ -3,7 +3,7 @@
 /// A layer of message passing: what it is made of, for arithmetics that take it whole, and the same
 /// operation by operation, for all others.
 
-#include <amq/arithmetic/concept.hpp>
+#include <amq/arithmetic/in_one_step.hpp>
 
 namespace amq {
 
@@ -22,17 +22,6 @@ struct GivenRows {
   const Quantized &at_receiver, &at_sender;
   const Quantized* own = nullptr;  ///< null: V is not there
 };
-
-/// x + (q W^T + b), or x - (q W^T + b). An arithmetic that can does it in one step, to the bit the
-/// same.
-template <typename A>
-typename A::Tensor linear_onto(A& a, const typename A::Tensor& x, bool minus, WeightId w,
-                               const typename A::Quantized& q) {
-  if constexpr (requires { a.linear_onto(x, minus, w, q); })
-    return a.linear_onto(x, minus, w, q);
-  else
-    return minus ? a.subtract(x, a.linear(w, q)) : a.add(x, a.linear(w, q));
-}
 
 /// The layer as its operations; edges and nodes whole where the arithmetic can.
 /// @param hidden, inner  channels of P and Q, and of R

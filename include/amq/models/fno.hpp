@@ -98,11 +98,12 @@ class Fno {
     const bool pads = !(padded == grid);
     if (pads) f = a.apply(ops::Resize{grid, padded}, f);
     for (std::size_t l = 0; l < spectral_.size(); ++l) {
-      f = a.add(spectral_[l](a, padded, f), local_[l](a, f));
-      if (l + 1 < spectral_.size()) f = a.activate(Activation::gelu, f);
+      auto spectral = spectral_[l](a, padded, f);
+      f = activate_sum(a, l + 1 < spectral_.size() ? Activation::gelu : Activation::none,
+                       std::move(spectral), local_[l](a, f));
     }
     if (pads) f = a.apply(ops::Resize{padded, grid}, f);
-    return project2_(a, a.activate(Activation::gelu, project_(a, f)));
+    return project2_(a, project_(a, f, Activation::gelu));
   }
 
  private:

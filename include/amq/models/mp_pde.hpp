@@ -107,10 +107,10 @@ class MpPde {
     in.data = a.quantize(data_, a.concat({ui, xi}));
 
     auto f = a.activate(Activation::swish, a.linear(embed_, in.data_and_variables));
-    f = a.activate(Activation::swish, embed2_(a, f));
+    f = embed2_(a, f, Activation::swish);
     for (const auto& layer : layers_) f = layer(a, graph, f, in);
 
-    if (config_.window == 0) return decode2_(a, a.activate(Activation::swish, decode_(a, f)));
+    if (config_.window == 0) return decode2_(a, decode_(a, f, Activation::swish));
     const auto hidden = a.fold_windows(
         a.activate(Activation::swish,
                    a.linear(conv_.weight, a.quantize(conv_.point, a.windows(f, convolve_)))),

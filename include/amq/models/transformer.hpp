@@ -217,8 +217,8 @@ class GalerkinTransformer {
     if (config_.coarsen > 1) f = a.apply(ops::Interpolate{tokens, grid, GridPoints::centres}, f);
     if (config_.decoder_positions) f = join_(a, a.concat({f, positions}));
     for (std::size_t l = 0; l < spectral_.size(); ++l)
-      f = a.activate(Activation::swish, a.add(spectral_[l](a, grid, f), local_[l](a, f)));
-    return project2_(a, a.activate(Activation::swish, project_(a, f)));
+      f = activate_sum(a, Activation::swish, spectral_[l](a, grid, f), local_[l](a, f));
+    return project2_(a, project_(a, f, Activation::swish));
   }
 
  private:

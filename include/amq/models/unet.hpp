@@ -107,8 +107,7 @@ class Unet {
   template <typename A>
   typename A::Tensor run(A& a, const Block& b, const GridShape& g,
                          const typename A::Tensor& x) const {
-    const auto y = a.activate(config_.activation, b.first(a, g, x));
-    return a.activate(config_.activation, b.second(a, g, y));
+    return b.second(a, g, b.first(a, g, x, config_.activation), config_.activation);
   }
   static const Config& check(const Config& c) {
     if (c.dims < 1 || c.dims > 3 || c.inputs < 1 || c.outputs < 1 || c.features < 1 ||

@@ -42,8 +42,7 @@ class AttentionBlock {
     const auto tokens = a.quantize(tokens_, a.concat({ln1_(a, w), position}));
     const auto heads = a.masked_attention(a.linear(project_, tokens), heads_, masked);
     const auto sum = a.add(w, linear_(a, out_(a, heads)));
-    const auto hidden = a.activate(Activation::relu, first_(a, ln2_(a, sum)));
-    return a.add(sum, second_(a, hidden));
+    return a.add(sum, second_(a, first_(a, ln2_(a, sum), Activation::relu)));
   }
 
  private:

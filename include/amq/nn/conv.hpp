@@ -42,18 +42,6 @@ struct ConvShape {
   }
 };
 
-namespace detail {
-/// The product of quantized patches; whole, where the arithmetic does that.
-template <typename A>
-typename A::Tensor convolve(A& a, const ops::Patches& p, PointId point, WeightId weight,
-                            const typename A::Tensor& x) {
-  if constexpr (requires { a.convolve(p, point, weight, x); })
-    return a.convolve(p, point, weight, x);
-  else
-    return a.linear(weight, a.quantize(point, a.apply(p, x)));
-}
-}  // namespace detail
-
 /// torch.nn.Conv1d to Conv3d, (sample x point, in) -> (sample x output point, out). A row that
 /// meets integers is a patch of kernel^dims points, on one grid of its own: the cost is that a
 /// point is encoded once for every patch it lies in. Parameters `name.weight` (out, in, kernel...),
@@ -82,12 +70,14 @@ class Conv {
     if (!batch_norm.empty()) layout.add_batch_norm(weight_, batch_norm);
     point_ = layout.add_point(name + ".patches", RowKind::grid, fan_in, bits);
   }
+  /// @param f  what the result goes through, after the batch norm
   /// @throws Error where the grid is too small, or of another dimension
   template <grid_arithmetic A>
-  typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x) const {
+  typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x,
+                                Activation f = Activation::none) const {
     if (shape_.kernel == 1 && shape_.stride == 1 && shape_.padding == 0)
-      return detail::dense(a, point_, weight_, x);
-    return detail::convolve(a, patches(grid), point_, weight_, x);
+      return dense(a, point_, weight_, x, f);
+    return convolve(a, patches(grid), point_, weight_, x, f);
   }
   /// Of the result.
   [[nodiscard]] GridShape grid(const GridShape& g) const { return patches(g).to; }
@@ -144,8 +134,8 @@ class TransposedConv {
     const Index width = shape_.kernel / shape_.stride;
     const GridShape to = grid(g);
     const ops::Patches patches(g, width, 1, width - 1);
-    const auto rows = width == 1 ? detail::dense(a, point_, weight_, x)
-                                 : detail::convolve(a, patches, point_, weight_, x);
+    const auto rows =
+        width == 1 ? dense(a, point_, weight_, x) : convolve(a, patches, point_, weight_, x);
     return a.apply(ops::SpreadSubpoints{patches.to, to, shape_.stride, shape_.padding}, rows);
   }
   /// Of the result: stride (n - 1) + kernel - 2 padding points along each axis.

@@ -44,7 +44,7 @@ class SoftmaxBlock {
   typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x) const {
     const auto heads = a.apply(ops::SoftmaxAttention{grid.samples, heads_}, qkv_(a, norm1_(a, x)));
     const auto y = a.add(x, project_(a, heads));
-    return a.add(y, second_(a, a.activate(Activation::gelu, first_(a, norm2_(a, y)))));
+    return a.add(y, second_(a, first_(a, norm2_(a, y), Activation::gelu)));
   }
 
  private:
@@ -104,7 +104,7 @@ class LinearAttentionBlock {
     const auto heads =
         a.apply(ops::LinearAttention{grid.samples, heads_, positions_}, a.concat({q, k, v, p}));
     const auto y = a.add(x, join_(a, heads));
-    return a.add(y, second_(a, a.activate(Activation::relu, first_(a, y))));
+    return a.add(y, second_(a, first_(a, y, Activation::relu)));
   }
 
  private:

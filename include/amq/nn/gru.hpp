@@ -49,10 +49,10 @@ class Gru {
       const auto i = a.gather(all, order.node[t], RowKind::cluster);
       const auto s = a.linear(from_state_, a.quantize(state_, h));
       const auto gates =
-          a.activate(Activation::sigmoid, a.add(a.columns(i, 0, 2 * n), a.columns(s, 0, 2 * n)));
+          activate_sum(a, Activation::sigmoid, a.columns(i, 0, 2 * n), a.columns(s, 0, 2 * n));
       const auto reset = a.columns(gates, 0, n), keep = a.columns(gates, n, n);
-      const auto fresh = a.activate(
-          Activation::tanh, a.add(a.columns(i, 2 * n, n), a.gate(reset, a.columns(s, 2 * n, n))));
+      const auto fresh = activate_sum(a, Activation::tanh, a.columns(i, 2 * n, n),
+                                      a.gate(reset, a.columns(s, 2 * n, n)));
       const auto next = a.add(fresh, a.gate(keep, a.subtract(h, fresh)));
       h = a.choose_rows(order.live[t], next, h);
     }

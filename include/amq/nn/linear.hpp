@@ -2,24 +2,14 @@
 /// @file
 /// A fully connected layer: its weight, and the point where its input is quantized.
 
-#include <amq/arithmetic/concept.hpp>
+#include <amq/arithmetic/in_one_step.hpp>
 
 #include <string>
 
 namespace amq::nn {
 
-namespace detail {
-/// The product of quantized rows that nobody else reads; whole, where the arithmetic does that.
-template <typename A>
-typename A::Tensor dense(A& a, PointId point, WeightId weight, const typename A::Tensor& x) {
-  if constexpr (requires { a.dense(point, weight, x); })
-    return a.dense(point, weight, x);
-  else
-    return a.linear(weight, a.quantize(point, x));
-}
-}  // namespace detail
-
-/// y = x W^T + b, (row, in) -> (row, out). Parameters `name.weight` (out, in), `name.bias` (out).
+/// y = f(x W^T + b), (row, in) -> (row, out). Parameters `name.weight` (out, in), `name.bias`
+/// (out).
 struct Linear {
   WeightId weight{};
   PointId point{};
@@ -33,8 +23,9 @@ struct Linear {
     point = layout.add_point(name + ".input", kind, in, bits);
   }
   template <arithmetic A>
-  typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
-    return detail::dense(a, point, weight, x);
+  typename A::Tensor operator()(A& a, const typename A::Tensor& x,
+                                Activation f = Activation::none) const {
+    return dense(a, point, weight, x, f);
   }
 };
 

@@ -52,7 +52,7 @@ class MlpTail {
   template <arithmetic A>
   typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
     auto y = x;
-    for (const Linear& layer : layers_) y = layer(a, a.activate(activation_, y));
+    for (const Linear& layer : layers_) y = layer(a, a.activate(activation_, std::move(y)));
     return norm_(a, y);
   }
 

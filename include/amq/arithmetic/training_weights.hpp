@@ -1,0 +1,324 @@
+#pragma once
+/// @file
+/// Training: weights as this pass sees them, quantized and folded with their norms, and their
+/// gradients.
+
+#include <amq/arithmetic/training_rows.hpp>
+#include <amq/kernels/float_product.hpp>
+#include <amq/kernels/packed_weights.hpp>
+#include <amq/quant/weights.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace amq {
+
+template <typename T>
+class TrainingWeights : public TrainingRows<T> {
+  using Base = TrainingRows<T>;
+
+ public:
+  using Base::gradient, Base::value;
+  using typename Base::Ref;
+  using typename Base::Tensor;
+
+  /// Moves the running estimates of the batch norms met in this pass towards the pass's own:
+  /// r += momentum (own - r), the variance unbiased, as torch.nn.BatchNorm does. A momentum of 1 /
+  /// k in the k-th of several passes leaves their average.
+  void update_running(ParametersOf<T>& p, double momentum = 0.1) const {
+    for (const NormVisit& v : norms_) {
+      T *mean = p.view(layout_->entry(v.norm.mean)).data,
+        *variance = p.view(layout_->entry(v.norm.variance)).data;
+      const auto n = static_cast<double>(v.rows);
+      const double unbiased = v.rows > 1 ? n / (n - 1) : 1;
+      const auto move = [&](T& r, double own) {
+        r = static_cast<T>(static_cast<double>(r) + momentum * (own - static_cast<double>(r)));
+      };
+      for (Index c = 0; c < v.cols; ++c) {
+        move(mean[c], static_cast<double>(v.mean[c]));
+        move(variance[c], static_cast<double>(v.variance[c]) * unbiased);
+      }
+    }
+  }
+
+ protected:
+  using Base::add_row, Base::bias_gradient, Base::exact, Base::layout_, Base::pass_,
+      Base::quantizers_, Base::rows_of, Base::tape_;
+  using Base::Base;
+
+  void forget_weights() {
+    norms_.clear();
+    weights_.assign(layout_->weights().size(), {});
+  }
+  /// The stacked parts of a weight as the product sees them, made once per pass.
+  struct Weight {
+    Ref ref{-1};                                 ///< (out, in) step * code
+    const T* bias = nullptr;                     ///< (out)
+    std::vector<kernels::PackedWeights> packed;  ///< [group], of quantized weights in float
+    std::vector<kernels::PackedWeights> low;     ///< [group] low digits, of 16-bit weights
+    MatrixView<T> transposed;                    ///< [group](in, out / groups), where asked for
+    T* d_shift = nullptr;  ///< (out) of a folded norm: where the gradient of its shift is summed
+  };
+  /// gamma (z - mean) / sqrt(variance + eps) + beta by the moments of these rows; sums in double.
+  Ref batch_norm(Ref in, const BatchNorm& norm) {
+    const auto z = tape_[in];
+    const Index n = z.rows, cols = z.cols;
+    T *mean = tape_.template scratch_array<T>(cols),
+      *variance = tape_.template scratch_array<T>(cols),
+      *inverse = tape_.template scratch_array<T>(cols);
+    std::vector<double> sum(static_cast<std::size_t>(cols), 0.0), square(sum);
+    const auto rows = static_cast<double>(n);
+    for (Index i = 0; i < n; ++i)
+      for (Index c = 0; c < cols; ++c)
+        sum[static_cast<std::size_t>(c)] += static_cast<double>(z(i, c));
+    for (double& s : sum) s /= rows;
+    for (Index i = 0; i < n; ++i)
+      for (Index c = 0; c < cols; ++c) {
+        const auto k = static_cast<std::size_t>(c);
+        const double d = static_cast<double>(z(i, c)) - sum[k];
+        square[k] = std::fma(d, d, square[k]);
+      }
+    for (Index c = 0; c < cols; ++c) {
+      const auto k = static_cast<std::size_t>(c);
+      mean[c] = static_cast<T>(sum[k]);
+      variance[c] = static_cast<T>(square[k] / rows);
+      inverse[c] = static_cast<T>(1.0 / std::sqrt(square[k] / rows + FoldedNorm<T>::eps));
+    }
+    norms_.push_back({norm, mean, variance, n, cols});
+    const Ref out = tape_.value(n, cols, true);
+    const auto y = tape_[out];
+    const T *gamma = value(norm.gamma), *beta = value(norm.beta);
+    T *d_gamma = gradient(norm.gamma), *d_beta = gradient(norm.beta);
+    for (Index i = 0; i < n; ++i)
+      for (Index c = 0; c < cols; ++c)
+        y(i, c) = std::fma((z(i, c) - mean[c]) * inverse[c], gamma[c], beta[c]);
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(out);
+      if (!g.data) return;
+      std::vector<T> d_b(static_cast<std::size_t>(cols), T(0)), d_g(d_b);
+      for (Index i = 0; i < n; ++i)
+        for (Index c = 0; c < cols; ++c) {
+          const auto k = static_cast<std::size_t>(c);
+          d_b[k] += g(i, c);
+          d_g[k] += g(i, c) * ((z(i, c) - mean[c]) * inverse[c]);
+        }
+      if (d_gamma) add_row(d_gamma, d_g.data(), cols);
+      if (d_beta) add_row(d_beta, d_b.data(), cols);
+      const auto d = t.grad_to_add(in);
+      const T share = T(1) / static_cast<T>(n);
+      for (Index i = 0; i < n; ++i)
+        for (Index c = 0; c < cols; ++c) {
+          const auto k = static_cast<std::size_t>(c);
+          const T normal = (z(i, c) - mean[c]) * inverse[c];
+          d(i, c) += gamma[c] * inverse[c] * (g(i, c) - share * (d_b[k] + normal * d_g[k]));
+        }
+    });
+    return out;
+  }
+  /// A group's weight as a product in float reads it.
+  MatrixView<const float> transposed_weight(Weight& w, Index group, const WeightEntry& entry) {
+    const Index cols = entry.columns_out();
+    if (!w.transposed.data) {
+      w.transposed = tape_.scratch(entry.groups * entry.in, cols);
+      for (Index g = 0; g < entry.groups; ++g)
+        kernels::transpose(rows_of(tape_[w.ref], g * cols, cols),
+                           rows_of(w.transposed, g * entry.in, entry.in));
+    }
+    return rows_of(w.transposed, group * entry.in, entry.in);
+  }
+  Weight& effective_weight(WeightId id) {
+    Weight& made = weights_[to_index(id)];
+    if (made.ref != Ref{-1}) return made;
+    const WeightEntry& w = layout_->weight(id);
+    const Ref ref = made.ref = tape_.value(w.out, w.in, true);
+    T* bias = tape_.template scratch_array<T>(w.out);
+    made.bias = bias;
+    const bool quantized = pass_.plan != nullptr;
+    const T* step = quantized ? value(quantizers_->step(id)) : nullptr;
+    T* d_step = quantized && pass_.learn_weight_steps ? gradient(quantizers_->step(id)) : nullptr;
+    const bool packed = exact && quantized;
+    const auto out = tape_[ref];
+    const int bits = quantizers_->weight_bits(w);
+    const bool wide = bits == 16;
+    auto* codes = packed ? tape_.template scratch_array<std::int8_t>(w.out * w.in) : nullptr;
+    auto* low = packed && wide ? tape_.template scratch_array<std::int8_t>(w.out * w.in) : nullptr;
+    const auto top = static_cast<T>(highest_weight_code(bits));
+    // A norm that does not look at this pass's rows scales the weights' rows, as it does deployed.
+    const bool folded = w.norm && !pass_.batch_statistics;
+    const T* scale = folded ? fold(w, made, bias) : nullptr;
+    const T* steps = step;
+    if (quantized && folded) {
+      T* own = tape_.template scratch_array<T>(w.out);
+      for (Index r = 0; r < w.out; ++r) own[r] = step[r] * scale[r];
+      steps = own;
+    }
+    Index first = 0;
+    for (const WeightPart& part : w.parts) {
+      const Source m = source(part, value(part.weight));
+      const Index biases = part.bias == no_parameter ? 1 : layout_->entry(part.bias).size();
+      for (Index n = 0; n < m.rows; ++n) {
+        const Index r = first + n;
+        if (!folded) bias[r] = part.bias == no_parameter ? T(0) : value(part.bias)[n % biases];
+        T* to = out.row(r);
+        m.copy(n, to);
+        if (!quantized) {
+          if (folded)
+            for (Index k = 0; k < m.cols; ++k) to[k] *= scale[r];
+          continue;
+        }
+        const T inverse = T(1) / step[r];
+        for (Index k = 0; k < m.cols; ++k) {
+          const T q = std::nearbyint(std::clamp(to[k] * inverse, -top, top));
+          to[k] = steps[r] * q;
+          if (low) {
+            const WeightDigits digits = weight_digits(static_cast<int>(q));
+            codes[r * w.in + k] = digits.high;
+            low[r * w.in + k] = digits.low;
+          } else if (packed) {
+            codes[r * w.in + k] = static_cast<std::int8_t>(q);
+          }
+        }
+      }
+      weight_gradient({ref, first, step, d_step, scale, made.d_shift, w.norm, top}, part, m);
+      first += m.rows;
+    }
+    if constexpr (exact)
+      if (quantized) {
+        const auto keep = [&](const std::int8_t* from, const T* offset, auto& to) {
+          kernels::pack_groups({from, w.out, w.in}, w.groups, wide ? 8 : bits, steps, offset,
+                               "layer " + w.name, to);
+        };
+        if (wide) {
+          auto* high_steps = tape_.template scratch_array<T>(w.out);
+          auto* nothing = tape_.template scratch_array<T>(w.out);
+          for (Index r = 0; r < w.out; ++r) high_steps[r] = steps[r] * static_cast<T>(weight_digit);
+          std::fill_n(nothing, w.out, T(0));
+          keep(low, nothing, made.low);
+          steps = high_steps;
+        }
+        keep(codes, bias, made.packed);
+      }
+    return made;
+  }
+
+ private:
+  /// A batch norm as it was met in this pass: mean and biased variance of its rows.
+  struct NormVisit {
+    BatchNorm norm;
+    const T *mean = nullptr, *variance = nullptr;
+    Index rows = 0, cols = 0;
+  };
+  /// The numbers of a part where the parameter keeps them.
+  struct Source {
+    const T* data;
+    Index rows, cols, stride;
+    const Index *row = nullptr, *column = nullptr;  ///< of a mapped part
+
+    void copy(Index n, T* to) const noexcept {
+      if (!row) {
+        std::copy_n(data + n * stride, cols, to);
+        return;
+      }
+      const T* from = data + row[n];
+      for (Index k = 0; k < cols; ++k) to[k] = from[column[k]];
+    }
+    /// Where number k of row n lies behind `data`.
+    [[nodiscard]] Index place(Index n, Index k) const noexcept {
+      return row ? row[n] + column[k] : n * stride + k;
+    }
+  };
+  [[nodiscard]] Source source(const WeightPart& part, const T* values) const {
+    const auto& e = layout_->entry(part.weight);
+    Source s{values + part.first_col, WeightEntry::outputs(part, e.rows()), part.cols, e.cols()};
+    if (part.mapped()) {
+      s.row = part.row.data();
+      s.column = part.column.data();
+    }
+    return s;
+  }
+  /// Scales of a folded norm, (out); its shifts become the biases.
+  const T* fold(const WeightEntry& w, Weight& made, T* bias) {
+    T* scale = tape_.template scratch_array<T>(w.out);
+    const T *gamma = value(w.norm.gamma), *beta = value(w.norm.beta), *mean = value(w.norm.mean),
+            *variance = value(w.norm.variance);
+    for (Index r = 0; r < w.out; ++r) {
+      const FoldedNorm<T> f(gamma[r], beta[r], mean[r], variance[r]);
+      scale[r] = f.scale;
+      bias[r] = f.shift;
+    }
+    if (pass_.gradients) {
+      made.d_shift = tape_.template scratch_array<T>(w.out);
+      std::fill_n(made.d_shift, w.out, T(0));
+    }
+    return scale;
+  }
+  /// What the gradient of a weight needs to know of the forward pass.
+  struct WeightPass {
+    Ref ref;
+    Index first;
+    const T* step;     ///< null: not quantized
+    T* d_step;         ///< null: not wanted
+    const T* scale;    ///< of a folded norm, or null
+    const T* d_shift;  ///< of a folded norm: complete when the weight's turn comes
+    BatchNorm norm;
+    T top;
+  };
+  void weight_gradient(const WeightPass& w, const WeightPart& part, const Source& m) {
+    T* const values = gradient(part.weight);
+    if (!values) return;
+    T* const into = values + part.first_col;
+    const T *gamma = nullptr, *mean = nullptr, *variance = nullptr;
+    T *d_gamma = nullptr, *d_beta = nullptr;
+    if (w.scale) {
+      gamma = value(w.norm.gamma);
+      mean = value(w.norm.mean);
+      variance = value(w.norm.variance);
+      d_gamma = gradient(w.norm.gamma);
+      d_beta = gradient(w.norm.beta);
+    }
+    tape_.record([=](Tape<T>& t) {
+      const auto g = t.grad(w.ref);
+      if (!g.data) return;
+      for (Index n = 0; n < m.rows; ++n) {
+        const Index r = w.first + n;
+        const T scale = w.scale ? w.scale[r] : T(1);
+        T along = 0;  // d loss / d scale
+        if (!w.step) {
+          if (m.row || w.scale)
+            for (Index k = 0; k < m.cols; ++k) {
+              const Index at = m.place(n, k);
+              into[at] += scale * g(r, k);
+              along += g(r, k) * m.data[at];
+            }
+          else
+            add_row(into + n * m.stride, g.row(r), m.cols);
+        } else {
+          const T inverse = T(1) / w.step[r];
+          T sum = 0;
+          for (Index k = 0; k < m.cols; ++k) {
+            const Index at = m.place(n, k);
+            const T x = m.data[at] * inverse, c = std::clamp(x, -w.top, w.top);
+            const T q = std::nearbyint(c);
+            const bool inside = c == x;
+            if (inside) into[at] += scale * g(r, k);
+            sum += g(r, k) * (q - (inside ? x : T(0)));
+            along += g(r, k) * (w.step[r] * q);
+          }
+          if (w.d_step) w.d_step[r] += scale * sum;
+        }
+        if (w.scale) {
+          const FoldedNorm<T> f(gamma[r], T(0), mean[r], variance[r]);
+          d_gamma[r] += f.inverse_deviation * (along - mean[r] * w.d_shift[r]);
+          d_beta[r] += w.d_shift[r];
+        }
+      }
+    });
+  }
+
+  std::vector<NormVisit> norms_;
+  std::vector<Weight> weights_;
+};
+
+}  // namespace amq
