@@ -88,6 +88,25 @@ def tables():
                     cells.append(f"{100 * (r['test_nrmse'] / base['test_nrmse'] - 1):+.1f} %" if r else "missing")
                 print(f"| {model} | {task} | {resolution} | {base['width']} | {base['passes']} | {base['rows']} | "
                       f"{base['test_nrmse']:.3g} | " + " | ".join(cells) + " |")
+    print("\nSeeds: change of nRMSE against the float row of the same seed, mean (least to most):\n")
+    print("| model | problem | resolution | passes | rows | seeds | float32 nRMSE | " + " | ".join(core[1:]) + " |")
+    print("|---" * (7 + len(core[1:])) + "|")
+    seeded = {}
+    for r in rows:
+        key = (r["model"], r["task"], r["resolution"], r["width"], r["passes"], r["rows"])
+        seeded.setdefault(key, {}).setdefault(r["seed"], {})[r["scheme"]] = r["test_nrmse"]
+    for resolution in RESOLUTIONS:
+        for key, seeds in sorted(seeded.items(), key=lambda k: (MODELS.index(k[0][0]), TASKS.index(k[0][1]), k[0][4:])):
+            runs = [s for s in seeds.values() if "float32" in s]
+            if key[2] != resolution or len(runs) < 3:
+                continue
+            floats = [s["float32"] for s in runs]
+            cells = []
+            for s in core[1:]:
+                d = [100 * (r[s] / r["float32"] - 1) for r in runs if s in r]
+                cells.append(f"{sum(d) / len(d):+.1f} % ({min(d):+.1f} to {max(d):+.1f})" if len(d) == len(runs) else "missing")
+            print(f"| {key[0]} | {key[1]} | {key[2]} | {key[4]} | {key[5]} | {len(runs)} | "
+                  f"{sum(floats) / len(floats):.3g} ({min(floats):.3g} to {max(floats):.3g}) | " + " | ".join(cells) + " |")
     for cost in ("bops", "ms"):
         print(f"\nFronts, error against {cost}:\n")
         print(f"| problem | rows on the front, cheapest first: model scheme resolution ({cost}, nRMSE) | dearest / cheapest row |")

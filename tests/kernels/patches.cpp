@@ -65,15 +65,16 @@ struct Setting {
 
 TEST_CASE_TEMPLATE("products of patches are those of stored patches, bit for bit", Arch,
                    AMQ_RUNGS) {
-  for (const auto& [n, c, gap, t, m, o] : {std::array<Index, 6>{5, 1, 0, 1, 3, 1},
-                                           {40, 3, 0, 9, 50, 20},
-                                           {64, 32, 0, 9, 70, 33},
-                                           {64, 32, 5, 9, 20, 16},
-                                           {30, 64, 0, 3, 49, 64},
-                                           {30, 70, 0, 27, 17, 10},
-                                           {20, 300, 0, 9, 37, 18},
-                                           {12, 512, 2, 9, 11, 16}})
+  for (const auto& size : {std::array<Index, 6>{5, 1, 0, 1, 3, 1},
+                           {40, 3, 0, 9, 50, 20},
+                           {64, 32, 0, 9, 70, 33},
+                           {64, 32, 5, 9, 20, 16},
+                           {30, 64, 0, 3, 49, 64},
+                           {30, 70, 0, 27, 17, 10},
+                           {20, 300, 0, 9, 37, 18},
+                           {12, 512, 2, 9, 11, 16}})
     for (const int bits : {1, 4, 8}) {
+      const Index n = size[0], c = size[1], gap = size[2], t = size[3], m = size[4], o = size[5];
       CAPTURE(c);
       CAPTURE(t);
       CAPTURE(bits);
