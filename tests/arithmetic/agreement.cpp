@@ -253,11 +253,12 @@ TEST_CASE("bits that the scheme does not offer, and plans of another graph, are 
   c.hidden = 16;
   c.layers = 1;
   const Setting s(c, {8, RowRule::affine, {2, 4, 8}}, 20);
-  CHECK_THROWS_WITH_AS(s.deployed(BitPlan::uniform(3)),
+  CHECK_THROWS_WITH_AS(static_cast<void>(s.deployed(BitPlan::uniform(3))),
                        doctest::Contains("one of the scheme's levels 2 4 8, found 3 bits"), Error);
   BitPlan plan;
   plan[RowKind::node].assign(19, 4);
-  CHECK_THROWS_WITH_AS(s.deployed(plan), doctest::Contains("20 rows, found 19 rows"), Error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(s.deployed(plan)),
+                       doctest::Contains("20 rows, found 19 rows"), Error);
 }
 
 TEST_CASE("fields of the wrong shape or with NaN are refused by name") {
