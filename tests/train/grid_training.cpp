@@ -43,7 +43,7 @@ GridSet travelling(Index n_samples, Index n_times, Index n) {
   }
   return set;
 }
-const GridMapping mapping{2, 3, 4};
+const GridMapping usual{2, 3, 4};
 
 FnoConfig small() {
   FnoConfig c = FnoConfig::pdebench(1, 4, 12, 2);
@@ -63,9 +63,9 @@ NetworkTrainingOptions options(std::int64_t epochs, double lr = 5e-3) {
 }
 struct Problem {
   GridSet set = travelling(12, 12, 24);
-  GridEncoding encoding = GridEncoding::of(set, mapping, 8);
-  std::vector<GridExample> training = encoding.encode_all(set, mapping, 0, 8),
-                           test = encoding.encode_all(set, mapping, 8, 4);
+  GridEncoding encoding = GridEncoding::of(set, usual, 8);
+  std::vector<GridExample> training = encoding.encode_all(set, usual, 0, 8),
+                           test = encoding.encode_all(set, usual, 8, 4);
 };
 
 template <typename Model, typename Solve>
@@ -114,11 +114,11 @@ TEST_CASE("the chapter's example: float, then 8 bits, then integers") {
 
 TEST_CASE("an unsteady mapping gives frames in a row and seeks the one that follows by its lead") {
   const GridSet set = travelling(3, 12, 16);
-  const GridEncoding e = GridEncoding::of(set, mapping, 2);
+  const GridEncoding e = GridEncoding::of(set, usual, 2);
   for (const Index i : {0, 2})
     for (Index w = 0; w < 4; ++w) {
-      const Index first = mapping.first(set, w);
-      const GridExample x = e.encode(set, mapping, i, w);
+      const Index first = usual.first(set, w);
+      const GridExample x = e.encode(set, usual, i, w);
       REQUIRE(x.u.rows() == 16);
       REQUIRE(x.u.cols() == 2);
       for (Index j = 0; j < 16; ++j) {
@@ -135,9 +135,9 @@ TEST_CASE("an unsteady mapping gives frames in a row and seeks the one that foll
 
 TEST_CASE("windows are spread from the first frame to the last") {
   const GridSet set = travelling(1, 12, 8);
-  CHECK(mapping.first(set, 0) == 0);
-  CHECK(mapping.first(set, 3) + mapping.past + mapping.lead == 12);
-  for (Index w = 1; w < 4; ++w) CHECK(mapping.first(set, w) > mapping.first(set, w - 1));
+  CHECK(usual.first(set, 0) == 0);
+  CHECK(usual.first(set, 3) + usual.past + usual.lead == 12);
+  for (Index w = 1; w < 4; ++w) CHECK(usual.first(set, w) > usual.first(set, w - 1));
   CHECK(GridMapping{2, 3, 1}.first(set, 0) == 3);  // one: the middle
 }
 
@@ -168,7 +168,7 @@ TEST_CASE("encoded inputs have mean 0 and deviation 1, outputs a mean square of 
     n += static_cast<double>(e.u.size());
     sum += static_cast<double>(e.u.sum());
     square += static_cast<double>(e.u.squaredNorm());
-    target += static_cast<double>(e.y.squaredNorm()) * static_cast<double>(mapping.past);
+    target += static_cast<double>(e.y.squaredNorm()) * static_cast<double>(usual.past);
   }
   CHECK(sum / n == doctest::Approx(0).epsilon(1e-4));
   CHECK(square / n == doctest::Approx(1).epsilon(1e-4));
@@ -177,13 +177,13 @@ TEST_CASE("encoded inputs have mean 0 and deviation 1, outputs a mean square of 
 
 TEST_CASE("sets with too few frames, without input, or constant, are refused") {
   const GridSet set = travelling(2, 4, 8);
-  CHECK_THROWS_WITH_AS(static_cast<void>(GridEncoding::of(set, mapping, 2)),
+  CHECK_THROWS_WITH_AS(static_cast<void>(GridEncoding::of(set, usual, 2)),
                        doctest::Contains("5 frames or more"), Error);
   CHECK_THROWS_WITH_AS(static_cast<void>(GridEncoding::of(set, {}, 2)),
                        doctest::Contains("an input field"), Error);
   GridSet flat = travelling(2, 12, 8);
   std::fill(flat.u.values.begin(), flat.u.values.end(), 0.0f);
-  CHECK_THROWS_WITH_AS(static_cast<void>(GridEncoding::of(flat, mapping, 2)),
+  CHECK_THROWS_WITH_AS(static_cast<void>(GridEncoding::of(flat, usual, 2)),
                        doctest::Contains("fields vary"), Error);
 }
 
@@ -332,7 +332,7 @@ TEST_CASE("settled norms are those of the samples they were settled on") {
   c.levels = 2;
   Network<Unet> net(c, {8, RowRule::affine, {8}}, 1);
   const GridSet set = travelling(2, 12, 256);
-  const std::vector<GridExample> one{GridEncoding::of(set, mapping, 2).encode(set, mapping, 0)};
+  const std::vector<GridExample> one{GridEncoding::of(set, usual, 2).encode(set, usual, 0)};
   settle_norms(net, one);
   // On one sample the folded pass is the pass by the sample's own moments, but for n / (n - 1).
   BasicTraining<float> own(net.layout, net.quantizers);
