@@ -1,0 +1,136 @@
+#include <amq/arithmetic/in_one_step.hpp>
+
+#include "grid_laws.hpp"
+
+#include <amq/nn/conv.hpp>
+#include <amq/nn/linear.hpp>
+
+#include <utility>
+
+using namespace amq;
+using namespace amq::test;
+
+namespace {
+
+constexpr Activation activations[] = {Activation::none, Activation::relu, Activation::swish,
+                                      Activation::gelu, Activation::tanh};
+
+template <typename T>
+Matrix values(const T& x) {
+  return map(x.view());
+}
+bool same(const Matrix& a, const Matrix& b) {
+  return a.rows() == b.rows() && a.cols() == b.cols() && (a.array() == b.array()).all();
+}
+
+struct Layers {
+  ParameterLayout layout;
+  nn::Linear linear;
+  nn::Conv conv;
+  Quantizers quantizers;
+  Parameters parameters;
+
+  explicit Layers(const SchemeInfo& info, int weight_bits = 8)
+      : linear(layout, "linear", RowKind::grid, 5, 7),
+        conv(layout, "conv", {.dims = 2, .in = 5, .out = 6, .kernel = 3, .padding = 1}),
+        quantizers(with_weight_bits(layout, weight_bits), info) {
+    initialize(layout, parameters, 3);
+    quantizers.reset_points(layout, parameters);
+    quantizers.fit_weights(layout, parameters);
+  }
+  static ParameterLayout& with_weight_bits(ParameterLayout& layout, int bits) {
+    layout.fix_weight_bits("conv", bits);
+    return layout;
+  }
+};
+
+/// In two steps and in one, of the same rows.
+template <typename A>
+void check_steps(A& a, const Layers& l, const Matrix& u, const GridShape& g) {
+  const auto x = a.input(view(u), RowKind::grid);
+  for (const Activation f : activations) {
+    const auto dense = [&](Activation then) { return values(l.linear(a, x, then)); };
+    const auto conv = [&](Activation then) { return values(l.conv(a, g, x, then)); };
+    const auto after = [&](const Matrix& y) {
+      return values(a.activate(f, a.input(view(y), RowKind::grid)));
+    };
+    CHECK(same(dense(f), after(dense(Activation::none))));
+    CHECK(same(conv(f), after(conv(Activation::none))));
+  }
+  CHECK(same(values(x), u));
+}
+
+/// What is used again is as it was; what is not gives the same.
+template <typename A>
+void check_memory(A& a, const Matrix& u, const Matrix& v) {
+  const auto input = [&](const Matrix& m) { return a.input(view(m), RowKind::grid); };
+  const auto x = input(u), y = input(v);
+  for (const Activation f : activations) {
+    const Matrix sum = values(a.add(x, y)), difference = values(a.subtract(x, y)),
+                 product = values(a.gate(x, y)), active = values(a.activate(f, x)),
+                 both = values(a.activate_sum(f, x, y));
+    CHECK(same(sum, u + v));
+    CHECK(same(difference, u - v));
+    CHECK(same(product, u.cwiseProduct(v)));
+    CHECK(same(both, values(a.activate(f, a.add(x, y)))));
+    CHECK(same(values(a.add(input(u), y)), sum));
+    CHECK(same(values(a.add(x, input(v))), sum));
+    CHECK(same(values(a.add(x, x)), 2 * u));
+    CHECK(same(values(a.subtract(input(u), y)), difference));
+    CHECK(same(values(a.subtract(x, input(v))), difference));
+    CHECK(same(values(a.gate(input(u), input(v))), product));
+    CHECK(same(values(a.activate(f, input(u))), active));
+    CHECK(same(values(a.activate_sum(f, input(u), input(v))), both));
+    // Columns of what is used again, and of what is not.
+    const auto part = a.columns(x, 1, 2);
+    CHECK(same(values(a.activate(f, a.columns(x, 1, 2))), active.middleCols(1, 2)));
+    CHECK(same(values(a.activate(f, a.columns(input(u), 1, 2))), active.middleCols(1, 2)));
+    CHECK(same(values(a.add(part, a.columns(input(v), 1, 2))), sum.middleCols(1, 2)));
+    CHECK(same(values(part), u.middleCols(1, 2)));
+    CHECK(same(values(x), u));
+    CHECK(same(values(y), v));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("an activation in the step of a product is the activation of its result, bit for bit") {
+  const GridShape g(2, {6, 5});
+  const Matrix u = random_matrix(g.rows(), 5, 1);
+  for (const RowRule rule : {RowRule::affine, RowRule::min_max, RowRule::fixed})
+    for (const int weight_bits : {8, 16}) {
+      const Layers l({8, rule, {0, 4, 8, 16}}, weight_bits);
+      BasicFixed a(l.layout, l.quantizers, l.parameters);
+      for (const int bits : {0, 4, 8, 16}) {
+        const BitPlan plan = BitPlan::uniform(bits);
+        a.begin(plan);
+        check_steps(a, l, u, g);
+      }
+      BitPlan mixed;
+      const std::uint8_t levels[] = {0, 4, 8, 16};
+      for (Index i = 0; i < g.rows(); ++i) mixed[RowKind::grid].push_back(levels[i % 4]);
+      a.begin(mixed);
+      check_steps(a, l, u, g);
+      Float32 floats(l.layout, l.parameters);
+      check_steps(floats, l, u, g);
+    }
+}
+
+TEST_CASE("results take the memory of temporaries, and of nothing else") {
+  const Layers l({8, RowRule::min_max, {8}});
+  const Matrix u = random_matrix(33, 5, 1), v = random_matrix(33, 5, 2);
+  Float32 floats(l.layout, l.parameters);
+  check_memory(floats, u, v);
+  ThreadPool pool(2);
+  BasicFixed fixed(l.layout, l.quantizers, l.parameters, pool);
+  const BitPlan plan = BitPlan::uniform(8);
+  fixed.begin(plan);
+  check_memory(fixed, u, v);
+  // A chain of temporaries needs no more than one buffer.
+  BasicFixed one(l.layout, l.quantizers, l.parameters);
+  one.begin(plan);
+  auto x = one.input(view(u), RowKind::grid);
+  const std::size_t before = one.buffer_bytes();
+  for (int k = 0; k < 5; ++k) x = one.activate(Activation::tanh, std::move(x));
+  CHECK(one.buffer_bytes() == before);
+}
