@@ -41,7 +41,7 @@ def draw(path):
             for r in mine:
                 ax.scatter(r[cost], r["test_nrmse"], color=colours[r["scheme"]], marker=markers[r["model"]],
                            s=sizes[r["resolution"]], alpha=0.85, linewidths=0)
-            f = front(mine, cost)
+            f = front([r for r in mine if r["seed"] == "0"], cost)  # of one seed: not the luckiest of several
             ax.plot([r[cost] for r in f], [r["test_nrmse"] for r in f], color="black", lw=0.8, zorder=0)
             ax.set_xscale("log")
             ax.set_yscale("log")
@@ -66,7 +66,7 @@ def tables():
         then the one whose float network errs least."""
         groups = {}
         for r in rows:
-            if (r["model"], r["task"], r["resolution"]) == (model, task, resolution):
+            if (r["model"], r["task"], r["resolution"], r["seed"]) == (model, task, resolution, "0"):
                 groups.setdefault((r["width"], r["passes"], r["seed"], r["rows"]), {})[r["scheme"]] = r
         return max(groups.items(), key=lambda g: (len(set(core) & set(g[1])), int(g[0][1].split("+")[0]), ["affine", "min_max", "min_max e16"].index(g[0][3]),
                                                   -g[1].get("float32", {"test_nrmse": 1})["test_nrmse"]),
@@ -98,7 +98,7 @@ def tables():
     for resolution in RESOLUTIONS:
         for key, seeds in sorted(seeded.items(), key=lambda k: (MODELS.index(k[0][0]), TASKS.index(k[0][1]), k[0][4:])):
             runs = [s for s in seeds.values() if "float32" in s]
-            if key[2] != resolution or len(runs) < 3:
+            if key[2] != resolution or len(runs) < 2:
                 continue
             floats = [s["float32"] for s in runs]
             cells = []
@@ -112,7 +112,7 @@ def tables():
         print(f"| problem | rows on the front, cheapest first: model scheme resolution ({cost}, nRMSE) | dearest / cheapest row |")
         print("|---|---|---|")
         for task in TASKS:
-            mine = [r for r in rows if r["task"] == task]
+            mine = [r for r in rows if r["task"] == task and r["seed"] == "0"]
             if not mine:
                 continue
             text = "; ".join(f"{r['model']} {r['scheme']} {r['resolution']} ({r[cost]:.3g}, {r['test_nrmse']:.3g})"
