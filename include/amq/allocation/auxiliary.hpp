@@ -4,7 +4,7 @@
 /// node, how much the quantization of its rows would hurt.
 
 #include <amq/allocation/cost.hpp>
-#include <amq/allocation/sensitivity.hpp>
+#include <amq/allocation/point_scores.hpp>
 #include <amq/arithmetic/counting.hpp>
 #include <amq/core/portable_math.hpp>
 #include <amq/models/mp_pde.hpp>

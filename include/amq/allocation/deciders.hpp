@@ -5,8 +5,8 @@
 
 #include <amq/allocation/clusters.hpp>
 #include <amq/allocation/owners.hpp>
+#include <amq/allocation/point_scores.hpp>
 #include <amq/allocation/problem.hpp>
-#include <amq/allocation/sensitivity.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -5,8 +5,8 @@
 #include <amq/allocation/allocate.hpp>
 #include <amq/allocation/deciders.hpp>
 #include <amq/allocation/grouped.hpp>
+#include <amq/allocation/point_scores.hpp>
 #include <amq/allocation/row_times.hpp>
-#include <amq/allocation/sensitivity.hpp>
 #include <amq/arithmetic/counting.hpp>
 #include <amq/core/portable_math.hpp>
 

@@ -5,7 +5,7 @@
 /// the same time, 16 twice, and 0 none.
 
 #include <amq/allocation/cost.hpp>
-#include <amq/allocation/sensitivity.hpp>
+#include <amq/allocation/point_scores.hpp>
 #include <amq/arithmetic/counting.hpp>
 #include <amq/kernels/gemm.hpp>
 

@@ -3,6 +3,7 @@
 /// How much a row's quantization noise hurts: what a score should predict.
 
 #include <amq/allocation/owners.hpp>
+#include <amq/allocation/point_scores.hpp>
 #include <amq/arithmetic/training.hpp>
 
 #include <algorithm>
@@ -11,31 +12,6 @@
 #include <vector>
 
 namespace amq {
-
-/// (owner, point) -> score. An owner is a node: an edge's row counts for its receiver, whose bits
-/// it inherits, a cluster's row in equal shares for the members. Points of fixed bits have column
-/// -1.
-struct PointScores {
-  std::vector<int> column_of_point;  ///< [PointId]
-  std::vector<PointId> points;       ///< of each column
-  std::vector<float> values;         ///< (node, column)
-  Index nodes = 0;
-
-  explicit PointScores(const ParameterLayout& layout, Index n_nodes = 0) : nodes(n_nodes) {
-    column_of_point.assign(layout.points().size(), -1);
-    for (std::size_t p = 0; p < layout.points().size(); ++p)
-      if (layout.points()[p].fixed_bits == 0) {
-        column_of_point[p] = static_cast<int>(points.size());
-        points.push_back(static_cast<PointId>(p));
-      }
-    values.assign(static_cast<std::size_t>(nodes) * points.size(), 0.0f);
-  }
-  [[nodiscard]] Index columns() const noexcept { return static_cast<Index>(points.size()); }
-  [[nodiscard]] MatrixView<float> view() noexcept { return {values.data(), nodes, columns()}; }
-  [[nodiscard]] MatrixView<const float> view() const noexcept {
-    return {values.data(), nodes, columns()};
-  }
-};
 
 /// Adds to `scores`, for every adaptive point met in the pass that `a` has just carried backwards,
 ///   s_i = variance_i * sum_k (dL/dx_ik)^2, summed over the rows an owner has,

@@ -5,6 +5,7 @@
 
 #include <amq/allocation/auxiliary.hpp>
 #include <amq/allocation/planner.hpp>
+#include <amq/allocation/sensitivity.hpp>
 #include <amq/models/graph_sample.hpp>
 #include <amq/train/network_training.hpp>
 
