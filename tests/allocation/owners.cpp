@@ -1,6 +1,7 @@
 #include <amq/allocation/owners.hpp>
 
 #include <amq/allocation/planner.hpp>
+#include <amq/allocation/sensitivity.hpp>
 #include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/training.hpp>
 #include <amq/mesh/edges.hpp>
