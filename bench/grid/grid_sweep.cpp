@@ -101,21 +101,23 @@ void recount(const std::string& path, Options o, const std::vector<Model>& model
   std::vector<Row> rows = read_rows(path);
   std::string text = std::string(header) + '\n';
   for (Row& r : rows) {
-    for (const Model& m : models)
-      for (const Task& t : tasks)
-        for (const SchemeChoice& s : schemes())
-          for (const Index factor : {1, 2, 4})
-            if (m.name == r["model"] && t.name == r["task"] && s.name == r["scheme"] &&
-                resolution_text(factor) == r["resolution"]) {
-              argument("width", o.width).set(r["width"]);
-              o.edge_weights = r["rows"].ends_with("e16") ? 16 : 8;
-              const PassCounts c(m.cost(o, t, s, coarse_grid(t, factor)), s.weights == 32);
-              char number[32];
-              std::snprintf(number, sizeof number, "%.6g", c.bops);
-              r["bops"] = number;
-              std::snprintf(number, sizeof number, "%.6g", c.float_ops);
-              r["float_ops"] = number;
-            }
+    for (const Arm& a : arms(models.size(), tasks.size())) {
+      const Model& m = models[a.model];
+      const Task& t = tasks[a.task];
+      if (m.name != r["model"] || t.name != r["task"] || a.scheme.name != r["scheme"] ||
+          resolution_text(a.factor) != r["resolution"])
+        continue;
+      argument("width", o.width).set(r["width"]);
+      o.edge_weights = r["rows"].ends_with("e16") ? 16 : 8;
+      const PassCounts c(m.cost(o, t, a.scheme, coarse_grid(t, a.factor)), a.scheme.weights == 32);
+      const auto put = [&](const char* name, double value) {
+        char number[32];
+        std::snprintf(number, sizeof number, "%.6g", value);
+        r[name] = number;
+      };
+      put("bops", c.bops);
+      put("float_ops", c.float_ops);
+    }
     std::stringstream names(header);
     bool first = true;
     for (std::string name; std::getline(names, name, ','); first = false)
