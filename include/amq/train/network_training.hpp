@@ -79,10 +79,13 @@ class NetworkTraining {
   /// keep the sample's plan on the way.
   void approach_by(Approach approach) { approach_ = std::move(approach); }
   /// What this turn trains on. @pre make_tapes() has made the turn's lane
-  const Sample& seen(Turn& turn, const Answer& answer) {
-    return approach_ ? approach_(turn, answer, rooms_[turn.lane]) : samples_[turn.sample];
+  template <typename Said>
+  const Sample& seen(Turn& turn, const Said& answer) {
+    return approach_ ? approach_(turn, std::cref(answer), rooms_[turn.lane])
+                     : samples_[turn.sample];
   }
-  [[nodiscard]] Answer answer(BasicTraining<float>& a, const BitPlan* plan) {
+  /// An Answer on this tape at this plan.
+  [[nodiscard]] auto answer(BasicTraining<float>& a, const BitPlan* plan) {
     return [this, &a, plan](const Sample& s) {
       a.begin({&net_->parameters, nullptr, plan, options_.learn_weight_steps});
       return MatrixView<const float>(a[detail::forward_sample(net_->model, a, s)]);

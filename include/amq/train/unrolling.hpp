@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
@@ -40,14 +39,14 @@ struct Trajectories {
     if (next.size() != samples.size() || prescribed.size() != samples.size())
       refuse("a next sample and a boundary for each of " + std::to_string(samples.size()),
              std::to_string(next.size()) + " and " + std::to_string(prescribed.size()));
+    for (const float r : rise)
+      if (!(r > 0)) refuse("rises above 0", std::to_string(r));
+    const auto channels = static_cast<Index>(rise.size());
     for (std::size_t k = 0; k < samples.size(); ++k) {
       const GraphSample& s = samples[k];
-      const auto channels = static_cast<Index>(rise.size());
       if (s.y.cols() != channels || drift.size() != rise.size() || s.u.cols() < channels)
         refuse("a rise and a drift for each of " + std::to_string(s.y.cols()) + " channels",
                std::to_string(rise.size()) + " and " + std::to_string(drift.size()));
-      for (const float r : rise)
-        if (!(r > 0)) refuse("rises above 0", std::to_string(r));
       if (prescribed[k] && static_cast<Index>(prescribed[k]->size()) != s.u.rows())
         refuse("a mark for each of " + std::to_string(s.u.rows()) + " nodes",
                std::to_string(prescribed[k]->size()));
