@@ -69,12 +69,11 @@ struct Deciders {
       }
     } else if (kind == RowKind::cluster) {
       const std::vector<Index> members = owners->members();
-      for (std::size_t c = 0; c < n; ++c) d.weight[c] = static_cast<double>(members[c]);
-      for (Index i = 0; i < owners->n_nodes(); ++i) {
-        const double score = of_node(static_cast<std::int32_t>(i));
-        const auto c = static_cast<std::size_t>(owners->cluster_of[static_cast<std::size_t>(i)]);
-        d.score[c] = clusters == ClusterScore::sum ? d.score[c] + score
-                                                   : std::max(d.score[c], d.weight[c] * score);
+      d.score = cluster_totals(owners->cluster_of, owners->n_clusters, clusters,
+                               [&](auto node) { return of_node(static_cast<std::int32_t>(node)); });
+      for (std::size_t c = 0; c < n; ++c) {
+        d.weight[c] = static_cast<double>(members[c]);
+        if (clusters == ClusterScore::max) d.score[c] *= d.weight[c];
       }
     } else {
       for (std::size_t i = 0; i < n; ++i) d.score[i] = of_node(static_cast<std::int32_t>(i));
