@@ -299,8 +299,7 @@ class TrainingRows : public TrainingTape<T> {
   }
 
  protected:
-  using Base::add_row, Base::bias_gradient, Base::contiguous, Base::exact, Base::layout_,
-      Base::pass_, Base::quantizers_, Base::rows_of, Base::tape_;
+  using Base::add_row, Base::bias_gradient, Base::contiguous, Base::exact, Base::tape_;
   using Base::Base;
 
  private:

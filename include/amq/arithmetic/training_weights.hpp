@@ -44,8 +44,8 @@ class TrainingWeights : public TrainingRows<T> {
   }
 
  protected:
-  using Base::add_row, Base::bias_gradient, Base::exact, Base::layout_, Base::pass_,
-      Base::quantizers_, Base::rows_of, Base::tape_;
+  using Base::add_row, Base::exact, Base::layout_, Base::pass_, Base::quantizers_, Base::rows_of,
+      Base::tape_;
   using Base::Base;
 
   void forget_weights() {
