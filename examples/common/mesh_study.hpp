@@ -88,8 +88,10 @@ struct Result {
   double mean_bits = 0;
 };
 
-/// A network's sizes for a problem. One of these per model, with the program that studies it.
-inline void configure(MpPdeConfig& c, const Options& o, const Data& d) {
+/// A network's sizes for a problem; a model with more of them has its own, beside the program that
+/// studies it.
+template <typename Config>
+void configure(Config& c, const Options& o, const Data& d) {
   c.hidden = o.hidden;
   c.layers = o.layers;
   c.inputs = d.encoding.inputs();
