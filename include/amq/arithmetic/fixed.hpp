@@ -6,7 +6,8 @@
 
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
-#include <amq/arithmetic/fixed_rows.hpp>
+#include <amq/arithmetic/fixed_weights.hpp>
+#include <amq/arithmetic/float_rows.hpp>
 #include <amq/arithmetic/message_passing.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 #include <amq/core/buffer_pool.hpp>
@@ -23,7 +24,7 @@ namespace amq {
 
 /// Weights are packed once; bits come from the plan given to begin(). Buffers are kept between
 /// passes: after the first pass over a graph nothing of size is allocated.
-class BasicFixed : public FixedRows {
+class BasicFixed : public FloatRows {
  public:
   /// Rows sorted by bits, one bucket per number of bits that occurs.
   struct Quantized {
@@ -43,7 +44,7 @@ class BasicFixed : public FixedRows {
   /// not finite or an accumulator could overflow
   BasicFixed(const ParameterLayout& layout, const Quantizers& quantizers,
              const Parameters& parameters, Executor& executor = serial_executor())
-      : FixedRows(layout, quantizers, parameters, executor) {}
+      : FloatRows(layout, parameters, executor), weights_(layout, quantizers, parameters) {}
 
   /// The bits of the next passes; rows are sorted here. `plan` is read until the next begin().
   void begin(const BitPlan& plan) {
@@ -317,6 +318,8 @@ class BasicFixed : public FixedRows {
       if (map == bits.data()) return order;
     return orders_.emplace_back(bits.data(), sort_rows(bits)).second;
   }
+
+  FixedWeights weights_;
   const BitPlan* plan_ = nullptr;
   std::deque<std::pair<const std::uint8_t*, RowOrder>> orders_;
   BufferPool<std::uint8_t> codes_;

@@ -1,9 +1,9 @@
 #pragma once
 /// @file
-/// Deployment: what is done with rows of floats between products, in one fixed order of operations.
+/// What reference inference and deployment do alike: rows of floats between products, in one fixed
+/// order of operations.
 
 #include <amq/arithmetic/attention_ops.hpp>
-#include <amq/arithmetic/fixed_weights.hpp>
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/ops.hpp>
 #include <amq/core/buffer_pool.hpp>
@@ -17,8 +17,9 @@
 
 namespace amq {
 
-/// The weights, packed, and the operations that need no codes. Buffers are kept between passes.
-class FixedRows {
+/// The operations that need no codes, the same bits for any number of threads. Buffers are kept
+/// between passes; layout and parameters are read as long as this object lives.
+class FloatRows {
  public:
   struct Tensor {
     BufferPool<float>::Handle data;
@@ -114,8 +115,8 @@ class FixedRows {
     scratch_.resize(static_cast<std::size_t>(x.rows()));
     ops::layer_norm(x.view(), norm_eps, y.data.view(), scratch_.data());
     const auto out = y.data.view();
-    const float* scale = gamma == no_parameter ? nullptr : weights_.value(gamma);
-    const float* shift = beta == no_parameter ? nullptr : weights_.value(beta);
+    const float* scale = gamma == no_parameter ? nullptr : value(gamma);
+    const float* shift = beta == no_parameter ? nullptr : value(beta);
     if (scale || shift)
       rows(out.rows, [&](Index i) {
         for (Index c = 0; c < out.cols; ++c)
@@ -163,7 +164,7 @@ class FixedRows {
   }
   Tensor affine(const Tensor& x, ParameterId scale, ParameterId shift) {
     Tensor y = make(x.rows(), x.cols(), x.kind);
-    const float *a = weights_.value(scale), *b = weights_.value(shift);
+    const float *a = value(scale), *b = value(shift);
     const auto in = x.view();
     const auto out = y.data.view();
     rows(in.rows, [&](Index i) {
@@ -175,9 +176,12 @@ class FixedRows {
   [[nodiscard]] Executor& executor() const noexcept { return *executor_; }
 
  protected:
-  FixedRows(const ParameterLayout& layout, const Quantizers& quantizers,
-            const Parameters& parameters, Executor& executor)
-      : layout_(&layout), weights_(layout, quantizers, parameters), executor_(&executor) {}
+  FloatRows(const ParameterLayout& layout, const Parameters& parameters, Executor& executor)
+      : layout_(&layout), parameters_(&parameters), executor_(&executor) {}
+
+  [[nodiscard]] const float* value(ParameterId p) const {
+    return parameters_->view(layout_->entry(p)).data;
+  }
 
   Tensor make(Index n_rows, Index cols, RowKind kind) {
     return {pool_.acquire(n_rows, cols), kind};
@@ -188,7 +192,7 @@ class FixedRows {
   }
 
   const ParameterLayout* layout_;
-  FixedWeights weights_;
+  const Parameters* parameters_;
   Executor* executor_;
   BufferPool<float> pool_;
 
