@@ -58,6 +58,32 @@ def draw(path):
     fig.savefig(path, dpi=110)
 
 
+def kept(r):
+    """How rows and weights are kept, and the bits of transforms that run in integers."""
+    how, _, transforms = r["rows"].partition(" t")
+    return how, transforms
+
+
+def transforms():
+    """Rows whose Fourier transforms run in integers, beside those in which they are float."""
+    other = {}
+    for r in rows:
+        other[tuple(r[k] for k in ("model", "task", "scheme", "resolution", "seed", "width", "passes")) + kept(r)] = r
+    print("| problem | resolution | scheme | matrix x lines | seeds | nRMSE | against float transforms | BOPs | times fewer |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    cells = {}
+    for key, r in other.items():
+        plain = other.get(key[:-1] + ("",))
+        if key[-1] and plain and r["scheme"] != "float32":
+            cells.setdefault((r["task"], r["resolution"], r["scheme"], key[-1]), []).append((r, plain))
+    for (task, resolution, scheme, t), pairs in sorted(cells.items(), key=lambda c: (TASKS.index(c[0][0]), c[0][1:])):
+        change = [100 * (a["test_nrmse"] / b["test_nrmse"] - 1) for a, b in pairs]
+        r, plain = pairs[0]
+        print(f"| {task} | {resolution} | {scheme} | {t} | {len(pairs)} | {r['test_nrmse']:.3g} | "
+              f"{sum(change) / len(change):+.1f} % ({min(change):+.1f} to {max(change):+.1f}) | {r['bops']:.3g} | "
+              f"{plain['bops'] / r['bops']:.1f} |")
+
+
 def tables():
     core = [s for s in SCHEMES if s not in ("w8a32", "w16a16")]
 
@@ -66,7 +92,7 @@ def tables():
         then the one whose float network errs least."""
         groups = {}
         for r in rows:
-            if (r["model"], r["task"], r["resolution"], r["seed"]) == (model, task, resolution, "0"):
+            if (r["model"], r["task"], r["resolution"], r["seed"]) == (model, task, resolution, "0") and not kept(r)[1]:
                 groups.setdefault((r["width"], r["passes"], r["seed"], r["rows"]), {})[r["scheme"]] = r
         return max(groups.items(), key=lambda g: (len(set(core) & set(g[1])), int(g[0][1].split("+")[0]), ["affine", "min_max", "min_max e16"].index(g[0][3]),
                                                   -g[1].get("float32", {"test_nrmse": 1})["test_nrmse"]),
@@ -93,6 +119,8 @@ def tables():
     print("|---" * (7 + len(core[1:])) + "|")
     seeded = {}
     for r in rows:
+        if kept(r)[1]:
+            continue
         key = (r["model"], r["task"], r["resolution"], r["width"], r["passes"], r["rows"])
         seeded.setdefault(key, {}).setdefault(r["seed"], {})[r["scheme"]] = r["test_nrmse"]
     for resolution in RESOLUTIONS:
@@ -107,6 +135,8 @@ def tables():
                 cells.append(f"{sum(d) / len(d):+.1f} % ({min(d):+.1f} to {max(d):+.1f})" if len(d) == len(runs) else "missing")
             print(f"| {key[0]} | {key[1]} | {key[2]} | {key[4]} | {key[5]} | {len(runs)} | "
                   f"{sum(floats) / len(floats):.3g} ({min(floats):.3g} to {max(floats):.3g}) | " + " | ".join(cells) + " |")
+    print("\nTransforms in integers:\n")
+    transforms()
     for cost in ("bops", "ms"):
         print(f"\nFronts, error against {cost}:\n")
         print(f"| problem | rows on the front, cheapest first: model scheme resolution ({cost}, nRMSE) | dearest / cheapest row |")
@@ -115,7 +145,7 @@ def tables():
             mine = [r for r in rows if r["task"] == task and r["seed"] == "0"]
             if not mine:
                 continue
-            text = "; ".join(f"{r['model']} {r['scheme']} {r['resolution']} ({r[cost]:.3g}, {r['test_nrmse']:.3g})"
+            text = "; ".join(f"{r['model']} {r['scheme']}{' t' + kept(r)[1] if kept(r)[1] else ''} {r['resolution']} ({r[cost]:.3g}, {r['test_nrmse']:.3g})"
                              for r in front(mine, cost))
             spread = max(r[cost] for r in mine) / min(r[cost] for r in mine)
             print(f"| {task} | {text} | {spread:.3g} |")

@@ -54,10 +54,11 @@ void evaluate(const Data& d, Result& r, const Solve& solve) {
   r.ms = ms[ms.size() / 2];
 }
 
-/// Rows that have bits of their own.
+/// What has bits of its own.
 struct EdgeBits {
-  int last = 8;   ///< of the last layers
-  int modes = 8;  ///< of spectral modes
+  int last = 8;   ///< rows of the last layers
+  int modes = 8;  ///< rows of spectral modes
+  TransformBits transforms{};
 };
 /// What the study must know of a model: its name, its configuration for a task, and its first and
 /// last weights. These have more bits than others in every scheme: they multiply little, and what
@@ -74,7 +75,8 @@ std::unique_ptr<Network<M>> make_network(const Options& o, const GridSet& set, c
                                          const SchemeChoice& s, std::vector<int> levels = {}) {
   const bool integers = s.rows <= 16;
   const EdgeBits edges{integers ? std::max(o.edge_bits, s.rows) : 8,
-                       integers ? std::min(16, 2 * s.rows) : 8};
+                       integers ? std::min(16, 2 * s.rows) : 8,
+                       integers ? o.transforms : TransformBits()};
   if (levels.empty()) levels = {integers ? s.rows : 8};
   auto net = std::make_unique<Network<M>>(
       Kind<M>::config(set, t.mapping, o.width, edges),
@@ -141,6 +143,10 @@ std::string network_path(const Options& o, const Task& t, Index factor, const st
          "_r" + std::to_string(factor) + "_s" + std::to_string(o.seed) + "_" + scheme +
          passes(false) + (further ? passes(true) : "") + ".safetensors";
 }
+template <typename M>
+std::string quantized_path(const Options& o, const Task& t, Index factor, const SchemeChoice& s) {
+  return network_path<M>(o, t, factor, s.name + (s.rows <= 16 ? o.transforms_text() : ""), true);
+}
 /// A network in float. With `further`, trained on for as long as a quantized one is, at the same
 /// learning rate.
 template <typename M>
@@ -186,7 +192,7 @@ Result run(const Options& o, const Data& d, const SchemeChoice& s) {
   }
   auto net = make_network<M>(o, d.coarse, *d.task, s);
   const BitPlan plan = BitPlan::uniform(s.rows);
-  const std::string path = network_path<M>(o, *d.task, d.factor, s.name, true);
+  const std::string path = quantized_path<M>(o, *d.task, d.factor, s);
   if (!std::filesystem::exists(path)) {
     const auto from = float_network<M>(o, d, false);
     net->take_weights(from->layout, from->parameters);

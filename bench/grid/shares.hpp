@@ -143,7 +143,7 @@ std::map<std::string, double> spoilt_by_rows(const Options& o, const Data& d, co
 
 template <typename M>
 bool trained(const Options& o, const Task& t, const SchemeChoice& s, Index factor) {
-  return s.weights != 32 && std::filesystem::exists(network_path<M>(o, t, factor, s.name, true));
+  return s.weights != 32 && std::filesystem::exists(quantized_path<M>(o, t, factor, s));
 }
 
 /// Of a network that is trained().
@@ -152,8 +152,7 @@ Shares shares(const Options& o, const Data& d, const SchemeChoice& s) {
   Shares r;
   auto net = make_network<M>(o, d.coarse, *d.task, s);
   const BitPlan plan = BitPlan::uniform(s.rows);
-  train_or_read(o, d, *net, network_path<M>(o, *d.task, d.factor, s.name, true), &plan, s.name,
-                true);
+  train_or_read(o, d, *net, quantized_path<M>(o, *d.task, d.factor, s), &plan, s.name, true);
   r.measured = true;
   const PassCost cost = cost_of(*net, d.grid, plan);
   const auto problems = detail::some_problems(d, 6);

@@ -18,8 +18,8 @@ struct Net {
   Parameters parameters;
 
   Net(Index in, Index out, const SpectralModes& m,
-      const SchemeInfo& info = {8, RowRule::affine, {4, 8}})
-      : conv(layout, "conv", in, out, m), quantizers(layout, info) {
+      const SchemeInfo& info = {8, RowRule::affine, {4, 8}}, TransformBits transforms = {})
+      : conv(layout, "conv", in, out, m, 0, transforms), quantizers(layout, info) {
     initialize(layout, parameters, 3);
     quantizers.reset_points(layout, parameters);
     quantizers.fit_weights(layout, parameters);
@@ -33,6 +33,14 @@ struct Net {
     return map(run(a, g, x).view());
   }
 };
+
+template <typename Op>
+Matrix transform(const Op& op, const Matrix& x) {
+  const MatrixShape s = op.shape({x.rows(), x.cols()});
+  Matrix y(s.rows, s.cols);
+  op.forward(view(x), MatrixView<float>(y.data(), y.rows(), y.cols()), serial_executor());
+  return y;
+}
 
 }  // namespace
 
@@ -136,6 +144,83 @@ TEST_CASE("eight-bit modes stay near float") {
   const BitPlan plan = BitPlan::uniform(8);
   a.begin(plan);
   CHECK(relative(map(net.run(a, g, x).view()), net.reference(g, x)) < 0.02);
+}
+
+TEST_CASE("transforms in integers err by what a code is, on even, odd and prime sizes") {
+  for (const auto& [grid, modes] :
+       {std::pair<GridShape, SpectralModes>{{2, {421}}, {1, {16, 1, 1}}},
+        {{2, {85}}, {1, {12, 1, 1}}},
+        {{1, {17, 12}}, {2, {4, 5, 1}}},
+        {{2, {5, 7, 6}}, {3, {2, 3, 4}}}}) {
+    CAPTURE(grid.text());
+    const Matrix x = random_matrix(grid.rows(), 12, 9);
+    const Matrix spectrum = transform(ops::SpectralForward{grid, modes}, x);
+    const Matrix mixed = random_matrix(spectrum.rows(), 2 * 12, 10);
+    const Matrix field = transform(ops::SpectralInverse{grid, modes}, mixed);
+    double before = 1;
+    for (const int bits : {4, 6, 8, 12, 16}) {
+      const TransformBits t{16, bits};
+      const double there = relative(transform(ops::SpectralForward{grid, modes, t}, x), spectrum),
+                   back = relative(transform(ops::SpectralInverse{grid, modes, t}, mixed), field);
+      CAPTURE(bits);
+      // A line's code is its range / (2^b - 1), an error of uniform law; two axes and more add up.
+      const double code = 4.0 / ((1 << bits) - 1) + 1e-4;
+      CHECK(there < code);
+      CHECK(back < code);
+      CHECK(there < before);
+      before = there;
+    }
+    const TransformBits bytes{8, 8};
+    CHECK(relative(transform(ops::SpectralForward{grid, modes, bytes}, x), spectrum) < 0.02);
+  }
+}
+
+TEST_CASE("transforms in integers are simulated quantization, bit for bit") {
+  const GridShape g(3, {9, 10});
+  const Matrix x = random_matrix(g.rows(), 20, 5);
+  for (const TransformBits t : {TransformBits{8, 8}, {8, 16}, {16, 16}, {16, 8}, {4, 4}}) {
+    const Net net(20, 12, {2, {3, 4, 1}}, {8, RowRule::min_max, {4, 8}}, t);
+    check_agreement(net.layout, net.quantizers, net.parameters,
+                    [&](auto& a) { return net.run(a, g, x); });
+    const Net floats(20, 12, {2, {3, 4, 1}}, {8, RowRule::min_max, {4, 8}});
+    CHECK((net.reference(g, x).array() == floats.reference(g, x).array()).all());
+  }
+}
+
+TEST_CASE("gradients pass straight through transforms in integers") {
+  const GridShape g(2, {7, 6});
+  const SpectralModes modes{2, {3, 2, 1}};
+  const ops::SpectralForward exact{g, modes}, coded{g, modes, {8, 8}};
+  const Matrix x = random_matrix(g.rows(), 5, 11), y = transform(exact, x),
+               dy = random_matrix(y.rows(), 5, 12);
+  Matrix a = Matrix::Zero(x.rows(), x.cols()), b = a;
+  exact.backward(view(x), view(y), view(dy), MatrixView<float>(a.data(), a.rows(), a.cols()));
+  coded.backward(view(x), view(y), view(dy), MatrixView<float>(b.data(), b.rows(), b.cols()));
+  CHECK((a.array() == b.array()).all());
+  CHECK(a.norm() > 0);
+}
+
+TEST_CASE("transforms are counted at their bits where anything is quantized") {
+  const GridShape g(2, {16, 16});
+  const Net net(8, 6, {2, {4, 3, 1}}, {8, RowRule::affine, {4, 8}}, {8, 16});
+  const Matrix x = random_matrix(g.rows(), 8, 8);
+  for (const int rows : {8, int{BitPlan::float_rows}}) {
+    const BitPlan plan = BitPlan::uniform(rows);
+    BasicCounting a(net.layout, net.quantizers, plan);
+    net.run(a, g, x);
+    for (const std::size_t k : {0, 2}) {
+      const ProductCost& c = a.cost().products[k];
+      CHECK(c.bops == c.macs * (rows == 8 ? 8 * 16 : 32 * 32));
+    }
+  }
+}
+
+TEST_CASE("bits that no product has are refused") {
+  for (const TransformBits t : {TransformBits{8, 0}, {0, 8}, {5, 8}, {8, 1}, {8, 17}}) {
+    ParameterLayout layout;
+    CHECK_THROWS_WITH_AS(nn::SpectralConv(layout, "conv", 2, 2, {1, {3, 1, 1}}, 0, t),
+                         doctest::Contains("lines of 2 to 16"), Error);
+  }
 }
 
 TEST_CASE("mixing is counted as four real products a mode and sample, transforms in float") {

@@ -142,13 +142,21 @@ class BasicCounting {
       ProductCost c{name, name, x.kind, false, x.rows, x.cols, s.cols};
       c.weight_bits = 32;
       c.mean_bits = 32;
+      if constexpr (requires { op.bits.matrix; })
+        if (op.bits) {
+          c.weight_bits = op.bits.matrix;
+          c.mean_bits = op.bits.rows;
+        }
       c.macs = op.macs({x.rows, x.cols});
-      c.bops = c.macs * 32 * 32;
+      c.bops = c.macs * c.weight_bits * c.mean_bits;
       cost_.products.push_back(std::move(c));
     }
     return {s.rows, s.cols, x.kind};
   }
   Tensor affine(const Tensor& x, ParameterId, ParameterId) { return each(x, 2); }
+  [[nodiscard]] TransformBits transform_bits(TransformBits wanted) const noexcept {
+    return plan_->uniform_bits == BitPlan::float_rows ? TransformBits() : wanted;
+  }
 
  private:
   Tensor each(const Tensor& x, double operations) {

@@ -66,12 +66,7 @@ class BasicFixed : public FloatRows {
     const auto count = [&](int b) {
       return order ? order->count(b) : b == all ? q.rows : Index{0};
     };
-    // Rows begin on a boundary of 64 bytes only where they are that long: short rows would
-    // otherwise triple the memory.
-    const auto stride = [&](int b) {
-      const Index bytes = packed_bytes(q.cols, container_bits(b));
-      return bytes >= 64 ? (bytes + 63) / 64 * 64 : bytes;
-    };
+    const auto stride = [&](int b) { return packed_stride(q.cols, container_bits(b)); };
     Index total = 64;
     for (int b = 0; b <= max_bits; ++b) total += count(b) * stride(b) + 64;
     q.codes = codes_.acquire(1, total);
@@ -228,6 +223,9 @@ class BasicFixed : public FloatRows {
     Tensor y = make(n, f.cols(), f.kind);
     kernels::layer_update(u, y.data.view(), *executor_);
     return y;
+  }
+  [[nodiscard]] static TransformBits transform_bits(TransformBits wanted) noexcept {
+    return wanted;
   }
   [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
     return weights_.packed(id);

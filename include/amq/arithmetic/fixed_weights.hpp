@@ -89,11 +89,10 @@ class FixedWeights {
   void pack(WeightId id) {
     const WeightEntry& w = layout_->weight(id);
     const int bits = quantizers_->weight_bits(w), highest = highest_weight_code(bits);
-    const bool wide = bits == 16;
     const float* learned = value(quantizers_->step(id));
     std::vector<float> step(learned, learned + w.out);
     std::vector<std::int8_t> codes(static_cast<std::size_t>(w.out * w.in)),
-        low_codes(wide ? codes.size() : 0);
+        low_codes(bits == 16 ? codes.size() : 0);
     std::vector<float> bias(static_cast<std::size_t>(w.out), 0.0f);
     std::size_t r = 0;
     for (const WeightPart& part : w.parts) {
@@ -108,31 +107,18 @@ class FixedWeights {
             throw Error("layer " + w.name, "finite weights", std::to_string(x),
                         "The training has diverged, or the file is damaged.");
           const std::size_t at = r * static_cast<std::size_t>(w.in) + static_cast<std::size_t>(k);
-          const int code = encode_weight(x, inverse, highest);
-          if (wide) {
-            const WeightDigits digits = weight_digits(code);
-            codes[at] = digits.high;
-            low_codes[at] = digits.low;
-          } else {
-            codes[at] = static_cast<std::int8_t>(code);
-          }
+          put_weight_code(encode_weight(x, inverse, highest), &codes[at],
+                          low_codes.empty() ? nullptr : &low_codes[at]);
         }
         if (part.bias != no_parameter)
           bias[r] = value(part.bias)[n % layout_->entry(part.bias).size()];
       }
     }
     if (w.norm) fold(w, step, bias);
-    const auto keep = [&](const std::vector<std::int8_t>& from, const std::vector<float>& offset,
-                          std::vector<kernels::PackedWeights>& to) {
-      kernels::pack_groups({from.data(), w.out, w.in}, w.groups, wide ? 8 : bits, step.data(),
-                           offset.data(), "layer " + w.name, to);
-    };
     low_.emplace_back();
-    if (wide) {
-      keep(low_codes, std::vector<float>(bias.size(), 0.0f), low_.back());
-      for (float& s : step) s *= static_cast<float>(weight_digit);
-    }
-    keep(codes, bias, packed_);
+    kernels::pack_groups({codes.data(), w.out, w.in},
+                         low_codes.empty() ? nullptr : low_codes.data(), w.groups, bits,
+                         step.data(), bias.data(), "layer " + w.name, packed_, low_.back());
   }
   /// A batch norm costs nothing: it scales the steps of the weights and shifts the biases.
   void fold(const WeightEntry& w, std::vector<float>& step, std::vector<float>& bias) const {

@@ -68,6 +68,25 @@ struct MatrixShape {
   Index rows = 0, cols = 0;
 };
 
+/// Bits of a transform along the axes of a grid: of its constant matrix, and of the lines of points
+/// or modes that meet it. None: it runs in float.
+struct TransformBits {
+  int matrix = 0;  ///< 2, 4, 8 or 16
+  int rows = 0;    ///< 2 to 16
+
+  [[nodiscard]] explicit operator bool() const noexcept { return rows != 0; }
+  bool operator==(const TransformBits&) const = default;
+  /// @throws Error unless both are 0, or kernels have both
+  void check(const std::string& where) const {
+    const bool kernels_have_it =
+        (matrix == 2 || matrix == 4 || matrix == 8 || matrix == 16) && rows >= 2 && rows <= 16;
+    if ((matrix != 0 || rows != 0) && !kernels_have_it)
+      throw Error(where, "a matrix of 2, 4, 8 or 16 bits and lines of 2 to 16, or neither",
+                  std::to_string(matrix) + " and " + std::to_string(rows),
+                  "Choose bits that a product in integers can have.");
+  }
+};
+
 /// A differentiable function of one tensor. forward() writes out; backward() adds to dx, given what
 /// forward() read and wrote. Both run in one fixed order for any number of threads. It owns no
 /// memory, since a tape keeps it.
@@ -102,7 +121,10 @@ struct AnyGridOperation {
 
 /// What the networks on grids are written over. `linear` takes grouped weights as well.
 template <typename A>
-concept grid_arithmetic = arithmetic<A> && requires(A a, typename A::Tensor x, ParameterId p) {
+concept grid_arithmetic = arithmetic<A> &&
+    requires(A a, typename A::Tensor x, ParameterId p, TransformBits t) {
+  // Of a transform's bits, those of this pass: none where nothing is quantized.
+  { a.transform_bits(t) } -> std::same_as<TransformBits>;
   { a.apply(detail::AnyGridOperation{}, x) } -> std::same_as<typename A::Tensor>;
   // Channel c of every row: x scale[c] + shift[c], both parameters.
   { a.affine(x, p, p) } -> std::same_as<typename A::Tensor>;

@@ -3,9 +3,10 @@
 /// Truncated Fourier transforms of grids as products with cached cosine and sine matrices, one axis
 /// after the other (design decision 6): any size, only the modes that are kept. What cosines and
 /// sines have in common is used: a quarter to a half of the multiplications that the matrices have.
+/// In float, or in integers: gradients are then those of the float transform (straight through).
 
 #include <amq/arithmetic/grid_operation.hpp>
-#include <amq/arithmetic/row_products.hpp>
+#include <amq/arithmetic/transform_matrix.hpp>
 #include <amq/core/aligned.hpp>
 #include <amq/core/portable_math.hpp>
 
@@ -65,7 +66,7 @@ struct DftTable {
 
   /// One direction of both: (count, even) and (count, odd), or transposed.
   struct Pair {
-    std::vector<T> cos, minus_sin;
+    TransformMatrix<T> cos, minus_sin;
   };
   Pair to_modes, from_modes;
   /// The same with the weights that a one-sided spectrum has: 2, or 1 and, of sines, 0 at zero and
@@ -73,18 +74,17 @@ struct DftTable {
   Pair one_sided_to, one_sided_from;
 
   /// @param both_signs  frequencies -modes .. -1 are kept, too
-  DftTable(Index points, Index modes, bool both_signs)
+  /// @param bits        of the matrices' codes; 0: there are none
+  DftTable(Index points, Index modes, bool both_signs, int bits)
       : n(points), count(both_signs ? modes + 1 : modes), even(n / 2 + 1), odd((n - 1) / 2) {
-    for (Pair* p : {&to_modes, &from_modes, &one_sided_to, &one_sided_from}) {
-      p->cos.resize(static_cast<std::size_t>(count * even));
-      p->minus_sin.resize(static_cast<std::size_t>(count * odd));
-    }
-    const auto put = [&](std::vector<T> Pair::*m, Index k, Index j, Index cols, double value,
+    for (Pair* p : {&to_modes, &one_sided_to})
+      *p = {TransformMatrix<T>(count, even), TransformMatrix<T>(count, odd)};
+    for (Pair* p : {&from_modes, &one_sided_from})
+      *p = {TransformMatrix<T>(even, count), TransformMatrix<T>(odd, count)};
+    const auto put = [&](TransformMatrix<T> Pair::*m, Index k, Index j, double value,
                          double weight) {
-      const auto there = static_cast<std::size_t>(k * cols + j),
-                 back = static_cast<std::size_t>(j * count + k);
-      (to_modes.*m)[there] = (from_modes.*m)[back] = static_cast<T>(value);
-      (one_sided_to.*m)[there] = (one_sided_from.*m)[back] = static_cast<T>(weight * value);
+      (to_modes.*m)(k, j) = (from_modes.*m)(j, k) = static_cast<T>(value);
+      (one_sided_to.*m)(k, j) = (one_sided_from.*m)(j, k) = static_cast<T>(weight * value);
     };
     for (Index k = 0; k < count; ++k) {
       const bool alone = k == 0 || 2 * k == n;
@@ -92,21 +92,26 @@ struct DftTable {
         // The angle is reduced first: k j is exact, its cosine then as good as double can.
         const auto wave =
             portable::sincospi(2 * static_cast<double>(k * j % n) / static_cast<double>(n));
-        put(&Pair::cos, k, j, even, wave.cos, alone ? 1 : 2);
-        if (j >= 1 && j <= odd) put(&Pair::minus_sin, k, j - 1, odd, -wave.sin, alone ? 0 : 2);
+        put(&Pair::cos, k, j, wave.cos, alone ? 1 : 2);
+        if (j >= 1 && j <= odd) put(&Pair::minus_sin, k, j - 1, -wave.sin, alone ? 0 : 2);
       }
     }
+    if (bits)
+      for (Pair* p : {&to_modes, &from_modes, &one_sided_to, &one_sided_from}) {
+        p->cos.encode(bits);
+        p->minus_sin.encode(bits);
+      }
   }
 };
 
 /// Made once per size and kept for the life of the program.
 template <typename T>
-const DftTable<T>& dft_table(Index n, Index modes, bool both_signs) {
+const DftTable<T>& dft_table(Index n, Index modes, bool both_signs, int bits) {
   static std::mutex mutex;
-  static std::map<std::tuple<Index, Index, bool>, std::unique_ptr<DftTable<T>>> tables;
+  static std::map<std::tuple<Index, Index, bool, int>, std::unique_ptr<DftTable<T>>> tables;
   const std::scoped_lock lock(mutex);
-  auto& t = tables[{n, modes, both_signs}];
-  if (!t) t = std::make_unique<DftTable<T>>(n, modes, both_signs);
+  auto& t = tables[{n, modes, both_signs, bits}];
+  if (!t) t = std::make_unique<DftTable<T>>(n, modes, both_signs, bits);
   return *t;
 }
 
@@ -115,12 +120,13 @@ template <typename T>
 class SpectralTransform {
  public:
   /// @param inverse  the tables of irfft instead of those of rfft; without its 1 / n
+  /// @param bits     the products' in integers; none: in float, as adjoints always are
   SpectralTransform(const GridShape& g, const SpectralModes& m, Index channels, bool inverse,
-                    Executor& executor)
-      : g_(g), m_(m), c_(channels), executor_(&executor) {
+                    TransformBits bits, Executor& executor)
+      : g_(g), m_(m), c_(channels), bits_(bits), executor_(&executor) {
     for (int a = 0; a < g.dims; ++a)
       table_[static_cast<std::size_t>(a)] =
-          &dft_table<T>(g[a], m.m[static_cast<std::size_t>(a)], a + 1 < g.dims);
+          &dft_table<T>(g[a], m.m[static_cast<std::size_t>(a)], a + 1 < g.dims, bits.matrix);
     const DftTable<T>& last = *table_[static_cast<std::size_t>(g.dims - 1)];
     to_ = inverse ? &last.one_sided_to : &last.to_modes;
     from_ = inverse ? &last.one_sided_from : &last.from_modes;
@@ -135,10 +141,8 @@ class SpectralTransform {
     each(outer, [&](Index o) {
       const Folded f = fold(t, x.row(o * t.n), x.stride, c_);
       T* to = out.data() + o * t.count * wide;
-      row_products<T>(to_->cos.data(), t.count, t.even, rows<const T>(f.sum, c_), c_,
-                      rows(to, wide), false);
-      row_products<T>(to_->minus_sin.data(), t.count, t.odd, rows<const T>(f.difference, c_), c_,
-                      rows(to + c_, wide), false);
+      multiply(to_->cos, f.sum, c_, c_, to, wide);
+      multiply(to_->minus_sin, f.difference, c_, c_, to + c_, wide);
     });
     static thread_local AlignedVector<T> next;
     for (int a = last - 1; a >= 0; --a) {
@@ -160,10 +164,8 @@ class SpectralTransform {
     each(outer, [&](Index o) {
       const T* from = modes.data() + o * t.count * wide;
       const Folded f = room(t.even, t.odd, c_);
-      row_products<T>(from_->cos.data(), t.even, t.count, rows(from, wide), c_, rows(f.sum, c_),
-                      false);
-      row_products<T>(from_->minus_sin.data(), t.odd, t.count, rows(from + c_, wide), c_,
-                      rows(f.difference, c_), false);
+      multiply(from_->cos, from, wide, c_, f.sum, c_);
+      multiply(from_->minus_sin, from + c_, wide, c_, f.difference, c_);
       const auto point = [&](Index j) { return x.row(o * t.n + j); };
       for (Index j = 1; j <= t.odd; ++j)
         plus_minus(f.sum + j * c_, f.difference + (j - 1) * c_, c_, point(j), point(t.n - j), add);
@@ -191,10 +193,11 @@ class SpectralTransform {
                  f.difference + (j - 1) * width, false);
     return f;
   }
-  /// Rows one after the other.
-  template <typename U>
-  [[nodiscard]] static PairedRows<U> rows(U* data, Index stride) noexcept {
-    return {data, 2 * stride, stride};
+  /// Rows of `width` numbers, one after the other at these strides.
+  void multiply(const TransformMatrix<T>& m, const T* x, Index stride, Index width, T* y,
+                Index y_stride) const {
+    m.multiply(MatrixView<const T>(x, m.in(), width, stride),
+               MatrixView<T>(y, m.out(), width, y_stride), bits_.rows);
   }
   static void copy_row(const T* from, Index n, T* to, bool add) noexcept {
     for (Index c = 0; c < n; ++c) to[c] = add ? to[c] + from[c] : from[c];
@@ -227,10 +230,8 @@ class SpectralTransform {
     const Folded f = fold(t, x, stride, wide);
     static thread_local AlignedVector<T> sums;
     T *cos = at_least(sums, 2 * t.count * wide), *sin = cos + t.count * wide;
-    row_products<T>(t.to_modes.cos.data(), t.count, t.even, rows<const T>(f.sum, wide), wide,
-                    rows(cos, wide), false);
-    row_products<T>(t.to_modes.minus_sin.data(), t.count, t.odd, rows<const T>(f.difference, wide),
-                    wide, rows(sin, wide), false);
+    multiply(t.to_modes.cos, f.sum, wide, wide, cos, wide);
+    multiply(t.to_modes.minus_sin, f.difference, wide, wide, sin, wide);
     const Index m = t.count - 1;
     static thread_local AlignedVector<T> unused;
     at_least(unused, wide);
@@ -257,10 +258,8 @@ class SpectralTransform {
     copy_row(last, wide, sum + m * wide, false);
     for (Index c = 0; c < wide; ++c) difference[m * wide + c] = -last[c];
     const Folded f = room(t.even, t.odd, wide);
-    row_products<T>(t.from_modes.cos.data(), t.even, t.count, rows<const T>(sum, wide), wide,
-                    rows(f.sum, wide), false);
-    row_products<T>(t.from_modes.minus_sin.data(), t.odd, t.count, rows<const T>(difference, wide),
-                    wide, rows(f.difference, wide), false);
+    multiply(t.from_modes.cos, sum, wide, wide, f.sum, wide);
+    multiply(t.from_modes.minus_sin, difference, wide, wide, f.difference, wide);
     copy_row(f.sum, wide, x, false);
     if (t.n % 2 == 0) copy_row(f.sum + t.n / 2 * wide, wide, x + t.n / 2 * stride, false);
     for (Index j = 1; j <= t.odd; ++j) {
@@ -280,6 +279,7 @@ class SpectralTransform {
   GridShape g_;
   SpectralModes m_;
   Index c_;
+  TransformBits bits_;
   Executor* executor_;
   std::array<const DftTable<T>*, 3> table_{};
   const typename DftTable<T>::Pair *to_ = nullptr, *from_ = nullptr;  // of the last axis
@@ -300,6 +300,7 @@ struct SpectralForward {
   static constexpr const char* name = "fourier transform";
   GridShape grid;
   SpectralModes modes;
+  TransformBits bits{};
 
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
     return {modes.count() * grid.samples * 2, s.cols};
@@ -324,7 +325,7 @@ struct SpectralForward {
   template <typename T>
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
     static thread_local AlignedVector<T> m;  // kept: new memory would be filled first
-    SpectralTransform<T>(grid, modes, x.cols, false, executor).to_modes(x, m);
+    SpectralTransform<T>(grid, modes, x.cols, false, bits, executor).to_modes(x, m);
     detail::swap_samples(m.data(), grid.samples, modes.count(), 2 * x.cols, out.data);
   }
   template <typename T>
@@ -333,7 +334,8 @@ struct SpectralForward {
     static thread_local AlignedVector<T> m;
     at_least(m, dy.size());
     detail::swap_samples(dy.data, modes.count(), grid.samples, 2 * dy.cols, m.data());
-    SpectralTransform<T>(grid, modes, dy.cols, false, serial_executor()).from_modes(m, dx, true);
+    SpectralTransform<T>(grid, modes, dy.cols, false, {}, serial_executor())
+        .from_modes(m, dx, true);
   }
 };
 
@@ -343,6 +345,7 @@ struct SpectralInverse {
   static constexpr const char* name = "inverse transform";
   GridShape grid;
   SpectralModes modes;
+  TransformBits bits{};
 
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
     return {grid.rows(), s.cols / 2};
@@ -366,7 +369,7 @@ struct SpectralInverse {
         for (Index j = 0; j < c; ++j) to[j] = (re[j] - im[c + j]) * scale;
         for (Index j = 0; j < c; ++j) to[c + j] = (re[c + j] + im[j]) * scale;
       }
-    SpectralTransform<T>(grid, modes, c, true, executor).from_modes(m, out, false);
+    SpectralTransform<T>(grid, modes, c, true, bits, executor).from_modes(m, out, false);
   }
   template <typename T>
   void backward(MatrixView<const T>, MatrixView<const T>, MatrixView<const T> dy,
@@ -374,7 +377,7 @@ struct SpectralInverse {
     const Index c = dy.cols, n = modes.count(), s = grid.samples;
     const T scale = T(1) / static_cast<T>(grid.points());
     static thread_local AlignedVector<T> m;  // kept: new memory would be filled first
-    SpectralTransform<T>(grid, modes, c, true, serial_executor()).to_modes(dy, m);
+    SpectralTransform<T>(grid, modes, c, true, {}, serial_executor()).to_modes(dy, m);
     for (Index k = 0; k < n; ++k)
       for (Index i = 0; i < s; ++i) {
         T *re = dx.row(2 * (k * s + i)), *im = dx.row(2 * (k * s + i) + 1);

@@ -298,8 +298,13 @@ class TrainingRows : public TrainingTape<T> {
     return {out, x.kind};
   }
 
+  [[nodiscard]] TransformBits transform_bits(TransformBits wanted) const noexcept {
+    const BitPlan* plan = pass_.plan;
+    return plan && plan->uniform_bits != BitPlan::float_rows ? wanted : TransformBits();
+  }
+
  protected:
-  using Base::add_row, Base::bias_gradient, Base::contiguous, Base::exact, Base::tape_;
+  using Base::add_row, Base::bias_gradient, Base::contiguous, Base::exact, Base::pass_, Base::tape_;
   using Base::Base;
 
  private:

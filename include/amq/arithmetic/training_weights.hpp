@@ -141,9 +141,9 @@ class TrainingWeights : public TrainingRows<T> {
     const bool packed = exact && quantized;
     const auto out = tape_[ref];
     const int bits = quantizers_->weight_bits(w);
-    const bool wide = bits == 16;
     auto* codes = packed ? tape_.template scratch_array<std::int8_t>(w.out * w.in) : nullptr;
-    auto* low = packed && wide ? tape_.template scratch_array<std::int8_t>(w.out * w.in) : nullptr;
+    auto* low =
+        packed && bits == 16 ? tape_.template scratch_array<std::int8_t>(w.out * w.in) : nullptr;
     const auto top = static_cast<T>(highest_weight_code(bits));
     // A norm that does not look at this pass's rows scales the weights' rows, as it does deployed.
     const bool folded = w.norm && !pass_.batch_statistics;
@@ -172,12 +172,9 @@ class TrainingWeights : public TrainingRows<T> {
         for (Index k = 0; k < m.cols; ++k) {
           const T q = std::nearbyint(std::clamp(to[k] * inverse, -top, top));
           to[k] = steps[r] * q;
-          if (low) {
-            const WeightDigits digits = weight_digits(static_cast<int>(q));
-            codes[r * w.in + k] = digits.high;
-            low[r * w.in + k] = digits.low;
-          } else if (packed) {
-            codes[r * w.in + k] = static_cast<std::int8_t>(q);
+          if (packed) {
+            const Index at = r * w.in + k;
+            put_weight_code(static_cast<int>(q), codes + at, low ? low + at : nullptr);
           }
         }
       }
@@ -185,21 +182,9 @@ class TrainingWeights : public TrainingRows<T> {
       first += m.rows;
     }
     if constexpr (exact)
-      if (quantized) {
-        const auto keep = [&](const std::int8_t* from, const T* offset, auto& to) {
-          kernels::pack_groups({from, w.out, w.in}, w.groups, wide ? 8 : bits, steps, offset,
-                               "layer " + w.name, to);
-        };
-        if (wide) {
-          auto* high_steps = tape_.template scratch_array<T>(w.out);
-          auto* nothing = tape_.template scratch_array<T>(w.out);
-          for (Index r = 0; r < w.out; ++r) high_steps[r] = steps[r] * static_cast<T>(weight_digit);
-          std::fill_n(nothing, w.out, T(0));
-          keep(low, nothing, made.low);
-          steps = high_steps;
-        }
-        keep(codes, bias, made.packed);
-      }
+      if (quantized)
+        kernels::pack_groups({codes, w.out, w.in}, low, w.groups, bits, steps, bias,
+                             "layer " + w.name, made.packed, made.low);
     return made;
   }
 

@@ -34,4 +34,11 @@ using int_for = std::conditional_t<(Bits <= 8), std::int8_t,
   return (n * container + 7) / 8;
 }
 
+/// How far apart packed rows lie in memory. Rows begin on a boundary of 64 bytes only where they
+/// are that long: short rows would otherwise triple the memory.
+[[nodiscard]] constexpr std::ptrdiff_t packed_stride(std::ptrdiff_t n, int container) noexcept {
+  const std::ptrdiff_t bytes = packed_bytes(n, container);
+  return bytes >= 64 ? (bytes + 63) / 64 * 64 : bytes;
+}
+
 }  // namespace amq

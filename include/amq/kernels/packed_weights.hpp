@@ -6,6 +6,7 @@
 #include <amq/core/error.hpp>
 #include <amq/core/matrix_view.hpp>
 #include <amq/quant/row_rule.hpp>
+#include <amq/quant/weights.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -132,19 +133,30 @@ class PackedWeights {
   AlignedVector<float> sum_float_, step_, bias_;
 };
 
-/// Grouped weights, one PackedWeights a group, are added to `to`.
-/// @param codes       (group * out, in)
+/// Grouped weights, one PackedWeights a group, are added to `to`; those of 16 bits as two digits,
+/// the low ones, which have no bias, to `to_low`: what the two give is added.
+/// @param codes       (group * out, in), high digits where there are low ones
+/// @param low         as many, or null: weights of at most 8 bits
 /// @param step, bias  (group * out)
 /// @throws what PackedWeights throws
-inline void pack_groups(MatrixView<const std::int8_t> codes, Index groups, int bits,
-                        const float* step, const float* bias, const std::string& where,
-                        std::vector<PackedWeights>& to) {
+inline void pack_groups(MatrixView<const std::int8_t> codes, const std::int8_t* low, Index groups,
+                        int bits, const float* step, const float* bias, const std::string& where,
+                        std::vector<PackedWeights>& to, std::vector<PackedWeights>& to_low) {
   const Index out = codes.rows / groups;
   const auto n = static_cast<std::size_t>(out);
-  for (Index first = 0; first < codes.rows; first += out)
-    to.emplace_back(MatrixView<const std::int8_t>(codes.row(first), out, codes.cols), bits,
-                    std::span<const float>(step + first, n),
+  std::vector<float> high_step(step, step + codes.rows);
+  if (low)
+    for (float& s : high_step) s *= static_cast<float>(weight_digit);
+  for (Index first = 0; first < codes.rows; first += out) {
+    to.emplace_back(MatrixView<const std::int8_t>(codes.row(first), out, codes.cols),
+                    low ? 8 : bits,
+                    std::span<const float>(high_step).subspan(static_cast<std::size_t>(first), n),
                     std::span<const float>(bias + first, n), where);
+    if (low)
+      to_low.emplace_back(MatrixView<const std::int8_t>(low + first * codes.cols, out, codes.cols),
+                          8, std::span<const float>(step + first, n), std::span<const float>(),
+                          where);
+  }
 }
 
 }  // namespace amq::kernels

@@ -30,6 +30,7 @@ struct FnoConfig {
   int edge_of_net_bits = 8;               ///< last layer's rows, in every scheme
   int input_bits = 16;                    ///< given fields and positions
   int mode_bits = 0;                      ///< of modes, few rows that carry much; 0: the scheme's
+  TransformBits transform_bits{};         ///< of Fourier transforms, in every scheme; none: float
 
   /// PDEBench's: 2 zeros at the end of each axis in 1-D and 2-D, 6 at the end of the last in 3-D.
   [[nodiscard]] static FnoConfig pdebench(int dims, Index modes, Index width, Index inputs,
@@ -70,7 +71,8 @@ class Fno {
                        config.input_bits);
     for (Index l = 0; l < config.layers; ++l) {
       const std::string n = std::to_string(l);
-      spectral_.emplace_back(layout, prefix + "conv" + n, w, w, modes, config.mode_bits);
+      spectral_.emplace_back(layout, prefix + "conv" + n, w, w, modes, config.mode_bits,
+                             config.transform_bits);
       local_.emplace_back(layout, prefix + "w" + n, RowKind::grid, w, w);
     }
     project_ = nn::Linear(layout, prefix + "fc1", RowKind::grid, w, config.projection,

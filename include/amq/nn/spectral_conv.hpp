@@ -13,7 +13,7 @@ namespace amq::nn {
 /// irfftn(R rfftn(x)) with one complex (in, out) matrix R for each kept mode, PyTorch's "backward"
 /// norm. The rows that meet integers are the modes: real and imaginary part of a mode are a row
 /// each, quantized like any other, and [Wr | Wi] are the output channels of that mode. The
-/// transforms run in float.
+/// transforms run in float unless they are given bits.
 ///
 /// The parameter `name.weights` is (mode, {re, im}, out, in) real; assign_torch() takes the blocks
 /// (in, out, m0, m1.., 2) of the public implementations.
@@ -21,8 +21,9 @@ class SpectralConv {
  public:
   SpectralConv() = default;
   SpectralConv(ParameterLayout& layout, const std::string& name, Index in, Index out,
-               const SpectralModes& modes, int bits = 0)
-      : modes_(modes), in_(in), out_(out) {
+               const SpectralModes& modes, int bits = 0, TransformBits transforms = {})
+      : modes_(modes), transforms_(transforms), in_(in), out_(out) {
+    transforms.check(name);
     parameter_ = layout.add(name + ".weights", {modes.count() * 2 * out, in},
                             Init::positive(1.0f / static_cast<float>(in * out)));
     weight_ = layout.add_grouped_weight(name, parameter_, modes.count());
@@ -32,8 +33,9 @@ class SpectralConv {
   template <grid_arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x) const {
     modes_.check(grid);
-    const auto spectrum = a.apply(ops::SpectralForward{grid, modes_}, x);
-    return a.apply(ops::SpectralInverse{grid, modes_},
+    const TransformBits bits = a.transform_bits(transforms_);
+    const auto spectrum = a.apply(ops::SpectralForward{grid, modes_, bits}, x);
+    return a.apply(ops::SpectralInverse{grid, modes_, bits},
                    a.linear(weight_, a.quantize(point_, spectrum)));
   }
   /// Takes a block of PyTorch's complex weights (in, out, m...), real and imaginary parts beside
@@ -70,6 +72,7 @@ class SpectralConv {
 
  private:
   SpectralModes modes_;
+  TransformBits transforms_;
   Index in_ = 0, out_ = 0;
   ParameterId parameter_ = no_parameter;
   WeightId weight_{};

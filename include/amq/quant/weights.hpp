@@ -29,6 +29,16 @@ struct WeightDigits {
   const int high = (code + (code < 0 ? -126 : 126)) / weight_digit;
   return {static_cast<std::int8_t>(high), static_cast<std::int8_t>(code - weight_digit * high)};
 }
+/// A code where it is kept: whole, or as two digits where there is a place for the low one.
+inline void put_weight_code(int code, std::int8_t* high, std::int8_t* low) noexcept {
+  if (!low) {
+    *high = static_cast<std::int8_t>(code);
+    return;
+  }
+  const WeightDigits digits = weight_digits(code);
+  *high = digits.high;
+  *low = digits.low;
+}
 
 /// w(n, k) ~ step[n] * codes[n * in + k], codes in -highest .. highest.
 struct WeightCodes {
