@@ -59,27 +59,27 @@ def draw(path):
 
 
 def kept(r):
-    """How rows and weights are kept, and the bits of transforms that run in integers."""
-    how, _, transforms = r["rows"].partition(" t")
-    return how, transforms
+    """How rows and weights are kept, and the bits of products without weights that run in integers."""
+    how, _, products = r["rows"].partition(" p")
+    return how, products
 
 
-def transforms():
-    """Rows whose Fourier transforms run in integers, beside those in which they are float."""
+def products():
+    """Rows whose Fourier transforms or attention run in integers, beside those in which they are float."""
     other = {}
     for r in rows:
         other[tuple(r[k] for k in ("model", "task", "scheme", "resolution", "seed", "width", "passes")) + kept(r)] = r
-    print("| problem | resolution | scheme | matrix x lines | seeds | nRMSE | against float transforms | BOPs | times fewer |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| model | problem | resolution | scheme | matrix x rows | seeds | nRMSE | against float products | BOPs | times fewer |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     cells = {}
     for key, r in other.items():
         plain = other.get(key[:-1] + ("",))
         if key[-1] and plain and r["scheme"] != "float32":
-            cells.setdefault((r["task"], r["resolution"], r["scheme"], key[-1]), []).append((r, plain))
-    for (task, resolution, scheme, t), pairs in sorted(cells.items(), key=lambda c: (TASKS.index(c[0][0]), c[0][1:])):
+            cells.setdefault((r["model"], r["task"], r["resolution"], r["scheme"], key[-1]), []).append((r, plain))
+    for (model, task, resolution, scheme, t), pairs in sorted(cells.items(), key=lambda c: (c[0][0], TASKS.index(c[0][1]), c[0][2:])):
         change = [100 * (a["test_nrmse"] / b["test_nrmse"] - 1) for a, b in pairs]
         r, plain = pairs[0]
-        print(f"| {task} | {resolution} | {scheme} | {t} | {len(pairs)} | {r['test_nrmse']:.3g} | "
+        print(f"| {model} | {task} | {resolution} | {scheme} | {t} | {len(pairs)} | {r['test_nrmse']:.3g} | "
               f"{sum(change) / len(change):+.1f} % ({min(change):+.1f} to {max(change):+.1f}) | {r['bops']:.3g} | "
               f"{plain['bops'] / r['bops']:.1f} |")
 
@@ -135,8 +135,8 @@ def tables():
                 cells.append(f"{sum(d) / len(d):+.1f} % ({min(d):+.1f} to {max(d):+.1f})" if len(d) == len(runs) else "missing")
             print(f"| {key[0]} | {key[1]} | {key[2]} | {key[4]} | {key[5]} | {len(runs)} | "
                   f"{sum(floats) / len(floats):.3g} ({min(floats):.3g} to {max(floats):.3g}) | " + " | ".join(cells) + " |")
-    print("\nTransforms in integers:\n")
-    transforms()
+    print("\nProducts without weights in integers:\n")
+    products()
     for cost in ("bops", "ms"):
         print(f"\nFronts, error against {cost}:\n")
         print(f"| problem | rows on the front, cheapest first: model scheme resolution ({cost}, nRMSE) | dearest / cheapest row |")
@@ -145,7 +145,7 @@ def tables():
             mine = [r for r in rows if r["task"] == task and r["seed"] == "0"]
             if not mine:
                 continue
-            text = "; ".join(f"{r['model']} {r['scheme']}{' t' + kept(r)[1] if kept(r)[1] else ''} {r['resolution']} ({r[cost]:.3g}, {r['test_nrmse']:.3g})"
+            text = "; ".join(f"{r['model']} {r['scheme']}{' p' + kept(r)[1] if kept(r)[1] else ''} {r['resolution']} ({r[cost]:.3g}, {r['test_nrmse']:.3g})"
                              for r in front(mine, cost))
             spread = max(r[cost] for r in mine) / min(r[cost] for r in mine)
             print(f"| {task} | {text} | {spread:.3g} |")

@@ -19,7 +19,7 @@ struct Kind<Fno> {
     c.projection = 64;
     c.edge_of_net_bits = bits.last;
     c.mode_bits = bits.modes;
-    c.transform_bits = bits.transforms;
+    c.transform_bits = bits.products;
     return c;
   }
   static Index width(const FnoConfig& c) { return c.width; }

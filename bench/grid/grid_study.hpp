@@ -29,7 +29,8 @@ struct Options {
   /// Rows of at least so many bits span their own range (RowMinMax), those of fewer their deviation
   /// (RowAffine). 2: none is affine. A folder's networks are all of one choice.
   int range_bits = 2;
-  TransformBits transforms;  ///< of Fourier transforms, where anything is quantized; none: float
+  /// Of products without weights (Fourier transforms, attention) where anything is quantized.
+  ProductBits products;
   std::uint64_t seed = 0, data_seed = 21;
   std::string folder = "out/grid";  ///< data sets and float networks are kept here
   ProgressCallback progress;
@@ -40,22 +41,21 @@ struct Options {
   /// How rows and edges are kept, as the table has it.
   [[nodiscard]] std::string rows_text(int bits) const {
     return std::string(rows_of(bits) == RowRule::min_max ? "min_max" : "affine") +
-           (edge_weights == 16 ? " e16" : "") + (transforms ? " " + transforms_text() : "");
+           (edge_weights == 16 ? " e16" : "") + (products ? " " + products_text() : "");
   }
-  /// "t8x16": a matrix of 8 bits, lines of 16; empty: in float.
-  [[nodiscard]] std::string transforms_text() const {
-    return transforms
-               ? "t" + std::to_string(transforms.matrix) + "x" + std::to_string(transforms.rows)
-               : "";
+  /// "p8x16": a matrix of 8 bits, rows of 16; empty: in float.
+  [[nodiscard]] std::string products_text() const {
+    return products ? "p" + std::to_string(products.matrix) + "x" + std::to_string(products.rows)
+                    : "";
   }
   /// The reverse. @throws Error for another text
-  void set_transforms(const std::string& text) {
-    transforms = {};
+  void set_products(const std::string& text) {
+    products = {};
     if (text.empty()) return;
     char end = 0;
-    if (std::sscanf(text.c_str(), "t%dx%d%c", &transforms.matrix, &transforms.rows, &end) != 2)
-      throw Error("transforms", "bits of matrix and lines, as t8x16", text, "Say --help.");
-    transforms.check("transforms");
+    if (std::sscanf(text.c_str(), "p%dx%d%c", &products.matrix, &products.rows, &end) != 2)
+      throw Error("--products", "bits of matrix and rows, as p8x16", text, "Say --help.");
+    products.check("--products");
   }
 };
 

@@ -110,8 +110,8 @@ void recount(const std::string& path, Options o, const std::vector<Model>& model
       argument("width", o.width).set(r["width"]);
       const std::string& kept = r["rows"];
       o.edge_weights = kept.find(" e16") != std::string::npos ? 16 : 8;
-      o.set_transforms(kept.find(" t") != std::string::npos ? kept.substr(kept.find(" t") + 1)
-                                                            : "");
+      const auto p = kept.find(" p");
+      o.set_products(p != std::string::npos ? kept.substr(p + 1) : "");
       const PassCounts c(m.cost(o, t, a.scheme, coarse_grid(t, a.factor)), a.scheme.weights == 32);
       const auto put = [&](const char* name, double value) {
         char number[32];
@@ -206,8 +206,8 @@ const char* const usage =
     "  [--edge-bits N] [--edge-weights N]   least bits of the last rows; of the first and last "
     "weights\n"
     "  [--range-bits N]                     least bits of rows by min-max\n"
-    "  [--transforms t8x16]                 Fourier transforms in integers: bits of matrix and "
-    "lines (fno)\n"
+    "  [--products p8x16]                   Fourier transforms and attention in integers: bits of "
+    "matrix and rows\n"
     "  [--only-model M] [--only-task T] [--only-scheme S] [--only-resolution 1|1/2|1/4]\n"
     "  [--run no]                           no new rows\n"
     "  [--recount yes]                      operations of finished rows, counted anew\n"
@@ -258,7 +258,7 @@ int main(int argc, char** argv) try {
                       argument("--edge-bits", o.edge_bits),
                       argument("--edge-weights", o.edge_weights),
                       argument("--range-bits", o.range_bits),
-                      {"--transforms", [&](const std::string& text) { o.set_transforms(text); }},
+                      {"--products", [&](const std::string& text) { o.set_products(text); }},
                       yes_or_no("--learn-steps", o.learn_weight_steps),
                       argument("--only-model", only_model),
                       argument("--only-task", only_task),
@@ -280,9 +280,10 @@ int main(int argc, char** argv) try {
                       bounded("--budget", "cost")},
                      usage, status);
   if (!go) return status;
-  if (o.transforms && only_model != "fno")
-    throw Error("--transforms", "--only-model fno", only_model.empty() ? "all models" : only_model,
-                "The other networks have no Fourier transforms.");
+  if (o.products && (only_model.empty() || only_model == "unet"))
+    throw Error("--products", "--only-model fno or transformer",
+                only_model.empty() ? "all models" : only_model,
+                "A UNet has no products without weights.");
   const std::vector<Task> all_tasks = tasks(o);
   const std::vector<Model> all_models = models();
   std::vector<Arm> wanted;

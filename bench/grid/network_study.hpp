@@ -56,9 +56,9 @@ void evaluate(const Data& d, Result& r, const Solve& solve) {
 
 /// What has bits of its own.
 struct EdgeBits {
-  int last = 8;   ///< rows of the last layers
-  int modes = 8;  ///< rows of spectral modes
-  TransformBits transforms{};
+  int last = 8;            ///< rows of the last layers
+  int modes = 8;           ///< rows of spectral modes
+  ProductBits products{};  ///< of transforms and attention
 };
 /// What the study must know of a model: its name, its configuration for a task, and its first and
 /// last weights. These have more bits than others in every scheme: they multiply little, and what
@@ -76,7 +76,7 @@ std::unique_ptr<Network<M>> make_network(const Options& o, const GridSet& set, c
   const bool integers = s.rows <= 16;
   const EdgeBits edges{integers ? std::max(o.edge_bits, s.rows) : 8,
                        integers ? std::min(16, 2 * s.rows) : 8,
-                       integers ? o.transforms : TransformBits()};
+                       integers ? o.products : ProductBits()};
   if (levels.empty()) levels = {integers ? s.rows : 8};
   auto net = std::make_unique<Network<M>>(
       Kind<M>::config(set, t.mapping, o.width, edges),
@@ -145,7 +145,7 @@ std::string network_path(const Options& o, const Task& t, Index factor, const st
 }
 template <typename M>
 std::string quantized_path(const Options& o, const Task& t, Index factor, const SchemeChoice& s) {
-  return network_path<M>(o, t, factor, s.name + (s.rows <= 16 ? o.transforms_text() : ""), true);
+  return network_path<M>(o, t, factor, s.name + (s.rows <= 16 ? o.products_text() : ""), true);
 }
 /// A network in float. With `further`, trained on for as long as a quantized one is, at the same
 /// learning rate.

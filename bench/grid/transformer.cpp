@@ -17,6 +17,7 @@ struct Kind<PatchTransformer> {
     c.layers = 4;
     c.mlp_ratio = 2;
     c.edge_of_net_bits = bits.last;
+    c.attention_bits = bits.products;
     return c;
   }
   static Index width(const PatchTransformerConfig& c) { return c.width; }

@@ -5,12 +5,14 @@
 #include <amq/arithmetic/attention_ops.hpp>
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/cluster_concept.hpp>
+#include <amq/arithmetic/coded_matrix.hpp>
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/convolution_ops.hpp>
 #include <amq/arithmetic/counting.hpp>
 #include <amq/arithmetic/fake_quantize.hpp>
 #include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/float32.hpp>
+#include <amq/arithmetic/float_rows.hpp>
 #include <amq/arithmetic/grid_attention.hpp>
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/grid_ops.hpp>
@@ -27,3 +29,4 @@
 #include <amq/arithmetic/tape.hpp>
 #include <amq/arithmetic/training.hpp>
 #include <amq/arithmetic/training_messages.hpp>
+#include <amq/arithmetic/transform_matrix.hpp>

@@ -2,6 +2,7 @@
 
 #include "../nn/grid_laws.hpp"
 
+#include <amq/nn/grid_attention.hpp>
 #include <amq/nn/linear.hpp>
 
 using namespace amq;
@@ -67,6 +68,45 @@ TEST_CASE("attention sees a sample's points alone, in any order, with any number
   check_samples(ops::LinearAttention{2, 2, 2}, ops::LinearAttention{1, 2, 2}, p);
   check_permutation(ops::SoftmaxAttention{1, 2}, x);
   check_permutation(ops::LinearAttention{1, 2, 2}, p);
+  const ProductBits bits{8, 8};
+  check_samples(ops::SoftmaxAttention{2, 2, bits}, ops::SoftmaxAttention{1, 2, bits}, x);
+  check_permutation(ops::SoftmaxAttention{1, 2, bits}, x);
+}
+
+TEST_CASE("attention in integers errs by what a code is") {
+  for (const Index n : {2, 48, 131}) {
+    const Matrix x = random_matrix(n, 3 * 24, 6);
+    const Matrix y = apply(ops::SoftmaxAttention{1, 3}, x);
+    double before = 1;
+    for (const int bits : {4, 6, 8, 12, 16}) {
+      CAPTURE(bits);
+      const double error = relative(apply(ops::SoftmaxAttention{1, 3, {16, bits}}, x), y);
+      // Queries, which lie within 2.5 deviations, and shares each have steps of range / (2^b - 1).
+      CHECK(error < 6.0 / ((1 << bits) - 1) + 2e-4);
+      CHECK(error < before);
+      before = error;
+    }
+    CHECK(relative(apply(ops::SoftmaxAttention{1, 3, {8, 8}}, x), y) < 0.03);
+  }
+}
+
+TEST_CASE("a block with attention in integers is simulated quantization, bit for bit") {
+  const GridShape g(3, {6, 5});
+  for (const ProductBits bits : {ProductBits{8, 8}, {8, 16}, {16, 16}, {4, 4}}) {
+    ParameterLayout layout;
+    const nn::SoftmaxBlock block(layout, "block", 24, 3, 32, bits);
+    const Quantizers quantizers(layout, {8, RowRule::min_max, {4, 8}});
+    Parameters p;
+    initialize(layout, p, 3);
+    quantizers.reset_points(layout, p);
+    quantizers.fit_weights(layout, p);
+    const Matrix x = random_matrix(g.rows(), 24, 5);
+    check_agreement(layout, quantizers, p,
+                    [&](auto& a) { return block(a, g, a.input(view(x), RowKind::grid)); });
+    const ProductBits none{5, 8};
+    CHECK_THROWS_WITH_AS(nn::SoftmaxBlock(layout, "other", 24, 3, 32, none),
+                         doctest::Contains("rows of 2 to 16"), Error);
+  }
 }
 
 TEST_CASE("attention without softmax is linear in the values") {
@@ -92,7 +132,7 @@ TEST_CASE("gradients of attention and of the norm of heads agree with difference
   check(6, 12, ops::HeadNorm{3, 1e-5});
 }
 
-TEST_CASE("products between rows are counted as products of floats") {
+TEST_CASE("products between rows are counted as products of floats, or at their bits") {
   ParameterLayout layout;
   const nn::Linear lift(layout, "lift", RowKind::grid, 3, 12);
   const Quantizers quantizers(layout, {8, RowRule::affine, {8}});
@@ -103,4 +143,6 @@ TEST_CASE("products between rows are counted as products of floats") {
   const auto& c = a.cost().products.back();
   CHECK(c.macs == 2.0 * 2 * 10 * 10 * 4);
   CHECK(c.bops == c.macs * 32 * 32);
+  a.apply(ops::SoftmaxAttention{2, 2, {8, 16}}, lift(a, a.input(view(x), RowKind::grid)));
+  CHECK(a.cost().products.back().bops == c.macs * 8 * 16);
 }

@@ -18,7 +18,7 @@ struct Net {
   Parameters parameters;
 
   Net(Index in, Index out, const SpectralModes& m,
-      const SchemeInfo& info = {8, RowRule::affine, {4, 8}}, TransformBits transforms = {})
+      const SchemeInfo& info = {8, RowRule::affine, {4, 8}}, ProductBits transforms = {})
       : conv(layout, "conv", in, out, m, 0, transforms), quantizers(layout, info) {
     initialize(layout, parameters, 3);
     quantizers.reset_points(layout, parameters);
@@ -159,7 +159,7 @@ TEST_CASE("transforms in integers err by what a code is, on even, odd and prime 
     const Matrix field = transform(ops::SpectralInverse{grid, modes}, mixed);
     double before = 1;
     for (const int bits : {4, 6, 8, 12, 16}) {
-      const TransformBits t{16, bits};
+      const ProductBits t{16, bits};
       const double there = relative(transform(ops::SpectralForward{grid, modes, t}, x), spectrum),
                    back = relative(transform(ops::SpectralInverse{grid, modes, t}, mixed), field);
       CAPTURE(bits);
@@ -170,7 +170,7 @@ TEST_CASE("transforms in integers err by what a code is, on even, odd and prime 
       CHECK(there < before);
       before = there;
     }
-    const TransformBits bytes{8, 8};
+    const ProductBits bytes{8, 8};
     CHECK(relative(transform(ops::SpectralForward{grid, modes, bytes}, x), spectrum) < 0.02);
   }
 }
@@ -178,7 +178,7 @@ TEST_CASE("transforms in integers err by what a code is, on even, odd and prime 
 TEST_CASE("transforms in integers are simulated quantization, bit for bit") {
   const GridShape g(3, {9, 10});
   const Matrix x = random_matrix(g.rows(), 20, 5);
-  for (const TransformBits t : {TransformBits{8, 8}, {8, 16}, {16, 16}, {16, 8}, {4, 4}}) {
+  for (const ProductBits t : {ProductBits{8, 8}, {8, 16}, {16, 16}, {16, 8}, {4, 4}}) {
     const Net net(20, 12, {2, {3, 4, 1}}, {8, RowRule::min_max, {4, 8}}, t);
     check_agreement(net.layout, net.quantizers, net.parameters,
                     [&](auto& a) { return net.run(a, g, x); });
@@ -216,10 +216,10 @@ TEST_CASE("transforms are counted at their bits where anything is quantized") {
 }
 
 TEST_CASE("bits that no product has are refused") {
-  for (const TransformBits t : {TransformBits{8, 0}, {0, 8}, {5, 8}, {8, 1}, {8, 17}}) {
+  for (const ProductBits t : {ProductBits{8, 0}, {0, 8}, {5, 8}, {8, 1}, {8, 17}}) {
     ParameterLayout layout;
     CHECK_THROWS_WITH_AS(nn::SpectralConv(layout, "conv", 2, 2, {1, {3, 1, 1}}, 0, t),
-                         doctest::Contains("lines of 2 to 16"), Error);
+                         doctest::Contains("rows of 2 to 16"), Error);
   }
 }
 

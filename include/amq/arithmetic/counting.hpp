@@ -154,8 +154,8 @@ class BasicCounting {
     return {s.rows, s.cols, x.kind};
   }
   Tensor affine(const Tensor& x, ParameterId, ParameterId) { return each(x, 2); }
-  [[nodiscard]] TransformBits transform_bits(TransformBits wanted) const noexcept {
-    return plan_->uniform_bits == BitPlan::float_rows ? TransformBits() : wanted;
+  [[nodiscard]] ProductBits product_bits(ProductBits wanted) const noexcept {
+    return plan_->uniform_bits == BitPlan::float_rows ? ProductBits() : wanted;
   }
 
  private:

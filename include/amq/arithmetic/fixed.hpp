@@ -224,7 +224,7 @@ class BasicFixed : public FloatRows {
     kernels::layer_update(u, y.data.view(), *executor_);
     return y;
   }
-  [[nodiscard]] static TransformBits transform_bits(TransformBits wanted) noexcept {
+  [[nodiscard]] static ProductBits product_bits(ProductBits wanted) noexcept {
     return wanted;
   }
   [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {

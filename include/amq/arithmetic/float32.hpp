@@ -53,7 +53,7 @@ class Float32 : public FloatRows {
     if (w.norm) normalize(w, y);
     return y;
   }
-  [[nodiscard]] static TransformBits transform_bits(TransformBits) noexcept { return {}; }
+  [[nodiscard]] static ProductBits product_bits(ProductBits) noexcept { return {}; }
 
   /// The result of a pass: (row, channel), valid while the tensor lives.
   [[nodiscard]] static MatrixView<const float> result(const Tensor& x) noexcept { return x.view(); }

@@ -2,8 +2,9 @@
 /// @file
 /// Attention among all points of a sample: softmax (Vaswani et al. 2017) and without softmax
 /// (Cao 2021, "Choose a transformer: Fourier or Galerkin"). The products between rows are products
-/// of floats in every arithmetic; sums run in one fixed order, fused.
+/// of floats unless softmax attention is given bits; sums of floats run in one fixed order, fused.
 
+#include <amq/arithmetic/coded_matrix.hpp>
 #include <amq/arithmetic/grid_operation.hpp>
 #include <amq/arithmetic/ops.hpp>
 #include <amq/arithmetic/strided_product.hpp>
@@ -56,13 +57,67 @@ T exponentials(T* p, Index n, T scale) noexcept {
   return T(1) / fold(p, n, T(0), [](T a, T b) { return a + b; });
 }
 
+/// A sample's keys and values of one head as its queries meet them. Rows of all three lie
+/// `stride` apart.
+template <typename T>
+class FloatHead {
+ public:
+  void begin(const T* keys, const T* values, Index stride, Index n, Index width) {
+    values_ = values;
+    stride_ = stride;
+    n_ = n;
+    width_ = width;
+    transpose(keys, stride, n, width, keys_);
+  }
+  /// p (row, point) = queries keys^T
+  void scores(const T* queries, Index rows, T* p) const {
+    product(queries, stride_, 1, rows, width_, keys_.data(), n_, n_, p, n_, false);
+  }
+  /// out (row, channel) = p values
+  void sums(const T* p, Index rows, T* out, Index out_stride) const {
+    product(p, n_, 1, rows, n_, values_, stride_, width_, out, out_stride, false);
+  }
+
+ private:
+  std::vector<T> keys_;
+  const T* values_ = nullptr;
+  Index stride_ = 0, n_ = 0, width_ = 0;
+};
+/// The same in integers: a key has a step of its own, and so has a channel of the values.
+class CodedHead {
+ public:
+  explicit CodedHead(ProductBits bits) : bits_(bits) {}
+  void begin(const float* keys, const float* values, Index stride, Index n, Index width) {
+    stride_ = stride;
+    n_ = n;
+    width_ = width;
+    keys_.encode({keys, n, width, stride}, bits_.matrix, CodedMatrix::Step::largest);
+    transpose(values, stride, n, width, channels_);
+    values_.encode({channels_.data(), width, n}, bits_.matrix, CodedMatrix::Step::largest);
+  }
+  void scores(const float* queries, Index rows, float* p) const {
+    keys_.multiply({queries, rows, width_, stride_}, bits_.rows, {p, rows, n_});
+  }
+  void sums(const float* p, Index rows, float* out, Index out_stride) const {
+    values_.multiply({p, rows, n_}, bits_.rows, {out, rows, width_, out_stride});
+  }
+
+ private:
+  ProductBits bits_;
+  CodedMatrix keys_, values_;
+  std::vector<float> channels_;
+  Index stride_ = 0, n_ = 0, width_ = 0;
+};
+
 }  // namespace detail
 
 /// softmax(q k^T / sqrt(head width)) v for every sample and head; heads lie side by side in the
 /// columns: (sample x point, {q, k, v} x channel) -> (sample x point, channel). A block of queries
-/// at a time: the matrix of shares is never whole.
+/// at a time: the matrix of shares is never whole. In integers gradients are those of the float
+/// products (straight through).
 struct SoftmaxAttention {
   Index samples = 1, heads = 1;
+  ProductBits bits{};
 
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept { return {s.rows, s.cols / 3}; }
   /// Of exponentials and sums; the products are macs().
@@ -75,29 +130,9 @@ struct SoftmaxAttention {
   }
   template <typename T>
   void forward(MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
-    const Index n = x.rows / samples, channels = out.cols, width = channels / heads;
-    executor.parallel_for(
-        static_cast<std::size_t>(samples * heads), 1, [&](std::size_t begin, std::size_t end) {
-          thread_local std::vector<T> keys, p;
-          p.resize(static_cast<std::size_t>(block * n));
-          for (auto at = static_cast<Index>(begin); at < static_cast<Index>(end); ++at) {
-            const Index first = at / heads * n, column = at % heads * width;
-            detail::transpose(x.row(first) + channels + column, x.stride, n, width, keys);
-            for (Index i = 0; i < n; i += block) {
-              const Index rows = std::min(block, n - i);
-              detail::product(x.row(first + i) + column, x.stride, 1, rows, width, keys.data(), n,
-                              n, p.data(), n, false);
-              T inverse[block];
-              for (Index r = 0; r < rows; ++r)
-                inverse[r] = detail::exponentials(p.data() + r * n, n, scale<T>(width));
-              T* o = out.row(first + i) + column;
-              detail::product(p.data(), n, 1, rows, n, x.row(first) + 2 * channels + column,
-                              x.stride, width, o, out.stride, false);
-              for (Index r = 0; r < rows; ++r)
-                for (Index c = 0; c < width; ++c) o[r * out.stride + c] *= inverse[r];
-            }
-          }
-        });
+    if constexpr (std::is_same_v<T, float>)
+      if (bits) return run<T>(detail::CodedHead(bits), x, out, executor);
+    run<T>(detail::FloatHead<T>(), x, out, executor);
   }
   /// With shares p: dv += p^T do, ds = p (do v^T - <do, o>) scale, dq += ds k, dk += ds^T q.
   template <typename T>
@@ -140,6 +175,32 @@ struct SoftmaxAttention {
 
  private:
   static constexpr Index block = 48;
+  /// @param fresh  a FloatHead or CodedHead: each part of the work has one of its own
+  template <typename T, typename Head>
+  void run(const Head& fresh, MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
+    const Index n = x.rows / samples, channels = out.cols, width = channels / heads;
+    executor.parallel_for(
+        static_cast<std::size_t>(samples * heads), 1, [&](std::size_t begin, std::size_t end) {
+          Head head(fresh);
+          std::vector<T> p(static_cast<std::size_t>(block * n));
+          for (auto at = static_cast<Index>(begin); at < static_cast<Index>(end); ++at) {
+            const Index first = at / heads * n, column = at % heads * width;
+            const T* keys = x.row(first) + channels + column;
+            head.begin(keys, keys + channels, x.stride, n, width);
+            for (Index i = 0; i < n; i += block) {
+              const Index rows = std::min(block, n - i);
+              head.scores(x.row(first + i) + column, rows, p.data());
+              T inverse[block];
+              for (Index r = 0; r < rows; ++r)
+                inverse[r] = detail::exponentials(p.data() + r * n, n, scale<T>(width));
+              T* o = out.row(first + i) + column;
+              head.sums(p.data(), rows, o, out.stride);
+              for (Index r = 0; r < rows; ++r)
+                for (Index c = 0; c < width; ++c) o[r * out.stride + c] *= inverse[r];
+            }
+          }
+        });
+  }
   template <typename T>
   [[nodiscard]] static T scale(Index width) noexcept {
     return T(1) / std::sqrt(static_cast<T>(width));

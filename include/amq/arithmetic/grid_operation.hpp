@@ -68,20 +68,20 @@ struct MatrixShape {
   Index rows = 0, cols = 0;
 };
 
-/// Bits of a transform along the axes of a grid: of its constant matrix, and of the lines of points
-/// or modes that meet it. None: it runs in float.
-struct TransformBits {
-  int matrix = 0;  ///< 2, 4, 8 or 16
-  int rows = 0;    ///< 2 to 16
+/// Bits of products without weights, such as a transform's with its constant matrix or attention's
+/// between rows: of what is encoded as weights are, and of the rows that meet it. None: in float.
+struct ProductBits {
+  int matrix = 0;  ///< 2, 4, 8 or 16: a transform's matrix; keys and values
+  int rows = 0;    ///< 2 to 16: lines of points or modes; queries and shares
 
   [[nodiscard]] explicit operator bool() const noexcept { return rows != 0; }
-  bool operator==(const TransformBits&) const = default;
+  bool operator==(const ProductBits&) const = default;
   /// @throws Error unless both are 0, or kernels have both
   void check(const std::string& where) const {
     const bool kernels_have_it =
         (matrix == 2 || matrix == 4 || matrix == 8 || matrix == 16) && rows >= 2 && rows <= 16;
     if ((matrix != 0 || rows != 0) && !kernels_have_it)
-      throw Error(where, "a matrix of 2, 4, 8 or 16 bits and lines of 2 to 16, or neither",
+      throw Error(where, "a matrix of 2, 4, 8 or 16 bits and rows of 2 to 16, or neither",
                   std::to_string(matrix) + " and " + std::to_string(rows),
                   "Choose bits that a product in integers can have.");
   }
@@ -122,9 +122,9 @@ struct AnyGridOperation {
 /// What the networks on grids are written over. `linear` takes grouped weights as well.
 template <typename A>
 concept grid_arithmetic = arithmetic<A> &&
-    requires(A a, typename A::Tensor x, ParameterId p, TransformBits t) {
-  // Of a transform's bits, those of this pass: none where nothing is quantized.
-  { a.transform_bits(t) } -> std::same_as<TransformBits>;
+    requires(A a, typename A::Tensor x, ParameterId p, ProductBits t) {
+  // Of the bits of a product without weights, those of this pass: none where nothing is quantized.
+  { a.product_bits(t) } -> std::same_as<ProductBits>;
   { a.apply(detail::AnyGridOperation{}, x) } -> std::same_as<typename A::Tensor>;
   // Channel c of every row: x scale[c] + shift[c], both parameters.
   { a.affine(x, p, p) } -> std::same_as<typename A::Tensor>;

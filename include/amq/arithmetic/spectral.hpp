@@ -122,7 +122,7 @@ class SpectralTransform {
   /// @param inverse  the tables of irfft instead of those of rfft; without its 1 / n
   /// @param bits     the products' in integers; none: in float, as adjoints always are
   SpectralTransform(const GridShape& g, const SpectralModes& m, Index channels, bool inverse,
-                    TransformBits bits, Executor& executor)
+                    ProductBits bits, Executor& executor)
       : g_(g), m_(m), c_(channels), bits_(bits), executor_(&executor) {
     for (int a = 0; a < g.dims; ++a)
       table_[static_cast<std::size_t>(a)] =
@@ -279,7 +279,7 @@ class SpectralTransform {
   GridShape g_;
   SpectralModes m_;
   Index c_;
-  TransformBits bits_;
+  ProductBits bits_;
   Executor* executor_;
   std::array<const DftTable<T>*, 3> table_{};
   const typename DftTable<T>::Pair *to_ = nullptr, *from_ = nullptr;  // of the last axis
@@ -300,7 +300,7 @@ struct SpectralForward {
   static constexpr const char* name = "fourier transform";
   GridShape grid;
   SpectralModes modes;
-  TransformBits bits{};
+  ProductBits bits{};
 
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
     return {modes.count() * grid.samples * 2, s.cols};
@@ -345,7 +345,7 @@ struct SpectralInverse {
   static constexpr const char* name = "inverse transform";
   GridShape grid;
   SpectralModes modes;
-  TransformBits bits{};
+  ProductBits bits{};
 
   [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept {
     return {grid.rows(), s.cols / 2};

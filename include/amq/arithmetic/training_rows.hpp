@@ -298,9 +298,9 @@ class TrainingRows : public TrainingTape<T> {
     return {out, x.kind};
   }
 
-  [[nodiscard]] TransformBits transform_bits(TransformBits wanted) const noexcept {
+  [[nodiscard]] ProductBits product_bits(ProductBits wanted) const noexcept {
     const BitPlan* plan = pass_.plan;
-    return plan && plan->uniform_bits != BitPlan::float_rows ? wanted : TransformBits();
+    return plan && plan->uniform_bits != BitPlan::float_rows ? wanted : ProductBits();
   }
 
  protected:

@@ -23,8 +23,9 @@ struct PatchTransformerConfig {
   Index layers = 6;
   Index heads = 4;
   Index mlp_ratio = 4;
-  int edge_of_net_bits = 8;  ///< last layer's rows, in every scheme
-  int input_bits = 16;       ///< given fields and positions
+  int edge_of_net_bits = 8;      ///< last layer's rows, in every scheme
+  int input_bits = 16;           ///< given fields and positions
+  ProductBits attention_bits{};  ///< of products between rows, in every scheme; none: float
 };
 
 /// A vision transformer (Dosovitskiy et al. 2021) from field to field: patches become tokens,
@@ -47,7 +48,7 @@ class PatchTransformer {
         config.input_bits);
     for (Index l = 0; l < config.layers; ++l)
       blocks_.emplace_back(layout, prefix + "blocks." + std::to_string(l), config.width,
-                           config.heads, config.mlp_ratio * config.width);
+                           config.heads, config.mlp_ratio * config.width, config.attention_bits);
     norm_ = nn::LayerNorm(layout, prefix + "norm", config.width);
     head_ = nn::Linear(layout, prefix + "head", RowKind::grid, config.width,
                        points * config.outputs, config.edge_of_net_bits);

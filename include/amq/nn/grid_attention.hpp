@@ -23,15 +23,17 @@ inline void check_heads(const std::string& name, Index width, Index heads) {
 }  // namespace detail
 
 /// x += proj(attention(norm1(x))), then x += fc2(GELU(fc1(norm2(x)))): the pre-norm block of vision
-/// transformers (Dosovitskiy et al. 2021), softmax attention. Parameters as timm has them:
+/// transformers (Dosovitskiy et al. 2021), softmax attention, whose products between rows are float
+/// unless they are given bits. Parameters as timm has them:
 /// `name.norm1`, `name.attn.qkv`, `name.attn.proj`, `name.norm2`, `name.mlp.fc1`, `name.mlp.fc2`.
 class SoftmaxBlock {
  public:
   /// @throws Error unless the heads divide the width
   SoftmaxBlock(ParameterLayout& layout, const std::string& name, Index width, Index heads,
-               Index hidden)
-      : heads_(heads) {
+               Index hidden, ProductBits bits = {})
+      : heads_(heads), bits_(bits) {
     detail::check_heads(name, width, heads);
+    bits.check(name);
     norm1_ = LayerNorm(layout, name + ".norm1", width);
     qkv_ = Linear(layout, name + ".attn.qkv", RowKind::grid, width, 3 * width);
     project_ = Linear(layout, name + ".attn.proj", RowKind::grid, width, width);
@@ -42,13 +44,15 @@ class SoftmaxBlock {
   /// (sample x point, width) -> (sample x point, width)
   template <grid_arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x) const {
-    const auto heads = a.apply(ops::SoftmaxAttention{grid.samples, heads_}, qkv_(a, norm1_(a, x)));
+    const ops::SoftmaxAttention attention{grid.samples, heads_, a.product_bits(bits_)};
+    const auto heads = a.apply(attention, qkv_(a, norm1_(a, x)));
     const auto y = a.add(x, project_(a, heads));
     return a.add(y, second_(a, first_(a, norm2_(a, y), Activation::gelu)));
   }
 
  private:
   Index heads_;
+  ProductBits bits_;
   LayerNorm norm1_, norm2_;
   Linear qkv_, project_, first_, second_;
 };

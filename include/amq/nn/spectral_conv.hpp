@@ -21,7 +21,7 @@ class SpectralConv {
  public:
   SpectralConv() = default;
   SpectralConv(ParameterLayout& layout, const std::string& name, Index in, Index out,
-               const SpectralModes& modes, int bits = 0, TransformBits transforms = {})
+               const SpectralModes& modes, int bits = 0, ProductBits transforms = {})
       : modes_(modes), transforms_(transforms), in_(in), out_(out) {
     transforms.check(name);
     parameter_ = layout.add(name + ".weights", {modes.count() * 2 * out, in},
@@ -33,7 +33,7 @@ class SpectralConv {
   template <grid_arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x) const {
     modes_.check(grid);
-    const TransformBits bits = a.transform_bits(transforms_);
+    const ProductBits bits = a.product_bits(transforms_);
     const auto spectrum = a.apply(ops::SpectralForward{grid, modes_, bits}, x);
     return a.apply(ops::SpectralInverse{grid, modes_, bits},
                    a.linear(weight_, a.quantize(point_, spectrum)));
@@ -72,7 +72,7 @@ class SpectralConv {
 
  private:
   SpectralModes modes_;
-  TransformBits transforms_;
+  ProductBits transforms_;
   Index in_ = 0, out_ = 0;
   ParameterId parameter_ = no_parameter;
   WeightId weight_{};

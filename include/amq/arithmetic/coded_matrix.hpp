@@ -1,0 +1,90 @@
+#pragma once
+/// @file
+/// Matrices that are no parameters, as integer codes: of transforms, of keys and values.
+
+#include <amq/core/aligned.hpp>
+#include <amq/kernels/gemm.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace amq {
+
+/// (out, in) floats, encoded like a weight: a step a row. Rows of floats meet it in integers.
+class CodedMatrix {
+ public:
+  /// How the step of a row is found.
+  enum class Step : std::uint8_t {
+    best,     ///< least squared error: for a matrix that is encoded once
+    largest,  ///< the largest magnitude has the highest code: for one that is encoded in every pass
+  };
+  /// @param bits  2, 4, 8 or 16
+  /// @throws Error for other bits
+  void encode(MatrixView<const float> values, int bits, Step how) {
+    const auto n = static_cast<std::size_t>(values.size());
+    codes_.resize(n);
+    low_codes_.resize(bits == 16 ? n : 0);
+    step_.resize(static_cast<std::size_t>(values.rows));
+    bias_.assign(step_.size(), 0.0f);
+    packed_.clear();
+    low_.clear();
+    const int highest = highest_weight_code(bits);
+    for (Index i = 0; i < values.rows; ++i) {
+      const float* row = values.row(i);
+      float& step = step_[static_cast<std::size_t>(i)];
+      step = how == Step::best ? best_weight_step(row, values.cols, bits)
+                               : largest_step(row, values.cols, highest);
+      const float inverse = 1.0f / step;
+      for (Index k = 0; k < values.cols; ++k) {
+        const auto at = static_cast<std::size_t>(i * values.cols + k);
+        put_weight_code(encode_weight(row[k], inverse, highest), &codes_[at],
+                        low_codes_.empty() ? nullptr : &low_codes_[at]);
+      }
+    }
+    kernels::pack_groups({codes_.data(), values.rows, values.cols},
+                         low_codes_.empty() ? nullptr : low_codes_.data(), 1, bits, step_.data(),
+                         bias_.data(), "matrix of codes", packed_, low_);
+  }
+  /// Nothing has been encoded.
+  [[nodiscard]] bool empty() const noexcept { return packed_.empty(); }
+  /// y(i, n) = sum_k x(i, k) values(n, k), of rows that are quantized by their minimum and maximum.
+  /// @param x     (row, in)
+  /// @param bits  of a row, 2 to 16
+  /// @param y     (row, out)
+  /// @throws Error if shapes differ. @pre not empty()
+  void multiply(MatrixView<const float> x, int bits, MatrixView<float> y) const {
+    const RowCoder coder{RowRule::min_max, bits, RowMinMax::default_a(bits)};
+    if (bits <= 8 && low_.empty())
+      return kernels::linear(x, coder, packed_[0], Activation::none, y);
+    static thread_local AlignedVector<std::uint8_t> codes;
+    static thread_local AlignedVector<RowGrid> grids;
+    const int container = container_bits(bits);
+    const Index stride = packed_stride(x.cols, container);
+    const kernels::RowsSpan to{at_least(codes, x.rows * stride + 64),
+                               x.rows,
+                               x.cols,
+                               stride,
+                               container,
+                               at_least(grids, x.rows)};
+    kernels::quantize_rows(x, coder, to);
+    const kernels::RowsView rows = to;
+    kernels::linear(rows, packed_[0], Activation::none, y);
+    if (!low_.empty()) kernels::linear_onto(std::span(&rows, 1), low_[0], false, y, y);
+  }
+
+ private:
+  [[nodiscard]] static float largest_step(const float* x, Index n, int highest) noexcept {
+    float largest = 0;
+    for (Index k = 0; k < n; ++k) largest = std::max(largest, std::fabs(x[k]));
+    const float step = largest / static_cast<float>(highest);
+    return step > smallest_step ? step : 1.0f;
+  }
+  std::vector<std::int8_t> codes_, low_codes_;
+  std::vector<float> step_, bias_;
+  std::vector<kernels::PackedWeights> packed_, low_;  // one of each, or none
+};
+
+}  // namespace amq
