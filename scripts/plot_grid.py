@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Pareto fronts of docs/results/grid.csv: plot_grid.py CSV PNG   draws error against BOPs and against milliseconds;
-plot_grid.py CSV --tables   prints what docs/results/grid.md shows, in Markdown."""
+"""Tables and fronts of docs/results/grid.csv: plot_grid.py CSV MARKDOWN PNG   writes the tables between
+<!-- schemes -->, <!-- seeds -->, <!-- products --> or <!-- fronts --> and the next <!-- end -->, and draws error against
+BOPs and against milliseconds."""
 import csv
 import sys
 
@@ -8,6 +9,7 @@ SCHEMES = ["float32", "w16a16", "w8a32", "w8a16", "w8a8", "w4a8", "w4a4"]
 TASKS = ["diffusion_sorption", "burgers", "navier_stokes", "darcy"]
 MODELS = ["fno", "unet", "transformer"]
 RESOLUTIONS = ["1", "1/2", "1/4"]
+CORE = [s for s in SCHEMES if s not in ("w8a32", "w16a16")]
 
 rows = list(csv.DictReader(open(sys.argv[1], encoding="utf-8")))
 for r in rows:
@@ -64,28 +66,20 @@ def kept(r):
     return how, products
 
 
-def products():
-    """Rows whose Fourier transforms or attention run in integers, beside those in which they are float."""
-    other = {}
-    for r in rows:
-        other[tuple(r[k] for k in ("model", "task", "scheme", "resolution", "seed", "width", "passes")) + kept(r)] = r
-    print("| model | problem | resolution | scheme | matrix x rows | seeds | nRMSE | against float products | BOPs | times fewer |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    cells = {}
-    for key, r in other.items():
-        plain = other.get(key[:-1] + ("",))
-        if key[-1] and plain and r["scheme"] != "float32":
-            cells.setdefault((r["model"], r["task"], r["resolution"], r["scheme"], key[-1]), []).append((r, plain))
-    for (model, task, resolution, scheme, t), pairs in sorted(cells.items(), key=lambda c: (c[0][0], TASKS.index(c[0][1]), c[0][2:])):
-        change = [100 * (a["test_nrmse"] / b["test_nrmse"] - 1) for a, b in pairs]
-        r, plain = pairs[0]
-        print(f"| {model} | {task} | {resolution} | {scheme} | {t} | {len(pairs)} | {r['test_nrmse']:.3g} | "
-              f"{sum(change) / len(change):+.1f} % ({min(change):+.1f} to {max(change):+.1f}) | {r['bops']:.3g} | "
-              f"{plain['bops'] / r['bops']:.1f} |")
+def heading(*names):
+    return ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
 
 
-def tables():
-    core = [s for s in SCHEMES if s not in ("w8a32", "w16a16")]
+def change(r, base):
+    return 100 * (r["test_nrmse"] / base["test_nrmse"] - 1)
+
+
+def spread(values):
+    return f"{sum(values) / len(values):+.1f} % ({min(values):+.1f} to {max(values):+.1f})"
+
+
+def scheme_table():
+    """Every scheme beside the float row of the same training, seed 0."""
 
     def group(model, task, resolution):
         """The rows of one width, training and kind of rows: of several the one with most schemes, then the longest,
@@ -93,65 +87,98 @@ def tables():
         groups = {}
         for r in rows:
             if (r["model"], r["task"], r["resolution"], r["seed"]) == (model, task, resolution, "0") and not kept(r)[1]:
-                groups.setdefault((r["width"], r["passes"], r["seed"], r["rows"]), {})[r["scheme"]] = r
-        return max(groups.items(), key=lambda g: (len(set(core) & set(g[1])), int(g[0][1].split("+")[0]), ["affine", "min_max", "min_max e16"].index(g[0][3]),
-                                                  -g[1].get("float32", {"test_nrmse": 1})["test_nrmse"]),
-                   default=(None, {}))[1]
+                groups.setdefault((r["width"], r["passes"], r["rows"]), {})[r["scheme"]] = r
+        kinds = ["affine", "min_max", "min_max e16"]
+        return max(groups.items(), default=(None, {}),
+                   key=lambda g: (len(set(CORE) & set(g[1])), int(g[0][1].split("+")[0]), kinds.index(g[0][2]),
+                                  -g[1].get("float32", {"test_nrmse": 1})["test_nrmse"]))[1]
 
-    print("| model | problem | resolution | width | passes | rows | float32 nRMSE | " + " | ".join(SCHEMES[1:]) + " |")
-    print("|---" * (7 + len(SCHEMES[1:])) + "|")
+    lines = heading("model", "problem", "resolution", "width", "passes", "rows", "float32 nRMSE", *SCHEMES[1:])
     for resolution in RESOLUTIONS:
         for model in MODELS:
             for task in TASKS:
                 mine = group(model, task, resolution)
                 base = mine.get("float32")
                 if not base:
-                    print(f"| {model} | {task} | {resolution} | | | | missing |" + " |" * len(SCHEMES[1:]))
+                    lines.append(f"| {model} | {task} | {resolution} | | | | missing |" + " |" * len(SCHEMES[1:]))
                     continue
-                cells = []
-                for s in SCHEMES[1:]:
-                    r = mine.get(s)
-                    cells.append(f"{100 * (r['test_nrmse'] / base['test_nrmse'] - 1):+.1f} %" if r else "missing")
-                print(f"| {model} | {task} | {resolution} | {base['width']} | {base['passes']} | {base['rows']} | "
-                      f"{base['test_nrmse']:.3g} | " + " | ".join(cells) + " |")
-    print("\nSeeds: change of nRMSE against the float row of the same seed, mean (least to most):\n")
-    print("| model | problem | resolution | passes | rows | seeds | float32 nRMSE | " + " | ".join(core[1:]) + " |")
-    print("|---" * (7 + len(core[1:])) + "|")
+                cells = [f"{change(mine[s], base):+.1f} %" if s in mine else "missing" for s in SCHEMES[1:]]
+                lines.append(f"| {model} | {task} | {resolution} | {base['width']} | {base['passes']} | {base['rows']} | "
+                             f"{base['test_nrmse']:.3g} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def seed_table():
+    """Change of nRMSE against the float row of the same seed, mean (least to most)."""
     seeded = {}
     for r in rows:
-        if kept(r)[1]:
-            continue
-        key = (r["model"], r["task"], r["resolution"], r["width"], r["passes"], r["rows"])
-        seeded.setdefault(key, {}).setdefault(r["seed"], {})[r["scheme"]] = r["test_nrmse"]
+        if not kept(r)[1]:
+            key = (r["model"], r["task"], r["resolution"], r["width"], r["passes"], r["rows"])
+            seeded.setdefault(key, {}).setdefault(r["seed"], {})[r["scheme"]] = r
+    lines = heading("model", "problem", "resolution", "passes", "rows", "seeds", "float32 nRMSE", *CORE[1:])
     for resolution in RESOLUTIONS:
         for key, seeds in sorted(seeded.items(), key=lambda k: (MODELS.index(k[0][0]), TASKS.index(k[0][1]), k[0][4:])):
             runs = [s for s in seeds.values() if "float32" in s]
             if key[2] != resolution or len(runs) < 2:
                 continue
-            floats = [s["float32"] for s in runs]
+            floats = [s["float32"]["test_nrmse"] for s in runs]
             cells = []
-            for s in core[1:]:
-                d = [100 * (r[s] / r["float32"] - 1) for r in runs if s in r]
-                cells.append(f"{sum(d) / len(d):+.1f} % ({min(d):+.1f} to {max(d):+.1f})" if len(d) == len(runs) else "missing")
-            print(f"| {key[0]} | {key[1]} | {key[2]} | {key[4]} | {key[5]} | {len(runs)} | "
-                  f"{sum(floats) / len(floats):.3g} ({min(floats):.3g} to {max(floats):.3g}) | " + " | ".join(cells) + " |")
-    print("\nProducts without weights in integers:\n")
-    products()
+            for s in CORE[1:]:
+                d = [change(r[s], r["float32"]) for r in runs if s in r]
+                cells.append(spread(d) if len(d) == len(runs) else "missing")
+            lines.append(f"| {key[0]} | {key[1]} | {key[2]} | {key[4]} | {key[5]} | {len(runs)} | "
+                         f"{sum(floats) / len(floats):.3g} ({min(floats):.3g} to {max(floats):.3g}) | " + " | ".join(cells) + " |")
+    return lines
+
+
+def product_table():
+    """Rows whose Fourier transforms or attention run in integers, beside those in which they are float."""
+    all_rows = {}
+    for r in rows:
+        all_rows[tuple(r[k] for k in ("model", "task", "scheme", "resolution", "seed", "width", "passes")) + kept(r)] = r
+    cells = {}
+    for key, r in all_rows.items():
+        plain = all_rows.get(key[:-1] + ("",))
+        if key[-1] and plain and r["scheme"] != "float32":
+            cells.setdefault((r["model"], r["task"], r["resolution"], r["scheme"], key[-1]), []).append((r, plain))
+    lines = heading("model", "problem", "resolution", "scheme", "bits, matrix x rows", "seeds", "nRMSE", "against float products", "BOPs",
+                    "times fewer")
+    order = lambda c: (MODELS.index(c[0][0]), TASKS.index(c[0][1]), RESOLUTIONS.index(c[0][2]), SCHEMES.index(c[0][3]), c[0][4])
+    for (model, task, resolution, scheme, bits), pairs in sorted(cells.items(), key=order):
+        r, plain = pairs[0]
+        mean = sum(a["test_nrmse"] for a, _ in pairs) / len(pairs)
+        lines.append(f"| {model} | {task} | {resolution} | {scheme} | {bits} | {len(pairs)} | {mean:.3g} | "
+                     f"{spread([change(a, b) for a, b in pairs])} | {r['bops']:.3g} | {plain['bops'] / r['bops']:.1f} |")
+    return lines
+
+
+def front_table():
+    lines = []
     for cost in ("bops", "ms"):
-        print(f"\nFronts, error against {cost}:\n")
-        print(f"| problem | rows on the front, cheapest first: model scheme resolution ({cost}, nRMSE) | dearest / cheapest row |")
-        print("|---|---|---|")
+        lines += ["", f"Error against {cost}:", ""]
+        lines += heading("problem", f"rows on the front, cheapest first: model scheme resolution ({cost}, nRMSE)", "dearest / cheapest row")
         for task in TASKS:
             mine = [r for r in rows if r["task"] == task and r["seed"] == "0"]
             if not mine:
                 continue
-            text = "; ".join(f"{r['model']} {r['scheme']}{' p' + kept(r)[1] if kept(r)[1] else ''} {r['resolution']} ({r[cost]:.3g}, {r['test_nrmse']:.3g})"
-                             for r in front(mine, cost))
-            spread = max(r[cost] for r in mine) / min(r[cost] for r in mine)
-            print(f"| {task} | {text} | {spread:.3g} |")
+            text = "; ".join(f"{r['model']} {r['scheme']}{' p' + kept(r)[1] if kept(r)[1] else ''} {r['resolution']} "
+                             f"({r[cost]:.3g}, {r['test_nrmse']:.3g})" for r in front(mine, cost))
+            ratio = max(r[cost] for r in mine) / min(r[cost] for r in mine)
+            lines.append(f"| {task} | {text} | {ratio:.3g} |")
+    return lines
 
 
-if sys.argv[2] == "--tables":
-    tables()
-else:
-    draw(sys.argv[2])
+def main():
+    path = sys.argv[2]
+    text = open(path, encoding="utf-8").read()
+    for name, table in (("schemes", scheme_table), ("seeds", seed_table), ("products", product_table), ("fronts", front_table)):
+        begin, end = f"<!-- {name} -->\n", "<!-- end -->"
+        if begin not in text or end not in text.split(begin, 1)[1]:
+            sys.exit(f"plot_grid: {path} needs a line {begin.strip()} and, after it, a line {end}")
+        head, rest = text.split(begin, 1)
+        text = head + begin + "\n".join(table()).strip("\n") + "\n" + end + rest.split(end, 1)[1]
+    open(path, "w", encoding="utf-8").write(text)
+    draw(sys.argv[3])
+
+
+main()

@@ -1,8 +1,8 @@
 // Question: how long does a pass of each network on a grid, and of one Fourier layer (64 channels,
 // 12 modes, nothing padded), take in integers (w8a8: rows by minimum
-// and maximum; w8a8_static: steps learnt in training) and in our own float, at batch 1 and 16, on
-// one thread? scripts/time_torch_grid.py runs this and PyTorch in turn and keeps
-// docs/results/grid_speed.csv.
+// and maximum; w8a8_static: steps learnt in training; w8a8_products: Fourier transforms or
+// attention in 8 bits, too) and in our own float, at batch 1 and 16, on one thread?
+// scripts/time_torch_grid.py runs this and PyTorch in turn and keeps docs/results/grid_speed.csv.
 //
 // Prints model,contender,batch,ms: the median over rounds in which both contenders take turns.
 // Processor time, which other work on the machine disturbs less than the clock on the wall.
@@ -18,7 +18,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace amq;
@@ -40,9 +42,11 @@ class FourierLayer {
  public:
   struct Config {
     Index inputs = 64, modes = 12;
+    ProductBits transform_bits{};
   };
   FourierLayer(ParameterLayout& layout, const Config& c)
-      : spectral_(layout, "conv", c.inputs, c.inputs, {2, {c.modes, c.modes, 1}}),
+      : spectral_(layout, "conv", c.inputs, c.inputs, {2, {c.modes, c.modes, 1}}, 0,
+                  c.transform_bits),
         local_(layout, "w", RowKind::grid, c.inputs, c.inputs) {}
 
   template <grid_arithmetic A>
@@ -57,10 +61,19 @@ class FourierLayer {
   nn::Linear local_;
 };
 
+/// The same network with products without weights in integers; as it is where it has none.
+template <typename Config>
+Config with_products(Config c) {
+  if constexpr (requires { c.transform_bits; }) c.transform_bits = {8, 8};
+  if constexpr (requires { c.attention_bits; }) c.attention_bits = {8, 8};
+  return c;
+}
+
 template <typename Model>
 void time(const char* name, const typename Model::Config& config, double seconds) {
   const Network<Model> net(config, {8, RowRule::min_max, {8}}, 1),
-      steps(config, {8, RowRule::fixed, {8}}, 1);
+      steps(config, {8, RowRule::fixed, {8}}, 1),
+      products(with_products(config), {8, RowRule::min_max, {8}}, 1);
   const BitPlan plan = BitPlan::uniform(8);
   for (const Index batch : {1, 16}) {
     const GridShape grid(batch, {64, 64});
@@ -68,34 +81,37 @@ void time(const char* name, const typename Model::Config& config, double seconds
     Matrix u(grid.rows(), config.inputs), x(grid.rows(), 2);
     for (Index k = 0; k < u.size(); ++k) u.data()[k] = static_cast<float>(random.normal());
     for (Index k = 0; k < x.size(); ++k) x.data()[k] = static_cast<float>(random.uniform());
-    BasicFixed by_row(net.layout, net.quantizers, net.parameters),
-        by_step(steps.layout, steps.quantizers, steps.parameters);
-    by_row.begin(plan);
-    by_step.begin(plan);
+    const auto fixed = [&](const Network<Model>& n) {
+      BasicFixed a(n.layout, n.quantizers, n.parameters);
+      a.begin(plan);
+      return a;
+    };
+    BasicFixed by_row = fixed(net), by_step = fixed(steps), all = fixed(products);
     Float32 floats(net.layout, net.parameters);
     float sum = 0;
-    const auto once = [&](auto& a) {
+    const auto once = [&](const Network<Model>& n, auto& a) {
       const double start = now_ms();
-      const auto y = net.model(a, grid, view(std::as_const(u)), view(std::as_const(x)));
+      const auto y = n.model(a, grid, view(std::as_const(u)), view(std::as_const(x)));
       sum += y.view()(0, 0);
       return now_ms() - start;
     };
-    std::vector<double> with_rows, with_steps, in_float;
-    once(by_row);
-    once(by_step);
-    once(floats);
-    const double begin = now_ms();
-    while (in_float.size() < 5 || now_ms() - begin < 1e3 * seconds) {
-      with_rows.push_back(once(by_row));
-      with_steps.push_back(once(by_step));
-      in_float.push_back(once(floats));
-    }
-    const auto print = [&](const char* contender, const std::vector<double>& ms) {
-      std::printf("%s,%s,%ld,%.4f\n", name, contender, static_cast<long>(batch), median(ms));
+    struct Contender {
+      const char* name;
+      std::function<double()> once;
+      std::vector<double> ms{};
     };
-    print("w8a8", with_rows);
-    print("w8a8_static", with_steps);
-    print("float32", in_float);
+    std::vector<Contender> contenders{{"w8a8", [&] { return once(net, by_row); }},
+                                      {"w8a8_static", [&] { return once(steps, by_step); }},
+                                      {"float32", [&] { return once(net, floats); }}};
+    if constexpr (
+        requires { config.transform_bits; } || requires { config.attention_bits; })
+      contenders.push_back({"w8a8_products", [&] { return once(products, all); }});
+    for (const auto& c : contenders) c.once();
+    const double begin = now_ms();
+    while (contenders[0].ms.size() < 5 || now_ms() - begin < 1e3 * seconds)
+      for (auto& c : contenders) c.ms.push_back(c.once());
+    for (const auto& c : contenders)
+      std::printf("%s,%s,%ld,%.4f\n", name, c.name, static_cast<long>(batch), median(c.ms));
     std::fflush(stdout);
     if (sum == 0.123f) std::printf("#\n");
   }
