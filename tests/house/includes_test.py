@@ -34,8 +34,8 @@ def complaints(root):
                     yield f"{at} {room} knows only what is below models, and {there} is not. Move this code up."
             elif name.startswith(("Eigen/", "unsupported/Eigen")) and not header.startswith("core/eigen"):
                 yield f"{at} only core/eigen*.hpp includes Eigen. Include amq/core/eigen.hpp."
-            elif name.startswith("xsimd/") and header != "simd/batch.hpp":
-                yield f"{at} only simd/batch.hpp includes xsimd. Include amq/simd/batch.hpp."
+            elif name.startswith("xsimd/") and header != "simd/registers.hpp":
+                yield f"{at} only simd/registers.hpp includes xsimd. Include amq/simd/batch.hpp."
             elif "/" not in name and name.endswith(".hpp"):
                 yield f'{at} "{name}" is found by chance. Write <amq/...> from the root.'
         if header != "simd/arch.hpp":
@@ -52,7 +52,7 @@ def heavy(root):
         light = room_of(header) in ("core", "quant") or header == "simd/arch.hpp"
         if light and "/" in header and "eigen" not in header:
             for below in sorted(reached(root, header)):
-                if below.startswith("core/eigen") or below == "simd/batch.hpp":
+                if below.startswith("core/eigen") or below == "simd/registers.hpp":
                     yield f"{header}:1: it brings {below}, and this room stays free of Eigen and xsimd. Move the code up."
 
 
