@@ -85,6 +85,29 @@ TEST_CASE("integers are simulated quantization of the operator, bit for bit") {
     }
 }
 
+TEST_CASE("with bits for its transforms every product of the operator runs in integers") {
+  for (const Case& c : cases) {
+    CAPTURE(c.name);
+    FnoConfig config = config_of(c);
+    config.transform_bits = {8, 8};
+    const Network<Fno> net(config, {8, RowRule::min_max, {4, 8}}, 1);
+    const Matrix u = random_matrix(c.grid.rows(), 3, 1), x = positions(c.grid);
+    const auto run = [&](auto& a) { return net.model(a, c.grid, view(u), view(x)); };
+    check_agreement(net.layout, net.quantizers, net.parameters, run);
+    const BitPlan plan = BitPlan::uniform(8);
+    BasicCounting count(net.layout, net.quantizers, plan);
+    run(count);
+    for (const ProductCost& p : count.cost().products) {
+      CHECK(p.weight_bits <= 16);
+      CHECK(p.mean_bits <= 16);
+    }
+    Float32 floats(net.layout, net.parameters);
+    BasicFixed fixed(net.layout, net.quantizers, net.parameters);
+    fixed.begin(plan);
+    CHECK(relative(map(run(fixed).view()), map(run(floats).view())) < 0.05);
+  }
+}
+
 TEST_CASE("it has the parameters of PDEBench's, a complex number counted as two") {
   const auto count = [](const FnoConfig& c) {
     ParameterLayout layout;

@@ -106,6 +106,9 @@ TEST_CASE("the transformers in integers are their simulated quantization, bit fo
   check_agreement<GalerkinTransformer>(line, galerkin(1), 8, RowRule::affine);
   check_agreement<GalerkinTransformer>(plane, galerkin(2, 2), 4, RowRule::symmetric);
   check_agreement<PatchTransformer>({2, {16, 12}}, patches(2), 16, RowRule::min_max);
+  PatchTransformerConfig whole = patches(2);
+  whole.attention_bits = {8, 8};
+  check_agreement<PatchTransformer>({2, {16, 12}}, whole, 8, RowRule::min_max);
 }
 
 TEST_CASE("one set of weights runs on any grid") {
