@@ -6,7 +6,7 @@ import csv
 import sys
 
 SCHEMES = ["float32", "w16a16", "w8a32", "w8a16", "w8a8", "w4a8", "w4a4"]
-TASKS = ["diffusion_sorption", "burgers", "navier_stokes", "darcy"]
+TASKS = ["diffusion_sorption", "burgers", "navier_stokes", "darcy", "diffusion_sorption_change"]
 MODELS = ["fno", "unet", "transformer"]
 RESOLUTIONS = ["1", "1/2", "1/4"]
 CORE = [s for s in SCHEMES if s not in ("w8a32", "w16a16")]

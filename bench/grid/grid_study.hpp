@@ -61,7 +61,7 @@ struct Options {
 
 /// A problem, how it is posed to a network, and how much of it is seen.
 struct Task {
-  std::string name;
+  std::string name, data;        ///< tasks of the same data have it once
   Index training = 0, test = 0;  ///< samples
   GridMapping mapping, test_mapping;
   Index passes =
@@ -71,7 +71,7 @@ struct Task {
 };
 
 /// The unsteady ones: ten frames are given, the one ten frames later is sought (50 s, 0.5, 10 time
-/// units). Darcy: coefficient to pressure.
+/// units), of diffusion-sorption also what has changed until then. Darcy: coefficient to pressure.
 std::vector<Task> tasks(const Options& o);
 
 inline Index further_passes(const Options& o, const Task& t) {

@@ -35,6 +35,10 @@ void evaluate(const Data& d, Result& r, const Solve& solve) {
     std::copy_n(y.data(), y.size(), out.values.begin());
     for (float& v : out.values) v *= d.encoding.output_scale;
     if (d.factor != 1) out = resample(out, d.full.u.points, d.full.layout);
+    if (d.task->mapping.change) {
+      const auto last = p.given.frame(0, p.given.n_times - 1);
+      for (std::size_t k = 0; k < out.values.size(); ++k) out.values[k] += last[k];
+    }
     return out;
   };
   std::vector<double> ms;
@@ -112,7 +116,8 @@ inline NetworkTrainingOptions training_options(const Options& o, const Task& tas
   t.trainer.report_every = 25;
   t.lr = further ? o.further_lr : 2e-3;
   t.learn_weight_steps = further && o.learn_weight_steps;
-  t.loss = Loss::relative_l2;
+  // Changes may be small: an error counts as much where they are.
+  t.loss = task.mapping.change ? Loss::mse : Loss::relative_l2;
   return t;
 }
 

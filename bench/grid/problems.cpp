@@ -17,7 +17,7 @@ namespace {
 template <typename Problem>
 Task task_of(std::string name, const Problem& p, std::vector<Index> points) {
   Task t;
-  t.name = std::move(name);
+  t.name = t.data = std::move(name);
   t.describe = [p, points] {
     const GridSet s = p.describe();
     return s.u.points == points ? s : resample(s, points);
@@ -53,7 +53,7 @@ Task task_of(std::string name, const Problem& p, std::vector<Index> points) {
 
 GridSet load_set(const Options& o, const Task& t) {
   const Index n = t.training + t.test;
-  const std::string path = o.folder + "/" + t.name + "_n" + std::to_string(n) + "_s" +
+  const std::string path = o.folder + "/" + t.data + "_n" + std::to_string(n) + "_s" +
                            std::to_string(o.data_seed) + ".npz";
   if (std::filesystem::exists(path)) return read_grid_set(path);
   const Stopwatch watch;
@@ -93,6 +93,10 @@ std::vector<Task> tasks(const Options& o) {
     t.test = std::max<Index>(2, static_cast<Index>((line ? 40 : steady ? 60 : 20) * o.data_scale));
     t.passes = static_cast<Index>((line ? 12000 : 1200) * o.scale);
   }
+  Task change = all[0];
+  change.name += "_change";
+  change.mapping.change = change.test_mapping.change = true;
+  all.push_back(std::move(change));
   return all;
 }
 

@@ -133,6 +133,30 @@ TEST_CASE("an unsteady mapping gives frames in a row and seeks the one that foll
     }
 }
 
+TEST_CASE("where the change is sought it leads from the last given frame to the one that follows") {
+  const GridSet set = travelling(3, 12, 16);
+  GridMapping change = usual;
+  change.change = true;
+  const GridEncoding e = GridEncoding::of(set, change, 2), whole = GridEncoding::of(set, usual, 2);
+  CHECK(e.input_deviation == whole.input_deviation);
+  double square = 0;
+  for (Index i = 0; i < 2; ++i)
+    for (Index w = 0; w < 4; ++w) {
+      const GridExample x = e.encode(set, change, i, w), y = whole.encode(set, usual, i, w);
+      CHECK((x.u.array() == y.u.array()).all());
+      const auto last = set.u.frame(i, change.first(set, w) + change.past - 1);
+      for (Index j = 0; j < 16; ++j)
+        CHECK(x.y(j, 0) * e.output_scale + last[static_cast<std::size_t>(j)] ==
+              doctest::Approx(y.y(j, 0) * whole.output_scale).epsilon(1e-5));
+      square += static_cast<double>(x.y.squaredNorm());
+    }
+  CHECK(square == doctest::Approx(2 * 4 * 16).epsilon(1e-5));
+  GridMapping steady;
+  steady.change = true;
+  CHECK_THROWS_WITH_AS(static_cast<void>(steady.count(set)),
+                       doctest::Contains("past frames to change from"), Error);
+}
+
 TEST_CASE("windows are spread from the first frame to the last") {
   const GridSet set = travelling(1, 12, 8);
   CHECK(usual.first(set, 0) == 0);

@@ -38,17 +38,21 @@ struct GridMapping {
   Index past = 0;  ///< 0: steady
   Index lead = 1;
   Index windows = 1;
+  /// What is sought is the change since the last given frame: where a field changes little, codes
+  /// then resolve what changes.
+  bool change = false;
 
-  /// @throws Error where the set has too few frames
+  /// @throws Error where the set has too few frames, or a steady solution cannot change
   [[nodiscard]] Index count(const GridSet& set) const {
     const Index least = past > 0 ? past + lead : 1;
-    if (past < 0 || lead < 1 || windows < 1 || set.u.n_times < least ||
+    if (past < 0 || lead < 1 || windows < 1 || set.u.n_times < least || (change && past < 1) ||
         (past == 0 && set.input.empty() && set.u.n_samples > 0))
-      throw Error(
-          "GridMapping",
-          past > 0 ? std::to_string(least) + " frames or more" : "a set with an input field",
-          std::to_string(set.u.n_times) + " frames, windows " + std::to_string(windows),
-          "Give fewer past frames, or a shorter lead.");
+      throw Error("GridMapping",
+                  past > 0 ? std::to_string(least) + " frames or more"
+                           : std::string(change ? "past frames to change from"
+                                                : "a set with an input field"),
+                  std::to_string(set.u.n_times) + " frames, windows " + std::to_string(windows),
+                  "Give fewer past frames, or a shorter lead.");
     return past > 0 ? windows : 1;
   }
   /// The first frame of window w.
@@ -63,7 +67,7 @@ struct GridMapping {
 
 /// Between a problem's units and a network's: inputs without mean and with unit deviation, outputs
 /// divided by their root mean square. An output keeps its mean, so that a relative error means the
-/// same in both units.
+/// same in both units: of the solution, or of its change where that is sought.
 struct GridEncoding {
   float input_mean = 0, input_deviation = 1, output_scale = 1;
 
@@ -71,11 +75,13 @@ struct GridEncoding {
   [[nodiscard]] static GridEncoding of(const GridSet& set, const GridMapping& mapping,
                                        Index samples) {
     double n = 0, sum = 0, square = 0, m = 0, target = 0;
-    each(set, mapping, samples, [&](std::span<const float> given, std::span<const float> sought) {
-      for (const float v : given)
-        n += 1, sum += static_cast<double>(v), square += static_cast<double>(v) * v;
-      for (const float v : sought) m += 1, target += static_cast<double>(v) * v;
-    });
+    for (Index i = 0; i < std::min(samples, set.u.n_samples); ++i)
+      for (Index w = 0; w < mapping.count(set); ++w) {
+        for (const float v : seen(set, mapping, i, w))
+          n += 1, sum += static_cast<double>(v), square += static_cast<double>(v) * v;
+        for (const float v : sought(set, mapping, i, w))
+          m += 1, target += static_cast<double>(v) * v;
+      }
     const double mean = sum / n, variance = square / n - mean * mean;
     if (!(n > 0) || !(variance > 0) || !(target > 0) || !std::isfinite(variance + target))
       throw Error("GridEncoding", "samples whose fields vary and are finite",
@@ -84,21 +90,25 @@ struct GridEncoding {
     return {static_cast<float>(mean), static_cast<float>(std::sqrt(variance)),
             static_cast<float>(std::sqrt(target / m))};
   }
-  /// f(given values, sought values), each frame by frame, for every window.
-  template <typename F>
-  static void each(const GridSet& set, const GridMapping& mapping, Index samples, const F& f) {
-    const Index windows = mapping.count(set);
-    for (Index i = 0; i < std::min(samples, set.u.n_samples); ++i)
-      for (Index w = 0; w < windows; ++w) {
-        const Index t = mapping.past > 0 ? mapping.first(set, w) : 0;
-        const auto size = static_cast<std::size_t>(set.u.frame_size());
-        if (mapping.past > 0)
-          f(set.u.sample(i).subspan(static_cast<std::size_t>(t) * size,
-                                    static_cast<std::size_t>(mapping.past) * size),
-            set.u.frame(i, t + mapping.past - 1 + mapping.lead));
-        else
-          f(set.input.sample(i), set.u.frame(i, set.u.n_times - 1));
-      }
+  /// (frame, point, channel) what window w of sample i gives.
+  [[nodiscard]] static std::span<const float> seen(const GridSet& set, const GridMapping& mapping,
+                                                   Index i, Index w) {
+    if (mapping.past < 1) return set.input.sample(i);
+    const auto size = static_cast<std::size_t>(set.u.frame_size());
+    return set.u.sample(i).subspan(static_cast<std::size_t>(mapping.first(set, w)) * size,
+                                   static_cast<std::size_t>(mapping.past) * size);
+  }
+  /// (point, channel) what it seeks, in the problem's units.
+  [[nodiscard]] static std::vector<float> sought(const GridSet& set, const GridMapping& mapping,
+                                                 Index i, Index w) {
+    const Index last = mapping.past > 0 ? mapping.first(set, w) + mapping.past - 1 : 0;
+    const auto y = set.u.frame(i, mapping.past > 0 ? last + mapping.lead : set.u.n_times - 1);
+    std::vector<float> all(y.begin(), y.end());
+    if (mapping.change) {
+      const auto from = set.u.frame(i, last);
+      for (std::size_t k = 0; k < all.size(); ++k) all[k] -= from[k];
+    }
+    return all;
   }
   /// (point, frame x channel) of `frames` frames of a sample, normalized.
   [[nodiscard]] Matrix given(const GridField& from, Index i, Index first, Index frames) const {
@@ -122,8 +132,7 @@ struct GridEncoding {
     for (int d = 0; d < e.grid.dims; ++d) e.grid[d] = set.u.points[static_cast<std::size_t>(d)];
     const Index n = e.grid.points(), t = mapping.past > 0 ? mapping.first(set, w) : 0;
     e.u = given(mapping.past > 0 ? set.u : set.input, i, t, std::max<Index>(1, mapping.past));
-    const Index sought = mapping.past > 0 ? t + mapping.past - 1 + mapping.lead : set.u.n_times - 1;
-    const auto y = set.u.frame(i, sought);
+    const std::vector<float> y = sought(set, mapping, i, w);
     e.y.resize(n, set.u.n_channels);
     for (Index k = 0; k < e.y.size(); ++k)
       e.y.data()[k] = y[static_cast<std::size_t>(k)] / output_scale;
