@@ -42,7 +42,8 @@ class FloatRows {
     Tensor y = in_place_of(x);
     const auto in = x.view();
     const auto out = y.data.view();
-    rows(in.rows, [&](Index i) { kernels::activate(f, in.row(i), out.row(i), in.cols); });
+    runs(in.rows, in.contiguous() && out.contiguous(),
+         [&](Index i, Index n) { kernels::activate(f, in.row(i), out.row(i), n * in.cols); });
     return y;
   }
   Tensor activate_sum(Activation f, Tensor x, Tensor y) {
@@ -204,13 +205,25 @@ class FloatRows {
           for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); ++i) row(i);
         });
   }
-  /// f(x's row, y's row, row of the result, its length)
+  /// run(first row, rows) for a number at a time; one if they do not lie one after the other.
+  template <typename Run>
+  void runs(Index n, bool contiguous, const Run& run) {
+    executor_->parallel_for(static_cast<std::size_t>(n), 256,
+                            [&](std::size_t begin, std::size_t end) {
+                              const auto first = static_cast<Index>(begin);
+                              const Index count = static_cast<Index>(end) - first;
+                              if (contiguous) return run(first, count);
+                              for (Index i = first; i < first + count; ++i) run(i, 1);
+                            });
+  }
+  /// f(x's numbers, y's numbers, those of the result, how many)
   template <typename F>
   Tensor combine(const Tensor& x, const Tensor& y, const F& f) {
     Tensor z = in_place_of(y.data.sole_user() ? y : x);
     const auto a = x.view(), b = y.view();
     const auto out = z.data.view();
-    rows(a.rows, [&](Index i) { f(a.row(i), b.row(i), out.row(i), a.cols); });
+    runs(a.rows, a.contiguous() && b.contiguous() && out.contiguous(),
+         [&](Index i, Index n) { f(a.row(i), b.row(i), out.row(i), n * a.cols); });
     return z;
   }
   Tensor reduce(const Tensor& x, const Graph& g, bool mean) {
