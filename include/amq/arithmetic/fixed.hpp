@@ -224,9 +224,7 @@ class BasicFixed : public FloatRows {
     kernels::layer_update(u, y.data.view(), *executor_);
     return y;
   }
-  [[nodiscard]] static ProductBits product_bits(ProductBits wanted) noexcept {
-    return wanted;
-  }
+  [[nodiscard]] static ProductBits product_bits(ProductBits wanted) noexcept { return wanted; }
   [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
     return weights_.packed(id);
   }

@@ -30,7 +30,7 @@ struct FnoConfig {
   int edge_of_net_bits = 8;               ///< last layer's rows, in every scheme
   int input_bits = 16;                    ///< given fields and positions
   int mode_bits = 0;                      ///< of modes, few rows that carry much; 0: the scheme's
-  ProductBits transform_bits{};         ///< of Fourier transforms, in every scheme; none: float
+  ProductBits transform_bits{};           ///< of Fourier transforms, in every scheme; none: float
 
   /// PDEBench's: 2 zeros at the end of each axis in 1-D and 2-D, 6 at the end of the last in 3-D.
   [[nodiscard]] static FnoConfig pdebench(int dims, Index modes, Index width, Index inputs,
