@@ -100,7 +100,6 @@ def scheme_table():
                 mine = group(model, task, resolution)
                 base = mine.get("float32")
                 if not base:
-                    lines.append(f"| {model} | {task} | {resolution} | | | | missing |" + " |" * len(SCHEMES[1:]))
                     continue
                 cells = [f"{change(mine[s], base):+.1f} %" if s in mine else "missing" for s in SCHEMES[1:]]
                 lines.append(f"| {model} | {task} | {resolution} | {base['width']} | {base['passes']} | {base['rows']} | "
