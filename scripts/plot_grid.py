@@ -5,6 +5,8 @@ BOPs and against milliseconds."""
 import csv
 import sys
 
+from marks import write_between
+
 SCHEMES = ["float32", "w16a16", "w8a32", "w8a16", "w8a8", "w4a8", "w4a4"]
 TASKS = ["diffusion_sorption", "burgers", "navier_stokes", "darcy", "diffusion_sorption_change"]
 MODELS = ["fno", "unet", "transformer"]
@@ -168,15 +170,7 @@ def front_table():
 
 
 def main():
-    path = sys.argv[2]
-    text = open(path, encoding="utf-8").read()
-    for name, table in (("schemes", scheme_table), ("seeds", seed_table), ("products", product_table), ("fronts", front_table)):
-        begin, end = f"<!-- {name} -->\n", "<!-- end -->"
-        if begin not in text or end not in text.split(begin, 1)[1]:
-            sys.exit(f"plot_grid: {path} needs a line {begin.strip()} and, after it, a line {end}")
-        head, rest = text.split(begin, 1)
-        text = head + begin + "\n".join(table()).strip("\n") + "\n" + end + rest.split(end, 1)[1]
-    open(path, "w", encoding="utf-8").write(text)
+    write_between(sys.argv[2], {"schemes": scheme_table(), "seeds": seed_table(), "products": product_table(), "fronts": front_table()})
     draw(sys.argv[3])
 
 

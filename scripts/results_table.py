@@ -9,6 +9,8 @@ import csv
 import sys
 from collections import defaultdict
 
+from marks import write_between
+
 
 def mean(x):
     return sum(x) / len(x)
@@ -87,17 +89,12 @@ def draw(cells, path):
 
 def main():
     cells = load(sys.argv[1])
-    text = open(sys.argv[2], encoding="utf-8").read()
-    begin, end = "<!-- table -->", "<!-- end -->"
-    if begin not in text or end not in text:
-        sys.exit(f"results_table: {sys.argv[2]} needs a line {begin} and a line {end}")
     lines = []
     for (model, task), arms in sorted(cells.items()):
         if len(cells) > 1:
             lines += ["", f"### {model}, {task}", ""]
         lines += table(arms)
-    head, rest = text.split(begin, 1)
-    open(sys.argv[2], "w", encoding="utf-8").write(head + begin + "\n" + "\n".join(lines).strip("\n") + "\n" + end + rest.split(end, 1)[1])
+    write_between(sys.argv[2], {"table": lines})
     if len(sys.argv) > 3:
         draw(cells, sys.argv[3])
 
