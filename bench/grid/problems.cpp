@@ -112,19 +112,15 @@ Data make_data(const Options& o, const Task& t, Index factor) {
   d.training = d.encoding.encode_all(d.coarse, t.mapping, 0, t.training);
   d.grid = d.training.front().grid;
   d.x = d.training.front().x;
-  const GridMapping& m = t.test_mapping;
+  GridMapping m = t.test_mapping;
+  m.change = false;  // solutions are compared whole
   for (Index i = t.training; i < t.training + t.test; ++i)
     for (Index w = 0; w < m.count(d.full); ++w) {
       const GridField& from = m.past > 0 ? d.full.u : d.full.input;
-      const Index frames = std::max<Index>(1, m.past), first = m.past > 0 ? m.first(d.full, w) : 0;
       Data::Problem p;
-      p.given = GridField(1, frames, from.points, from.n_channels);
-      for (Index k = 0; k < frames; ++k) {
-        const auto f = from.frame(i, first + k);
-        std::copy(f.begin(), f.end(), p.given.frame(0, k).begin());
-      }
-      const auto y =
-          d.full.u.frame(i, m.past > 0 ? first + m.past - 1 + m.lead : d.full.u.n_times - 1);
+      p.given = GridField(1, std::max<Index>(1, m.past), from.points, from.n_channels);
+      std::ranges::copy(GridEncoding::seen(d.full, m, i, w), p.given.values.begin());
+      const std::vector<float> y = GridEncoding::sought(d.full, m, i, w);
       p.solution = Eigen::Map<const Matrix>(y.data(), d.full.u.n_points(), d.full.u.n_channels);
       d.test.push_back(std::move(p));
     }
