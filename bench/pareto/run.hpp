@@ -56,9 +56,9 @@ Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& exec
 }
 
 /// A test sample of the adaptive solver of 3 bits as numbers: what scripts/plot_bits.py draws.
-template <typename Model>
+template <typename Model, row_rule Rule>
 void picture(const Plan& plan, const Options& o, const Data& d) {
-  using Fine = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>>;
+  using Fine = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>, Rule>;
   const Arm arm{"amq", plan.quantizer, "sensitivity", fine, 3};
   auto solver = load<Model, Fine>(solver_file(o, Table::key(plan.model, plan.task, arm)));
   solver.budget(mean_bits(3));
@@ -72,6 +72,14 @@ void picture(const Plan& plan, const Options& o, const Data& d) {
               {"predicted", Array::of(view(u))},
               {"bits", Array::of(solver.report().node_bits)}});
   std::cout << o.folder << "/picture.npz\n";
+}
+template <typename Model>
+void picture(const Plan& plan, const Options& o, const Data& d) {
+  const RowRule rule = row_quantizer(plan.quantizer).rule;
+  if (rule == RowRule::min_max) return picture<Model, RowMinMax>(plan, o, d);
+  if (rule == RowRule::affine) return picture<Model, RowAffine>(plan, o, d);
+  throw Error("pareto --arms picture", "row_min_max_lsq or row_affine_shifted_lsq", plan.quantizer,
+              "Draw one of these, which core arms train.");
 }
 
 template <typename Model>
