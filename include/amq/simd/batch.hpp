@@ -28,21 +28,24 @@ struct Floats {
   template <typename Op>
   static AMQ_INLINE Floats make(Op op) noexcept {
     Floats x;
+    AMQ_UNROLL
     for (int i = 0; i < count; ++i) x.r[i] = op(i);
     return x;
   }
   static AMQ_INLINE Floats splat(float v) noexcept {
-    return make([&](int) { return R::splat(v); });
+    return make([&](int) AMQ_INLINE_LAMBDA { return R::splat(v); });
   }
   static AMQ_INLINE Floats load(const float* p) noexcept {
-    return make([&](int i) { return R::load(p + i * R::width); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::load(p + i * R::width); });
   }
   AMQ_INLINE void store(float* p) const noexcept {
+    AMQ_UNROLL
     for (int i = 0; i < count; ++i) R::store(p + i * R::width, r[i]);
   }
   /// Past the caches, where the machine can. Others see it after end_stream().
   /// @pre p is a multiple of 64 bytes
   AMQ_INLINE void stream(float* p) const noexcept {
+    AMQ_UNROLL
     for (int i = 0; i < count; ++i) R::stream(p + i * R::width, r[i]);
   }
   /// The first n lanes from memory, `rest` in the others; nothing beyond p[n - 1] is read.
@@ -69,42 +72,43 @@ struct Floats {
   }
 
   friend AMQ_INLINE Floats operator+(Floats a, Floats b) noexcept {
-    return make([&](int i) { return R::add(a.r[i], b.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::add(a.r[i], b.r[i]); });
   }
   friend AMQ_INLINE Floats operator-(Floats a, Floats b) noexcept {
-    return make([&](int i) { return R::sub(a.r[i], b.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::sub(a.r[i], b.r[i]); });
   }
   friend AMQ_INLINE Floats operator*(Floats a, Floats b) noexcept {
-    return make([&](int i) { return R::mul(a.r[i], b.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::mul(a.r[i], b.r[i]); });
   }
   friend AMQ_INLINE Floats operator/(Floats a, Floats b) noexcept {
-    return make([&](int i) { return R::div(a.r[i], b.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::div(a.r[i], b.r[i]); });
   }
   /// a * b + c, rounded once.
   friend AMQ_INLINE Floats fma(Floats a, Floats b, Floats c) noexcept {
-    return make([&](int i) { return R::fma(a.r[i], b.r[i], c.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::fma(a.r[i], b.r[i], c.r[i]); });
   }
   /// c - a * b, rounded once.
   friend AMQ_INLINE Floats fnma(Floats a, Floats b, Floats c) noexcept {
-    return make([&](int i) { return R::fnma(a.r[i], b.r[i], c.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::fnma(a.r[i], b.r[i], c.r[i]); });
   }
   /// a > b ? a : b, so b where one is NaN.
   friend AMQ_INLINE Floats max(Floats a, Floats b) noexcept {
-    return make([&](int i) { return R::max(a.r[i], b.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::max(a.r[i], b.r[i]); });
   }
   /// a < b ? a : b, so b where one is NaN.
   friend AMQ_INLINE Floats min(Floats a, Floats b) noexcept {
-    return make([&](int i) { return R::min(a.r[i], b.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::min(a.r[i], b.r[i]); });
   }
   /// a > b ? x : y, so y where one is NaN.
   friend AMQ_INLINE Floats select_greater(Floats a, Floats b, Floats x, Floats y) noexcept {
-    return make([&](int i) { return R::select_greater(a.r[i], b.r[i], x.r[i], y.r[i]); });
+    return make(
+        [&](int i) AMQ_INLINE_LAMBDA { return R::select_greater(a.r[i], b.r[i], x.r[i], y.r[i]); });
   }
   friend AMQ_INLINE Floats abs(Floats a) noexcept {
-    return make([&](int i) { return R::abs(a.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::abs(a.r[i]); });
   }
   friend AMQ_INLINE Floats sqrt(Floats a) noexcept {
-    return make([&](int i) { return R::sqrt(a.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::sqrt(a.r[i]); });
   }
 
 #if AMQ_HAS_AVX512
@@ -124,19 +128,22 @@ struct Ints {
   template <typename Op>
   static AMQ_INLINE Ints make(Op op) noexcept {
     Ints x;
+    AMQ_UNROLL
     for (int i = 0; i < count; ++i) x.r[i] = op(i);
     return x;
   }
   static AMQ_INLINE Ints splat(std::int32_t v) noexcept {
-    return make([&](int) { return R::splat(v); });
+    return make([&](int) AMQ_INLINE_LAMBDA { return R::splat(v); });
   }
   static AMQ_INLINE Ints load(const std::int32_t* p) noexcept {
-    return make([&](int i) { return R::load(p + i * R::width); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::load(p + i * R::width); });
   }
   AMQ_INLINE void store(std::int32_t* p) const noexcept {
+    AMQ_UNROLL
     for (int i = 0; i < count; ++i) R::store(p + i * R::width, r[i]);
   }
   AMQ_INLINE void stream(std::int32_t* p) const noexcept {
+    AMQ_UNROLL
     for (int i = 0; i < count; ++i) R::stream(p + i * R::width, r[i]);
   }
   AMQ_INLINE void store_part(std::int32_t* p, int n) const noexcept {
@@ -145,34 +152,39 @@ struct Ints {
     std::memcpy(p, buffer, static_cast<std::size_t>(n) * sizeof(std::int32_t));
   }
   friend AMQ_INLINE Ints operator+(Ints a, Ints b) noexcept {
-    return make([&](int i) { return R::add(a.r[i], b.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::add(a.r[i], b.r[i]); });
   }
   friend AMQ_INLINE Ints operator-(Ints a, Ints b) noexcept {
-    return make([&](int i) { return R::sub(a.r[i], b.r[i]); });
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::sub(a.r[i], b.r[i]); });
   }
 };
 
 template <int By, typename Arch, int N>
 AMQ_INLINE Ints<Arch, N> shift_left(Ints<Arch, N> a) noexcept {
   using R = Registers<Arch>;
-  return Ints<Arch, N>::make([&](int i) { return R::template shift_left<By>(a.r[i]); });
+  return Ints<Arch, N>::make([&](int i)
+                                 AMQ_INLINE_LAMBDA { return R::template shift_left<By>(a.r[i]); });
 }
 /// To nearest, ties to even. @pre |a| < 2^31
 template <typename Arch, int N>
 AMQ_INLINE Ints<Arch, N> to_ints(Floats<Arch, N> a) noexcept {
-  return Ints<Arch, N>::make([&](int i) { return Registers<Arch>::to_ints(a.r[i]); });
+  return Ints<Arch, N>::make([&](int i)
+                                 AMQ_INLINE_LAMBDA { return Registers<Arch>::to_ints(a.r[i]); });
 }
 template <typename Arch, int N>
 AMQ_INLINE Floats<Arch, N> to_floats(Ints<Arch, N> a) noexcept {
-  return Floats<Arch, N>::make([&](int i) { return Registers<Arch>::to_floats(a.r[i]); });
+  return Floats<Arch, N>::make(
+      [&](int i) AMQ_INLINE_LAMBDA { return Registers<Arch>::to_floats(a.r[i]); });
 }
 template <typename Arch, int N>
 AMQ_INLINE Ints<Arch, N> bits(Floats<Arch, N> a) noexcept {
-  return Ints<Arch, N>::make([&](int i) { return Registers<Arch>::bits(a.r[i]); });
+  return Ints<Arch, N>::make([&](int i)
+                                 AMQ_INLINE_LAMBDA { return Registers<Arch>::bits(a.r[i]); });
 }
 template <typename Arch, int N>
 AMQ_INLINE Floats<Arch, N> from_bits(Ints<Arch, N> a) noexcept {
-  return Floats<Arch, N>::make([&](int i) { return Registers<Arch>::from_bits(a.r[i]); });
+  return Floats<Arch, N>::make(
+      [&](int i) AMQ_INLINE_LAMBDA { return Registers<Arch>::from_bits(a.r[i]); });
 }
 
 namespace detail {
