@@ -10,7 +10,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 using namespace amq;
@@ -106,6 +108,56 @@ TEST_CASE("a grouped allocation is within one step of the best of all assignment
       step = std::max(step, static_cast<double>(in.score[e]) * in.distortion[in.group[e]][0]);
     CHECK(a.distortion >= best - 1e-9);
     CHECK(a.distortion <= best + step);
+  }
+}
+
+TEST_CASE("steps are taken as a full sort would take them") {
+  Random random(5);
+  for (int trial = 0; trial < 40; ++trial) {
+    Instance in(random, 20000, 4);
+    if (trial % 2 == 1)  // many ties
+      for (std::size_t e = 0; e < in.macs.size(); ++e)
+        in.macs[e] = 64, in.score[e] = static_cast<float>(random.index(3));
+    std::vector<detail::Hull> hulls;
+    for (const auto& d : in.distortion)
+      hulls.push_back(detail::convex_hull(
+          static_cast<int>(in.bits.size()),
+          [&](int k) { return in.price[static_cast<std::size_t>(k)]; },
+          [&](int k) { return d[static_cast<std::size_t>(k)]; }));
+    const GroupedProblem p = in.problem(0);
+    const detail::GroupedSteps steps(p, hulls);
+    struct Step {
+      std::uint64_t key;
+      std::size_t element, j;
+      Cost cost;
+    };
+    std::vector<Step> all;
+    Cost total = 0;
+    steps.each([&](std::size_t e, std::size_t j, std::uint64_t key, Cost cost) {
+      if (key == 0) return;
+      all.push_back({key, e, j, cost});
+      total += cost;
+    });
+    std::sort(all.begin(), all.end(), [](const Step& a, const Step& b) {
+      return a.key != b.key ? a.key > b.key : std::pair(a.element, a.j) < std::pair(b.element, b.j);
+    });
+    for (const double share : {0.0, 0.001, 0.3, 0.5, 0.9, 0.999, 1.0}) {
+      Cost left = static_cast<Cost>(share * static_cast<double>(total));
+      if (share == 1.0) left = total;
+      const auto taken = detail::take_while_they_fit(steps, in.macs.size(), left);
+      std::vector<std::uint8_t> expected(in.macs.size(), 0);
+      double lambda = 0;
+      for (const Step& s : all) {
+        if (s.cost > left) break;
+        left -= s.cost;
+        REQUIRE(expected[s.element] == s.j);  // in turn
+        ++expected[s.element];
+        lambda = std::bit_cast<double>(s.key);
+      }
+      REQUIRE(taken.steps == expected);
+      REQUIRE(taken.left == left);
+      REQUIRE(taken.lambda == lambda);
+    }
   }
 }
 

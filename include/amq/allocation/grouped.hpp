@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -70,25 +72,142 @@ inline void check(const GroupedProblem& p) {
                   "Look at the score's input field and the auxiliary model.");
 }
 
+/// The steps of every element along its group's hull. A step's worth is kept as the bits of a
+/// double, which order positive numbers as their values do; it never rises along an element.
+class GroupedSteps {
+ public:
+  using Key = std::uint64_t;  ///< 0: worthless, never taken
+
+  GroupedSteps(const GroupedProblem& p, const std::vector<Hull>& hulls) : p_(&p) {
+    std::size_t room = 0;
+    for (std::size_t g = 0; g < hulls.size(); ++g) {
+      const Hull& h = hulls[g];
+      Group own;
+      own.count = h.count - 1;
+      for (int j = 0; j < own.count; ++j) {
+        const auto from = h.level[static_cast<std::size_t>(j)],
+                   to = h.level[static_cast<std::size_t>(j + 1)];
+        own.rise[static_cast<std::size_t>(j)] = p.price_of(g)[to] - p.price_of(g)[from];
+        own.fall[static_cast<std::size_t>(j)] = p.distortion[g][from] - p.distortion[g][to];
+      }
+      groups_.push_back(own);
+    }
+    for (const std::uint16_t g : p.group) room += static_cast<std::size_t>(groups_[g].count);
+    keys_.reserve(room);
+    for (std::size_t e = 0; e < p.group.size(); ++e) {
+      const Group& own = groups_[p.group[e]];
+      const double per_mac =
+          p.macs[e] > 0 ? static_cast<double>(p.score[e]) / static_cast<double>(p.macs[e]) : 1e300;
+      Key before = std::numeric_limits<Key>::max();
+      for (std::size_t j = 0; j < static_cast<std::size_t>(own.count); ++j) {
+        const double worth = per_mac * own.fall[j] / static_cast<double>(own.rise[j]);
+        before = std::min(before, worth > 0 ? std::bit_cast<Key>(worth) : 0);
+        keys_.push_back(before);
+      }
+    }
+  }
+  /// Calls f(element, step, key, cost) for all steps, elements in order.
+  template <typename F>
+  void each(const F& f) const {
+    std::size_t s = 0;
+    for (std::size_t e = 0; e < p_->group.size(); ++e) {
+      const Group& own = groups_[p_->group[e]];
+      for (std::size_t j = 0; j < static_cast<std::size_t>(own.count); ++j, ++s)
+        f(e, j, keys_[s], p_->macs[e] * own.rise[j]);
+    }
+  }
+
+ private:
+  struct Group {
+    int count = 0;
+    std::array<Cost, max_bits + 1> rise{};
+    std::array<double, max_bits + 1> fall{};
+  };
+  const GroupedProblem* p_;
+  std::vector<Group> groups_;
+  std::vector<Key> keys_;
+};
+
+/// How many steps each element takes: all steps in order of worth, ties by element, as long as they
+/// fit. A histogram of worths, made finer where the budget ends, leaves few to be sorted.
+struct GroupedTaken {
+  std::vector<std::uint8_t> steps;  ///< (element)
+  Cost left = 0;
+  double lambda = 0;  ///< the least worth taken
+};
+[[nodiscard]] inline GroupedTaken take_while_they_fit(const GroupedSteps& steps,
+                                                      std::size_t n_elements, Cost left) {
+  using Key = GroupedSteps::Key;
+  GroupedTaken t{std::vector<std::uint8_t>(n_elements, 0), left, 0};
+  Key low = std::numeric_limits<Key>::max(), high = 0;
+  Cost total = 0;
+  steps.each([&](std::size_t, std::size_t, Key key, Cost cost) {
+    if (key == 0) return;
+    low = std::min(low, key);
+    high = std::max(high, key);
+    total += cost;
+  });
+  if (high == 0) return t;
+  if (total <= t.left) {
+    t.left -= total;
+    high = 0;
+  } else {
+    constexpr Key n_bins = 4096;
+    constexpr std::size_t few = 2048;
+    for (std::size_t inside = few + 1; inside > few && low < high;) {
+      int shift = 0;  // bins of 2^shift
+      while (((high - low) >> shift) >= n_bins) ++shift;
+      std::array<Cost, n_bins> sum{};
+      std::array<std::uint32_t, n_bins> many{};
+      steps.each([&](std::size_t, std::size_t, Key key, Cost cost) {
+        if (key < low || key > high) return;
+        sum[(key - low) >> shift] += cost;
+        ++many[(key - low) >> shift];
+      });
+      Key b = (high - low) >> shift;
+      for (; b > 0 && sum[b] <= t.left; --b) t.left -= sum[b];
+      inside = many[b];
+      low += b << shift;
+      high = std::min(high, low + ((Key{1} << shift) - 1));
+    }
+  }
+  struct Candidate {
+    Key key;
+    std::size_t element;
+    Cost cost;
+  };
+  std::vector<Candidate> critical;
+  Key least = std::numeric_limits<Key>::max();
+  steps.each([&](std::size_t e, std::size_t, Key key, Cost cost) {
+    if (key > high) {
+      ++t.steps[e];
+      least = std::min(least, key);
+    } else if (key >= low) {
+      critical.push_back({key, e, cost});
+    }
+  });
+  // An element's steps were met in turn, and stay so.
+  std::stable_sort(critical.begin(), critical.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.key > b.key; });
+  for (const Candidate& c : critical) {
+    if (c.cost > t.left) break;
+    t.left -= c.cost;
+    ++t.steps[c.element];
+    least = c.key;
+  }
+  if (least < std::numeric_limits<Key>::max()) t.lambda = std::bit_cast<double>(least);
+  return t;
+}
+
 }  // namespace detail
 
 /// Least predicted error under the budget: steps along every group's convex hull, by error saved
-/// per cost, found by weighted selection in expected linear time; then what is left goes to the
-/// first elements whose next step still fits. Never above the budget; ties by element number.
+/// per cost, as long as they fit; then what is left goes to the first elements whose next step
+/// still fits. Never above the budget; ties by element number. O(elements * levels).
 /// @throws Error for malformed problems, and budgets below the cheapest or above the dearest level
 [[nodiscard]] inline Allocation allocate_grouped(const GroupedProblem& p) {
   detail::check(p);
   const std::size_t n = p.macs.size();
-  struct Step {
-    double worth;
-    std::uint32_t element;
-    std::uint8_t from, to;  // level indices
-  };
-  const auto before = [](const Step& a, const Step& b) {
-    return a.worth != b.worth       ? a.worth > b.worth
-           : a.element != b.element ? a.element < b.element
-                                    : a.from < b.from;
-  };
   std::vector<detail::Hull> hulls;
   std::vector<Cost> most;  // (group) per unit of work
   for (std::size_t g = 0; g < p.distortion.size(); ++g) {
@@ -99,57 +218,17 @@ inline void check(const GroupedProblem& p) {
     most.push_back(*std::max_element(p.price_of(g).begin(), p.price_of(g).end()));
   }
   Cost cheapest = p.overhead, dearest = p.overhead;
-  std::vector<std::uint8_t> level(n, 0);
   for (std::size_t e = 0; e < n; ++e) {
-    level[e] = hulls[p.group[e]].level[0];
-    cheapest += p.macs[e] * p.price_of(p.group[e])[level[e]];
+    cheapest += p.macs[e] * p.price_of(p.group[e])[hulls[p.group[e]].level[0]];
     dearest += p.macs[e] * most[p.group[e]];
   }
   detail::check_budget(p.budget, cheapest, dearest, p.bits.front(), p.bits.back());
 
-  std::vector<Step> steps;
-  steps.reserve(n * 3);
-  for (std::size_t e = 0; e < n; ++e) {
-    const auto& h = hulls[p.group[e]];
-    const auto& d = p.distortion[p.group[e]];
-    const auto& price = p.price_of(p.group[e]);
-    const double per_mac =
-        p.macs[e] > 0 ? static_cast<double>(p.score[e]) / static_cast<double>(p.macs[e]) : 1e300;
-    for (int j = 0; j + 1 < h.count; ++j) {
-      const auto a = h.level[static_cast<std::size_t>(j)],
-                 b = h.level[static_cast<std::size_t>(j + 1)];
-      const double worth = per_mac * (d[a] - d[b]) / static_cast<double>(price[b] - price[a]);
-      if (worth > 0) steps.push_back({worth, static_cast<std::uint32_t>(e), a, b});
-    }
-  }
-  const auto cost_of = [&](const Step& s) {
-    const auto& price = p.price_of(p.group[s.element]);
-    return p.macs[s.element] * (price[s.to] - price[s.from]);
-  };
-  Cost left = p.budget - cheapest;
-  std::size_t low = 0, high = steps.size();  // all before low are taken, none from high on
-  double lambda = 0;
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    std::nth_element(steps.begin() + static_cast<std::ptrdiff_t>(low),
-                     steps.begin() + static_cast<std::ptrdiff_t>(middle),
-                     steps.begin() + static_cast<std::ptrdiff_t>(high), before);
-    Cost sum = 0;
-    for (std::size_t s = low; s <= middle; ++s) sum += cost_of(steps[s]);
-    if (sum <= left) {
-      left -= sum;
-      lambda = steps[middle].worth;
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  // Taken steps of an element are the first of its hull: the dearest of them is the last.
-  for (std::size_t s = 0; s < low; ++s) {
-    const auto& price = p.price_of(p.group[steps[s].element]);
-    auto& now = level[steps[s].element];
-    if (price[steps[s].to] > price[now]) now = steps[s].to;
-  }
+  const detail::GroupedTaken taken =
+      detail::take_while_they_fit(detail::GroupedSteps(p, hulls), n, p.budget - cheapest);
+  Cost left = taken.left;
+  std::vector<std::uint8_t> level(n);
+  for (std::size_t e = 0; e < n; ++e) level[e] = hulls[p.group[e]].level[taken.steps[e]];
   for (std::size_t e = 0; e < n; ++e) {
     const auto& d = p.distortion[p.group[e]];
     const auto& price = p.price_of(p.group[e]);
@@ -171,7 +250,7 @@ inline void check(const GroupedProblem& p) {
   }
   a.bits = RowBits(std::move(bits));
   a.budget = p.budget;
-  a.lambda = lambda;
+  a.lambda = taken.lambda;
   return a;
 }
 

@@ -5,8 +5,10 @@
 /// decision 8). Only +, *, / and fma of IEEE doubles, in one order; errors of a few ulp.
 
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 
 namespace amq::portable {
@@ -44,7 +46,11 @@ inline constexpr double log2_e = 1.44269504088896338700;
                                             0.5,
                                             1.0,
                                             1.0};
-  return std::ldexp(detail::polynomial(c, r), static_cast<int>(n));
+  const double y = detail::polynomial(c, r);  // 0.7 .. 1.42
+  const auto e = static_cast<std::int64_t>(n);
+  // Results that are normal numbers: the power of two by its bits, a third of ldexp's time.
+  if (e >= -1021 && e <= 1023) return y * std::bit_cast<double>((e + 1023) << 52);
+  return std::ldexp(y, static_cast<int>(e));
 }
 
 /// Natural logarithm. Of 0 minus infinity, of negative numbers NaN.
@@ -53,8 +59,11 @@ inline constexpr double log2_e = 1.44269504088896338700;
     return x == 0 ? -std::numeric_limits<double>::infinity()
                   : std::numeric_limits<double>::quiet_NaN();
   if (x == std::numeric_limits<double>::infinity()) return x;
-  int e = 0;
-  double m = std::frexp(x, &e);
+  const bool subnormal = x < std::numeric_limits<double>::min();
+  const auto bits = std::bit_cast<std::int64_t>(subnormal ? x * 0x1p54 : x);
+  auto e = (bits >> 52) - (subnormal ? 1022 + 54 : 1022);
+  // In [1/2, 1).
+  double m = std::bit_cast<double>((bits & 0x000fffffffffffff) | 0x3fe0000000000000);
   if (m < 0.70710678118654752440) m *= 2, --e;
   // log m = 2 atanh((m - 1) / (m + 1)); |t| <= 0.1716 leaves t^22 / 23 < 1e-18.
   const double t = (m - 1) / (m + 1), s = t * t;
@@ -62,8 +71,9 @@ inline constexpr double log2_e = 1.44269504088896338700;
                                             1.0 / 13, 1.0 / 11, 1.0 / 9,  1.0 / 7,
                                             1.0 / 5,  1.0 / 3,  1.0};
   const double two_t = 2 * t;
-  return std::fma(static_cast<double>(e), detail::ln2_high,
-                  std::fma(two_t, detail::polynomial(c, s), e * detail::ln2_low));
+  return std::fma(
+      static_cast<double>(e), detail::ln2_high,
+      std::fma(two_t, detail::polynomial(c, s), static_cast<double>(e) * detail::ln2_low));
 }
 
 /// x^p for x >= 0.
