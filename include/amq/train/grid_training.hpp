@@ -52,7 +52,8 @@ struct GridMapping {
                            : std::string(change ? "past frames to change from"
                                                 : "a set with an input field"),
                   std::to_string(set.u.n_times) + " frames, windows " + std::to_string(windows),
-                  "Give fewer past frames, or a shorter lead.");
+                  change && past < 1 ? "Ask for the solution itself, or give past frames."
+                                     : "Give fewer past frames, or a shorter lead.");
     return past > 0 ? windows : 1;
   }
   /// The first frame of window w.
