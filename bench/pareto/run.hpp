@@ -4,6 +4,7 @@
 
 #include "given_scores.hpp"
 #include "rollouts.hpp"
+#include "solve_time.hpp"
 #include "study.hpp"
 
 #include <amq/io/npz.hpp>
@@ -73,21 +74,29 @@ void picture(const Plan& plan, const Options& o, const Data& d) {
               {"bits", Array::of(solver.report().node_bits)}});
   std::cout << o.folder << "/picture.npz\n";
 }
-template <typename Model>
-void picture(const Plan& plan, const Options& o, const Data& d) {
+/// Calls f with the type of the plan's row rule.
+template <typename F>
+void with_rule(const Plan& plan, const F& f) {
   const RowRule rule = row_quantizer(plan.quantizer).rule;
-  if (rule == RowRule::min_max) return picture<Model, RowMinMax>(plan, o, d);
-  if (rule == RowRule::affine) return picture<Model, RowAffine>(plan, o, d);
-  throw Error("pareto --arms picture", "row_min_max_lsq or row_affine_shifted_lsq", plan.quantizer,
-              "Draw one of these, which core arms train.");
+  if (rule == RowRule::min_max) return f(RowMinMax{});
+  if (rule == RowRule::affine) return f(RowAffine{});
+  throw Error("pareto --arms " + plan.arms, "row_min_max_lsq or row_affine_shifted_lsq",
+              plan.quantizer, "Ask for one of these, which core arms train.");
 }
 
 template <typename Model>
 void run_arms(const Plan& plan, Options o, Data& d, Executor& executor) {
   o.folder += "/" + plan.model;
   std::filesystem::create_directories(o.folder);
-  if (plan.arms == "picture") return picture<Model>(plan, o, d);
+  if (plan.arms == "picture")
+    return with_rule(plan, [&]<typename Rule>(Rule) { picture<Model, Rule>(plan, o, d); });
   prepare<Model>(o, d);
+  if (plan.arms == "time")
+    return with_rule(plan, [&]<typename Rule>(Rule) {
+      time_solves<Model, Rule>(plan, o, d, executor, plan.csv, [&](const Arm& arm) {
+        return solver_file(o, Table::key(plan.model, plan.task, arm));
+      });
+    });
   const Table table(plan.csv);
   for (const auto seed : plan.seeds) {
     o.seed = seed;
