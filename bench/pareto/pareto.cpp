@@ -18,7 +18,8 @@ using namespace study;
 namespace {
 const char* const usage =
     "pareto --task darcy|elasticity|flow2d|flow3d --model mp_pde|graph_vit|mesh_graph_net\n"
-    "  [--arms core|ladder|ablation|rules|power|quantizers|all|data|picture|time] [--quantizer "
+    "  [--arms core|ladder|ablation|rules|power|skipping|quantizers|all|data|picture|time] "
+    "[--quantizer "
     "NAME] "
     "[--seed "
     "N]\n"
