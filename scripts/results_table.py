@@ -52,6 +52,9 @@ def draw(cells, path):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullLocator
+    colours = {"uniform, best quantizer": "C1", "uniform, static ranges": "C2", "adaptive {1,2,3,4,5,6,8}": "C0",
+               "adaptive {2,4,8}": "C3", "adaptive {0,1,2,3,4,5,6,8}": "C4"}
     n = len(cells)
     columns = min(n, 4)
     fig, axes = plt.subplots((n + columns - 1) // columns, columns, figsize=(5.2 * columns, 4.2 * ((n + columns - 1) // columns)), squeeze=False)
@@ -76,11 +79,15 @@ def draw(cells, path):
                 curves[name][near] = m  # of several quantizers the best, of most seeds
         for name in sorted(curves):
             x = sorted(curves[name])
-            line, = ax.plot(x, [mean(curves[name][b]) for b in x], "o-", ms=4, label=name)
+            line, = ax.plot(x, [mean(curves[name][b]) for b in x], "o-", ms=4, label=name, color=colours.get(name))
             ax.fill_between(x, [min(curves[name][b]) for b in x], [max(curves[name][b]) for b in x], color=line.get_color(), alpha=0.12)
         ax.set_xscale("log")
         ax.set_title(f"{model}, {task}")
-        ax.set_xlabel("bit operations of a solve, auxiliary included")
+        at = sorted({b for c in curves.values() for b in c})
+        at = [b for k, b in enumerate(at) if k == 0 or b > 1.02 * at[k - 1]]
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xticks(at, [f"{b / 1e9:.3g}" for b in at])
+        ax.set_xlabel("10$^9$ bit operations of a solve, auxiliary included")
         ax.set_ylabel("test MSE (normalized)")
         ax.legend(fontsize=7)
     fig.tight_layout()
