@@ -93,7 +93,8 @@ void run_arms(const Plan& plan, Options o, Data& d, Executor& executor) {
   prepare<Model>(o, d);
   if (plan.arms == "time")
     return with_rule(plan, [&]<typename Rule>(Rule) {
-      time_solves<Model, Rule>(plan, o, d, executor, plan.csv, [&](const Arm& arm) {
+      const auto csv = std::filesystem::path(plan.csv).replace_filename("mesh_time.csv").string();
+      time_solves<Model, Rule>(plan, o, d, executor, csv, [&](const Arm& arm) {
         return solver_file(o, Table::key(plan.model, plan.task, arm));
       });
     });

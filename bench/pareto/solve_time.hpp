@@ -9,7 +9,9 @@
 
 #include <cstdio>
 #include <ctime>
-#include <utility>
+#include <functional>
+#include <string>
+#include <vector>
 
 namespace study {
 
