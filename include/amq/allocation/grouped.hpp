@@ -4,6 +4,7 @@
 /// node's rows at different quantization points of a network.
 
 #include <amq/allocation/problem.hpp>
+#include <amq/allocation/steps.hpp>
 
 #include <algorithm>
 #include <array>
@@ -129,7 +130,7 @@ class GroupedSteps {
 };
 
 /// How many steps each element takes: all steps in order of worth, ties by element, as long as they
-/// fit. A histogram of worths, made finer where the budget ends, leaves few to be sorted.
+/// fit.
 struct GroupedTaken {
   std::vector<std::uint8_t> steps;  ///< (element)
   Cost left = 0;
@@ -152,24 +153,11 @@ struct GroupedTaken {
     t.left -= total;
     high = 0;
   } else {
-    constexpr Key n_bins = 4096;
-    constexpr std::size_t few = 2048;
-    for (std::size_t inside = few + 1; inside > few && low < high;) {
-      int shift = 0;  // bins of 2^shift
-      while (((high - low) >> shift) >= n_bins) ++shift;
-      std::array<Cost, n_bins> sum{};
-      std::array<std::uint32_t, n_bins> many{};
+    narrow_to_budget(low, high, t.left, 2048, [&](Key from, Key to, const auto& add) {
       steps.each([&](std::size_t, std::size_t, Key key, Cost cost) {
-        if (key < low || key > high) return;
-        sum[(key - low) >> shift] += cost;
-        ++many[(key - low) >> shift];
+        if (key >= from && key <= to) add(key, cost);
       });
-      Key b = (high - low) >> shift;
-      for (; b > 0 && sum[b] <= t.left; --b) t.left -= sum[b];
-      inside = many[b];
-      low += b << shift;
-      high = std::min(high, low + ((Key{1} << shift) - 1));
-    }
+    });
   }
   struct Candidate {
     Key key;

@@ -36,6 +36,32 @@ concept step_source = requires(const S s, Index e, int j) {
   { s.cost(e, j) } -> std::same_as<Cost>;
 };
 
+/// Narrows a range of worths to where the budget runs out: all steps worth more than `high` fit
+/// together, those worth `low` and more do not, or the range is a single worth.
+/// @param left   what there is to spend; less what all steps above `high` cost, afterwards
+/// @param few    as many steps inside the range are few enough
+/// @param sweep  sweep(low, high, add) calls add(worth, cost) for every step of worth low to high
+template <typename Key, typename Sweep>
+void narrow_to_budget(Key& low, Key& high, Cost& left, std::size_t few, const Sweep& sweep) {
+  constexpr std::size_t n_bins = 4096;
+  for (std::size_t inside = few + 1; low < high && inside > few;) {
+    int shift = 0;  // bins of 2^shift: dividing would cost more than all the rest
+    while (((high - low) >> shift) >= n_bins) ++shift;
+    std::array<Cost, n_bins> sum{};
+    std::array<std::uint32_t, n_bins> many{};
+    sweep(low, high, [&, low](Key key, Cost cost) {
+      const std::size_t b = (key - low) >> shift;
+      sum[b] += cost;
+      ++many[b];
+    });
+    std::size_t b = (high - low) >> shift;
+    for (; b > 0 && sum[b] <= left; --b) left -= sum[b];
+    inside = many[b];
+    low += static_cast<Key>(b) << shift;
+    high = std::min(high, low + ((Key{1} << shift) - 1));
+  }
+}
+
 struct Taken {
   std::vector<std::uint8_t> steps;  ///< (element) how many
   Cost cost = 0;                    ///< of the steps taken
@@ -49,7 +75,6 @@ template <step_source Steps>
   const Index n = s.n_elements();
   Taken t;
   t.steps.assign(static_cast<std::size_t>(n), 0);
-  constexpr std::size_t n_bins = 4096;
 
   struct Candidate {
     Worth worth;
@@ -92,30 +117,15 @@ template <step_source Steps>
     return t;
   }
 
-  // Narrow [low, high] to the worths where the budget runs out: all above fit together.
-  Cost above = 0;
-  for (std::size_t inside = std::numeric_limits<std::size_t>::max();
-       low < high && inside > 32768;) {
-    int shift = 0;  // bins of 2^shift: dividing would cost more than all the rest
-    while (((high - low) >> shift) >= n_bins) ++shift;
-    std::array<Cost, n_bins> sum{};
-    std::array<std::size_t, n_bins> many{};
+  Cost left = available;
+  narrow_to_budget(low, high, left, 32768, [&](Worth from, Worth to, const auto& add) {
     for (Index e = 0; e < n; ++e)
       for (int j = 0, m = s.count(e); j < m; ++j) {
         const Worth w = s.worth(e, j);
-        if (w < low) break;  // worth falls along an element
-        if (w > high) continue;
-        const std::size_t b = (w - low) >> shift;
-        sum[b] += s.cost(e, j);
-        ++many[b];
+        if (w < from) break;  // worth falls along an element
+        if (w <= to) add(w, s.cost(e, j));
       }
-    std::size_t b = (high - low) >> shift;
-    while (b > 0 && above + sum[b] <= available) above += sum[b--];
-    inside = many[b];
-    const Worth bottom = low + (static_cast<Worth>(b) << shift);
-    high = std::min(high, bottom + ((Worth{1} << shift) - 1));
-    low = bottom;
-  }
+  });
 
   // Everything above goes; inside the range in order, ties by element.
   std::vector<Candidate> critical;
