@@ -113,19 +113,25 @@ TEST_CASE("a grouped allocation is within one step of the best of all assignment
 
 TEST_CASE("steps are taken as a full sort would take them") {
   Random random(5);
-  for (int trial = 0; trial < 40; ++trial) {
+  for (int trial = 0; trial < 60; ++trial) {
     Instance in(random, 20000, 4);
-    if (trial % 2 == 1)  // many ties
-      for (std::size_t e = 0; e < in.macs.size(); ++e)
+    for (std::size_t e = 0; e < in.macs.size(); ++e)
+      if (trial % 3 == 1) {  // many ties
         in.macs[e] = 64, in.score[e] = static_cast<float>(random.index(3));
-    std::vector<detail::Hull> hulls;
-    for (const auto& d : in.distortion)
-      hulls.push_back(detail::convex_hull(
-          static_cast<int>(in.bits.size()),
-          [&](int k) { return in.price[static_cast<std::size_t>(k)]; },
-          [&](int k) { return d[static_cast<std::size_t>(k)]; }));
+      } else if (trial % 3 == 2) {  // as far apart as floats go; rows without work, or a score
+        in.macs[e] = static_cast<Cost>(random.index(4) * random.index(1u << random.index(24)));
+        in.score[e] = random.index(8) == 0
+                          ? 0.0f
+                          : static_cast<float>(std::exp(random.uniform(-100.0, 88.0)));
+      }
+    if (trial % 6 == 5)
+      for (auto& d : in.distortion)
+        for (double& x : d) x *= 1e-300;
     const GroupedProblem p = in.problem(0);
-    const detail::GroupedSteps steps(p, hulls);
+    std::vector<detail::GroupSteps> groups;
+    for (std::size_t g = 0; g < in.distortion.size(); ++g)
+      groups.push_back(detail::steps_of(p, g, detail::group_levels(p, g).hull));
+    const detail::GroupedSteps steps(groups, p.macs, p.score, p.group);
     struct Step {
       std::uint64_t key;
       std::size_t element, j;
@@ -133,18 +139,19 @@ TEST_CASE("steps are taken as a full sort would take them") {
     };
     std::vector<Step> all;
     Cost total = 0;
-    steps.each([&](std::size_t e, std::size_t j, std::uint64_t key, Cost cost) {
-      if (key == 0) return;
-      all.push_back({key, e, j, cost});
-      total += cost;
-    });
+    for (std::size_t e = 0; e < in.macs.size(); ++e)
+      steps.each(e, steps.of(e).count, [&](std::size_t j, std::uint64_t key, Cost cost) {
+        if (key == 0) return;
+        all.push_back({key, e, j, cost});
+        total += cost;
+      });
     std::sort(all.begin(), all.end(), [](const Step& a, const Step& b) {
       return a.key != b.key ? a.key > b.key : std::pair(a.element, a.j) < std::pair(b.element, b.j);
     });
     for (const double share : {0.0, 0.001, 0.3, 0.5, 0.9, 0.999, 1.0}) {
       Cost left = static_cast<Cost>(share * static_cast<double>(total));
       if (share == 1.0) left = total;
-      const auto taken = detail::take_while_they_fit(steps, in.macs.size(), left);
+      const auto taken = detail::take_while_they_fit(steps, left);
       std::vector<std::uint8_t> expected(in.macs.size(), 0);
       double lambda = 0;
       for (const Step& s : all) {
@@ -158,6 +165,33 @@ TEST_CASE("steps are taken as a full sort would take them") {
       REQUIRE(taken.left == left);
       REQUIRE(taken.lambda == lambda);
     }
+  }
+}
+
+TEST_CASE("a histogram of elements bounds what steps cost") {
+  Random random(6);
+  for (int trial = 0; trial < 100; ++trial) {
+    const Instance in(random, 200, 3);
+    const GroupedProblem p = in.problem(0);
+    std::vector<detail::GroupSteps> groups;
+    for (std::size_t g = 0; g < in.distortion.size(); ++g)
+      groups.push_back(detail::steps_of(p, g, detail::group_levels(p, g).hull));
+    const detail::GroupedSteps steps(groups, p.macs, p.score, p.group);
+    const detail::StepCosts costs(steps);
+    double nearness = 0;
+    for (int k = 0; k < 20; ++k) {
+      const double worth = std::exp(random.uniform(-15.0, 5.0));
+      Cost exact = 0;
+      for (std::size_t e = 0; e < in.macs.size(); ++e)
+        steps.each(e, steps.of(e).count, [&](std::size_t, std::uint64_t key, Cost cost) {
+          if (std::bit_cast<double>(key) >= worth) exact += cost;
+        });
+      REQUIRE(costs.at_most(worth) >= exact);
+      REQUIRE(costs.at_least(worth) <= exact);
+      nearness += static_cast<double>(costs.at_most(worth) - costs.at_least(worth));
+    }
+    Cost whole = costs.at_most(0);
+    CHECK(nearness / 20 < 0.1 * static_cast<double>(whole));
   }
 }
 

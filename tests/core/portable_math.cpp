@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <limits>
 #include <numbers>
+#include <span>
+#include <vector>
 
 using namespace amq;
 
@@ -72,6 +74,39 @@ TEST_CASE("exp and log follow each other to the ends of the doubles") {
   }
   for (int n = -1074; n <= 1023; ++n)
     CHECK(relative(portable::log(std::ldexp(1.0, n)), n * std::numbers::ln2) < 4e-16);
+}
+
+TEST_CASE("many at once have the bits of one by one") {
+  Random random(3);
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto same = [](double a, double b) {
+    return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b) || (a != a && b != b);
+  };
+  const auto check = [&](const std::vector<double>& x, const char* what, auto many, auto one) {
+    CAPTURE(what);
+    std::vector<double> y = x;
+    many(std::span(y));
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      CAPTURE(x[k]);
+      REQUIRE(same(y[k], one(x[k])));
+    }
+  };
+  for (std::size_t n = 0; n < 2000; ++n) {
+    std::vector<double> x(n % 50), positive;
+    for (double& v : x) v = n % 3 == 0 ? random.uniform(-800, 800) : random.normal();
+    if (!x.empty() && n % 5 == 0) x[random.index(x.size())] = n % 2 == 0 ? -infinity : infinity;
+    if (!x.empty() && n % 7 == 0) x[random.index(x.size())] = std::nan("");
+    for (const double v : x) positive.push_back(std::exp(v));  // 0, subnormal and infinite, too
+    check(
+        x, "exp", [](auto s) { portable::exp(s); }, [](double v) { return portable::exp(v); });
+    for (const auto& some : {x, positive})
+      check(
+          some, "log", [](auto s) { portable::log(s); }, [](double v) { return portable::log(v); });
+    for (const double p : {0.0, 0.25, 1.0, 3.0})
+      check(
+          positive, "pow", [&](auto s) { portable::pow(s, p); },
+          [&](double v) { return portable::pow(v, p); });
+  }
 }
 
 TEST_CASE("their bits are those of every other machine") {

@@ -58,11 +58,19 @@ class Auxiliary {
     const auto c = static_cast<std::size_t>(column);
     return (std::log(score + smallest) - centre[c]) / scale[c];
   }
-  /// The score that an output stands for.
-  [[nodiscard]] float score(float output, Index column) const noexcept {
-    const auto c = static_cast<std::size_t>(column);
-    const float log = std::clamp(std::fma(output, scale[c], centre[c] + lift[c]), -80.0f, 80.0f);
-    return static_cast<float>(portable::exp(static_cast<double>(log)));
+  /// The scores that outputs stand for.
+  /// @param outputs  (node, column)
+  /// @param to       (node, point); a single column serves all points
+  void scores(MatrixView<const float> outputs, MatrixView<float> to) const {
+    std::vector<double> row(static_cast<std::size_t>(outputs.cols));
+    for (Index i = 0; i < to.rows; ++i) {
+      for (std::size_t c = 0; c < row.size(); ++c)
+        row[c] = static_cast<double>(
+            std::clamp(std::fma(outputs.row(i)[c], scale[c], centre[c] + lift[c]), -80.0f, 80.0f));
+      portable::exp(row);
+      for (Index c = 0; c < to.cols; ++c)
+        to(i, c) = static_cast<float>(row[static_cast<std::size_t>(std::min(c, outputs.cols - 1))]);
+    }
   }
   /// Centre and scale of every column from observed scores: (node, column) of some samples.
   void fit_columns(const std::vector<PointScores>& samples) {

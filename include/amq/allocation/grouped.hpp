@@ -3,16 +3,16 @@
 /// The allocator for elements of several groups, each group with a distortion curve of its own: a
 /// node's rows at different quantization points of a network.
 
+#include <amq/allocation/grouped_steps.hpp>
 #include <amq/allocation/problem.hpp>
-#include <amq/allocation/steps.hpp>
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <limits>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace amq {
@@ -73,118 +73,39 @@ inline void check(const GroupedProblem& p) {
                   "Look at the score's input field and the auxiliary model.");
 }
 
-/// The steps of every element along its group's hull. A step's worth is kept as the bits of a
-/// double, which order positive numbers as their values do; it never rises along an element.
-class GroupedSteps {
- public:
-  using Key = std::uint64_t;  ///< 0: worthless, never taken
-
-  GroupedSteps(const GroupedProblem& p, const std::vector<Hull>& hulls) : p_(&p) {
-    std::size_t room = 0;
-    for (std::size_t g = 0; g < hulls.size(); ++g) {
-      const Hull& h = hulls[g];
-      Group own;
-      own.count = h.count - 1;
-      for (int j = 0; j < own.count; ++j) {
-        const auto from = h.level[static_cast<std::size_t>(j)],
-                   to = h.level[static_cast<std::size_t>(j + 1)];
-        own.rise[static_cast<std::size_t>(j)] = p.price_of(g)[to] - p.price_of(g)[from];
-        own.fall[static_cast<std::size_t>(j)] = p.distortion[g][from] - p.distortion[g][to];
-      }
-      groups_.push_back(own);
-    }
-    for (const std::uint16_t g : p.group) room += static_cast<std::size_t>(groups_[g].count);
-    keys_.reserve(room);
-    for (std::size_t e = 0; e < p.group.size(); ++e) {
-      const Group& own = groups_[p.group[e]];
-      const double per_mac =
-          p.macs[e] > 0 ? static_cast<double>(p.score[e]) / static_cast<double>(p.macs[e]) : 1e300;
-      Key before = std::numeric_limits<Key>::max();
-      for (std::size_t j = 0; j < static_cast<std::size_t>(own.count); ++j) {
-        const double worth = per_mac * own.fall[j] / static_cast<double>(own.rise[j]);
-        before = std::min(before, worth > 0 ? std::bit_cast<Key>(worth) : 0);
-        keys_.push_back(before);
-      }
-    }
-  }
-  /// Calls f(element, step, key, cost) for all steps, elements in order.
-  template <typename F>
-  void each(const F& f) const {
-    std::size_t s = 0;
-    for (std::size_t e = 0; e < p_->group.size(); ++e) {
-      const Group& own = groups_[p_->group[e]];
-      for (std::size_t j = 0; j < static_cast<std::size_t>(own.count); ++j, ++s)
-        f(e, j, keys_[s], p_->macs[e] * own.rise[j]);
-    }
-  }
-
- private:
-  struct Group {
-    int count = 0;
-    std::array<Cost, max_bits + 1> rise{};
-    std::array<double, max_bits + 1> fall{};
-  };
-  const GroupedProblem* p_;
-  std::vector<Group> groups_;
-  std::vector<Key> keys_;
+/// A group along its hull.
+struct GroupLevels {
+  Hull hull;
+  Cost dearest = 0;  ///< price of a unit of work
+  /// [level] the least that a unit of work pays to err less, or none
+  std::array<Cost, max_bits + 1> next{};
+  static constexpr Cost none = std::numeric_limits<Cost>::max();
 };
-
-/// How many steps each element takes: all steps in order of worth, ties by element, as long as they
-/// fit.
-struct GroupedTaken {
-  std::vector<std::uint8_t> steps;  ///< (element)
-  Cost left = 0;
-  double lambda = 0;  ///< the least worth taken
-};
-[[nodiscard]] inline GroupedTaken take_while_they_fit(const GroupedSteps& steps,
-                                                      std::size_t n_elements, Cost left) {
-  using Key = GroupedSteps::Key;
-  GroupedTaken t{std::vector<std::uint8_t>(n_elements, 0), left, 0};
-  Key low = std::numeric_limits<Key>::max(), high = 0;
-  Cost total = 0;
-  steps.each([&](std::size_t, std::size_t, Key key, Cost cost) {
-    if (key == 0) return;
-    low = std::min(low, key);
-    high = std::max(high, key);
-    total += cost;
-  });
-  if (high == 0) return t;
-  if (total <= t.left) {
-    t.left -= total;
-    high = 0;
-  } else {
-    narrow_to_budget(low, high, t.left, 2048, [&](Key from, Key to, const auto& add) {
-      steps.each([&](std::size_t, std::size_t, Key key, Cost cost) {
-        if (key >= from && key <= to) add(key, cost);
-      });
-    });
+[[nodiscard]] inline GroupLevels group_levels(const GroupedProblem& p, std::size_t g) {
+  const auto& price = p.price_of(g);
+  const auto& error = p.distortion[g];
+  GroupLevels own{convex_hull(
+                      static_cast<int>(p.bits.size()),
+                      [&](int k) { return price[static_cast<std::size_t>(k)]; },
+                      [&](int k) { return error[static_cast<std::size_t>(k)]; }),
+                  *std::max_element(price.begin(), price.end()),
+                  {}};
+  for (std::size_t k = 0; k < p.bits.size(); ++k) {
+    own.next[k] = GroupLevels::none;
+    for (std::size_t to = 0; to < p.bits.size(); ++to)
+      if (error[to] < error[k]) own.next[k] = std::min(own.next[k], price[to] - price[k]);
   }
-  struct Candidate {
-    Key key;
-    std::size_t element;
-    Cost cost;
-  };
-  std::vector<Candidate> critical;
-  Key least = std::numeric_limits<Key>::max();
-  steps.each([&](std::size_t e, std::size_t, Key key, Cost cost) {
-    if (key > high) {
-      ++t.steps[e];
-      least = std::min(least, key);
-    } else if (key >= low) {
-      critical.push_back({key, e, cost});
-    }
-  });
-  // An element's steps were met in turn, and stay so.
-  std::stable_sort(critical.begin(), critical.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.key > b.key; });
-  for (const Candidate& c : critical) {
-    if (c.cost > t.left) break;
-    t.left -= c.cost;
-    ++t.steps[c.element];
-    least = c.key;
+  return own;
+}
+[[nodiscard]] inline GroupSteps steps_of(const GroupedProblem& p, std::size_t g, const Hull& hull) {
+  GroupSteps own;
+  own.count = hull.count - 1;
+  for (std::size_t j = 0; j + 1 < static_cast<std::size_t>(hull.count); ++j) {
+    const auto from = hull.level[j], to = hull.level[j + 1];
+    own.rise[j] = p.price_of(g)[to] - p.price_of(g)[from];
+    own.fall[j] = p.distortion[g][from] - p.distortion[g][to];
   }
-  if (least < std::numeric_limits<Key>::max()) t.lambda = std::bit_cast<double>(least);
-  return t;
+  return own;
 }
 
 }  // namespace detail
@@ -196,33 +117,37 @@ struct GroupedTaken {
 [[nodiscard]] inline Allocation allocate_grouped(const GroupedProblem& p) {
   detail::check(p);
   const std::size_t n = p.macs.size();
-  std::vector<detail::Hull> hulls;
-  std::vector<Cost> most;  // (group) per unit of work
+  std::vector<detail::GroupLevels> groups;
+  std::vector<detail::GroupSteps> steps;
   for (std::size_t g = 0; g < p.distortion.size(); ++g) {
-    hulls.push_back(detail::convex_hull(
-        static_cast<int>(p.bits.size()),
-        [&](int k) { return p.price_of(g)[static_cast<std::size_t>(k)]; },
-        [&](int k) { return p.distortion[g][static_cast<std::size_t>(k)]; }));
-    most.push_back(*std::max_element(p.price_of(g).begin(), p.price_of(g).end()));
+    groups.push_back(detail::group_levels(p, g));
+    steps.push_back(detail::steps_of(p, g, groups.back().hull));
   }
   Cost cheapest = p.overhead, dearest = p.overhead;
-  for (std::size_t e = 0; e < n; ++e) {
-    cheapest += p.macs[e] * p.price_of(p.group[e])[hulls[p.group[e]].level[0]];
-    dearest += p.macs[e] * most[p.group[e]];
+  std::vector<Cost> work(groups.size(), 0);
+  for (std::size_t e = 0; e < n; ++e) work[p.group[e]] += p.macs[e];
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    cheapest += work[g] * p.price_of(g)[groups[g].hull.level[0]];
+    dearest += work[g] * groups[g].dearest;
   }
   detail::check_budget(p.budget, cheapest, dearest, p.bits.front(), p.bits.back());
 
-  const detail::GroupedTaken taken =
-      detail::take_while_they_fit(detail::GroupedSteps(p, hulls), n, p.budget - cheapest);
+  const detail::GroupedTaken taken = detail::take_while_they_fit(
+      detail::GroupedSteps(std::move(steps), p.macs, p.score, p.group), p.budget - cheapest);
   Cost left = taken.left;
   std::vector<std::uint8_t> level(n);
-  for (std::size_t e = 0; e < n; ++e) level[e] = hulls[p.group[e]].level[taken.steps[e]];
   for (std::size_t e = 0; e < n; ++e) {
+    const detail::GroupLevels& own = groups[p.group[e]];
+    level[e] = own.hull.level[taken.steps[e]];
+  }
+  for (std::size_t e = 0; e < n; ++e) {
+    const Cost next = groups[p.group[e]].next[level[e]];
+    if (next == detail::GroupLevels::none || p.macs[e] * next > left || !(p.score[e] > 0)) continue;
     const auto& d = p.distortion[p.group[e]];
     const auto& price = p.price_of(p.group[e]);
     for (std::size_t k = 0; k < p.bits.size(); ++k) {
       const Cost c = p.macs[e] * (price[k] - price[level[e]]);
-      if (c <= left && p.score[e] > 0 && d[k] < d[level[e]]) {
+      if (c <= left && d[k] < d[level[e]]) {
         left -= c;
         level[e] = static_cast<std::uint8_t>(k);
       }

@@ -288,18 +288,17 @@ class Planner {
       const PointId p = s.points[column];
       const RowKind kind = layout_->point(p).kind;
       const auto [weight, score] = rows.weigh(s, static_cast<Index>(column), kind);
+      std::vector<double> relative(weight.size());
+      for (std::size_t i = 0; i < weight.size(); ++i)
+        relative[i] = weight[i] > 0 ? score[i] / weight[i] / curves_.mean_score[column] : 0.0;
+      portable::pow(relative, curves_.score_power);
       for (std::size_t i = 0; i < weight.size(); ++i) {
         const std::size_t k = number(static_cast<Index>(i), column);
         e.macs[k] += work.macs_per_row[to_index(p)] * rows.rows_of(kind, static_cast<Index>(i));
-        const double relative =
-            weight[i] > 0
-                ? weight[i] * portable::pow(score[i] / weight[i] / curves_.mean_score[column],
-                                            curves_.score_power)
-                : 0.0;
-        e.scores[k] +=
-            static_cast<float>(sharing == Sharing::node
-                                   ? relative * curves_.error[column].front() / total[of_cluster(p)]
-                                   : relative);
+        const double counts = weight[i] > 0 ? weight[i] * relative[i] : 0.0;
+        e.scores[k] += static_cast<float>(
+            sharing == Sharing::node ? counts * curves_.error[column].front() / total[of_cluster(p)]
+                                     : counts);
         if (sharing != Sharing::node) e.group[k] = static_cast<std::uint16_t>(column);
       }
     }

@@ -163,12 +163,7 @@ class BasicMeshSolver {
     light_->begin(bits);
     const auto y = forward(aux.model, *light_, s);
     PointScores scores(net_->layout, s.graph.n_nodes());
-    const auto v = scores.view();
-    for (Index i = 0; i < v.rows; ++i)
-      for (Index c = 0; c < v.cols; ++c) {
-        const Index k = std::min(c, auxiliary_->columns() - 1);
-        v(i, c) = auxiliary_->score(y.view()(i, k), k);
-      }
+    auxiliary_->scores(y.view(), scores.view());
     return scores;
   }
 

@@ -134,8 +134,7 @@ class AdaptiveTraining {
       for (Index i = 0; i < p.nodes; ++i)
         for (Index c = 0; c < auxiliary_->columns(); ++c) {
           observed[static_cast<std::size_t>(c)] += static_cast<double>(scores[k].view()(i, c));
-          predicted[static_cast<std::size_t>(c)] +=
-              static_cast<double>(auxiliary_->score(last_(i, c), c));
+          predicted[static_cast<std::size_t>(c)] += static_cast<double>(p.view()(i, c));
         }
     }
     for (std::size_t c = 0; c < observed.size(); ++c)
@@ -239,7 +238,6 @@ class AdaptiveTraining {
   /// The scores the auxiliary model predicts, simulated as deployed.
   PointScores predict(BasicTraining<float>& a, std::size_t sample) {
     const auto y = score_pass(a, main_.samples()[sample], auxiliary_->plan(), nullptr);
-    last_ = map(a[y]);
     return as_scores(a[y]);
   }
   /// True scores of a sample: what an oracle would know.
@@ -267,10 +265,7 @@ class AdaptiveTraining {
   /// (node, column) outputs to scores of every point; a single column serves all points.
   [[nodiscard]] PointScores as_scores(MatrixView<const float> y) const {
     PointScores s(main_net().layout, y.rows);
-    const auto v = s.view();
-    for (Index i = 0; i < v.rows; ++i)
-      for (Index c = 0; c < v.cols; ++c)
-        v(i, c) = auxiliary_->score(y(i, std::min(c, y.cols - 1)), std::min(c, y.cols - 1));
+    auxiliary_->scores(y, s.view());
     return s;
   }
   [[nodiscard]] const Network<Model>& main_net() const {
@@ -326,7 +321,6 @@ class AdaptiveTraining {
   std::vector<PassWork> work_;
   std::vector<Cost> overhead_;
   std::vector<std::unique_ptr<BasicTraining<float>>> tapes_;
-  Matrix last_;
 };
 
 }  // namespace amq
