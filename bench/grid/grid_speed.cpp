@@ -7,6 +7,8 @@
 // Prints model,contender,batch,ms: the median over rounds in which both contenders take turns.
 // Processor time, which other work on the machine disturbs less than the clock on the wall.
 
+#include "../../examples/common/timing.hpp"
+
 #include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/float32.hpp>
 #include <amq/models/fno.hpp>
@@ -14,10 +16,8 @@
 #include <amq/models/transformer.hpp>
 #include <amq/models/unet.hpp>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <functional>
 #include <string>
 #include <utility>
@@ -28,13 +28,7 @@ using namespace amq;
 namespace {
 
 double now_ms() {
-  timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return 1e3 * static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_nsec);
-}
-double median(std::vector<double> v) {
-  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
-  return v[v.size() / 2];
+  return timing::milliseconds(timing::Clock::process);
 }
 
 /// GELU(spectral convolution + 1x1 convolution), the layer that all of an Fno's inner layers are.
@@ -111,7 +105,7 @@ void time(const char* name, const typename Model::Config& config, double seconds
     while (contenders[0].ms.size() < 5 || now_ms() - begin < 1e3 * seconds)
       for (auto& c : contenders) c.ms.push_back(c.once());
     for (const auto& c : contenders)
-      std::printf("%s,%s,%ld,%.4f\n", name, c.name, static_cast<long>(batch), median(c.ms));
+      std::printf("%s,%s,%ld,%.4f\n", name, c.name, static_cast<long>(batch), timing::median(c.ms));
     std::fflush(stdout);
     if (sum == 0.123f) std::printf("#\n");
   }

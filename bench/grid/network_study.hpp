@@ -1,6 +1,7 @@
 #pragma once
 // A network of one family: trained in float, quantized, deployed, counted.
 
+#include "../../examples/common/timing.hpp"
 #include "grid_study.hpp"
 
 #include <amq/arithmetic/fixed.hpp>
@@ -10,19 +11,11 @@
 #include <amq/train/checkpoint.hpp>
 
 #include <algorithm>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <span>
 
 namespace grid_study {
-
-/// Of this process: what else the machine does disturbs it less than the clock on the wall.
-inline double processor_ms() {
-  timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return 1e3 * static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_nsec);
-}
 
 /// solve(coarse input) -> normalized output on the coarse grid. Down, through it, up, compared.
 template <typename Solve>
@@ -43,9 +36,9 @@ void evaluate(const Data& d, Result& r, const Solve& solve) {
   };
   std::vector<double> ms;
   for (const auto& p : d.test) {
-    const double start = processor_ms();
+    const double start = timing::milliseconds(timing::Clock::process);
     const GridField y = whole(p);
-    ms.push_back(processor_ms() - start);
+    ms.push_back(timing::milliseconds(timing::Clock::process) - start);
     const MatrixView<const float> v(y.values.data(), p.solution.rows(), p.solution.cols());
     r.nrmse += normalized_rmse(v, view(p.solution));
     r.mse += static_cast<double>((map(v) - p.solution).squaredNorm()) /
@@ -54,8 +47,7 @@ void evaluate(const Data& d, Result& r, const Solve& solve) {
   }
   r.nrmse /= static_cast<double>(d.test.size());
   r.mse /= static_cast<double>(d.test.size());
-  std::nth_element(ms.begin(), ms.begin() + static_cast<std::ptrdiff_t>(ms.size() / 2), ms.end());
-  r.ms = ms[ms.size() / 2];
+  r.ms = timing::median(ms);
 }
 
 /// What has bits of its own.

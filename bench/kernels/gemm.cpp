@@ -36,9 +36,9 @@ template <typename F>
 double best_rate(double amount, F run) {
   double best = 0;
   for (int i = 0; i < 30; ++i) {
-    const double start = timing::seconds(false);
+    const double start = timing::seconds(timing::Clock::thread);
     run();
-    best = std::max(best, amount / (timing::seconds(false) - start));
+    best = std::max(best, amount / (timing::seconds(timing::Clock::thread) - start));
   }
   return best;
 }

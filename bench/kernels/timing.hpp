@@ -3,10 +3,11 @@
 // that whatever slows the machine slows all of them; a row of the table is a median. One thread is
 // timed by its own processor time, which does not count the neighbours'; several by the wall clock.
 
+#include "../../examples/common/timing.hpp"
+
 #include <amq/simd/amx.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <functional>
@@ -18,7 +19,6 @@
 #include <vector>
 
 #include <sched.h>
-#include <time.h>
 
 namespace timing {
 
@@ -28,12 +28,6 @@ struct Contender {
   std::function<void()> run;
   bool rival = false;
 };
-
-inline double seconds(bool wall) {
-  timespec t;
-  clock_gettime(wall ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 inline void pin(int core) {
   cpu_set_t set;
@@ -50,27 +44,24 @@ inline std::string level() {
 }
 
 /// Median seconds of one run of each.
-inline std::vector<double> medians(const std::vector<Contender>& all, int rounds, bool wall) {
+inline std::vector<double> medians(const std::vector<Contender>& all, int rounds, Clock clock) {
   std::vector<int> repeat;
   for (const auto& c : all) {
     c.run();
-    const double start = seconds(wall);
+    const double start = seconds(clock);
     c.run();
-    repeat.push_back(std::max(1, static_cast<int>(2e-3 / (seconds(wall) - start + 1e-9))));
+    repeat.push_back(std::max(1, static_cast<int>(2e-3 / (seconds(clock) - start + 1e-9))));
   }
   std::vector<std::vector<double>> t(all.size());
   for (int r = 0; r < rounds; ++r)
     for (std::size_t k = 0; k < all.size(); ++k) {
       all[k].run();  // its own data in the caches
-      const double start = seconds(wall);
+      const double start = seconds(clock);
       for (int i = 0; i < repeat[k]; ++i) all[k].run();
-      t[k].push_back((seconds(wall) - start) / repeat[k]);
+      t[k].push_back((seconds(clock) - start) / repeat[k]);
     }
   std::vector<double> m;
-  for (auto& v : t) {
-    std::nth_element(v.begin(), v.begin() + rounds / 2, v.end());
-    m.push_back(v[static_cast<std::size_t>(rounds / 2)]);
-  }
+  for (const auto& v : t) m.push_back(median(v));
   return m;
 }
 
@@ -99,7 +90,7 @@ class Table {
     };
     if (std::all_of(all.begin(), all.end(), [&](const auto& c) { return known_.count(key(c)); }))
       return {};
-    auto m = medians(all, rounds, threads > 1);
+    auto m = medians(all, rounds, threads > 1 ? Clock::wall : Clock::thread);
     double best = 0;
     for (std::size_t k = 0; k < all.size(); ++k)
       if (all[k].rival && (best == 0 || m[k] < best)) best = m[k];

@@ -2,13 +2,14 @@
 /// @file
 /// What a solve takes on this machine, one thread: in float, with uniform and with adaptive bits.
 
+#include "../../examples/common/timing.hpp"
 #include "arms.hpp"
 #include "study.hpp"
 
 #include <amq/solver/model_file.hpp>
 
 #include <cstdio>
-#include <ctime>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,19 +21,7 @@ struct Timed {
   std::string name;
   std::function<void(std::size_t sample)> solve;
   std::vector<double> ms;
-
-  [[nodiscard]] double median() {
-    std::nth_element(ms.begin(), ms.begin() + static_cast<std::ptrdiff_t>(ms.size() / 2), ms.end());
-    return ms[ms.size() / 2];
-  }
 };
-
-/// Processor time, which other work on the machine disturbs less than the clock on the wall.
-inline double processor_ms() {
-  timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return 1e3 * static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_nsec);
-}
 
 /// All contenders solve the same sample by turns, so that they meet the same hours of a shared
 /// core; the first turns are not counted.
@@ -40,18 +29,25 @@ inline void take_turns(std::vector<Timed>& all, std::size_t turns, std::size_t n
   const std::size_t warm = 3;
   for (std::size_t k = 0; k < turns + warm; ++k)
     for (Timed& one : all) {
-      const double start = processor_ms();
+      const double start = timing::milliseconds(timing::Clock::process);
       one.solve(k % n_samples);
-      if (k >= warm) one.ms.push_back(processor_ms() - start);
+      if (k >= warm) one.ms.push_back(timing::milliseconds(timing::Clock::process) - start);
     }
 }
 
 /// Adds model,task,nodes,what,ms,of_float to a CSV: medians, and what choosing bits takes of the
-/// adaptive solve (auxiliary model and allocation; of these the auxiliary model).
+/// adaptive solve (auxiliary model and allocation; of these the auxiliary model). Solves that are
+/// there are not timed again.
 /// @param file_of  file_of(arm) is where the study has left an arm's solver
 template <typename Model, row_rule Rule, typename FileOf>
 void time_solves(const Plan& plan, const Options& o, const Data& d, Executor& executor,
                  const std::string& csv, const FileOf& file_of) {
+  std::ifstream known(csv);
+  for (std::string line; std::getline(known, line);)
+    if (line.starts_with(plan.model + ',' + plan.task + ',')) {
+      std::printf("%s on %s is in %s\n", plan.model.c_str(), plan.task.c_str(), csv.c_str());
+      return;
+    }
   using Three = Scheme<Weights<8>, Activations<3>, Rule>;
   using Fine = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>, Rule>;
   auto uniform = load<Model, Three>(file_of(Arm{"uniform", plan.quantizer, "none", {3}, 3}));
@@ -72,14 +68,14 @@ void time_solves(const Plan& plan, const Options& o, const Data& d, Executor& ex
   double nodes = 0;
   for (const auto& s : d.test) nodes += static_cast<double>(s.graph.n_nodes());
   nodes /= static_cast<double>(d.test.size());
-  if (!std::filesystem::exists(csv)) std::ofstream(csv) << "model,task,nodes,what,ms,of_float\n";
   std::ofstream out(csv, std::ios::app);
-  const double in_float = all.front().median();
-  for (Timed& one : all) {
+  if (out.tellp() == 0) out << "model,task,nodes,what,ms,of_float\n";
+  const double in_float = timing::median(all.front().ms);
+  for (const Timed& one : all) {
+    const double ms = timing::median(one.ms);
     char row[160];
     std::snprintf(row, sizeof row, "%s,%s,%.0f,%s,%.2f,%.3f\n", plan.model.c_str(),
-                  plan.task.c_str(), nodes, one.name.c_str(), one.median(),
-                  one.median() / in_float);
+                  plan.task.c_str(), nodes, one.name.c_str(), ms, ms / in_float);
     out << row << std::flush;
     std::fputs(row, stdout);
   }

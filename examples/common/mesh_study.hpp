@@ -3,6 +3,8 @@
 /// From the samples of a problem on meshes to a table: float training, uniform and adaptive
 /// quantization-aware training, deployment in integers. Shared by examples and bench.
 
+#include "timing.hpp"
+
 #include <amq/core/thread_pool.hpp>
 #include <amq/solver.hpp>
 #include <amq/train/calibrate.hpp>
@@ -11,7 +13,6 @@
 #include <amq/train/unrolling.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -176,15 +177,11 @@ template <typename Solve>
 double median_ms(std::size_t n_samples, const Solve& solve) {
   std::vector<double> ms;
   for (std::size_t k = 0; k < std::min<std::size_t>(n_samples, 15) + 2; ++k) {
-    const auto start = std::chrono::steady_clock::now();
+    const double start = timing::milliseconds(timing::Clock::wall);
     solve(k % n_samples);
-    if (k >= 2)
-      ms.push_back(
-          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-              .count());
+    if (k >= 2) ms.push_back(timing::milliseconds(timing::Clock::wall) - start);
   }
-  std::nth_element(ms.begin(), ms.begin() + static_cast<std::ptrdiff_t>(ms.size() / 2), ms.end());
-  return ms[ms.size() / 2];
+  return timing::median(ms);
 }
 
 /// Errors of a solve(sample) -> normalized output over the test samples.
