@@ -13,9 +13,9 @@ namespace grid_study {
 class TimedFixed : public BasicFixed {
   template <typename F>
   auto clocked(const F& run) {
-    const auto start = processor_ms();
+    const auto start = timing::milliseconds(timing::Clock::process);
     auto y = run();
-    pending_ += processor_ms() - start;
+    pending_ += timing::milliseconds(timing::Clock::process) - start;
     return y;
   }
   template <typename F>
@@ -162,14 +162,14 @@ Shares shares(const Options& o, const Data& d, const SchemeChoice& s) {
     TimedFixed a(net->layout, net->quantizers, net->parameters);
     a.begin(plan);
     constexpr int rounds = 5;
-    const auto start = processor_ms();
+    const auto start = timing::milliseconds(timing::Clock::process);
     for (int k = 0; k < rounds; ++k)
       for (const auto& p : problems) {
         a.next_pass();
         static_cast<void>(forward(net->model, a, p));
       }
     const double passes = rounds * static_cast<double>(problems.size());
-    r.ms = (processor_ms() - start) / passes;
+    r.ms = (timing::milliseconds(timing::Clock::process) - start) / passes;
     for (std::size_t k = 0; k < r.of.size(); ++k) r.of[k].ms = a.ms().at(k) / passes;
   }
   auto from_weights = detail::spoilt_by_weights(*net, problems);

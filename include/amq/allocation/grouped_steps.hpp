@@ -83,16 +83,9 @@ class StepCosts {
       for (std::size_t b = n_bins; b-- > 0;) a[b] += a[b + 1];
   }
   /// At least what the steps cost that are worth `worth` or more.
-  [[nodiscard]] Cost at_most(double worth) const noexcept {
-    return sum([&](const auto& above, double least) { return above[place(least * (1 - margin))]; },
-               worth);
-  }
+  [[nodiscard]] Cost at_most(double worth) const noexcept { return sum(worth, 1 - margin, 0); }
   /// At most what they cost.
-  [[nodiscard]] Cost at_least(double worth) const noexcept {
-    return sum(
-        [&](const auto& above, double least) { return above[place(least * (1 + margin)) + 1]; },
-        worth);
-  }
+  [[nodiscard]] Cost at_least(double worth) const noexcept { return sum(worth, 1 + margin, 1); }
   /// Covers what rounding does to a worth.
   static constexpr double margin = 1e-12;
 
@@ -107,14 +100,15 @@ class StepCosts {
   [[nodiscard]] std::size_t place(double x) const noexcept {
     return static_cast<std::size_t>(std::clamp<std::int64_t>(bin_of(x) - first_, 0, n_bins - 1));
   }
-  template <typename Work>
-  [[nodiscard]] Cost sum(const Work& work, double worth) const noexcept {
+  /// Of elements from `bins` bins above the one on, where an element's step has the worth.
+  [[nodiscard]] Cost sum(double worth, double factor, std::size_t bins) const noexcept {
     Cost total = 0;
     for (std::size_t g = 0; g < groups_->size(); ++g) {
       const GroupSteps& own = (*groups_)[g];
-      for (std::size_t j = 0; j < static_cast<std::size_t>(own.count); ++j)
-        total +=
-            own.rise[j] * work(above_[g], worth * static_cast<double>(own.rise[j]) / own.fall[j]);
+      for (std::size_t j = 0; j < static_cast<std::size_t>(own.count); ++j) {
+        const double least = worth * static_cast<double>(own.rise[j]) / own.fall[j];
+        total += own.rise[j] * above_[g][place(least * factor) + bins];
+      }
     }
     return total;
   }
@@ -194,31 +188,24 @@ struct GroupedTaken {
       });
   }
 
-  // Of the candidates, in order of worth, as many as fit.
+  // Of the candidates all above the worth where the budget ends, and of that worth the first.
   Key from = std::numeric_limits<Key>::max(), to = 0;
   for (const Candidate& c : near) from = std::min(from, c.key), to = std::max(to, c.key);
-  narrow_to_budget(from, to, t.left, 256, [&](Key a, Key b, const auto& add) {
+  narrow_to_budget(from, to, t.left, 0, [&](Key a, Key b, const auto& add) {
     for (const Candidate& c : near)
       if (c.key >= a && c.key <= b) add(c.key, c.cost);
   });
-  std::vector<Candidate> critical;
   Key least = std::numeric_limits<Key>::max();
+  bool fits_still = true;
   for (const Candidate& c : near) {
-    if (c.key > to) {
-      ++t.steps[c.element];
-      least = std::min(least, c.key);
-    } else if (c.key >= from) {
-      critical.push_back(c);
+    if (c.key < to) continue;
+    if (c.key == to) {
+      fits_still &= c.cost <= t.left;
+      if (!fits_still) continue;
+      t.left -= c.cost;
     }
-  }
-  // An element's steps were met in turn, and stay so.
-  std::stable_sort(critical.begin(), critical.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.key > b.key; });
-  for (const Candidate& c : critical) {
-    if (c.cost > t.left) break;
-    t.left -= c.cost;
     ++t.steps[c.element];
-    least = c.key;
+    least = std::min(least, c.key);
   }
   if (least == std::numeric_limits<Key>::max())  // none of them
     for (std::size_t e = 0; e < n; ++e)

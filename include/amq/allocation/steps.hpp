@@ -39,7 +39,7 @@ concept step_source = requires(const S s, Index e, int j) {
 /// Narrows a range of worths to where the budget runs out: all steps worth more than `high` fit
 /// together, those worth `low` and more do not, or the range is a single worth.
 /// @param left   what there is to spend; less what all steps above `high` cost, afterwards
-/// @param few    as many steps inside the range are few enough
+/// @param few    as many steps inside the range are few enough; 0: narrow to a single worth
 /// @param sweep  sweep(low, high, add) calls add(worth, cost) for every step of worth low to high
 template <typename Key, typename Sweep>
 void narrow_to_budget(Key& low, Key& high, Cost& left, std::size_t few, const Sweep& sweep) {
