@@ -79,6 +79,45 @@ TEST_CASE_TEMPLATE("a rollout is the solver applied again and again, the boundar
   CHECK((state - f.start).norm() > 0);
 }
 
+TEST_CASE_TEMPLATE("between allocations a rollout keeps its bits and its budget", Model, MpPde,
+                   MeshGraphNet, GraphVit) {
+  Flow<Model> f;
+  Rollout<Model> rollout(*f.solver, f.mesh, f.start), other(*f.solver, f.mesh, 2 * f.start);
+  CHECK_THROWS_WITH_AS(rollout.allocate_every(0), doctest::Contains("1 or more"), Error);
+  rollout.allocate_every(3);
+  Field state = f.start;
+  BitPlan plan;
+  int changes = 0;
+  for (int step = 0; step < 7; ++step) {
+    GraphSample s = f.solver->encoding().encode(f.mesh, view(std::as_const(state)));
+    prepare_sample(f.solver->net().model, s);
+    const BitPlan own = f.solver->plan(s);
+    const SolveReport full = f.solver->report();
+    changes += own.by_point != plan.by_point;
+    if (step % 3 == 0) plan = own;
+    state += f.solver->solve(s, plan);
+    CHECK((rollout.step().array() == state.array()).all());
+    // The same solver serves another rollout in between.
+    other.step();
+    const SolveReport& r = rollout.report();
+    BasicCounting count(f.solver->net().layout, f.solver->net().quantizers, plan);
+    static_cast<void>(forward(f.solver->net().model, count, s));
+    CHECK(r.auxiliary_bops == (step % 3 == 0 ? full.auxiliary_bops : 0));
+    CHECK(static_cast<double>(r.bops) ==
+          count.cost().bops() + static_cast<double>(r.auxiliary_bops));
+    CHECK(r.bops <= r.budget);
+    CHECK(r.node_bits.size() == static_cast<std::size_t>(f.mesh.n_nodes()));
+  }
+  CHECK(changes > 3);  // else keeping would mean nothing
+  // A plan of another mesh is refused.
+  Random random(8);
+  const Mesh larger = random_refined_square(random, 300);
+  GraphSample s =
+      f.solver->encoding().encode(larger, view(Field(Field::Ones(larger.n_nodes(), 2))));
+  prepare_sample(f.solver->net().model, s);
+  CHECK_THROWS_WITH_AS(f.solver->solve(s, plan), doctest::Contains("bit plan"), Error);
+}
+
 TEST_CASE_TEMPLATE("a training window walks where a rollout goes", Model, MpPde, MeshGraphNet,
                    GraphVit) {
   Flow<Model> f;

@@ -119,10 +119,16 @@ class BasicMeshSolver {
   }
   /// An encoded and prepared sample; its y is not read.
   Field solve(const GraphSample& s) { return encoding_.decode(normalized(s)); }
+  /// With bits that were chosen before, e.g. for an earlier state on the same mesh: nothing is
+  /// predicted and nothing chosen, and report() stays that of the last choice.
+  /// @throws amq::Error for a plan of a graph of another size
+  Field solve(const GraphSample& s, const BitPlan& plan) {
+    return encoding_.decode(normalized(s, plan));
+  }
   /// The network's own output, normalized; valid until the next solve.
-  MatrixView<const float> normalized(const GraphSample& s) {
-    plan(s);
-    main_.begin(plan_);
+  MatrixView<const float> normalized(const GraphSample& s) { return normalized(s, plan(s)); }
+  MatrixView<const float> normalized(const GraphSample& s, const BitPlan& plan) {
+    main_.begin(plan);
     result_ = forward(net_->model, main_, s);
     return result_.view();
   }
