@@ -18,14 +18,16 @@ using namespace study;
 namespace {
 const char* const usage =
     "pareto --task darcy|elasticity|flow2d|flow3d --model mp_pde|graph_vit|mesh_graph_net\n"
-    "  [--arms core|ladder|ablation|rules|power|skipping|quantizers|all|data|picture|time]\n"
+    "  [--arms core|ladder|ablation|rules|power|skipping|quantizers|all\n"
+    "   |data|picture|time|kept_bits]\n"
     "  [--quantizer NAME] [--seed N]\n"
     "  [--csv FILE] [--rollouts FILE] [--folder DIR] [--training N] [--test N]\n"
     "  [--least-nodes N] [--most-nodes N] [--points N]\n"
     "  [--hidden N] [--layers N] [--blocks N] [--width N]\n"
     "  [--float-epochs N] [--qat-epochs N] [--threads N]\n"
     "  [--unroll N]   unsteady: further training on windows of up to N steps\n"
-    "time: mesh_time.csv beside FILE, of solvers that core arms have left in DIR\n";
+    "time, kept_bits: mesh_time.csv or mesh_kept_bits.csv beside FILE, of solvers that core arms\n"
+    "  have left in DIR\n";
 }
 
 int main(int argc, char** argv) try {

@@ -3,6 +3,7 @@
 /// Trains, deploys and evaluates the arms of one network.
 
 #include "given_scores.hpp"
+#include "kept_bits.hpp"
 #include "rollouts.hpp"
 #include "solve_time.hpp"
 #include "study.hpp"
@@ -91,12 +92,19 @@ void run_arms(const Plan& plan, Options o, Data& d, Executor& executor) {
   if (plan.arms == "picture")
     return with_rule(plan, [&]<typename Rule>(Rule) { picture<Model, Rule>(plan, o, d); });
   prepare<Model>(o, d);
+  const auto beside = [&](const char* name) {
+    return std::filesystem::path(plan.csv).replace_filename(name).string();
+  };
+  const auto file_of = [&](const Arm& arm) {
+    return solver_file(o, Table::key(plan.model, plan.task, arm));
+  };
   if (plan.arms == "time")
     return with_rule(plan, [&]<typename Rule>(Rule) {
-      const auto csv = std::filesystem::path(plan.csv).replace_filename("mesh_time.csv").string();
-      time_solves<Model, Rule>(plan, o, d, executor, csv, [&](const Arm& arm) {
-        return solver_file(o, Table::key(plan.model, plan.task, arm));
-      });
+      time_solves<Model, Rule>(plan, o, d, executor, beside("mesh_time.csv"), file_of);
+    });
+  if (plan.arms == "kept_bits")
+    return with_rule(plan, [&]<typename Rule>(Rule) {
+      keep_bits<Model, Rule>(plan, d, beside("mesh_kept_bits.csv"), file_of);
     });
   const Table table(plan.csv);
   for (const auto seed : plan.seeds) {
