@@ -84,6 +84,14 @@ inline std::vector<Arm> arms(const std::string& which, const std::string& quanti
   return all;
 }
 
+/// Whether a CSV has a row that starts so.
+inline bool has_row(const std::string& csv, const std::string& start) {
+  std::ifstream in(csv);
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with(start)) return true;
+  return false;
+}
+
 /// A CSV to which rows are added as they are finished.
 class Table {
  public:

@@ -42,12 +42,10 @@ inline void take_turns(std::vector<Timed>& all, std::size_t turns, std::size_t n
 template <typename Model, row_rule Rule, typename FileOf>
 void time_solves(const Plan& plan, const Options& o, const Data& d, Executor& executor,
                  const std::string& csv, const FileOf& file_of) {
-  std::ifstream known(csv);
-  for (std::string line; std::getline(known, line);)
-    if (line.starts_with(plan.model + ',' + plan.task + ',')) {
-      std::printf("%s on %s is in %s\n", plan.model.c_str(), plan.task.c_str(), csv.c_str());
-      return;
-    }
+  if (has_row(csv, plan.model + ',' + plan.task + ',')) {
+    std::printf("%s on %s is in %s\n", plan.model.c_str(), plan.task.c_str(), csv.c_str());
+    return;
+  }
   using Three = Scheme<Weights<8>, Activations<3>, Rule>;
   using Fine = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>, Rule>;
   auto uniform = load<Model, Three>(file_of(Arm{"uniform", plan.quantizer, "none", {3}, 3}));
@@ -56,10 +54,15 @@ void time_solves(const Plan& plan, const Options& o, const Data& d, Executor& ex
   adaptive.budget(mean_bits(3));
   const auto net = float_network<Model>(o, d, executor, true);
   Float32 a(net->layout, net->parameters);
+  std::vector<BitPlan> kept;
+  for (const auto& s : d.test) kept.push_back(adaptive.plan(s));
   std::vector<Timed> all{
       {"float32", [&](std::size_t k) { forward(net->model, a, d.test[k]); }, {}},
       {"uniform 3 bits", [&](std::size_t k) { uniform.normalized(d.test[k]); }, {}},
       {"amq mean 3 bits", [&](std::size_t k) { adaptive.normalized(d.test[k]); }, {}},
+      {"amq mean 3 bits, bits kept",
+       [&](std::size_t k) { adaptive.normalized(d.test[k], kept[k]); },
+       {}},
       {"amq: choosing bits", [&](std::size_t k) { adaptive.plan(d.test[k]); }, {}},
       {"amq: auxiliary model",
        [&](std::size_t k) { static_cast<void>(adaptive.predict(d.test[k])); },
