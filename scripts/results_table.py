@@ -3,7 +3,8 @@
 
 Replaces what stands between <!-- table --> and <!-- end --> in MARKDOWN by one table per model and
 task: mean and range of the test MSE over seeds, and how AMQ stands against the strongest uniform
-rival of the same seeds at the same mean bits. With PNG, draws error against operations.
+rival of the same seeds at the same mean bits. With PNG, draws error against operations, relative to
+float's of the same seed, so that arms of one seed and of three can be compared.
 """
 import csv
 import sys
@@ -62,10 +63,11 @@ def draw(cells, path):
         ax.axis("off")
     for ax, ((model, task), arms) in zip(axes.flat, sorted(cells.items())):
         curves = defaultdict(dict)
+        floats = next((v for k, v in arms.items() if k[1] == "float32"), {})
+        ax.axhline(1, color="black", lw=1, ls="--", label="float32")
         for (_, scheme, quantizer, score, levels), rows in arms.items():
-            m = [r["test_mse"] for r in rows.values()]
-            if scheme == "float32":
-                ax.axhline(mean(m), color="black", lw=1, ls="--", label="float32")
+            m = [r["test_mse"] / floats[seed]["test_mse"] for seed, r in rows.items() if seed in floats]
+            if scheme == "float32" or not m:
                 continue
             if scheme == "uniform":
                 name = "uniform, " + ("static ranges" if "tensor" in quantizer else "best quantizer")
@@ -88,7 +90,7 @@ def draw(cells, path):
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xticks(at, [f"{b / 1e9:.3g}" for b in at])
         ax.set_xlabel("10$^9$ bit operations of a solve, auxiliary included")
-        ax.set_ylabel("test MSE (normalized)")
+        ax.set_ylabel("test MSE, of float's with the same seed")
         ax.legend(fontsize=7)
     fig.tight_layout()
     fig.savefig(path, dpi=120)
