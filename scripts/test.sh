@@ -15,7 +15,7 @@ sh scripts/setup.sh --tests
 if [ -f build/build.ninja ]; then
   [ $# = 0 ] || meson configure build "$@" || fail "the build cannot be configured"
 else
-  meson setup build -Dbenches=false "$@" || fail "the build cannot be configured"
+  meson setup build -Dbench_by_default=false "$@" || fail "the build cannot be configured"
 fi
 ninja -C build || fail "the build failed"
 # Four times the usual patience: machines differ, and the loaded ones are slow.

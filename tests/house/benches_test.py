@@ -2,7 +2,7 @@
 """The compiler reads every file of bench/, templates and all, without making code of it: a fifth of the time.
 
 Usage: benches_test.py <bench folder> <compiler> [flags...]
-For builds with -Dbenches=false. Files whose library is not installed are skipped, which is said.
+For builds with -Dbench_by_default=false. Files whose library is not installed are skipped, which is said.
 """
 import concurrent.futures
 import os
