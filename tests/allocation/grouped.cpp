@@ -55,6 +55,14 @@ struct Instance {
   }
 };
 
+/// @param p  must outlive what is returned
+detail::GroupedSteps steps_of(const GroupedProblem& p) {
+  std::vector<detail::GroupSteps> groups;
+  for (std::size_t g = 0; g < p.distortion.size(); ++g)
+    groups.push_back(detail::steps_of(p, g, detail::group_levels(p, g).hull));
+  return {std::move(groups), p.macs, p.score, p.group};
+}
+
 }  // namespace
 
 TEST_CASE("a grouped allocation never exceeds its budget, and what is left improves nobody") {
@@ -128,10 +136,7 @@ TEST_CASE("steps are taken as a full sort would take them") {
       for (auto& d : in.distortion)
         for (double& x : d) x *= 1e-300;
     const GroupedProblem p = in.problem(0);
-    std::vector<detail::GroupSteps> groups;
-    for (std::size_t g = 0; g < in.distortion.size(); ++g)
-      groups.push_back(detail::steps_of(p, g, detail::group_levels(p, g).hull));
-    const detail::GroupedSteps steps(groups, p.macs, p.score, p.group);
+    const detail::GroupedSteps steps = steps_of(p);
     struct Step {
       std::uint64_t key;
       std::size_t element, j;
@@ -173,10 +178,7 @@ TEST_CASE("a histogram of elements bounds what steps cost") {
   for (int trial = 0; trial < 100; ++trial) {
     const Instance in(random, 200, 3);
     const GroupedProblem p = in.problem(0);
-    std::vector<detail::GroupSteps> groups;
-    for (std::size_t g = 0; g < in.distortion.size(); ++g)
-      groups.push_back(detail::steps_of(p, g, detail::group_levels(p, g).hull));
-    const detail::GroupedSteps steps(groups, p.macs, p.score, p.group);
+    const detail::GroupedSteps steps = steps_of(p);
     const detail::StepCosts costs(steps);
     double nearness = 0;
     for (int k = 0; k < 20; ++k) {
@@ -190,7 +192,7 @@ TEST_CASE("a histogram of elements bounds what steps cost") {
       REQUIRE(costs.at_least(worth) <= exact);
       nearness += static_cast<double>(costs.at_most(worth) - costs.at_least(worth));
     }
-    Cost whole = costs.at_most(0);
+    const Cost whole = costs.at_most(0);
     CHECK(nearness / 20 < 0.1 * static_cast<double>(whole));
   }
 }

@@ -129,22 +129,19 @@ template <step_source Steps>
 
   // Everything above goes; inside the range in order, ties by element.
   std::vector<Candidate> critical;
-  Cost spent = 0;
   for (Index e = 0; e < n; ++e) {
     const int m = s.count(e);
     int taken = 0, near = 0;
     for (int j = 0; j < m; ++j) {  // without branches: which way a node goes is hard to foresee
       const Worth w = s.worth(e, j);
-      const bool take_it = w > high;
-      taken += take_it;
+      taken += w > high;
       near += w >= low;
-      spent += s.cost(e, j) & -static_cast<Cost>(take_it);
     }
     t.steps[static_cast<std::size_t>(e)] = static_cast<std::uint8_t>(taken);
     for (int j = taken; j < near; ++j) critical.push_back({s.worth(e, j), j, e});
   }
-  t.cost = spent;
-  available -= spent;
+  t.cost = available - left;
+  available = left;
   if (low < high) std::sort(critical.begin(), critical.end(), before);
   const auto take_in_order = [&](const std::vector<Candidate>& list) {
     for (const auto& c : list)
