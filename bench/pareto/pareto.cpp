@@ -19,15 +19,17 @@ namespace {
 const char* const usage =
     "pareto --task darcy|elasticity|flow2d|flow3d --model mp_pde|graph_vit|mesh_graph_net\n"
     "  [--arms core|ladder|ablation|rules|power|skipping|quantizers|all\n"
-    "   |data|picture|time|kept_bits]\n"
+    "   |data|picture|time|kept_bits|budgets]\n"
     "  [--quantizer NAME] [--seed N]\n"
     "  [--csv FILE] [--rollouts FILE] [--folder DIR] [--training N] [--test N]\n"
     "  [--least-nodes N] [--most-nodes N] [--points N]\n"
     "  [--hidden N] [--layers N] [--blocks N] [--width N]\n"
     "  [--float-epochs N] [--qat-epochs N] [--threads N]\n"
     "  [--unroll N]   unsteady: further training on windows of up to N steps\n"
-    "time, kept_bits: mesh_time.csv or mesh_kept_bits.csv beside FILE, of solvers that core arms\n"
-    "  have left in DIR\n";
+    "  [--order N]    another order of samples in further training: what chance does there;\n"
+    "                 tables have no column for it, so give each its --csv\n"
+    "time, kept_bits, budgets: mesh_time.csv, mesh_kept_bits.csv or mesh_budgets.csv beside FILE,\n"
+    "  of solvers that core arms have left in DIR\n";
 }
 
 int main(int argc, char** argv) try {
@@ -63,6 +65,7 @@ int main(int argc, char** argv) try {
                                   argument("--float-epochs", o.float_epochs),
                                   argument("--qat-epochs", o.qat_epochs),
                                   argument("--unroll", o.unroll),
+                                  argument("--order", o.order),
                                   argument("--threads", o.threads)},
                                  usage, status);
   if (!go) return status;

@@ -2,6 +2,7 @@
 /// @file
 /// Trains, deploys and evaluates the arms of one network.
 
+#include "budgets.hpp"
 #include "given_scores.hpp"
 #include "kept_bits.hpp"
 #include "rollouts.hpp"
@@ -16,7 +17,7 @@ namespace study {
 
 /// Where an arm's solver is kept. @param key  as the table has it
 inline std::string solver_file(const Options& o, const std::string& key) {
-  std::string name = key + '_' + std::to_string(o.seed) + unrolled(o);
+  std::string name = key + '_' + std::to_string(o.seed) + further(o);
   std::replace_if(
       name.begin(), name.end(), [](char c) { return c == ',' || c == ' '; }, '_');
   return o.folder + "/" + name + ".safetensors";
@@ -89,6 +90,7 @@ template <typename Model>
 void run_arms(const Plan& plan, Options o, Data& d, Executor& executor) {
   o.folder += "/" + plan.model;
   std::filesystem::create_directories(o.folder);
+  o.seed = plan.seeds.front();
   if (plan.arms == "picture")
     return with_rule(plan, [&]<typename Rule>(Rule) { picture<Model, Rule>(plan, o, d); });
   prepare<Model>(o, d);
@@ -106,6 +108,15 @@ void run_arms(const Plan& plan, Options o, Data& d, Executor& executor) {
     return with_rule(plan, [&]<typename Rule>(Rule) {
       keep_bits<Model, Rule>(plan, d, beside("mesh_kept_bits.csv"), file_of);
     });
+  if (plan.arms == "budgets") {
+    for (const auto seed : plan.seeds) {
+      o.seed = seed;
+      with_rule(plan, [&]<typename Rule>(Rule) {
+        other_budgets<Model, Rule>(plan, o, d, beside("mesh_budgets.csv"), file_of);
+      });
+    }
+    return;
+  }
   const Table table(plan.csv);
   for (const auto seed : plan.seeds) {
     o.seed = seed;

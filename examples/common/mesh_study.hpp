@@ -39,6 +39,7 @@ struct Options {
   double noise = 0.02;        ///< of unsteady training states, in deviations
   std::int64_t unroll = 0;    ///< further training of unsteady ones: most steps before the trained
   std::uint64_t seed = 0, data_seed = 77;
+  std::uint64_t order = 0;  ///< further training: another draw of its samples' order
   AuxiliaryConfig auxiliary;
   std::size_t threads = 2;
   std::string folder = "out/darcy";  ///< data sets and checkpoints are kept here
@@ -126,7 +127,7 @@ inline MeshTrainingOptions training_options(const Options& o, const std::string&
   t.trainer.what = what;
   t.trainer.epochs = qat ? o.qat_epochs : o.float_epochs;
   t.trainer.batch = o.batch;
-  t.trainer.seed = o.seed + (qat ? 1000 : 0);
+  t.trainer.seed = o.seed + (qat ? 1000 + 100 * o.order : 0);
   t.trainer.report_every = 20;
   t.lr = qat ? o.qat_lr : o.lr;
   t.random_share = random_share;
@@ -139,8 +140,10 @@ void unroll(const Options& o, const Data& d, Training& t) {
   if (o.unroll > 0 && !d.training_steps.next.empty())
     t.approach_by(Unrolling(d.training, d.training_steps, o.unroll, 1));
 }
-inline std::string unrolled(const Options& o) {
-  return o.unroll > 0 ? "_u" + std::to_string(o.unroll) : "";
+/// What tells this further training from others in the names of files.
+inline std::string further(const Options& o) {
+  return (o.unroll > 0 ? "_u" + std::to_string(o.unroll) : "") +
+         (o.order > 0 ? "_o" + std::to_string(o.order) : "");
 }
 
 /// A network in float, trained, or read from the folder where an earlier run has left it. With
@@ -168,7 +171,7 @@ std::unique_ptr<Network<Model>> float_network(const Options& o, const Data& d, E
     save_checkpoint(path, 0, all);
   };
   stage(name(""), false);
-  if (longer) stage(name(("_on" + std::to_string(o.qat_epochs) + unrolled(o)).c_str()), true);
+  if (longer) stage(name(("_on" + std::to_string(o.qat_epochs) + further(o)).c_str()), true);
   return net;
 }
 
