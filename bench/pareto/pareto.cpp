@@ -20,6 +20,7 @@ const char* const usage =
     "pareto --task darcy|elasticity|flow2d|flow3d --model mp_pde|graph_vit|mesh_graph_net\n"
     "  [--arms core|ladder|ablation|rules|power|skipping|quantizers|all\n"
     "   |data|picture|time|kept_bits|budgets]\n"
+    "  [--first N]    no more than the first N of these arms: they are in order of worth\n"
     "  [--quantizer NAME] [--seed N]\n"
     "  [--csv FILE] [--rollouts FILE] [--folder DIR] [--training N] [--test N]\n"
     "  [--least-nodes N] [--most-nodes N] [--points N]\n"
@@ -43,6 +44,7 @@ int main(int argc, char** argv) try {
                                  {argument("--task", plan.task),
                                   argument("--model", plan.model),
                                   argument("--arms", plan.arms),
+                                  argument("--first", plan.first),
                                   argument("--quantizer", plan.quantizer),
                                   {"--seed",
                                    [&](const std::string& text) {

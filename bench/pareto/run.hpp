@@ -118,9 +118,11 @@ void run_arms(const Plan& plan, Options o, Data& d, Executor& executor) {
     return;
   }
   const Table table(plan.csv);
+  auto wanted = arms(plan.arms, plan.quantizer);
+  wanted.resize(std::min(wanted.size(), plan.first));
   for (const auto seed : plan.seeds) {
     o.seed = seed;
-    for (const Arm& arm : arms(plan.arms, plan.quantizer)) {
+    for (const Arm& arm : wanted) {
       const std::string key = Table::key(plan.model, plan.task, arm);
       if (table.has(key, seed)) continue;
       const Stopwatch watch;

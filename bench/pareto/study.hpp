@@ -15,6 +15,7 @@ struct Plan {
   std::string task, model, arms = "all", quantizer = "row_min_max_lsq";
   std::string csv = "docs/results/mesh.csv", rollouts;
   std::vector<std::uint64_t> seeds{0, 1, 2};
+  std::size_t first = 1000;  ///< no more than so many of these arms
 };
 
 /// Trains, deploys and evaluates every arm that the table lacks.
