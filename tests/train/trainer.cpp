@@ -318,3 +318,56 @@ TEST_CASE("adaptive training keeps every budget, and its scores predict the obse
     }
   }
 }
+
+TEST_CASE("training at several budgets serves each of them; at one it is training at that one") {
+  const auto samples = learnable(12);
+  const std::vector<double> asked{2, 3, 6};
+  struct Outcome {
+    std::vector<float> parameters;
+    std::vector<double> before, after;  // (asked) loss at its plans
+  };
+  const auto train = [&](const auto& mean_bits, std::size_t threads) {
+    Network<MpPde> net(small(), scheme, 1);
+    MeshTraining<MpPde>(net, samples, options(6)).run(serial_executor(), nullptr);
+    net.quantizers.fit_weights(net.layout, net.parameters);
+    Auxiliary aux({8, 1, 4}, 2, 2, PointScores(net.layout).columns(), 9);
+    const Planner planner(net.layout, 8, scheme.levels);
+    AdaptiveTraining<MpPde> t(net, aux, samples, ScoreKind::sensitivity, Sharing::node_and_point,
+                              options(4));
+    t.prepare(serial_executor(), 12, 2, 10);
+    BasicTraining<float> a(net.layout, net.quantizers),
+        light(aux.net().layout, aux.net().quantizers);
+    const auto losses = [&] {
+      std::vector<double> sums;
+      for (const double bits : asked) {
+        double sum = 0;
+        for (std::size_t k = 0; k < samples.size(); ++k) {
+          const Planned p = t.make_plan(planner, k, t.predict(light, k), bits);
+          REQUIRE(p.cost <= p.budget);
+          sum += t.main().pass(a, k, &p.plan, nullptr);
+        }
+        sums.push_back(sum);
+      }
+      return sums;
+    };
+    Outcome o;
+    o.before = losses();
+    ThreadPool pool(threads);
+    t.run(pool, planner, mean_bits);
+    o.after = losses();
+    o.parameters = net.parameters.values;
+    return o;
+  };
+  const Outcome several = train(asked, 1), one = train(3.0, 1);
+  for (std::size_t k = 0; k < asked.size(); ++k) {
+    CAPTURE(asked[k]);
+    CHECK(several.after[k] < several.before[k]);
+  }
+  // The least budget, of which training at 3 bits sees nothing, gains most.
+  CHECK(several.after[0] < one.after[0]);
+  CHECK(several.parameters != one.parameters);
+  CHECK(train(asked, 3).parameters == several.parameters);
+  CHECK(train(std::vector<double>{3}, 1).parameters == one.parameters);
+  CHECK_THROWS_WITH_AS(train(std::vector<double>{}, 1), doctest::Contains("a budget to train at"),
+                       Error);
+}

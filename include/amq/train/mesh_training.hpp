@@ -173,9 +173,18 @@ class AdaptiveTraining {
   ///         time is not known, and what a machine says should not shape the weights
   void run(Executor& executor, const Planner& planner, double mean_bits,
            const ProgressCallback& progress = {}) {
+    run(executor, planner, std::span(&mean_bits, 1), progress);
+  }
+  /// The same for a solver that is to run at several budgets: every pass draws one of them.
+  /// @throws amq::Error, too, where there is none
+  void run(Executor& executor, const Planner& planner, std::span<const double> mean_bits,
+           const ProgressCallback& progress = {}) {
     if (!planner.times().empty())
       throw Error("AdaptiveTraining", "a planner that prices by BOPs", "one with measured times",
                   "Train by BOPs, then call price_by() on the deployed solver.");
+    if (mean_bits.empty())
+      throw Error("AdaptiveTraining", "a budget to train at", "none",
+                  "Give one or more mean bits.");
     auto& net = main_.net();
     auto& aux = auxiliary_->net();
     Learner main{&net.layout, &net.parameters, AdamW(net.layout, main_.options().adam), {}};
@@ -192,16 +201,18 @@ class AdaptiveTraining {
         [&](Turn& turn) {
           auto& a = *tapes_[turn.lane];
           auto& m = main_.tape(turn.lane);
+          const double bits =
+              mean_bits[mean_bits.size() > 1 ? turn.random.index(mean_bits.size()) : 0];
           const GraphSample& s = main_.seen(turn, [&](const GraphSample& at) {
             // Bits are allocated anew at every step, as in a rollout.
             const PointScores scores = as_scores(a[score_pass(a, at, plan, nullptr)]);
-            const Planned planned = make_plan(planner, turn.sample, scores, mean_bits);
+            const Planned planned = make_plan(planner, turn.sample, scores, bits);
             return main_.answer(m, &planned.plan)(at);
           });
           const auto y = score_pass(a, s, plan, &turn.gradients[1]);
           PointScores scores = as_scores(a[y]);
           if (turn.random.uniform() < main_.options().random_share) scramble(scores, turn.random);
-          const Planned planned = make_plan(planner, turn.sample, scores, mean_bits);
+          const Planned planned = make_plan(planner, turn.sample, scores, bits);
           const double value = main_.pass(m, s, &planned.plan, &turn.gradients[0]);
           const bool probe = kind_ == ScoreKind::sensitivity;
           if (!probe || turn.random.uniform() < main_.options().probe_share) {
