@@ -36,7 +36,7 @@ inline RowQuantizer row_quantizer(const std::string& name) {
 }
 
 /// In order of worth: a run that is cut has the most telling rows.
-/// @param which  core, ladder, ablation, rules, power, skipping, quantizers or all
+/// @param which  core, ladder, ablation, rules, power, skipping, any_budget, quantizers or all
 inline std::vector<Arm> arms(const std::string& which, const std::string& quantizer) {
   std::vector<Arm> all;
   const auto uniform = [&](int b, const std::string& q) {
@@ -77,6 +77,8 @@ inline std::vector<Arm> arms(const std::string& which, const std::string& quanti
     for (const int b : {2, 3, 4}) amq(fine, b, "sensitivity_measured_power");
   if (has("skipping"))
     for (const int b : {2, 3}) amq(skipping, b, "sensitivity_measured_power");
+  if (has("any_budget"))
+    for (const int b : {2, 3, 4, 6}) amq(fine, b, "sensitivity_any_budget");
   if (has("quantizers"))
     for (const char* q : {"row_affine_shifted_lsq", "row_min_max_lsq", "row_symmetric_lsq",
                           "tensor_static_least_squares"})

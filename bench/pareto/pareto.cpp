@@ -18,7 +18,7 @@ using namespace study;
 namespace {
 const char* const usage =
     "pareto --task darcy|elasticity|flow2d|flow3d --model mp_pde|graph_vit|mesh_graph_net\n"
-    "  [--arms core|ladder|ablation|rules|power|skipping|quantizers|all\n"
+    "  [--arms core|ladder|ablation|rules|power|skipping|any_budget|quantizers|all\n"
     "   |data|picture|time|kept_bits|budgets]\n"
     "  [--first N]    no more than the first N of these arms: they are in order of worth\n"
     "  [--quantizer NAME] [--seed N]\n"

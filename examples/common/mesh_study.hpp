@@ -267,6 +267,7 @@ struct Adaptive {
   ScoreKind score = ScoreKind::sensitivity;
   Sharing sharing = Sharing::node_and_point;
   double mean_bits = 3;
+  std::vector<double> budgets;  ///< trained at each of them by turns; empty: at mean_bits
   RowRule rule = RowRule::min_max;
   EdgeDecider edges = EdgeDecider::receiver;
   ClusterScore clusters = ClusterScore::sum;
@@ -310,7 +311,8 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
     curves.score_power = t.best_power(planner, how.mean_bits);
     planner.score_power(curves.score_power);
   }
-  t.run(executor, planner, how.mean_bits, o.progress);
+  const std::span one(&how.mean_bits, 1);
+  t.run(executor, planner, how.budgets.empty() ? one : std::span(how.budgets), o.progress);
   auto solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), std::move(aux), d.encoding,
                                                          how.sharing, curves);
   solver->budget(mean_bits(how.mean_bits));
