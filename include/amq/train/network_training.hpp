@@ -61,14 +61,27 @@ class NetworkTraining {
   void run(Executor& executor, const BitPlan* plan, const ProgressCallback& progress = {},
            std::int64_t first = 0, Learner* resumed = nullptr) {
     run_with(
-        executor, [plan](std::size_t) { return plan; }, plan != nullptr, progress, first, resumed);
+        executor, [plan](const Turn&) { return plan; }, plan != nullptr, progress, first, resumed);
   }
   /// Plans of any making, one per sample: layer-wise, by an indicator, by an oracle.
   void run(Executor& executor, std::span<const BitPlan> plans,
            const ProgressCallback& progress = {}) {
     run_with(
-        executor, [plans](std::size_t sample) { return &plans[sample]; }, true, progress, 0,
+        executor, [plans](const Turn& turn) { return &plans[turn.sample]; }, true, progress, 0,
         nullptr);
+  }
+
+  /// Every pass draws one of these plans, each of which must fit every sample: for a network that
+  /// is to run at several widths (any-precision networks, Yu et al. 2021).
+  /// @throws amq::Error where there is none
+  void run_by_turns(Executor& executor, std::span<const BitPlan> plans,
+                    const ProgressCallback& progress = {}) {
+    if (plans.empty())
+      throw Error("NetworkTraining::run_by_turns", "a plan to train at", "none",
+                  "Give one or more plans.");
+    run_with(
+        executor, [plans](Turn& turn) { return &plans[turn.random.index(plans.size())]; }, true,
+        progress, 0, nullptr);
   }
 
   /// What the network says to a sample.
@@ -146,7 +159,7 @@ class NetworkTraining {
         executor,
         [&](Turn& turn) {
           auto& a = *tapes_[turn.lane];
-          const BitPlan* plan = plan_of(turn.sample);
+          const BitPlan* plan = plan_of(turn);
           return pass(a, seen(turn, answer(a, plan)), plan, &turn.gradients[0]);
         },
         first, progress, refit(quantized));
