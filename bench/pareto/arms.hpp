@@ -18,6 +18,8 @@ struct Arm {
 };
 inline const std::vector<int> coarse{2, 4, 8}, fine{1, 2, 3, 4, 5, 6, 8},
     skipping{0, 1, 2, 3, 4, 5, 6, 8};
+/// Budgets that one training serves, and widths.
+inline const std::vector<int> any_budget{2, 3, 4, 6};
 
 /// Names of quantizers as tables have them.
 struct RowQuantizer {
@@ -77,8 +79,11 @@ inline std::vector<Arm> arms(const std::string& which, const std::string& quanti
     for (const int b : {2, 3, 4}) amq(fine, b, "sensitivity_measured_power");
   if (has("skipping"))
     for (const int b : {2, 3}) amq(skipping, b, "sensitivity_measured_power");
-  if (has("any_budget"))
-    for (const int b : {2, 3, 4, 6}) amq(fine, b, "sensitivity_any_budget");
+  if (has("any_budget")) {
+    for (const int b : any_budget) amq(fine, b, "sensitivity_any_budget");
+    for (const int b : any_budget)
+      all.push_back({"uniform", quantizer, "any_budget", any_budget, static_cast<double>(b)});
+  }
   if (has("quantizers"))
     for (const char* q : {"row_affine_shifted_lsq", "row_min_max_lsq", "row_symmetric_lsq",
                           "tensor_static_least_squares"})

@@ -2,6 +2,7 @@
 /// @file
 /// Trains, deploys and evaluates the arms of one network.
 
+#include "any_budget.hpp"
 #include "budgets.hpp"
 #include "given_scores.hpp"
 #include "kept_bits.hpp"
@@ -33,30 +34,6 @@ void with_rule(const Plan& plan, const F& f) {
               plan.quantizer, "Ask for one of these, which core arms train.");
 }
 
-/// One solver, trained at all budgets of such arms by turns, at the budget of this one.
-template <typename Model>
-Result any_budget(const Plan& plan, const Options& o, const Data& d, Executor& executor,
-                  const Arm& arm) {
-  Arm all = arm;
-  all.budget = 0;
-  const std::string file = solver_file(o, Table::key(plan.model, plan.task, all));
-  Result r;
-  with_rule(plan, [&]<typename Rule>(Rule) {
-    if (!std::filesystem::exists(file)) {
-      Adaptive how;
-      how.levels = arm.levels;
-      how.budgets = {2, 3, 4, 6};
-      how.rule = row_quantizer(arm.quantizer).rule;
-      const auto trained = adaptive_solver<Model>(o, d, executor, how);
-      save(file, *trained, {d.test_mesh[0], d.test_given[0], how.budgets});
-    }
-    auto solver = load<Model, Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>, Rule>>(file);
-    solver.budget(mean_bits(arm.budget));
-    r = evaluate_solver<Model>(d, solver);
-  });
-  return r;
-}
-
 template <typename Model>
 Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& executor,
                const Arm& arm, const std::string& key) {
@@ -65,7 +42,17 @@ Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& exec
     if (!d.trajectories.empty()) roll_out_float<Model>(d, *net, key, o.seed, plan.rollouts);
     return evaluate_float<Model>(d, *net);
   }
-  if (arm.score == "sensitivity_any_budget") return any_budget<Model>(plan, o, d, executor, arm);
+  if (arm.score.ends_with("any_budget")) {
+    Arm all = arm;
+    all.budget = 0;
+    const std::string file = solver_file(o, Table::key(plan.model, plan.task, all));
+    if (arm.scheme == "uniform") return uniform_any_budget<Model>(o, d, executor, arm, file);
+    Result r;
+    with_rule(plan, [&]<typename Rule>(Rule) {
+      r = adaptive_any_budget<Model, Rule>(o, d, executor, arm, file);
+    });
+    return r;
+  }
   const RowQuantizer quantizer = row_quantizer(arm.quantizer);
   std::unique_ptr<BasicMeshSolver<Model>> solver;
   if (arm.scheme == "uniform") {
