@@ -55,7 +55,7 @@ def draw(cells, path):
     import matplotlib.pyplot as plt
     from matplotlib.ticker import NullLocator
     colours = {"uniform, best quantizer": "C1", "uniform, static ranges": "C2", "adaptive {1,2,3,4,5,6,8}": "C0",
-               "adaptive {2,4,8}": "C3", "adaptive {0,1,2,3,4,5,6,8}": "C4"}
+               "adaptive {2,4,8}": "C3", "adaptive {0,1,2,3,4,5,6,8}": "C4", "adaptive, trained at all budgets": "C5"}
     n = len(cells)
     columns = min(n, 4)
     fig, axes = plt.subplots((n + columns - 1) // columns, columns, figsize=(5.2 * columns, 4.2 * ((n + columns - 1) // columns)), squeeze=False)
@@ -73,6 +73,8 @@ def draw(cells, path):
                 name = "uniform, " + ("static ranges" if "tensor" in quantizer else "best quantizer")
             elif score == "sensitivity":
                 name = "adaptive {" + levels + "}"
+            elif score == "sensitivity_any_budget":
+                name = "adaptive, trained at all budgets"
             else:
                 continue
             at = mean([r["bops"] for r in rows.values()])
