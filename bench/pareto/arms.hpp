@@ -20,6 +20,11 @@ inline const std::vector<int> coarse{2, 4, 8}, fine{1, 2, 3, 4, 5, 6, 8},
     skipping{0, 1, 2, 3, 4, 5, 6, 8};
 /// Budgets that one training serves, and widths.
 inline const std::vector<int> any_budget{2, 3, 4, 6};
+/// Ladders as solvers of them are loaded.
+template <row_rule Rule>
+using Fine = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>, Rule>;
+template <row_rule Rule>
+using AnyWidth = Scheme<Weights<8>, Activations<2, 3, 4, 6>, Rule>;
 
 /// Names of quantizers as tables have them.
 struct RowQuantizer {

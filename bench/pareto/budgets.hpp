@@ -29,7 +29,7 @@ void other_budgets(const Plan& plan, const Options& o, const Data& d, const std:
       std::cout << "none trained at " << trained << " bits: no " << file << '\n';
       continue;
     }
-    auto solver = load<Model, Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>, Rule>>(file);
+    auto solver = load<Model, Fine<Rule>>(file);
     for (const double run : {1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0}) {
       std::ostringstream what;
       what << plan.model << ',' << plan.task << ',' << o.order << ',' << o.seed << ',' << trained

@@ -55,8 +55,8 @@ void keep_bits(const Plan& plan, const Data& d, const std::string& csv, const Fi
   const auto all = [&]<int Bits>() {
     auto uniform = load<Model, Scheme<Weights<8>, Activations<Bits>, Rule>>(
         file_of(Arm{"uniform", plan.quantizer, "none", {Bits}, Bits}));
-    auto adaptive = load<Model, Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>, Rule>>(
-        file_of(Arm{"amq", plan.quantizer, "sensitivity", fine, Bits}));
+    auto adaptive =
+        load<Model, Fine<Rule>>(file_of(Arm{"amq", plan.quantizer, "sensitivity", fine, Bits}));
     uniform.budget(mean_bits(Bits));
     adaptive.budget(mean_bits(Bits));
     row(Bits, "uniform", 1, uniform);

@@ -2,7 +2,6 @@
 /// @file
 /// Trains, deploys and evaluates the arms of one network.
 
-#include "any_budget.hpp"
 #include "budgets.hpp"
 #include "given_scores.hpp"
 #include "kept_bits.hpp"
@@ -35,6 +34,44 @@ void with_rule(const Plan& plan, const F& f) {
 }
 
 template <typename Model>
+std::unique_ptr<BasicMeshSolver<Model>> trained(const Options& o, const Data& d, Executor& executor,
+                                                const Arm& arm) {
+  const RowQuantizer quantizer = row_quantizer(arm.quantizer);
+  if (arm.scheme == "uniform")
+    return uniform_solver<Model>(o, d, executor, arm.levels, quantizer.rule, quantizer.range);
+  Adaptive how;
+  how.levels = arm.levels;
+  how.mean_bits = {arm.budget};
+  how.rule = quantizer.rule;
+  if (const std::string power = "sensitivity_power_"; arm.score.starts_with(power))
+    how.score_power = std::stod(arm.score.substr(power.size()));
+  if (arm.score == "sensitivity_any_budget")
+    how.mean_bits.assign(any_budget.begin(), any_budget.end());
+  if (arm.score == "sensitivity_measured_power") how.score_power.reset();
+  if (arm.score == "sensitivity_of_each_edge") how.edges = EdgeDecider::edge;
+  if (arm.score == "sensitivity_largest_of_cluster") how.clusters = ClusterScore::max;
+  if (arm.score.ends_with("_per_node")) how.sharing = Sharing::node;
+  if (arm.score == "loss_per_node") how.score = ScoreKind::loss;
+  if (arm.score == "gradient") how.score = ScoreKind::gradient;
+  return adaptive_solver<Model>(o, d, executor, how);
+}
+
+/// An arm that is trained once for all budgets, by its first budget, and read for the others.
+template <typename Model, typename S>
+Result at_any_budget(const Plan& plan, const Options& o, const Data& d, Executor& executor,
+                     const Arm& arm) {
+  Arm all = arm;
+  all.budget = 0;
+  const std::string file = solver_file(o, Table::key(plan.model, plan.task, all));
+  if (!std::filesystem::exists(file))
+    save(file, *trained<Model>(o, d, executor, arm),
+         {d.test_mesh[0], d.test_given[0], {any_budget.begin(), any_budget.end()}});
+  auto solver = load<Model, S>(file);
+  solver.budget(mean_bits(arm.budget));
+  return evaluate_solver<Model>(d, solver);
+}
+
+template <typename Model>
 Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& executor,
                const Arm& arm, const std::string& key) {
   if (arm.scheme == "float32") {
@@ -42,39 +79,18 @@ Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& exec
     if (!d.trajectories.empty()) roll_out_float<Model>(d, *net, key, o.seed, plan.rollouts);
     return evaluate_float<Model>(d, *net);
   }
+  for (const char* given : {"layerwise", "random", "indicator", "oracle"})
+    if (arm.score == given) return given_scores<Model>(o, d, executor, arm);
+  Result r;
   if (arm.score.ends_with("any_budget")) {
-    Arm all = arm;
-    all.budget = 0;
-    const std::string file = solver_file(o, Table::key(plan.model, plan.task, all));
-    if (arm.scheme == "uniform") return uniform_any_budget<Model>(o, d, executor, arm, file);
-    Result r;
     with_rule(plan, [&]<typename Rule>(Rule) {
-      r = adaptive_any_budget<Model, Rule>(o, d, executor, arm, file);
+      r = arm.scheme == "uniform" ? at_any_budget<Model, AnyWidth<Rule>>(plan, o, d, executor, arm)
+                                  : at_any_budget<Model, Fine<Rule>>(plan, o, d, executor, arm);
     });
     return r;
   }
-  const RowQuantizer quantizer = row_quantizer(arm.quantizer);
-  std::unique_ptr<BasicMeshSolver<Model>> solver;
-  if (arm.scheme == "uniform") {
-    solver = uniform_solver<Model>(o, d, executor, arm.levels[0], quantizer.rule, quantizer.range);
-  } else {
-    for (const char* given : {"layerwise", "random", "indicator", "oracle"})
-      if (arm.score == given) return given_scores<Model>(o, d, executor, arm);
-    Adaptive how;
-    how.levels = arm.levels;
-    how.mean_bits = arm.budget;
-    how.rule = quantizer.rule;
-    if (const std::string power = "sensitivity_power_"; arm.score.starts_with(power))
-      how.score_power = std::stod(arm.score.substr(power.size()));
-    if (arm.score == "sensitivity_measured_power") how.score_power.reset();
-    if (arm.score == "sensitivity_of_each_edge") how.edges = EdgeDecider::edge;
-    if (arm.score == "sensitivity_largest_of_cluster") how.clusters = ClusterScore::max;
-    if (arm.score.ends_with("_per_node")) how.sharing = Sharing::node;
-    if (arm.score == "loss_per_node") how.score = ScoreKind::loss;
-    if (arm.score == "gradient") how.score = ScoreKind::gradient;
-    solver = adaptive_solver<Model>(o, d, executor, how);
-  }
-  const Result r = evaluate_solver<Model>(d, *solver);
+  const auto solver = trained<Model>(o, d, executor, arm);
+  r = evaluate_solver<Model>(d, *solver);
   if (!d.trajectories.empty()) roll_out_solver<Model>(d, *solver, key, o.seed, plan.rollouts);
   save(solver_file(o, key), *solver, {d.test_mesh[0], d.test_given[0], {arm.budget}});
   return r;
@@ -83,9 +99,8 @@ Result run_arm(const Plan& plan, const Options& o, const Data& d, Executor& exec
 /// A test sample of the adaptive solver of 3 bits as numbers: what scripts/plot_bits.py draws.
 template <typename Model, row_rule Rule>
 void picture(const Plan& plan, const Options& o, const Data& d) {
-  using Fine = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>, Rule>;
   const Arm arm{"amq", plan.quantizer, "sensitivity", fine, 3};
-  auto solver = load<Model, Fine>(solver_file(o, Table::key(plan.model, plan.task, arm)));
+  auto solver = load<Model, Fine<Rule>>(solver_file(o, Table::key(plan.model, plan.task, arm)));
   solver.budget(mean_bits(3));
   const std::size_t k = d.test.size() / 2;
   const Field u = solver(d.test_mesh[k], d.test_given[k]);

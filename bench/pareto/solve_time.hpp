@@ -47,9 +47,9 @@ void time_solves(const Plan& plan, const Options& o, const Data& d, Executor& ex
     return;
   }
   using Three = Scheme<Weights<8>, Activations<3>, Rule>;
-  using Fine = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>, Rule>;
   auto uniform = load<Model, Three>(file_of(Arm{"uniform", plan.quantizer, "none", {3}, 3}));
-  auto adaptive = load<Model, Fine>(file_of(Arm{"amq", plan.quantizer, "sensitivity", fine, 3}));
+  auto adaptive =
+      load<Model, Fine<Rule>>(file_of(Arm{"amq", plan.quantizer, "sensitivity", fine, 3}));
   uniform.budget(mean_bits(3));
   adaptive.budget(mean_bits(3));
   const auto net = float_network<Model>(o, d, executor, true);

@@ -80,13 +80,13 @@ int main(int argc, char** argv) try {
   const Data data = make_data(o, pool);
   const auto reference = float_network(o, data, pool, true);
   const Result f = evaluate_float(data, *reference);
-  auto usual =
-      uniform_solver(o, data, pool, static_cast<int>(bits), RowRule::fixed, RangeRule::percentile);
+  auto usual = uniform_solver(o, data, pool, {static_cast<int>(bits)}, RowRule::fixed,
+                              RangeRule::percentile);
   const Result s = evaluate_solver(data, *usual);
-  auto uniform = uniform_solver(o, data, pool, static_cast<int>(bits));
+  auto uniform = uniform_solver(o, data, pool, {static_cast<int>(bits)});
   const Result u = evaluate_solver(data, *uniform);
   Adaptive how;
-  how.mean_bits = bits;
+  how.mean_bits = {bits};
   auto adaptive = adaptive_solver(o, data, pool, how);
   const Result a = evaluate_solver(data, *adaptive);
 

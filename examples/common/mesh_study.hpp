@@ -240,25 +240,30 @@ Result evaluate_solver(const Data& d, BasicMeshSolver<Model>& solver) {
   return r;
 }
 
-/// Uniform bits, trained at them from the float network.
+/// Uniform bits, trained at them from the float network; of several widths each pass draws one.
 template <typename Model = MpPde>
 std::unique_ptr<BasicMeshSolver<Model>> uniform_solver(const Options& o, const Data& d,
-                                                       Executor& executor, int bits,
+                                                       Executor& executor,
+                                                       const std::vector<int>& bits,
                                                        RowRule rule = RowRule::min_max,
                                                        RangeRule range = RangeRule::least_squares) {
   const auto from = float_network<Model>(o, d, executor);
-  auto net = std::make_unique<Network<Model>>(model_config<Model>(o, d),
-                                              SchemeInfo{8, rule, {bits}}, o.seed);
+  auto net = std::make_unique<Network<Model>>(model_config<Model>(o, d), SchemeInfo{8, rule, bits},
+                                              o.seed);
   net->take_weights(from->layout, from->parameters);
   calibrate(*net, calibration_part(d), range);
-  const BitPlan plan = BitPlan::uniform(bits);
-  MeshTraining<Model> t(*net, d.training,
-                        training_options(o, "uniform " + std::to_string(bits) + " bits", true));
+  std::vector<BitPlan> plans;
+  std::string widths;
+  for (const int b : bits) {
+    plans.push_back(BitPlan::uniform(b));
+    widths += (widths.empty() ? "" : ",") + std::to_string(b);
+  }
+  MeshTraining<Model> t(*net, d.training, training_options(o, "uniform " + widths + " bits", true));
   unroll(o, d, t);
-  t.run(executor, &plan, o.progress);
+  t.run_by_turns(executor, plans, o.progress);
   net->quantizers.fit_weights(net->layout, net->parameters);
   auto solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), nullptr, d.encoding);
-  solver->budget(mean_bits(bits));
+  solver->budget(mean_bits(bits.front()));
   return solver;
 }
 
@@ -266,8 +271,7 @@ struct Adaptive {
   std::vector<int> levels{1, 2, 3, 4, 5, 6, 8};
   ScoreKind score = ScoreKind::sensitivity;
   Sharing sharing = Sharing::node_and_point;
-  double mean_bits = 3;
-  std::vector<double> budgets;  ///< trained at each of them by turns; empty: at mean_bits
+  std::vector<double> mean_bits{3};  ///< of several each pass draws one
   RowRule rule = RowRule::min_max;
   EdgeDecider edges = EdgeDecider::receiver;
   ClusterScore clusters = ClusterScore::sum;
@@ -288,8 +292,8 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
   auto aux = std::make_unique<Auxiliary>(
       o.auxiliary, d.encoding.inputs(), static_cast<Index>(d.encoding.centre.size()),
       how.score == ScoreKind::loss ? 1 : shape.columns(), o.seed + 7);
-  auto options =
-      training_options(o, "adaptive, mean " + std::to_string(how.mean_bits).substr(0, 3), true);
+  auto options = training_options(
+      o, "adaptive, mean " + std::to_string(how.mean_bits.front()).substr(0, 3), true);
   AdaptiveTraining<Model> t(*net, *aux, d.training, how.score, how.sharing, options);
   unroll(o, d, t.main());
   // Curves are relative to the mean score of every column.
@@ -308,14 +312,13 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
   Planner planner(net->layout, 8, how.levels, curves);
   t.prepare(executor, std::min<std::size_t>(128, d.training.size()), 4, 12, o.progress);
   if (!how.score_power) {
-    curves.score_power = t.best_power(planner, how.mean_bits);
+    curves.score_power = t.best_power(planner, how.mean_bits.front());
     planner.score_power(curves.score_power);
   }
-  const std::span one(&how.mean_bits, 1);
-  t.run(executor, planner, how.budgets.empty() ? one : std::span(how.budgets), o.progress);
+  t.run(executor, planner, how.mean_bits, o.progress);
   auto solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), std::move(aux), d.encoding,
                                                          how.sharing, curves);
-  solver->budget(mean_bits(how.mean_bits));
+  solver->budget(mean_bits(how.mean_bits.front()));
   return solver;
 }
 

@@ -201,8 +201,7 @@ class AdaptiveTraining {
         [&](Turn& turn) {
           auto& a = *tapes_[turn.lane];
           auto& m = main_.tape(turn.lane);
-          const double bits =
-              mean_bits[mean_bits.size() > 1 ? turn.random.index(mean_bits.size()) : 0];
+          const double bits = detail::drawn(mean_bits, turn.random);
           const GraphSample& s = main_.seen(turn, [&](const GraphSample& at) {
             // Bits are allocated anew at every step, as in a rollout.
             const PointScores scores = as_scores(a[score_pass(a, at, plan, nullptr)]);

@@ -20,6 +20,12 @@
 namespace amq {
 
 namespace detail {
+/// One of several, drawn. One alone takes no random number: training by turns at one plan or
+/// budget is training at it.
+template <typename T>
+[[nodiscard]] const T& drawn(std::span<const T> of, Random& random) {
+  return of[of.size() > 1 ? random.index(of.size()) : 0];
+}
 /// Found by the sample's namespace, also where a member has the same name.
 template <typename Model, typename A, typename Sample>
 typename A::Tensor forward_sample(const Model& model, A& a, const Sample& s) {
@@ -80,7 +86,7 @@ class NetworkTraining {
       throw Error("NetworkTraining::run_by_turns", "a plan to train at", "none",
                   "Give one or more plans.");
     run_with(
-        executor, [plans](Turn& turn) { return &plans[turn.random.index(plans.size())]; }, true,
+        executor, [plans](Turn& turn) { return &detail::drawn(plans, turn.random); }, true,
         progress, 0, nullptr);
   }
 
