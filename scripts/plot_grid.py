@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Tables and fronts of docs/results/grid.csv: plot_grid.py CSV MARKDOWN PNG   writes the tables between
-<!-- schemes -->, <!-- seeds -->, <!-- products --> or <!-- fronts --> and the next <!-- end -->, and draws error against
-BOPs and against milliseconds."""
+"""Tables and fronts of docs/results/grid.csv: plot_grid.py CSV PAGE NOTEBOOK PNG
+
+Writes <!-- changes --> of PAGE, the change of error at full resolution, and <!-- schemes -->, <!-- seeds -->, <!-- products --> and
+<!-- fronts --> of NOTEBOOK, each up to the next <!-- end -->; draws error against BOPs and against milliseconds.
+"""
 import csv
 import sys
 
@@ -80,21 +82,34 @@ def spread(values):
     return f"{sum(values) / len(values):+.1f} % ({min(values):+.1f} to {max(values):+.1f})"
 
 
+def group(model, task, resolution):
+    """The rows of one width, training and kind of rows, seed 0: of several the one with most schemes, then the longest,
+    then the one whose float network errs least."""
+    groups = {}
+    for r in rows:
+        if (r["model"], r["task"], r["resolution"], r["seed"]) == (model, task, resolution, "0") and not kept(r)[1]:
+            groups.setdefault((r["width"], r["passes"], r["rows"]), {})[r["scheme"]] = r
+    kinds = ["affine", "min_max", "min_max e16"]
+    return max(groups.items(), default=(None, {}),
+               key=lambda g: (len(set(CORE) & set(g[1])), int(g[0][1].split("+")[0]), kinds.index(g[0][2]),
+                              -g[1].get("float32", {"test_nrmse": 1})["test_nrmse"]))[1]
+
+
+def change_table():
+    """A line a problem and scheme at full resolution: change of nRMSE against the float row of the same training."""
+    lines = heading("problem", "weights, rows", *MODELS)
+    for task in TASKS:
+        for scheme, name in (("w8a8", "8, 8 bits"), ("w4a8", "4, 8 bits")):
+            cells = []
+            for model in MODELS:
+                mine = group(model, task, "1")
+                cells.append(f"{change(mine[scheme], mine['float32']):+.1f} % of {mine['float32']['test_nrmse']:.3g}")
+            lines.append(f"| {task} | {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def scheme_table():
     """Every scheme beside the float row of the same training, seed 0."""
-
-    def group(model, task, resolution):
-        """The rows of one width, training and kind of rows: of several the one with most schemes, then the longest,
-        then the one whose float network errs least."""
-        groups = {}
-        for r in rows:
-            if (r["model"], r["task"], r["resolution"], r["seed"]) == (model, task, resolution, "0") and not kept(r)[1]:
-                groups.setdefault((r["width"], r["passes"], r["rows"]), {})[r["scheme"]] = r
-        kinds = ["affine", "min_max", "min_max e16"]
-        return max(groups.items(), default=(None, {}),
-                   key=lambda g: (len(set(CORE) & set(g[1])), int(g[0][1].split("+")[0]), kinds.index(g[0][2]),
-                                  -g[1].get("float32", {"test_nrmse": 1})["test_nrmse"]))[1]
-
     lines = heading("model", "problem", "resolution", "width", "passes", "rows", "float32 nRMSE", *SCHEMES[1:])
     for resolution in RESOLUTIONS:
         for model in MODELS:
@@ -170,8 +185,9 @@ def front_table():
 
 
 def main():
-    write_between(sys.argv[2], {"schemes": scheme_table(), "seeds": seed_table(), "products": product_table(), "fronts": front_table()})
-    draw(sys.argv[3])
+    write_between(sys.argv[2], {"changes": change_table()})
+    write_between(sys.argv[3], {"schemes": scheme_table(), "seeds": seed_table(), "products": product_table(), "fronts": front_table()})
+    draw(sys.argv[4])
 
 
 main()

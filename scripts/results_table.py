@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Renders docs/results/*.csv: results_table.py CSV MARKDOWN [PNG]
+"""Renders the rows of studies on meshes: results_table.py CSV... [--cells PAGE] [--budgets PAGE] [--tables PAGE] [--png PNG]
 
-Replaces what stands between <!-- table --> and <!-- end --> in MARKDOWN by one table per model and
-task: mean and range of the test MSE over seeds, and how AMQ stands against the strongest uniform
-rival of the same seeds at the same mean bits. With PNG, draws error against operations, relative to
-float's of the same seed, so that arms of one seed and of three can be compared.
+Each option writes what stands between a mark and the next <!-- end --> of a page:
+  --cells    <!-- cells -->    a line a network and problem: the default adaptive solver beside its rivals at 3 bits
+  --budgets  <!-- budgets -->  a line a budget, for rows of one network and problem
+  --tables   <!-- table -->    every row: mean and range of the test MSE over seeds
+In all of them the rival is the best of the uniform quantizers that ran with the same seeds at the same bits. --png draws error
+against operations, relative to float's of the same seed, so that arms of one seed and of three can be compared.
 """
+import argparse
 import csv
-import sys
 from collections import defaultdict
 
 from marks import write_between
@@ -17,13 +19,85 @@ def mean(x):
     return sum(x) / len(x)
 
 
-def load(path):
+def load(paths):
     """{(model, task): {(budget, scheme, quantizer, score, levels): {seed: row}}}"""
     cells = defaultdict(lambda: defaultdict(dict))
-    for r in csv.DictReader(open(path, encoding="utf-8")):
+    for r in (row for path in paths for row in csv.DictReader(open(path, encoding="utf-8"))):
         key = (float(r["budget_bits"]), r["scheme"], r["quantizer"], r["score"], r["levels"].replace(" ", ","))
         cells[r["model"], r["task"]][key][int(r["seed"])] = {k: float(r[k]) for k in ("test_mse", "bops", "ms", "bytes")}
     return cells
+
+
+LADDER = "1,2,3,4,5,6,8"  # the levels of the default adaptive solver
+
+
+def error(rows, seeds):
+    return mean([rows[s]["test_mse"] for s in seeds])
+
+
+def best_uniform(arms, bits, seeds, static=False):
+    """Of the uniform rows that ran with all these seeds at these bits, those of least error; None where there are none.
+    Static ranges, the usual baseline, are a kind of their own."""
+    rivals = [rows for (b, scheme, quantizer, *_), rows in arms.items()
+              if b == bits and scheme == "uniform" and seeds <= set(rows) and (not static or "tensor" in quantizer)]
+    return min(rivals, key=lambda rows: error(rows, seeds), default=None)
+
+
+def adaptive(arms, bits, levels=LADDER):
+    """The default adaptive solver: rows by minimum and maximum, predicted sensitivity, trained for its budget."""
+    return arms.get((bits, "amq", "row_min_max_lsq", "sensitivity", levels))
+
+
+def against(arms, bits, levels=LADDER):
+    """(error, change against the best uniform rows, share of the gap to float that is closed, seeds), as text."""
+    rows = adaptive(arms, bits, levels)
+    rival = rows and best_uniform(arms, bits, set(rows))
+    if not rival:
+        return "", "not run", "", 0
+    mine, theirs = error(rows, rows), error(rival, rows)
+    f = error(arms[32, "float32", "none", "none", "32"], rows)
+    gap = f"{100 * (theirs - mine) / (theirs - f):.0f} %" if theirs > 1.01 * f else "no gap"
+    return f"{mine:.4f}", f"{100 * (mine / theirs - 1):+.1f} %", gap, len(rows)
+
+
+def cell_table(cells):
+    lines = ["| network, problem | seeds | float32 | static ranges, 3 bits | best uniform, 3 bits | adaptive, mean 3 bits | gap closed "
+             "| against best uniform at 2 | at 3 | at 4 | at 6 bits |", "|---" * 11 + "|"]
+    for (model, task), arms in sorted(cells.items()):
+        rows = adaptive(arms, 3.0)
+        seeds = set(rows)
+        usual = best_uniform(arms, 3.0, seeds, static=True) or max(
+            (v for k, v in arms.items() if k[0] == 3 and k[1] == "uniform" and "tensor" in k[2]), key=len, default={})
+        usual_text = f"{error(usual, seeds & set(usual)):.4f}" if usual else "not run"
+        if usual and len(usual) < len(seeds):
+            usual_text += f" ({len(usual)} seed{'s' * (len(usual) > 1)})"
+        mine, _, gap, n = against(arms, 3.0)
+        f = error(arms[32, "float32", "none", "none", "32"], seeds)
+        changes = []
+        for bits in (2.0, 3.0, 4.0, 6.0):
+            _, change, _, of = against(arms, bits)
+            changes.append(change + (f" ({of})" if of and of != n else ""))
+        lines.append(f"| {model}, {task} | {n} | {f:.4f} | {usual_text} | {error(best_uniform(arms, 3.0, seeds), seeds):.4f} | {mine} | {gap} | "
+                     + " | ".join(changes) + " |")
+    return lines
+
+
+def budget_table(cells):
+    (arms,) = cells.values()
+    lines = ["| bits | 10^9 bit operations | static ranges | best uniform | adaptive | against best uniform | gap closed | adaptive {2,4,8} "
+             "| against best uniform |", "|---" * 9 + "|"]
+    for bits in sorted({key[0] for key in arms}):
+        kind = [rows for key, rows in arms.items() if key[0] == bits and len(rows) > 1]
+        seeds = set(kind[0])
+        best, usual = best_uniform(arms, bits, seeds), best_uniform(arms, bits, seeds, static=True)
+        text = lambda rows: f"{error(rows, seeds):.4f}" if rows else ""
+        fine, few = against(arms, bits), against(arms, bits, "2,4,8")
+        operations = mean([r["bops"] for r in kind[0].values()]) / 1e9
+        name = "float32" if bits == 32 else f"{bits:g}"
+        known = lambda found: ["" if x == "not run" else x for x in found[:3]]
+        columns = [name, f"{operations:.2f}", text(usual), text(kind[0] if bits == 32 else best), *known(fine), *known(few)[:2]]
+        lines.append("| " + " | ".join(columns) + " |")
+    return lines
 
 
 def table(arms):
@@ -98,16 +172,31 @@ def draw(cells, path):
     fig.savefig(path, dpi=120)
 
 
-def main():
-    cells = load(sys.argv[1])
+def all_tables(cells):
     lines = []
     for (model, task), arms in sorted(cells.items()):
-        if len(cells) > 1:
-            lines += ["", f"### {model}, {task}", ""]
+        lines += ["", f"### {model}, {task}", ""] if len(cells) > 1 else []
         lines += table(arms)
-    write_between(sys.argv[2], {"table": lines})
-    if len(sys.argv) > 3:
-        draw(cells, sys.argv[3])
+    return lines
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("csv", nargs="+")
+    for name in ("cells", "budgets", "tables", "png"):
+        options.add_argument("--" + name)
+    given = options.parse_args()
+    cells = load(given.csv)
+    if given.cells:
+        write_between(given.cells, {"cells": cell_table(cells)})
+    if given.budgets:
+        write_between(given.budgets, {"budgets": budget_table(cells)})
+    if given.tables:
+        write_between(given.tables, {"table": all_tables(cells)})
+    if given.png:
+        draw(cells, given.png)
+    if not any((given.cells, given.budgets, given.tables, given.png)):
+        print("\n".join(all_tables(cells)))
 
 
 main()
