@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <fstream>
 
 using namespace amq;
 
@@ -40,6 +41,37 @@ TEST_CASE("two writers of one file do not share a temporary") {
   b.commit();
   CHECK(as_text(read_file(dir.path("x"))) == "bb");
   CHECK(dir.n_files() == 1);
+}
+
+TEST_CASE("what a killed writer has left is taken over, not stepped around") {
+  const test::Scratch dir("file");
+  std::ofstream(dir.path("a.part0")) << "half of a file, much longer than what follows";
+  write_file(dir.path("a"), "whole");
+  CHECK(as_text(read_file(dir.path("a"))) == "whole");
+  CHECK(dir.n_files() == 1);
+}
+
+TEST_CASE("a link is followed, also to a file that is not there yet, and rights are kept") {
+  namespace fs = std::filesystem;
+  const test::Scratch dir("file");
+  fs::create_directories(dir.path("run"));
+  write_file(dir.path("run/model"), "old");
+  fs::permissions(dir.path("run/model"), fs::perms::owner_read | fs::perms::owner_write);
+  fs::create_symlink("run/model", dir.path("latest"));
+  fs::create_symlink(dir.path("latest"), dir.path("of a link"));
+  write_file(dir.path("of a link"), "new");
+  CHECK(fs::is_symlink(dir.path("latest")));
+  CHECK(as_text(read_file(dir.path("run/model"))) == "new");
+  CHECK(fs::status(dir.path("run/model")).permissions() ==
+        (fs::perms::owner_read | fs::perms::owner_write));
+  fs::create_symlink("run/next", dir.path("next"));
+  write_file(dir.path("next"), "first");
+  CHECK(as_text(read_file(dir.path("run/next"))) == "first");
+}
+
+TEST_CASE("a device is not replaced by a file") {
+  AMQ_REFUSES(write_file("/dev/null", "x"), "a regular file, or none yet");
+  CHECK(std::filesystem::is_character_file("/dev/null"));
 }
 
 TEST_CASE("a rename that fails leaves no temporary") {

@@ -16,7 +16,10 @@
 #include <string_view>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace amq {
 
@@ -96,28 +99,39 @@ inline constexpr std::uint64_t largest_file = std::uint64_t{1} << 36;  // 64 GiB
   return in.read_at(0, in.size(), "contents");
 }
 
-/// Writes beside `path` and takes its name on commit(), in one step: a reader, or a crash, sees the
-/// old file or the new one. Without commit() nothing remains.
+/// Writes beside `path` and takes its name on commit(), in one step: a reader, a crash or a power
+/// cut sees the old file or the new one. Without commit() nothing remains. What a killed process
+/// has left beside the file is taken over. A link is followed, and the rights of the old file are
+/// kept.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::string path) : path_(std::move(path)) {
-    // "x" creates or fails, so two writers never share a temporary, in one process or in many.
+  /// @throws amq::Error for a folder that cannot be written into, and for a device, pipe or folder
+  explicit AtomicFile(std::string path) : path_(std::move(path)), target_(followed(path_)) {
+    struct stat old {};
+    const bool is_there = ::stat(target_.c_str(), &old) == 0;
+    if (is_there && !S_ISREG(old.st_mode))
+      throw Error(path_, "a regular file, or none yet", "a folder, pipe or device",
+                  "Name a file to write to.");
     for (int k = 0; k < 1000 && !handle_; ++k) {
-      temporary_ = path_ + ".part" + std::to_string(k);
-      handle_.reset(std::fopen(temporary_.c_str(), "wbx"));
-      if (!handle_ && errno != EEXIST) break;
+      temporary_ = target_ + ".part" + std::to_string(k);
+      const int file = claimed(temporary_.c_str());
+      if (file < 0 && errno != EWOULDBLOCK) break;
+      if (file < 0) continue;
+      if (is_there) static_cast<void>(::fchmod(file, old.st_mode & 07777));
+      handle_.reset(::fdopen(file, "wb"));
+      if (!handle_) ::close(file);
     }
     if (!handle_) {
       throw Error(path_, "a folder to write into", std::strerror(errno),
-                  "Create the folder, check its rights, and remove stale .part files.");
+                  "Create the folder and check its rights.");
     }
   }
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile() {
     if (!handle_) return;
-    handle_.reset();
     std::remove(temporary_.c_str());
+    handle_.reset();
   }
 
   void write(std::span<const std::byte> bytes) {
@@ -128,21 +142,67 @@ class AtomicFile {
   void write(std::string_view text) { write(as_bytes(text)); }
   [[nodiscard]] std::uint64_t written() const noexcept { return written_; }  ///< bytes so far
 
+  /// The bytes are on the disk before the name is theirs.
   void commit() {
     if (std::fflush(handle_.get()) != 0) fail();
-    if (std::fclose(handle_.release()) != 0 ||
-        std::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    // Some file systems cannot sync; a full disk is told by others than these.
+    if (::fsync(::fileno(handle_.get())) != 0 && errno != EINVAL && errno != ENOTSUP) fail();
+    if (std::rename(temporary_.c_str(), target_.c_str()) != 0) {
       const std::string why = std::strerror(errno);
-      std::remove(temporary_.c_str());
       throw Error(path_, "to put the new file in its place", why, "Check the disk and the rights.");
+    }
+    handle_.reset();
+    const auto slash = target_.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : target_.substr(0, slash + 1);
+    if (const int at = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); at >= 0) {
+      static_cast<void>(::fsync(at));
+      ::close(at);
     }
   }
 
  private:
+  /// Where a chain of links ends, whether or not there is a file.
+  [[nodiscard]] static std::string followed(std::string path) {
+    for (int k = 0; k < 40; ++k) {
+      char to[4096];
+      const auto n = ::readlink(path.c_str(), to, sizeof to);
+      if (n < 0 || static_cast<std::size_t>(n) == sizeof to) break;
+      const std::string name(to, static_cast<std::size_t>(n));
+      const auto slash = path.rfind('/');
+      path = name[0] == '/' || slash == std::string::npos ? name : path.substr(0, slash + 1) + name;
+    }
+    return path;
+  }
+  /// A new temporary, or one whose writer is dead: a lock dies with its process.
+  /// @returns -1 with EWOULDBLOCK where somebody writes to it
+  [[nodiscard]] static int claimed(const char* name) {
+    int file = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const bool is_new = file >= 0;
+    if (!is_new && errno == EEXIST) {
+      file = ::open(name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+      // Gone meanwhile, or a link, which is not ours to follow: the next name.
+      if (file < 0 && (errno == ENOENT || errno == ELOOP)) errno = EWOULDBLOCK;
+    }
+    if (file < 0) return -1;
+    const bool locked = ::flock(file, LOCK_EX | LOCK_NB) == 0;
+    // Where nothing can be locked, a name that is new is enough.
+    bool ours = locked || (is_new && errno != EWOULDBLOCK);
+    if (locked) {
+      struct stat by_name {
+      }, by_file{};
+      ours = ::stat(name, &by_name) == 0 && ::fstat(file, &by_file) == 0 &&
+             by_name.st_ino == by_file.st_ino && by_name.st_dev == by_file.st_dev &&
+             ::ftruncate(file, 0) == 0;
+    }
+    if (ours) return file;
+    ::close(file);
+    errno = EWOULDBLOCK;
+    return -1;
+  }
   [[noreturn]] void fail() const {
     throw Error(path_, "to write", std::strerror(errno), "Free some space on the disk.");
   }
-  std::string path_, temporary_;
+  std::string path_, target_, temporary_;
   detail::FileHandle handle_;
   std::uint64_t written_ = 0;
 };
