@@ -1,7 +1,7 @@
 #!/bin/sh
-# Every speed that docs/kernels.md speaks of, in one run of ten minutes on a quiet machine:
+# Every speed that docs/results/kernels.md speaks of, in one run of ten minutes on a quiet machine:
 # integer products, a whole message-passing layer and a training step, beside Eigen, oneDNN, OpenBLAS and
-# torch (those that are there). Writes docs/results/kernels.csv and kernels.png.
+# torch (those that are there). Writes docs/results/kernels.csv, kernels.png and the table of kernels.md.
 #   sh scripts/bench_kernels.sh [build directory] [--quick]
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -36,4 +36,4 @@ run 60 /usr/bin/python3 "$root/scripts/time_torch_mp_pde.py" "$table" --what=ste
 run 30 "$build/bench/kernels/bench_kernels_message_passing" "$table" --threads=2
 run 30 /usr/bin/python3 "$root/scripts/time_torch_mp_pde.py" "$table" --what=layer --threads=2 --rounds=7
 /usr/bin/python3 "$root/scripts/plot_kernels.py" "$table" "$root/docs/results/kernels.csv" \
-  "$root/docs/results/kernels.png"
+  "$root/docs/results/kernels.png" "$root/docs/results/kernels.md"

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Sets every line's ratio to the best rival of all programs that measured its shape, and draws our best beside it.
 
-Usage: plot_kernels.py MEASURED.csv TABLE.csv CHART.png
+Usage: plot_kernels.py MEASURED.csv TABLE.csv CHART.png [PAGE]
+With PAGE, writes a line a shape between its marks <!-- kernels --> and <!-- end -->: 8-bit rows and weights beside their rivals.
 """
 import collections
 import csv
 import sys
+
+from marks import write_between
 
 measured, table, chart = sys.argv[1:4]
 with open(measured, newline="", encoding="utf-8") as f:
@@ -32,6 +35,27 @@ with open(table, "w", newline="", encoding="utf-8") as f:
     out.writeheader()
     out.writerows(rows)
 
+
+def shape_table():
+    """Our time divided into each rival's, so that 2 means twice as fast."""
+    lines = ["| rows x inputs x outputs | sums, oneDNN unsigned rows | sums, oneDNN signed rows | codes to floats, oneDNN "
+             "| floats to floats, our codes then oneDNN | floats to floats, Eigen float |", "|---" * 6 + "|"]
+    ns = {(r["bench"], r["shape"], r["contender"].split("[")[0]): float(r["ns"]) for r in rows if r["bits"] in ("8", "32") and r["threads"] == "1"}
+    pairs = [("gemm_i32", "amq_gemm_i32", "onednn_u8s8s32"), ("gemm_i32", "amq_gemm_i32", "onednn_s8s8s32"),
+             ("codes_to_float", "amq_linear_relu", "onednn_s8s8_scale_bias_relu"),
+             ("float_to_float", "amq_float_to_float_relu", "amq_quantize_fixed+onednn_s8s8_relu"),
+             ("float_to_float", "amq_float_to_float_relu", "eigen_float")]
+    for shape in dict.fromkeys(r["shape"] for r in rows if r["bench"] == "gemm_i32"):
+        cells = []
+        for bench, ours, theirs in pairs:
+            mine, other = ns.get((bench, shape, ours)), ns.get((bench, shape, theirs))
+            cells.append(f"{other / mine:.2f}" if mine and other else "not run")
+        lines.append(f"| {shape.replace('x', ' x ')} | " + " | ".join(cells) + " |")
+    return lines
+
+
+if len(sys.argv) > 4:
+    write_between(sys.argv[4], {"kernels": shape_table()})
 try:
     import matplotlib
 
