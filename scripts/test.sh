@@ -12,12 +12,10 @@ fail() {
 }
 
 sh scripts/setup.sh --tests
-if [ -f build/build.ninja ]; then
-  [ $# = 0 ] || meson configure build "$@" || fail "the build cannot be configured"
-else
-  meson setup build -Dbench_by_default=false "$@" || fail "the build cannot be configured"
-fi
-ninja -C build || fail "the build failed"
+how=setup
+[ -f build/build.ninja ] && how=configure
+meson $how build -Dtests=enabled -Dbench_by_default=false "$@" || fail "the build cannot be configured"
+ninja -C build all stories || fail "the build failed"
 # Four times the usual patience: machines differ, and the loaded ones are slow.
 meson test -C build --no-rebuild --print-errorlogs --timeout-multiplier 4
 status=$?
