@@ -1,12 +1,18 @@
-"""What the house knows of amq's headers: rooms, floors, doors, and who includes whom."""
+"""What the house knows of the headers of both roots: rooms, floors, doors, and who includes whom.
+
+A header is named as it is written after its root: `quant/x.hpp` of amq, `data/npz.hpp` of amq_lab.
+"""
 import pathlib
 import re
 
 # Includes go down, or sideways inside a room. Rooms of equal number stand side by side.
 FLOORS = {"core": 0, "simd": 1, "quant": 2, "kernels": 3, "mesh": 3, "arithmetic": 4, "nn": 5,
-          "models": 6, "allocation": 7, "pde": 7, "io": 7, "train": 8, "solver": 9, "amq": 10}
-# Adapters to libraries that amq does not ask for: included by name only, never by a door.
-OPTIONAL = {"io/grid_set_hdf5.hpp", "io/hdf5.hpp", "io/npz_zlib.hpp", "io/pdebench.hpp"}
+          "models": 6, "allocation": 7, "io": 7, "train": 8, "solver": 9, "amq": 10}
+# The lab stands on amq; amq never includes it.
+LAB_FLOORS = {"data": 0, "draw": 1, "problems": 1, "amq_lab": 2}
+# Adapters to libraries that amq and its lab do not ask for: included by name only, never by a door.
+OPTIONAL = {"data/grid_set_hdf5.hpp", "data/hdf5.hpp", "data/npz_zlib.hpp", "data/pdebench.hpp"}
+PACKAGES = {"amq": FLOORS, "amq_lab": LAB_FLOORS}
 
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
@@ -16,9 +22,9 @@ def room_of(path):
     return path.split("/")[0].removesuffix(".hpp")
 
 
-def headers(root):
-    """Every header under root/amq, as it is written after `amq/`, sorted."""
-    base = pathlib.Path(root) / "amq"
+def headers(root, package="amq"):
+    """Every header under root/package, as it is written after the package's name, sorted."""
+    base = pathlib.Path(root) / package
     return sorted(p.relative_to(base).as_posix() for p in base.rglob("*.hpp"))
 
 
@@ -27,20 +33,20 @@ def is_rung(header):
     return pathlib.PurePosixPath(header).parent.name in ("x86", "arm")
 
 
-def includes(root, header):
+def includes(root, header, package="amq"):
     """(line number, what is included), top to bottom."""
-    text = (pathlib.Path(root) / "amq" / header).read_text(encoding="utf-8")
+    text = (pathlib.Path(root) / package / header).read_text(encoding="utf-8")
     for number, line in enumerate(text.splitlines(), 1):
         if found := INCLUDE.match(line):
             yield number, found[1]
 
 
-def reached(root, header, seen=None):
-    """The header and every amq header below it."""
+def reached(root, header, seen=None, package="amq"):
+    """The header and every header of its package below it."""
     seen = set() if seen is None else seen
     if header not in seen:
         seen.add(header)
-        for _, name in includes(root, header):
-            if name.startswith("amq/"):
-                reached(root, name.removeprefix("amq/"), seen)
+        for _, name in includes(root, header, package):
+            if name.startswith(package + "/"):
+                reached(root, name.removeprefix(package + "/"), seen, package)
     return seen

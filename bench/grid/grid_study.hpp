@@ -3,9 +3,9 @@
 // quantization-aware training, deployment in integers. Shared by the programs of this folder.
 
 #include <amq/arithmetic/counting.hpp>
-#include <amq/pde/generate.hpp>
 #include <amq/train/grid_training.hpp>
 #include <amq/train/progress.hpp>
+#include <amq_lab/problems/generate.hpp>
 
 #include <cstdint>
 #include <cstdio>
@@ -16,6 +16,7 @@
 namespace grid_study {
 
 using namespace amq;
+using namespace amq::lab;
 
 struct Options {
   double scale = 1;       ///< of the number of passes of every training

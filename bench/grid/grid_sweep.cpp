@@ -9,7 +9,7 @@
 #include "grid_study.hpp"
 
 #include <amq/io/file.hpp>
-#include <amq/pde/resample.hpp>
+#include <amq_lab/problems/resample.hpp>
 
 #include <algorithm>
 #include <cstdio>

@@ -6,9 +6,9 @@
 
 #include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/float32.hpp>
-#include <amq/pde/resample.hpp>
 #include <amq/train/calibrate.hpp>
 #include <amq/train/checkpoint.hpp>
+#include <amq_lab/problems/resample.hpp>
 
 #include <algorithm>
 #include <filesystem>

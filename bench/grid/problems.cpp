@@ -1,11 +1,11 @@
 #include "grid_study.hpp"
 
-#include <amq/io/grid_set.hpp>
-#include <amq/pde/burgers.hpp>
-#include <amq/pde/darcy_grid.hpp>
-#include <amq/pde/diffusion_sorption.hpp>
-#include <amq/pde/navier_stokes.hpp>
-#include <amq/pde/resample.hpp>
+#include <amq_lab/data/grid_set.hpp>
+#include <amq_lab/problems/burgers.hpp>
+#include <amq_lab/problems/darcy_grid.hpp>
+#include <amq_lab/problems/diffusion_sorption.hpp>
+#include <amq_lab/problems/navier_stokes.hpp>
+#include <amq_lab/problems/resample.hpp>
 
 #include <algorithm>
 #include <filesystem>

@@ -2,11 +2,11 @@
 // The contender that is not ours is std::fwrite and std::fread of the same bytes.
 
 #include <amq/core/random.hpp>
-#include <amq/io/crc32.hpp>
 #include <amq/io/json.hpp>
-#include <amq/io/npz.hpp>
-#include <amq/io/raster.hpp>
 #include <amq/io/safetensors.hpp>
+#include <amq_lab/data/crc32.hpp>
+#include <amq_lab/data/npz.hpp>
+#include <amq_lab/draw/raster.hpp>
 
 #include <cstdio>
 #include <ctime>
@@ -52,11 +52,11 @@ int main(int argc, char** argv) {
       }),
       bytes);
   std::uint32_t sum = 0;
-  row("crc32", seconds([&] { sum += amq::crc32(a.bytes); }), bytes);
-  const amq::npz::Arrays arrays{{"a", a}};
-  row("npz::write", seconds([&] { amq::npz::write(path, arrays); }), bytes);
-  row("npz::read", seconds([&] { sum += static_cast<std::uint32_t>(amq::npz::read(path).size()); }),
-      bytes);
+  row("crc32", seconds([&] { sum += amq::lab::crc32(a.bytes); }), bytes);
+  const amq::lab::npz::Arrays arrays{{"a", a}};
+  row("npz::write", seconds([&] { amq::lab::npz::write(path, arrays); }), bytes);
+  row("npz::read",
+      seconds([&] { sum += static_cast<std::uint32_t>(amq::lab::npz::read(path).size()); }), bytes);
   amq::safetensors::File model;
   model.tensors["a"] = a;
   row("safetensors::write", seconds([&] { amq::safetensors::write(path, model); }), bytes);
@@ -87,14 +87,15 @@ int main(int argc, char** argv) {
         mesh.cells.insert(mesh.cells.end(), {c, c + 1, c + n + 2, c, c + n + 2, c + n + 1});
     }
   }
-  amq::raster::Figure figure;
+  amq::lab::raster::Figure figure;
   for (int k = 0; k < 4; ++k) figure.add({.title = "solution u", .mesh = &mesh, .values = u});
-  amq::Image image;
+  amq::lab::Image image;
   const double drawn = seconds([&] { image = figure.draw(); });
   const auto pixels = 3.0 * static_cast<double>(image.pixels.size());
   row("raster, four panels of 400 x 400", drawn, pixels);
   row("png::encode of it",
-      seconds([&] { sum += static_cast<std::uint32_t>(amq::png::encode(image).size()); }), pixels);
+      seconds([&] { sum += static_cast<std::uint32_t>(amq::lab::png::encode(image).size()); }),
+      pixels);
   std::remove(path.c_str());
   std::printf("(%u)\n", sum & 1);
 }

@@ -9,11 +9,13 @@
 #include "solve_time.hpp"
 #include "study.hpp"
 
-#include <amq/io/npz.hpp>
+#include <amq_lab/data/npz.hpp>
 
 #include <iostream>
 
 namespace study {
+
+using namespace amq::lab;
 
 /// Where an arm's solver is kept. @param key  as the table has it
 inline std::string solver_file(const Options& o, const std::string& key) {

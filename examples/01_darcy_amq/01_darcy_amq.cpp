@@ -5,8 +5,8 @@
 #include "../common/arguments.hpp"
 #include "../common/darcy_study.hpp"
 
-#include <amq/io/raster.hpp>
 #include <amq/io/vtu.hpp>
+#include <amq_lab/draw/raster.hpp>
 
 #include <iostream>
 #include <string>

@@ -3,8 +3,8 @@
 
 #include <amq/io/vtu.hpp>
 #include <amq/mesh/random_square.hpp>
-#include <amq/pde/darcy_sampler.hpp>
 #include <amq/solver.hpp>
+#include <amq_lab/problems/darcy_sampler.hpp>
 
 #include <cstdio>
 #include <exception>
@@ -12,8 +12,8 @@
 int main(int argc, char** argv) try {
   const char* path = argc > 1 ? argv[1] : "examples/02_deploy/darcy.safetensors";
   // A problem as the host would have it: a mesh, and what is given at its nodes.
-  const amq::MeshSample sample = amq::to_mesh_sample(
-      amq::DarcySampler({.least_nodes = 800, .most_nodes = 800}).sample(2026, 0));
+  const amq::MeshSample sample = amq::lab::to_mesh_sample(
+      amq::lab::DarcySampler({.least_nodes = 800, .most_nodes = 800}).sample(2026, 0));
   const auto &a = amq::node_field(sample, "a"), &a_mean = amq::node_field(sample, "a_mean");
   amq::Field given(sample.mesh.n_nodes(), 2);
   for (amq::Index i = 0; i < given.rows(); ++i)

@@ -4,11 +4,13 @@
 
 #include "mesh_study.hpp"
 
-#include <amq/io/mesh_set.hpp>
 #include <amq/mesh/indicators.hpp>
-#include <amq/pde/darcy_sampler.hpp>
+#include <amq_lab/data/mesh_set.hpp>
+#include <amq_lab/problems/darcy_sampler.hpp>
 
 namespace study {
+
+using namespace amq::lab;
 
 inline Field given_field(const MeshSample& s) {
   const auto &a = node_field(s, "a"), &mean = node_field(s, "a_mean");

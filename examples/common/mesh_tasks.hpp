@@ -5,11 +5,13 @@
 
 #include "darcy_study.hpp"
 
-#include <amq/pde/elasticity.hpp>
-#include <amq/pde/flow2d.hpp>
-#include <amq/pde/flow3d.hpp>
+#include <amq_lab/problems/elasticity.hpp>
+#include <amq_lab/problems/flow2d.hpp>
+#include <amq_lab/problems/flow3d.hpp>
 
 namespace study {
+
+using namespace amq::lab;
 
 /// Options of a study of `task` as docs/results/mesh.md has it.
 inline Options task_options(const std::string& task) {

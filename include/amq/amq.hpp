@@ -11,7 +11,6 @@
 #include <amq/mesh.hpp>
 #include <amq/models.hpp>
 #include <amq/nn.hpp>
-#include <amq/pde.hpp>
 #include <amq/quant.hpp>
 #include <amq/simd.hpp>
 #include <amq/solver.hpp>

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "scripts"))
-from headers import OPTIONAL, headers, is_rung
+from headers import OPTIONAL, PACKAGES, headers, is_rung
 
 root, scratch, how, compiler = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3], sys.argv[4]
 flags = sys.argv[5:]
@@ -25,18 +25,23 @@ scratch.mkdir(parents=True, exist_ok=True)
 ccache = [shutil.which("ccache")] if shutil.which("ccache") else []
 
 
+def is_optional(header):
+    return header.partition("/")[2] in OPTIONAL
+
+
 def stands(group):
     unit = scratch / (group[0].replace("/", "_") + ".cpp")
-    unit.write_text("".join(f"#include <amq/{header}>\n" for header in [*group, *group]))
+    unit.write_text("".join(f"#include <{header}>\n" for header in [*group, *group]))
     command = [*ccache, compiler, *flags, "-I", root, "-O0", "-c", str(unit), "-o", str(unit) + ".o"]
     done = subprocess.run(command, capture_output=True, text=True)
-    absent = group[0] in OPTIONAL and ("No such file" in done.stderr or "file not found" in done.stderr)
+    absent = is_optional(group[0]) and ("No such file" in done.stderr or "file not found" in done.stderr)
     return group, done.returncode == 0, absent, done.stderr
 
 
 groups = {}
-for header in reversed([h for h in headers(root) if not is_rung(h)]):
-    own = how == "alone" or header in OPTIONAL
+every = [f"{package}/{h}" for package in PACKAGES for h in headers(root, package) if not is_rung(h)]
+for header in reversed(every):
+    own = how == "alone" or is_optional(header)
     groups.setdefault(header if own else pathlib.PurePosixPath(header).parent, []).append(header)
 with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     results = list(pool.map(stands, groups.values()))

@@ -3,8 +3,8 @@
 // them; files hold what PyTorch computed from them in double.
 
 #include <amq/arithmetic/training.hpp>
-#include <amq/io/npz.hpp>
 #include <amq/mesh/graph.hpp>
+#include <amq_lab/data/npz.hpp>
 
 #include <doctest/doctest.h>
 
@@ -16,6 +16,7 @@
 namespace golden {
 
 using namespace amq;
+using namespace amq::lab;
 
 inline std::vector<float> uniform(const std::string& name, Index count) {
   std::uint64_t key = 0xcbf29ce484222325u;

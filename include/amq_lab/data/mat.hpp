@@ -1,0 +1,199 @@
+#pragma once
+/// @file
+/// Numeric arrays of MATLAB's version 5 to 7 files (MathWorks, MAT-File Format). Version 7.3 is
+/// HDF5: io/hdf5.hpp reads it. Compressed files need io/npz_zlib.hpp.
+///
+///     auto arrays = amq::lab::mat::read("piececonst_r421_N1024_smooth1.mat",
+///     amq::lab::zlib_inflate); arrays.at("coeff").shape;                                     //
+///     {1024, 421, 421}
+
+#include <amq/io/array.hpp>
+#include <amq/io/file.hpp>
+#include <amq_lab/data/inflate.hpp>
+
+#include <map>
+#include <optional>
+
+namespace amq::lab::mat {
+
+using Arrays = std::map<std::string, Array>;
+
+namespace detail {
+
+class Parser {
+ public:
+  Parser(const std::string& path, Inflate inflate) : path_(path), inflate_(inflate) {}
+
+  Arrays file(std::span<const std::byte> b) {
+    if (b.size() < 128) fail("a MATLAB 5 file", std::to_string(b.size()) + " bytes");
+    const auto text = as_text(b.first(128));
+    if (text.starts_with("MATLAB 7.3") || text.substr(1, 3) == "HDF") {
+      throw Error(path_, "MATLAB version 5 to 7", "version 7.3, which is HDF5",
+                  "Read it with io/hdf5.hpp, and amq::transposed().");
+    }
+    if (text.substr(126) != "IM" || b[125] != std::byte{1}) {
+      fail("a little-endian MATLAB 5 file", "another header");
+    }
+    Arrays out;
+    elements(b.subspan(128), out, true);
+    return out;
+  }
+
+ private:
+  struct Element {
+    std::uint32_t type = 0;
+    std::span<const std::byte> data;
+  };
+  [[noreturn]] void fail(const std::string& expected, const std::string& found) const {
+    throw Error(path_ + (name_.empty() ? "" : ": " + name_), expected, found,
+                "The file is damaged; fetch or save it again.");
+  }
+  static std::uint32_t word(std::span<const std::byte> b, std::size_t at) {
+    std::uint32_t x = 0;
+    std::memcpy(&x, b.data() + at, 4);
+    return x;
+  }
+  /// Takes one element off the front of `b`.
+  Element next(std::span<const std::byte>& b) const {
+    if (b.size() < 8) fail("a data element", "the end");
+    const std::uint32_t tag = word(b, 0);
+    if (tag >> 16) {  // small: the size and up to four bytes share the tag's eight
+      const std::size_t n = tag >> 16;
+      if (n > 4) fail("at most 4 bytes in a small element", std::to_string(n));
+      const Element e{tag & 0xffff, b.subspan(4, n)};
+      b = b.subspan(8);
+      return e;
+    }
+    const std::size_t n = word(b, 4);
+    // Compressed elements alone are not padded to eight bytes.
+    const std::size_t padded = tag == compressed ? n : (n + 7) / 8 * 8;
+    if (n > b.size() - 8)
+      fail("an element of " + std::to_string(n) + " bytes", std::to_string(b.size() - 8));
+    const Element e{tag, b.subspan(8, n)};
+    b = b.subspan(std::min(padded + 8, b.size()));
+    return e;
+  }
+  void elements(std::span<const std::byte> b, Arrays& out, bool may_inflate) {
+    while (!b.empty()) {
+      name_.clear();
+      const Element e = next(b);
+      if (e.type == compressed && may_inflate) {
+        if (!inflate_) {
+          throw Error(path_, "an uncompressed file", "a compressed variable",
+                      "Include <amq_lab/data/npz_zlib.hpp> and pass amq::lab::zlib_inflate.");
+        }
+        // Deflate cannot shrink beyond 1032 : 1.
+        const Bytes plain = inflate_(e.data, Deflated::zlib, e.data.size() * 1032 + 64);
+        elements(plain, out, false);
+      } else if (e.type == matrix) {
+        variable(e.data, out);
+      }
+    }
+  }
+  void variable(std::span<const std::byte> b, Arrays& out) {
+    const Element flags = next(b), extents = next(b), name = next(b);
+    name_ = std::string(as_text(name.data));
+    if (flags.data.size() != 8 || extents.type != 5 || extents.data.size() % 4 != 0 ||
+        extents.data.size() > 128) {
+      fail("array flags and at most 32 extents", "something else");
+    }
+    const std::uint32_t word0 = word(flags.data, 0);
+    const auto type = class_type(word0 & 0xff);
+    if (!type) return;  // text, cells, structs, sparse: not ours
+    if (word0 & 0x0800) fail("real numbers", "complex ones");
+    Array a;
+    a.dtype = (word0 & 0x0200) ? DType::boolean : *type;
+    for (std::size_t k = 0; k < extents.data.size(); k += 4) {
+      a.shape.push_back(static_cast<std::int32_t>(word(extents.data, k)));
+    }
+    const std::size_t n = count_of(a.shape, size_of(a.dtype), path_ + ": " + name_);
+    const Element real = next(b);
+    const auto kept = storage_type(real.type);
+    if (!kept) fail("numbers", "element type " + std::to_string(real.type));
+    if (real.data.size() != n * size_of(*kept)) {
+      fail(std::to_string(n * size_of(*kept)) + " bytes for " + text_of(a.shape),
+           std::to_string(real.data.size()));
+    }
+    Array stored;
+    stored.dtype = *kept;
+    stored.shape = a.shape;
+    stored.bytes =
+        amq::detail::reorder({real.data.begin(), real.data.end()}, a.shape, size_of(*kept), true);
+    a.bytes = converted(stored, a.dtype);
+    if (!out.emplace(name_, std::move(a)).second) fail("names that occur once", "the name again");
+  }
+  /// MATLAB keeps numbers in the smallest type that holds them, whatever their class.
+  Bytes converted(const Array& a, DType to) const {
+    const std::string where = path_ + ": " + name_;
+    const auto as = [&]<typename T>(T) { return Array::of(a.as<T>(where)).bytes; };
+    if (a.dtype == to) return a.bytes;
+    switch (to) {
+      case DType::f64:
+        return as(double{});
+      case DType::f32:
+        return as(float{});
+      case DType::i8:
+        return as(std::int8_t{});
+      case DType::i16:
+        return as(std::int16_t{});
+      case DType::u16:
+        return as(std::uint16_t{});
+      case DType::i32:
+        return as(std::int32_t{});
+      case DType::u32:
+        return as(std::uint32_t{});
+      case DType::i64:
+        return as(std::int64_t{});
+      case DType::u64:
+        return as(std::uint64_t{});
+      default:
+        return as(std::uint8_t{});
+    }
+  }
+  static std::optional<DType> class_type(std::uint32_t c) {
+    constexpr DType types[] = {DType::f64, DType::f32, DType::i8,  DType::u8,  DType::i16,
+                               DType::u16, DType::i32, DType::u32, DType::i64, DType::u64};
+    return c >= 6 && c < 16 ? std::optional(types[c - 6]) : std::nullopt;
+  }
+  static std::optional<DType> storage_type(std::uint32_t t) {
+    switch (t) {
+      case 1:
+        return DType::i8;
+      case 2:
+        return DType::u8;
+      case 3:
+        return DType::i16;
+      case 4:
+        return DType::u16;
+      case 5:
+        return DType::i32;
+      case 6:
+        return DType::u32;
+      case 7:
+        return DType::f32;
+      case 9:
+        return DType::f64;
+      case 12:
+        return DType::i64;
+      case 13:
+        return DType::u64;
+      default:
+        return std::nullopt;
+    }
+  }
+
+  static constexpr std::uint32_t matrix = 14, compressed = 15;
+  const std::string& path_;
+  Inflate inflate_;
+  std::string name_;
+};
+
+}  // namespace detail
+
+/// All real numeric arrays, in C order; text, cells, structs and sparse matrices are passed over.
+/// Throws Error naming file and variable for damage, complex numbers and version 7.3.
+[[nodiscard]] inline Arrays read(const std::string& path, Inflate inflate = nullptr) {
+  return detail::Parser(path, inflate).file(read_file(path));
+}
+
+}  // namespace amq::lab::mat
