@@ -6,7 +6,6 @@
 #include <amq/quant/calibration.hpp>
 #include <amq/quant/eigen.hpp>
 #include <amq/quant/fake.hpp>
-#include <amq/quant/fit.hpp>
 #include <amq/quant/gaussian.hpp>
 #include <amq/quant/histogram.hpp>
 #include <amq/quant/levels.hpp>

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
 using namespace amq;
@@ -47,7 +49,7 @@ TEST_CASE_TEMPLATE("packed rows are those of packing.hpp", T, QTensor<2, PerTens
   CHECK(std::memcmp(bytes.data(), t.row(1), bytes.size()) == 0);
 }
 
-TEST_CASE("what decodes encodes to itself, per tensor, row, column and group") {
+TEST_CASE("what decodes encodes to itself, per tensor, per row and in pure fixed point") {
   Random random(2);
   std::vector<float> x(6 * 10), y(60), z(60);
   for (auto& v : x) v = static_cast<float>(random.normal());
@@ -69,8 +71,6 @@ TEST_CASE("what decodes encodes to itself, per tensor, row, column and group") {
   };
   check(QTensor<4, PerTensor, 6, 10>(Symmetric<4>{{0.3f}}));
   check(QTensor<4, PerRow, 6, 10>(Symmetric<4, PerRow>{{{0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f}}}));
-  check(QTensor<2, PerColumn, 6, 10>(Symmetric<2, PerColumn>{{std::vector<float>(10, 0.7f)}}));
-  check(QTensor<8, Group<4>, 6, 10>(Symmetric<8, Group<4>>{{std::vector<float>(18, 0.02f), 3}}));
   check(QTensor<16, PerTensor, dynamic, 10>(Symmetric<16>{{1e-4f}}, 6, 10));
   check(QTensor<2, Pow2<-1>, dynamic, dynamic>({}, 6, 10));
   check(QTensor<4, Pow2<-1>, 2, dynamic, 10>({}, 2, 3, 10));
@@ -88,4 +88,53 @@ TEST_CASE("a tensor refuses extents and views of another shape") {
   T none({}, 0, 10);
   none.encode({x.data(), 0, 10});
   CHECK(none.bytes() == 0);
+}
+
+TEST_CASE(
+    "a blocked tensor keeps every code, and pads blocks of 16 rows and 64 columns with zeros") {
+  for (const Index rows : {1, 16, 17, 40})
+    for (const Index cols : {1, 4, 63, 64, 70}) {
+      BasicQTensor<Symmetric<8, PerTensor>, Shape<dynamic, dynamic>, layout::Blocked> t({{0.5f}},
+                                                                                        rows, cols);
+      Index sum = 0;
+      for (Index i = 0; i < rows; ++i)
+        for (Index j = 0; j < cols; ++j) {
+          const auto q = static_cast<std::int8_t>((i * cols + j) % 255 - 127);
+          t.set_code(i, j, q);
+          sum += q;
+        }
+      Index all = 0;
+      for (const auto q : t.words()) all += q;
+      CHECK(all == sum);
+      CHECK(t.bytes() == (rows + 15) / 16 * 16 * ((cols + 63) / 64 * 64));
+      for (Index i = 0; i < rows; ++i)
+        for (Index j = 0; j < cols; ++j) {
+          const int q = static_cast<int>((i * cols + j) % 255 - 127);
+          REQUIRE(t.code(i, j) == q);
+          REQUIRE(t(i, j) == 0.5f * static_cast<float>(q));
+          // Sixteen rows stand side by side, four columns each.
+          REQUIRE(t.block(i / 16)[(j / 4 * 16 + i % 16) * 4 + j % 4] == q);
+        }
+    }
+}
+
+TEST_CASE("codes move between layouts and containers, unless they do not fit") {
+  Random random(4);
+  std::vector<float> x(40 * 70), y(x.size()), z(x.size());
+  for (auto& v : x) v = static_cast<float>(random.normal());
+  using Narrow = QTensor<4, PerTensor, dynamic, dynamic>;
+  using Wide = BasicQTensor<Symmetric<8, PerTensor>, Shape<dynamic, dynamic>, layout::Blocked>;
+  Narrow rows({{0.3f}}, 40, 70);
+  rows.encode({x.data(), 40, 70});
+  Wide blocked({{0.3f}}, 40, 70);
+  blocked.copy_codes(rows);
+  rows.decode({y.data(), 40, 70});
+  blocked.decode({z.data(), 40, 70});
+  CHECK(y == z);
+  Narrow back({{0.3f}}, 40, 70);
+  back.copy_codes(blocked);
+  CHECK(std::ranges::equal(back.words(), rows.words()));
+  blocked.set_code(7, 3, 8);
+  CHECK_THROWS_WITH_AS(back.copy_codes(blocked), doctest::Contains("8 in row 7"), Error);
+  CHECK_THROWS_AS(Narrow({}, 40, 69).copy_codes(rows), Error);
 }

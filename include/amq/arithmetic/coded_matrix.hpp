@@ -24,29 +24,23 @@ class CodedMatrix {
   /// @param bits  2, 4, 8 or 16
   /// @throws Error for other bits
   void encode(MatrixView<const float> values, int bits, Step how) {
-    const auto n = static_cast<std::size_t>(values.size());
-    codes_.resize(n);
-    low_codes_.resize(bits == 16 ? n : 0);
     step_.resize(static_cast<std::size_t>(values.rows));
     bias_.assign(step_.size(), 0.0f);
     packed_.clear();
     low_.clear();
+    kernels::WeightGroups codes(values.rows, values.cols, 1, bits);
     const int highest = highest_weight_code(bits);
     for (Index i = 0; i < values.rows; ++i) {
       const float* row = values.row(i);
       float& step = step_[static_cast<std::size_t>(i)];
       step = how == Step::best ? best_weight_step(row, values.cols, bits)
-                               : largest_step(row, values.cols, highest);
+                               : largest_weight_step(row, values.cols, bits);
       const float inverse = 1.0f / step;
-      for (Index k = 0; k < values.cols; ++k) {
-        const auto at = static_cast<std::size_t>(i * values.cols + k);
-        put_weight_code(encode_weight(row[k], inverse, highest), &codes_[at],
-                        low_codes_.empty() ? nullptr : &low_codes_[at]);
-      }
+      const auto channel = codes.channel(i);
+      for (Index k = 0; k < values.cols; ++k)
+        channel.put(k, encode_symmetric(row[k], inverse, highest));
     }
-    kernels::pack_groups({codes_.data(), values.rows, values.cols},
-                         low_codes_.empty() ? nullptr : low_codes_.data(), 1, bits, step_.data(),
-                         bias_.data(), "matrix of codes", packed_, low_);
+    std::move(codes).pack(step_.data(), bias_.data(), "matrix of codes", packed_, low_);
   }
   /// Nothing has been encoded.
   [[nodiscard]] bool empty() const noexcept { return packed_.empty(); }
@@ -76,13 +70,6 @@ class CodedMatrix {
   }
 
  private:
-  [[nodiscard]] static float largest_step(const float* x, Index n, int highest) noexcept {
-    float largest = 0;
-    for (Index k = 0; k < n; ++k) largest = std::max(largest, std::fabs(x[k]));
-    const float step = largest / static_cast<float>(highest);
-    return step > smallest_step ? step : 1.0f;
-  }
-  std::vector<std::int8_t> codes_, low_codes_;
   std::vector<float> step_, bias_;
   std::vector<kernels::PackedWeights> packed_, low_;  // one of each, or none
 };

@@ -12,6 +12,7 @@
 #include <deque>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace amq {
@@ -91,14 +92,14 @@ class FixedWeights {
     const int bits = quantizers_->weight_bits(w), highest = highest_weight_code(bits);
     const float* learned = value(quantizers_->step(id));
     std::vector<float> step(learned, learned + w.out);
-    std::vector<std::int8_t> codes(static_cast<std::size_t>(w.out * w.in)),
-        low_codes(bits == 16 ? codes.size() : 0);
+    kernels::WeightGroups groups(w.out, w.in, w.groups, bits);
     std::vector<float> bias(static_cast<std::size_t>(w.out), 0.0f);
     std::size_t r = 0;
     for (const WeightPart& part : w.parts) {
       const auto m = parameters_->view(layout_->entry(part.weight));
       for (Index n = 0; n < WeightEntry::outputs(part, m.rows); ++n, ++r) {
         const float inverse = 1.0f / step[r];
+        const auto channel = groups.channel(static_cast<Index>(r));
         for (Index k = 0; k < part.cols; ++k) {
           const float x = part.mapped() ? m.data[part.row[static_cast<std::size_t>(n)] +
                                                  part.column[static_cast<std::size_t>(k)]]
@@ -106,9 +107,7 @@ class FixedWeights {
           if (!std::isfinite(x))
             throw Error("layer " + w.name, "finite weights", std::to_string(x),
                         "The training has diverged, or the file is damaged.");
-          const std::size_t at = r * static_cast<std::size_t>(w.in) + static_cast<std::size_t>(k);
-          put_weight_code(encode_weight(x, inverse, highest), &codes[at],
-                          low_codes.empty() ? nullptr : &low_codes[at]);
+          channel.put(k, encode_symmetric(x, inverse, highest));
         }
         if (part.bias != no_parameter)
           bias[r] = value(part.bias)[n % layout_->entry(part.bias).size()];
@@ -116,9 +115,7 @@ class FixedWeights {
     }
     if (w.norm) fold(w, step, bias);
     low_.emplace_back();
-    kernels::pack_groups({codes.data(), w.out, w.in},
-                         low_codes.empty() ? nullptr : low_codes.data(), w.groups, bits,
-                         step.data(), bias.data(), "layer " + w.name, packed_, low_.back());
+    std::move(groups).pack(step.data(), bias.data(), "layer " + w.name, packed_, low_.back());
   }
   /// A batch norm costs nothing: it scales the steps of the weights and shifts the biases.
   void fold(const WeightEntry& w, std::vector<float>& step, std::vector<float>& bias) const {

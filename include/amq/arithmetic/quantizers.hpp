@@ -150,7 +150,7 @@ class Quantizers {
           float& x = part.mapped() ? m.data[part.row[static_cast<std::size_t>(n)] +
                                             part.column[static_cast<std::size_t>(k)]]
                                    : m(n, part.first_col + k);
-          x = *step * static_cast<float>(encode_weight(x, 1.0f / *step, highest));
+          x = *step * static_cast<float>(encode_symmetric(x, 1.0f / *step, highest));
         }
     }
   }

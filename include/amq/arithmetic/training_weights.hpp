@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace amq {
@@ -141,9 +142,7 @@ class TrainingWeights : public TrainingRows<T> {
     const bool packed = exact && quantized;
     const auto out = tape_[ref];
     const int bits = quantizers_->weight_bits(w);
-    auto* codes = packed ? tape_.template scratch_array<std::int8_t>(w.out * w.in) : nullptr;
-    auto* low =
-        packed && bits == 16 ? tape_.template scratch_array<std::int8_t>(w.out * w.in) : nullptr;
+    kernels::WeightGroups groups(packed ? w.out : 0, packed ? w.in : 0, w.groups, bits);
     const auto top = static_cast<T>(highest_weight_code(bits));
     // A norm that does not look at this pass's rows scales the weights' rows, as it does deployed.
     const bool folded = w.norm && !pass_.batch_statistics;
@@ -169,22 +168,18 @@ class TrainingWeights : public TrainingRows<T> {
           continue;
         }
         const T inverse = T(1) / step[r];
+        const auto channel = packed ? groups.channel(r) : kernels::WeightGroups::Channel();
         for (Index k = 0; k < m.cols; ++k) {
           const T q = std::nearbyint(std::clamp(to[k] * inverse, -top, top));
           to[k] = steps[r] * q;
-          if (packed) {
-            const Index at = r * w.in + k;
-            put_weight_code(static_cast<int>(q), codes + at, low ? low + at : nullptr);
-          }
+          if (packed) channel.put(k, static_cast<int>(q));
         }
       }
       weight_gradient({ref, first, step, d_step, scale, made.d_shift, w.norm, top}, part, m);
       first += m.rows;
     }
     if constexpr (exact)
-      if (quantized)
-        kernels::pack_groups({codes, w.out, w.in}, low, w.groups, bits, steps, bias,
-                             "layer " + w.name, made.packed, made.low);
+      if (quantized) std::move(groups).pack(steps, bias, "layer " + w.name, made.packed, made.low);
     return made;
   }
 

@@ -5,13 +5,13 @@
 #include <amq/core/aligned.hpp>
 #include <amq/core/error.hpp>
 #include <amq/core/matrix_view.hpp>
-#include <amq/quant/row_rule.hpp>
 #include <amq/quant/weights.hpp>
 
 #include <cstdint>
 #include <limits>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace amq::kernels {
@@ -31,85 +31,90 @@ namespace amq::kernels {
                             (static_cast<std::int64_t>(highest_code(bits_w)) * 255));
 }
 
-/// Codes in blocks of 16 output channels: (N / 16, K / 4, 16, 4), padded with zeros to whole blocks
-/// and to 64 inputs. One layout for every rung: an AMX tile is sixteen consecutive quads of a
-/// block.
+/// A weight as products read it: the tensor, the sums of its channels' codes, which carry the
+/// offsets of rows, and a bias. All arrays are padded with zeros to whole blocks of channels.
 class PackedWeights {
  public:
-  static constexpr Index block = 16, quad = 4, tile_k = 64;
+  static constexpr Index block = layout::Blocked::block, quad = layout::Blocked::quad,
+                         tile_k = layout::Blocked::tile;
 
   PackedWeights() = default;
-  /// @param codes  (out, in), within -highest .. highest of `bits`
-  /// @param step   (out), > 0
-  /// @param bias   (out), or empty for zeros
-  /// @throws Error for bits other than 2, 4, 8, lengths that differ, a code out of range, or an
-  ///         `in` beyond largest_linear_k(bits)
-  PackedWeights(MatrixView<const std::int8_t> codes, int bits, std::span<const float> step,
-                std::span<const float> bias, const std::string& name = "PackedWeights")
-      : out_(codes.rows), in_(codes.cols), bits_(bits) {
+  /// @param tensor  (out, in), codes within -highest .. highest of `bits`; a step may be negative
+  ///                where a batch norm has been folded into it
+  /// @param bits    2, 4 or 8: of the codes
+  /// @param bias    (out), or empty for zeros
+  /// @throws Error for other bits, a length that differs, a code out of range, or an `in` beyond
+  ///         largest_linear_k(bits)
+  PackedWeights(WeightTensor tensor, int bits, std::span<const float> bias,
+                const std::string& name = "PackedWeights")
+      : tensor_(std::move(tensor)), bits_(bits) {
     if (bits != 2 && bits != 4 && bits != 8)
       throw Error(name, "weights of 2, 4 or 8 bits", std::to_string(bits) + " bits",
                   "Quantize the weights to one of these.");
-    const auto n = static_cast<std::size_t>(out_);
-    if (step.size() != n || (!bias.empty() && bias.size() != n))
-      throw Error(name, std::to_string(out_) + " steps and as many biases or none",
-                  std::to_string(step.size()) + " and " + std::to_string(bias.size()),
+    auto& steps = tensor_.quantizer().scale.value;
+    const auto n = static_cast<std::size_t>(out());
+    if (steps.size() != n || (!bias.empty() && bias.size() != n))
+      throw Error(name, std::to_string(out()) + " steps and as many biases or none",
+                  std::to_string(steps.size()) + " and " + std::to_string(bias.size()),
                   "Give one of each per output channel.");
-    if (in_ > largest_linear_k(bits))
+    if (in() > largest_linear_k(bits))
       throw Error(name,
                   "at most " + std::to_string(largest_linear_k(bits)) + " inputs at " +
                       std::to_string(bits) + "-bit weights",
-                  std::to_string(in_), "Split the layer's inputs in two layers and add them.");
-    const Index padded = blocks() * block;
-    codes_.assign(static_cast<std::size_t>(blocks() * block_bytes()), 0);
-    for (auto* v : {&sum_, &lowered_, &raised_}) v->assign(static_cast<std::size_t>(padded), 0);
-    for (auto* v : {&sum_float_, &step_, &bias_}) v->assign(static_cast<std::size_t>(padded), 0.0f);
+                  std::to_string(in()), "Split the layer's inputs in two layers and add them.");
+    const auto padded = static_cast<std::size_t>(blocks() * block);
+    for (auto* v : {&lowered_, &raised_}) v->assign(padded, 0);
+    for (auto* v : {&sum_, &bias_}) v->assign(padded, 0.0f);
+    steps.resize(padded, 0.0f);
     const int highest = highest_code(bits);
-    for (Index i = 0; i < out_; ++i) {
+    for (Index i = 0; i < out(); ++i) {
       const auto at = static_cast<std::size_t>(i);
-      for (Index k = 0; k < in_; ++k) {
-        const int q = codes(i, k);
+      std::int32_t sum = 0;
+      for (Index k = 0; k < in(); ++k) {
+        const int q = tensor_.code(i, k);
         if (q < -highest || q > highest)
           throw Error(name, "weight codes within +-" + std::to_string(highest), std::to_string(q),
                       "Weights are symmetric: the lowest code of the bit-width is not used.");
-        codes_[place(i, k)] = static_cast<std::int8_t>(q);
-        sum_[at] += q;
+        sum += q;
       }
-      sum_float_[at] = static_cast<float>(sum_[at]);
-      lowered_[at] = -128 * sum_[at];
-      raised_[at] = 128 * sum_[at];
-      step_[at] = step[at];
+      sum_[at] = static_cast<float>(sum);
+      lowered_[at] = -128 * sum;
+      raised_[at] = 128 * sum;
       bias_[at] = bias.empty() ? 0.0f : bias[at];
     }
   }
+  /// From codes that lie row by row.
+  /// @param codes  (out, in)
+  /// @param step   (out)
+  PackedWeights(MatrixView<const std::int8_t> codes, int bits, std::span<const float> step,
+                std::span<const float> bias, const std::string& name = "PackedWeights")
+      : PackedWeights(blocked(codes, step), bits, bias, name) {}
 
   /// Some of the outputs, in the order given, as a weight of their own.
   [[nodiscard]] PackedWeights outputs(std::span<const Index> which) const {
-    const auto n = static_cast<Index>(which.size());
-    std::vector<std::int8_t> codes;
-    std::vector<float> step, bias;
+    PerRow steps;
+    std::vector<float> bias;
     for (const Index i : which) {
-      for (Index k = 0; k < in_; ++k) codes.push_back(codes_[place(i, k)]);
-      step.push_back(step_[static_cast<std::size_t>(i)]);
+      steps.value.push_back(tensor_.quantizer().step(i, 0));
       bias.push_back(bias_[static_cast<std::size_t>(i)]);
     }
-    return {{codes.data(), n, in_}, bits_, step, bias};
+    WeightTensor part({std::move(steps)}, which.size(), in());
+    for (Index i = 0; i < part.rows(); ++i)
+      for (Index k = 0; k < in(); ++k)
+        part.set_code(i, k, tensor_.code(which[static_cast<std::size_t>(i)], k));
+    return {std::move(part), bits_, bias};
   }
 
-  [[nodiscard]] Index out() const noexcept { return out_; }
-  [[nodiscard]] Index in() const noexcept { return in_; }
+  [[nodiscard]] const WeightTensor& tensor() const noexcept { return tensor_; }
+  [[nodiscard]] Index out() const noexcept { return tensor_.rows(); }
+  [[nodiscard]] Index in() const noexcept { return tensor_.cols(); }
   [[nodiscard]] int bits() const noexcept { return bits_; }
-  [[nodiscard]] Index blocks() const noexcept { return (out_ + block - 1) / block; }
-  [[nodiscard]] Index quads() const noexcept { return (in_ + quad - 1) / quad; }
+  [[nodiscard]] Index blocks() const noexcept { return layout::Blocked::blocks(out()); }
+  [[nodiscard]] Index quads() const noexcept { return (in() + quad - 1) / quad; }
 
-  /// The packed codes of block b. The arrays below are padded to whole blocks with zeros.
-  [[nodiscard]] const std::int8_t* codes(Index b) const noexcept {
-    return codes_.data() + b * block_bytes();
-  }
-  [[nodiscard]] Index block_bytes() const noexcept {
-    return (in_ + tile_k - 1) / tile_k * tile_k * block;
-  }
-  [[nodiscard]] const std::int32_t* sums() const noexcept { return sum_.data(); }
+  /// The codes of block b.
+  [[nodiscard]] const std::int8_t* codes(Index b) const noexcept { return tensor_.block(b); }
+  [[nodiscard]] Index block_bytes() const noexcept { return layout::Blocked::block_bytes(in()); }
   /// -128 and 128 times the sums: what takes a bias of the digits off again.
   [[nodiscard]] const std::int32_t* lowered(Index b) const noexcept {
     return lowered_.data() + b * block;
@@ -117,46 +122,92 @@ class PackedWeights {
   [[nodiscard]] const std::int32_t* raised(Index b) const noexcept {
     return raised_.data() + b * block;
   }
-  [[nodiscard]] const float* sums_float() const noexcept { return sum_float_.data(); }
-  [[nodiscard]] const float* steps() const noexcept { return step_.data(); }
+  /// Sums of the codes of each channel.
+  [[nodiscard]] const float* sums() const noexcept { return sum_.data(); }
+  [[nodiscard]] const float* steps() const noexcept {
+    return tensor_.quantizer().scale.value.data();
+  }
   [[nodiscard]] const float* biases() const noexcept { return bias_.data(); }
 
  private:
-  [[nodiscard]] std::size_t place(Index i, Index k) const noexcept {
-    return static_cast<std::size_t>(i / block * block_bytes() +
-                                    (k / quad * block + i % block) * quad + k % quad);
+  [[nodiscard]] static WeightTensor blocked(MatrixView<const std::int8_t> codes,
+                                            std::span<const float> step) {
+    WeightTensor t({{{step.begin(), step.end()}}}, codes.rows, codes.cols);
+    for (Index i = 0; i < codes.rows; ++i)
+      for (Index k = 0; k < codes.cols; ++k)
+        t.words()[static_cast<std::size_t>(layout::Blocked::place(i, k, codes.cols))] = codes(i, k);
+    return t;
   }
-  Index out_ = 0, in_ = 0;
+  WeightTensor tensor_;
   int bits_ = 8;
-  AlignedVector<std::int8_t> codes_;
-  AlignedVector<std::int32_t> sum_, lowered_, raised_;
-  AlignedVector<float> sum_float_, step_, bias_;
+  AlignedVector<std::int32_t> lowered_, raised_;
+  AlignedVector<float> sum_, bias_;
 };
 
-/// Grouped weights, one PackedWeights a group, are added to `to`; those of 16 bits as two digits,
-/// the low ones, which have no bias, to `to_low`: what the two give is added.
-/// @param codes       (group * out, in), high digits where there are low ones
-/// @param low         as many, or null: weights of at most 8 bits
-/// @param step, bias  (group * out)
-/// @throws what PackedWeights throws
-inline void pack_groups(MatrixView<const std::int8_t> codes, const std::int8_t* low, Index groups,
-                        int bits, const float* step, const float* bias, const std::string& where,
-                        std::vector<PackedWeights>& to, std::vector<PackedWeights>& to_low) {
-  const Index out = codes.rows / groups;
-  const auto n = static_cast<std::size_t>(out);
-  std::vector<float> high_step(step, step + codes.rows);
-  if (low)
-    for (float& s : high_step) s *= static_cast<float>(weight_digit);
-  for (Index first = 0; first < codes.rows; first += out) {
-    to.emplace_back(MatrixView<const std::int8_t>(codes.row(first), out, codes.cols),
-                    low ? 8 : bits,
-                    std::span<const float>(high_step).subspan(static_cast<std::size_t>(first), n),
-                    std::span<const float>(bias + first, n), where);
-    if (low)
-      to_low.emplace_back(MatrixView<const std::int8_t>(low + first * codes.cols, out, codes.cols),
-                          8, std::span<const float>(step + first, n), std::span<const float>(),
-                          where);
+/// A weight on its way to products: one tensor a group, or two, of the high and the low digits,
+/// where codes have 16 bits.
+class WeightGroups {
+ public:
+  /// One output channel: its codes are put in any order, those left out are 0.
+  class Channel {
+   public:
+    Channel() = default;  ///< of no weight
+    /// @pre |code| <= highest_weight_code(bits)
+    void put(Index k, int code) const noexcept {
+      if (!low_) {
+        high_->set_code(row_, k, static_cast<std::int8_t>(code));
+        return;
+      }
+      const WeightDigits digits = weight_digits(code);
+      high_->set_code(row_, k, digits.high);
+      low_->set_code(row_, k, digits.low);
+    }
+
+   private:
+    friend class WeightGroups;
+    Channel(WeightTensor* high, WeightTensor* low, Index row) noexcept
+        : high_(high), low_(low), row_(row) {}
+    WeightTensor *high_ = nullptr, *low_ = nullptr;
+    Index row_ = 0;
+  };
+
+  /// @param out   of all groups
+  /// @param bits  2, 4, 8 or 16
+  WeightGroups(Index out, Index in, Index groups, int bits) : bits_(bits), out_(out / groups) {
+    for (Index g = 0; g < groups; ++g) {
+      high_.emplace_back(WeightTensor::Quantizer{}, out_, in);
+      if (bits == 16) low_.emplace_back(WeightTensor::Quantizer{}, out_, in);
+    }
   }
-}
+  /// @pre 0 <= i < out
+  [[nodiscard]] Channel channel(Index i) noexcept {
+    const auto g = static_cast<std::size_t>(i / out_);
+    return {&high_[g], low_.empty() ? nullptr : &low_[g], i % out_};
+  }
+  /// One PackedWeights a group is added to `to`; the low digits, which have no bias, to `to_low`:
+  /// what the two give is added.
+  /// @param step, bias  (out)
+  /// @throws what PackedWeights throws
+  void pack(const float* step, const float* bias, const std::string& where,
+            std::vector<PackedWeights>& to, std::vector<PackedWeights>& to_low) && {
+    const auto n = static_cast<std::size_t>(out_);
+    for (std::size_t g = 0; g < high_.size(); ++g, step += out_, bias += out_) {
+      auto& high = high_[g].quantizer().scale.value;
+      high.assign(step, step + out_);
+      if (!low_.empty()) {
+        low_[g].quantizer().scale.value = high;
+        for (float& s : high) s *= static_cast<float>(weight_digit);
+        to_low.emplace_back(std::move(low_[g]), 8, std::span<const float>(), where);
+      }
+      to.emplace_back(std::move(high_[g]), low_.empty() ? bits_ : 8,
+                      std::span<const float>(bias, n), where);
+    }
+  }
+
+ private:
+  int bits_;
+  Index out_;
+  std::vector<WeightTensor> high_, low_;  // (group)
+};
 
 }  // namespace amq::kernels

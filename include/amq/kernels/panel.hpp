@@ -200,9 +200,7 @@ struct AffineBlock {
   F sums, wstep, bias;
 
   AMQ_INLINE AffineBlock(const PackedWeights& w, Index n) noexcept
-      : sums(F::load(w.sums_float() + n)),
-        wstep(F::load(w.steps() + n)),
-        bias(F::load(w.biases() + n)) {}
+      : sums(F::load(w.sums() + n)), wstep(F::load(w.steps() + n)), bias(F::load(w.biases() + n)) {}
 
   template <int Digits, typename Acc, int Height, int Blocks>
   AMQ_INLINE F of(const Acc (&acc)[Height][Blocks], int r, int c, float step,
@@ -270,7 +268,7 @@ template <typename Arch>
 AMQ_INLINE void affine_of_offset(float offset, const PackedWeights& w, float* y) noexcept {
   using F = simd::Floats<Arch>;
   for (Index n = 0; n < w.out(); n += PackedWeights::block) {
-    const F shift = F::splat(offset) * F::load(w.sums_float() + n);
+    const F shift = F::splat(offset) * F::load(w.sums() + n);
     put<1>(fma(F::load(w.steps() + n), shift, F::load(w.biases() + n)), y + n, w.out() - n);
   }
 }

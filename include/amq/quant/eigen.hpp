@@ -32,8 +32,8 @@ template <typename Q, typename Extents>
 void encode(BasicQTensor<Q, Extents>& t, const Matrix& x) {
   t.encode(view(x));
 }
-template <typename Q, typename Extents>
-[[nodiscard]] Matrix decode(const BasicQTensor<Q, Extents>& t) {
+template <typename Q, typename Extents, typename Layout>
+[[nodiscard]] Matrix decode(const BasicQTensor<Q, Extents, Layout>& t) {
   Matrix x(t.rows(), t.cols());
   t.decode(view(x));
   return x;

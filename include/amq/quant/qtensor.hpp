@@ -1,6 +1,12 @@
 #pragma once
 /// @file
-/// Storage plus meaning: codes of 2, 4, 8 or 16 bits, packed, and the quantizer that reads them.
+/// Storage plus meaning: codes of 2, 4, 8 or 16 bits in a layout, and the quantizer that reads
+/// them.
+///
+/// | layout  | what lies side by side                    | what it is for |
+/// |---------|-------------------------------------------|-----------------------------------------|
+/// | Rows    | the codes of a row, packed                | what is stored, sent and written | |
+/// Blocked | four codes of each of sixteen rows        | weights: what dot products read         |
 
 #include <amq/core/aligned.hpp>
 #include <amq/core/error.hpp>
@@ -13,6 +19,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -44,6 +51,48 @@ struct Shape {
   }
 };
 
+/// Where codes lie.
+namespace layout {
+
+/// A row starts on a byte. Codes of 8 and 16 bits are plain integers, narrower ones packed as
+/// packing.hpp says; 3 bits live in 4, 5 to 7 in 8.
+struct Rows {
+  template <int Bits>
+  static constexpr int container = container_bits(Bits);
+  template <int Container>
+  [[nodiscard]] static constexpr Index bytes(Index rows, Index cols) noexcept {
+    return rows * packed_bytes(cols, Container);
+  }
+  /// Of a code that fills words, among words.
+  [[nodiscard]] static constexpr Index place(Index i, Index j, Index cols) noexcept {
+    return i * cols + j;
+  }
+};
+
+/// (rows / 16, cols / 4, 16, 4), a byte a code, padded with zeros to whole blocks of 16 rows and to
+/// 64 columns. One layout for every instruction set: a tile of AMX is sixteen consecutive quads.
+struct Blocked {
+  static constexpr Index block = 16, quad = 4, tile = 64;
+
+  template <int Bits>
+  static constexpr int container = 8;
+  [[nodiscard]] static constexpr Index blocks(Index rows) noexcept {
+    return (rows + block - 1) / block;
+  }
+  [[nodiscard]] static constexpr Index block_bytes(Index cols) noexcept {
+    return (cols + tile - 1) / tile * tile * block;
+  }
+  template <int Container>
+  [[nodiscard]] static constexpr Index bytes(Index rows, Index cols) noexcept {
+    return blocks(rows) * block_bytes(cols);
+  }
+  [[nodiscard]] static constexpr Index place(Index i, Index j, Index cols) noexcept {
+    return i / block * block_bytes(cols) + (j / quad * block + i % block) * quad + j % quad;
+  }
+};
+
+}  // namespace layout
+
 namespace detail {
 template <bool Static, typename Word, Index Words>
 struct QStorage {
@@ -57,22 +106,28 @@ struct QStorage<false, Word, Words> {
 };
 }  // namespace detail
 
-/// A row starts on a byte. Codes of 8 and 16 bits are plain integers, narrower ones packed as
-/// packing.hpp says; 3 bits live in 4, 5 to 7 in 8.
-template <quantizer Q, typename Extents>
+/// A matrix of codes and what they mean. Copies are deep.
+/// @tparam Extents  Shape<...>: extents that are in the type take no bytes
+/// @tparam Layout   layout::Rows or layout::Blocked: where the codes lie
+template <quantizer Q, typename Extents, typename Layout = layout::Rows>
 class BasicQTensor {
   static constexpr bool is_static = Extents::is_static;
+  static constexpr bool is_blocked = std::is_same_v<Layout, layout::Blocked>;
 
  public:
   using Quantizer = Q;
   using Code = typename Q::Code;
-  static constexpr int bits = Q::bits, container = container_bits(bits);
+  static constexpr int bits = Q::bits, container = Layout::template container<bits>;
+  static_assert(bits <= container,
+                "amq::BasicQTensor: a blocked tensor has a byte a code; keep 16 bits as two digits "
+                "of 8");
   /// One code where a code fills words, else a byte of several.
   using Word = std::conditional_t<(container == 16), std::int16_t,
                                   std::conditional_t<(container == 8), std::int8_t, std::uint8_t>>;
 
   BasicQTensor() = default;
   explicit BasicQTensor(Q q) requires(is_static) : quantizer_(std::move(q)) {}
+  /// Every code is 0.
   /// @throws Error when an extent differs from the one in the type, or is negative
   template <std::convertible_to<Index>... Dims>
   explicit BasicQTensor(Q q, Dims... dims) requires(!is_static && sizeof...(Dims) == Extents::rank)
@@ -86,7 +141,7 @@ class BasicQTensor {
                     std::to_string(d[k]), "Pass the extents of the tensor's type.");
     storage_.rows = Extents::rows_of(d);
     storage_.cols = d.back();
-    storage_.words.resize(static_cast<std::size_t>(storage_.rows * row_words(storage_.cols)));
+    storage_.words.resize(static_cast<std::size_t>(n_words(storage_.rows, storage_.cols)));
   }
 
   [[nodiscard]] constexpr Index rows() const noexcept {
@@ -102,24 +157,32 @@ class BasicQTensor {
       return storage_.cols;
   }
   [[nodiscard]] constexpr Index size() const noexcept { return rows() * cols(); }
-  /// Bytes of the codes alone.
+  /// Bytes of the codes alone, padding included.
   [[nodiscard]] constexpr Index bytes() const noexcept {
-    return rows() * row_words(cols()) * static_cast<Index>(sizeof(Word));
+    return Layout::template bytes<container>(rows(), cols());
   }
   [[nodiscard]] const Q& quantizer() const noexcept { return quantizer_; }
   [[nodiscard]] Q& quantizer() noexcept { return quantizer_; }
-  [[nodiscard]] const Word* row(Index i) const noexcept {
-    return storage_.words.data() + i * row_words(cols());
+  /// All codes in the order of the layout: what is copied, sent and written.
+  [[nodiscard]] std::span<const Word> words() const noexcept { return storage_.words; }
+  [[nodiscard]] std::span<Word> words() noexcept { return storage_.words; }
+
+  [[nodiscard]] const Word* row(Index i) const noexcept requires(!is_blocked) {
+    return storage_.words.data() + i * row_words();
   }
-  [[nodiscard]] Word* row(Index i) noexcept {
-    return storage_.words.data() + i * row_words(cols());
+  [[nodiscard]] Word* row(Index i) noexcept requires(!is_blocked) {
+    return storage_.words.data() + i * row_words();
+  }
+  /// Rows 16 b .. 16 b + 15.
+  [[nodiscard]] const Word* block(Index b) const noexcept requires(is_blocked) {
+    return storage_.words.data() + b * Layout::block_bytes(cols());
   }
 
   /// @pre 0 <= i < rows(), 0 <= j < cols()
   [[nodiscard]] Code code(Index i, Index j) const noexcept {
     AMQ_ASSERT(0 <= i && i < rows() && 0 <= j && j < cols(), "the element must exist");
     if constexpr (container >= 8)
-      return static_cast<Code>(row(i)[j]);
+      return static_cast<Code>(storage_.words[place(i, j)]);
     else
       return static_cast<Code>(code_at(row(i), j, container));
   }
@@ -128,7 +191,7 @@ class BasicQTensor {
     AMQ_ASSERT(0 <= i && i < rows() && 0 <= j && j < cols(), "the element must exist");
     AMQ_ASSERT(Q::lowest <= q && q <= Q::highest, "the code must fit its bits");
     if constexpr (container >= 8) {
-      row(i)[j] = static_cast<Word>(q);
+      storage_.words[place(i, j)] = static_cast<Word>(q);
     } else {
       constexpr int per_byte = 8 / container, mask = (1 << container) - 1;
       const int shift = static_cast<int>(j % per_byte) * container;
@@ -152,14 +215,36 @@ class BasicQTensor {
     for (Index i = 0; i < rows(); ++i)
       for (Index j = 0; j < cols(); ++j) x(i, j) = (*this)(i, j);
   }
+  /// The codes of a tensor of another layout or other bits; quantizers are left alone.
+  /// @throws Error when it has another shape, or a code that does not fit
+  template <typename Other>
+  void copy_codes(const Other& from) {
+    check_shape(from.rows(), from.cols());
+    for (Index i = 0; i < rows(); ++i)
+      for (Index j = 0; j < cols(); ++j) {
+        const int q = from.code(i, j);
+        if (q < Q::lowest || q > Q::highest)
+          throw Error("QTensor",
+                      "codes " + std::to_string(Q::lowest) + " .. " + std::to_string(Q::highest),
+                      std::to_string(q) + " in row " + std::to_string(i),
+                      "Copy to a tensor of as many bits.");
+        set_code(i, j, static_cast<Code>(q));
+      }
+  }
 
  private:
-  [[nodiscard]] static constexpr Index row_words(Index columns) noexcept {
-    return packed_bytes(columns, container) / static_cast<Index>(sizeof(Word));
+  [[nodiscard]] static constexpr Index n_words(Index r, Index c) noexcept {
+    return Layout::template bytes<container>(r, c) / static_cast<Index>(sizeof(Word));
+  }
+  [[nodiscard]] constexpr Index row_words() const noexcept {
+    return packed_bytes(cols(), container) / static_cast<Index>(sizeof(Word));
+  }
+  [[nodiscard]] std::size_t place(Index i, Index j) const noexcept {
+    return static_cast<std::size_t>(Layout::place(i, j, cols()));
   }
   [[nodiscard]] static constexpr Index static_words() noexcept {
     if constexpr (is_static)
-      return Extents::rows() * row_words(Extents::cols());
+      return n_words(Extents::rows(), Extents::cols());
     else
       return 0;
   }

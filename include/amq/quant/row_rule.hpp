@@ -15,6 +15,7 @@
 
 #include <amq/core/integers.hpp>
 #include <amq/quant/gaussian.hpp>
+#include <amq/quant/row_grid.hpp>
 #include <amq/quant/row_stats.hpp>
 
 #include <array>
@@ -28,34 +29,6 @@ namespace amq {
 
 /// The rules as data, for kernels, files and command lines.
 enum class RowRule : std::uint8_t { affine, symmetric, min_max, fixed };
-
-/// A row no wider than this counts as constant: its inverse step would leave the range of float.
-inline constexpr float smallest_step = 0x1p-100f;
-
-/// Where the codes of one row lie on the real line. @invariant step > 0
-struct RowGrid {
-  float step = 1, offset = 0;
-
-  [[nodiscard]] float inverse() const noexcept { return 1.0f / step; }
-  [[nodiscard]] float shift(float inv) const noexcept { return -offset * inv; }
-
-  /// The deployed encoding: one fma, clamp, nearest even. NaN becomes `lowest`: fields are checked
-  /// for it at the door, not here.
-  [[nodiscard]] static int encode(float x, float inv, float shift, int lowest,
-                                  int highest) noexcept {
-    const float t = std::fma(x, inv, shift);
-    const float low = static_cast<float>(lowest), high = static_cast<float>(highest);
-    return static_cast<int>(std::nearbyint(detail::min_of(detail::max_of(t, low), high)));
-  }
-  [[nodiscard]] int encode(float x, int lowest, int highest) const noexcept {
-    const float inv = inverse();
-    return encode(x, inv, shift(inv), lowest, highest);
-  }
-  [[nodiscard]] float decode(int q) const noexcept {
-    return std::fma(step, static_cast<float>(q), offset);
-  }
-  bool operator==(const RowGrid&) const = default;
-};
 
 namespace detail {
 /// Too narrow, or NaN: every code is 0 and decodes to `middle`.

@@ -1,23 +1,21 @@
 #pragma once
 /// @file
-/// Real units per code.
+/// Real units per code of a symmetric tensor.
 ///
 /// | policy    | one step per   | when to take it                                    |
 /// |-----------|----------------|----------------------------------------------------|
-/// | PerTensor | tensor         | learned or calibrated activations                  |
-/// | PerRow    | row            | nodes and edges, whose magnitudes differ           |
-/// | PerColumn | column         | channels of inputs with units of their own         |
-/// | Group<N>  | N of a row     | long rows with local outliers                      |
+/// | PerTensor | tensor         | values whose magnitudes are alike                  |
+/// | PerRow    | row            | output channels of a weight                        |
 /// | Pow2<E>   | 2^E, a type    | pure fixed point: no bytes, scaling is a shift     |
 
 #include <amq/config.hpp>
+#include <amq/core/aligned.hpp>
 #include <amq/core/matrix_view.hpp>
 
 #include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace amq {
 
@@ -50,34 +48,10 @@ struct Pow2 {
 };
 
 struct PerRow {
-  std::vector<float> value;  ///< (row)
+  AlignedVector<float> value;  ///< (row); may be longer, as vectors like to read it
   [[nodiscard]] float step(Index i, Index) const noexcept {
     AMQ_ASSERT(i < static_cast<Index>(value.size()), "PerRow needs one step per row");
     return value[static_cast<std::size_t>(i)];
-  }
-};
-
-struct PerColumn {
-  std::vector<float> value;  ///< (column)
-  [[nodiscard]] float step(Index, Index j) const noexcept {
-    AMQ_ASSERT(j < static_cast<Index>(value.size()), "PerColumn needs one step per column");
-    return value[static_cast<std::size_t>(j)];
-  }
-};
-
-/// N neighbours of a row share a step; the last group of a row may be shorter.
-template <int N>
-struct Group {
-  static_assert(N > 0, "amq::Group<N>: N must be positive");
-  static constexpr Index width = N;
-  std::vector<float> value;  ///< (row, group)
-  Index groups = 0;          ///< per row
-  [[nodiscard]] static constexpr Index groups_of(Index columns) noexcept {
-    return (columns + N - 1) / N;
-  }
-  [[nodiscard]] float step(Index i, Index j) const noexcept {
-    AMQ_ASSERT(i * groups + j / N < static_cast<Index>(value.size()), "Group needs all its steps");
-    return value[static_cast<std::size_t>(i * groups + j / N)];
   }
 };
 

@@ -10,8 +10,17 @@
 
 namespace amq {
 
+/// The nearest code of x, clamped to -highest .. highest.
+/// @param inverse  1 / step: whoever encodes a row divides once
+/// @pre x is not NaN
+[[nodiscard]] constexpr int encode_symmetric(float x, float inverse, int highest) noexcept {
+  const float top = static_cast<float>(highest), t = x * inverse;
+  // Clamp first: a float out of range has no defined conversion to int.
+  return nearest_even(t < -top ? -top : t > top ? top : t);
+}
+
 /// Codes are -highest ... highest. The one code below is left unused, so that -q always exists.
-template <int Bits, scale_policy Scale = PerTensor, rounding_policy Round = NearestEven>
+template <int Bits, scale_policy Scale = PerTensor>
 struct Symmetric {
   static_assert(2 <= Bits && Bits <= 16, "amq::Symmetric<Bits>: Bits must be 2 to 16");
   using Code = int_for<Bits>;
@@ -24,9 +33,7 @@ struct Symmetric {
   /// @pre x is not NaN and the step is positive.
   [[nodiscard]] constexpr Code encode(float x, Index i, Index j) const noexcept {
     AMQ_ASSERT(step(i, j) > 0, "the step must be positive");
-    const float y = x / step(i, j), top = highest;
-    // Clamp first: a float out of range has no defined conversion to int.
-    return static_cast<Code>(Round::to_int(y < -top ? -top : y > top ? top : y));
+    return static_cast<Code>(encode_symmetric(x, 1.0f / step(i, j), highest));
   }
   [[nodiscard]] constexpr float decode(Code q, Index i, Index j) const noexcept {
     return step(i, j) * static_cast<float>(q);

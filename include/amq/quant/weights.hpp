@@ -5,11 +5,14 @@
 #include <amq/core/error.hpp>
 #include <amq/core/integers.hpp>
 #include <amq/core/matrix_view.hpp>
+#include <amq/quant/qtensor.hpp>
+#include <amq/quant/row_grid.hpp>
+#include <amq/quant/row_stats.hpp>
 
 #include <cmath>
 #include <cstdint>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace amq {
 
@@ -21,6 +24,7 @@ inline constexpr int weight_digit = 254;
 [[nodiscard]] constexpr int highest_weight_code(int bits) noexcept {
   return bits == 16 ? weight_digit * 127 + 127 : highest_code(bits);
 }
+/// A code of 16 bits as two of 8.
 struct WeightDigits {
   std::int8_t high, low;
 };
@@ -29,39 +33,16 @@ struct WeightDigits {
   const int high = (code + (code < 0 ? -126 : 126)) / weight_digit;
   return {static_cast<std::int8_t>(high), static_cast<std::int8_t>(code - weight_digit * high)};
 }
-/// A code where it is kept: whole, or as two digits where there is a place for the low one.
-inline void put_weight_code(int code, std::int8_t* high, std::int8_t* low) noexcept {
-  if (!low) {
-    *high = static_cast<std::int8_t>(code);
-    return;
-  }
-  const WeightDigits digits = weight_digits(code);
-  *high = digits.high;
-  *low = digits.low;
-}
 
-/// w(n, k) ~ step[n] * codes[n * in + k], codes in -highest .. highest.
-struct WeightCodes {
-  Index out = 0, in = 0;
-  int bits = 8;
-  std::vector<std::int8_t> codes;  ///< (out, in)
-  std::vector<float> step;         ///< (out)
+/// A weight of at most 8 bits as dot products read it, (out, in): a step per output channel, narrow
+/// codes in bytes like wide ones.
+using WeightTensor = BasicQTensor<Symmetric<8, PerRow>, Shape<dynamic, dynamic>, layout::Blocked>;
 
-  [[nodiscard]] MatrixView<const std::int8_t> view() const noexcept {
-    return {codes.data(), out, in};
-  }
-  /// Sum of the codes of channel n: carries a row's offset through the product.
-  [[nodiscard]] std::int32_t column_sum(Index n) const noexcept {
-    std::int32_t sum = 0;
-    for (Index k = 0; k < in; ++k) sum += codes[static_cast<std::size_t>(n * in + k)];
-    return sum;
-  }
-};
-
-/// rne(w / step), clamped to -highest .. highest; through the inverse, as rows are.
-[[nodiscard]] inline int encode_weight(float w, float inv, int highest) noexcept {
-  const float top = static_cast<float>(highest), t = w * inv;
-  return static_cast<int>(std::nearbyint(t < -top ? -top : t > top ? top : t));
+/// The step under which the largest magnitude of a channel has the highest code: quicker to find
+/// than the best one. 1 for a channel of zeros.
+[[nodiscard]] inline float largest_weight_step(const float* w, Index n, int bits) noexcept {
+  const float step = abs_max(w, n) / static_cast<float>(highest_weight_code(bits));
+  return step > smallest_step ? step : 1.0f;
 }
 
 /// The step of least squared error for one channel, found among clip points from the largest
@@ -70,10 +51,7 @@ struct WeightCodes {
 /// @pre finite weights, 2 <= bits <= 8 or 16
 [[nodiscard]] inline float best_weight_step(const float* w, Index n, int bits) noexcept {
   const int highest = highest_weight_code(bits);
-  float largest = 0;
-  for (Index k = 0; k < n; ++k) largest = std::fmax(largest, std::fabs(w[k]));
-  const float top_step = largest / static_cast<float>(highest);
-  if (!(top_step > 0x1p-100f)) return 1.0f;
+  const float top_step = largest_weight_step(w, n, bits);
   struct Trial {
     double error, wq, qq;
   };
@@ -81,7 +59,7 @@ struct WeightCodes {
     const float inv = 1.0f / step;
     Trial t{0, 0, 0};
     for (Index k = 0; k < n; ++k) {
-      const double q = encode_weight(w[k], inv, highest), x = w[k];
+      const double q = encode_symmetric(w[k], inv, highest), x = w[k];
       const double e = x - static_cast<double>(step) * q;
       t.error += e * e;
       t.wq += x * q;
@@ -108,9 +86,10 @@ struct WeightCodes {
   return best;
 }
 
+/// Every channel at its step of least squared error.
 /// @param w  (out, in)
 /// @throws Error unless 2 <= bits <= 8 and every weight is finite
-[[nodiscard]] inline WeightCodes encode_weights(MatrixView<const float> w, int bits) {
+[[nodiscard]] inline WeightTensor encode_weights(MatrixView<const float> w, int bits) {
   if (bits < 2 || bits > 8)
     throw Error("encode_weights", "2 to 8 bits", std::to_string(bits) + " bits",
                 "Choose Weights<2>, Weights<4> or Weights<8>.");
@@ -121,27 +100,17 @@ struct WeightCodes {
             "encode_weights", "finite weights",
             std::to_string(w(n, k)) + " in channel " + std::to_string(n),
             "The training has diverged, or the file is damaged: load an earlier checkpoint.");
-  WeightCodes c{w.rows, w.cols, bits, {}, {}};
-  c.codes.resize(static_cast<std::size_t>(w.size()));
-  c.step.resize(static_cast<std::size_t>(w.rows));
+  PerRow steps;
+  for (Index n = 0; n < w.rows; ++n)
+    steps.value.push_back(best_weight_step(w.row(n), w.cols, bits));
+  WeightTensor t({std::move(steps)}, w.rows, w.cols);
   const int highest = highest_code(bits);
   for (Index n = 0; n < w.rows; ++n) {
-    const float step = best_weight_step(w.row(n), w.cols, bits), inv = 1.0f / step;
-    c.step[static_cast<std::size_t>(n)] = step;
+    const float inverse = 1.0f / t.quantizer().step(n, 0);
     for (Index k = 0; k < w.cols; ++k)
-      c.codes[static_cast<std::size_t>(n * w.cols + k)] =
-          static_cast<std::int8_t>(encode_weight(w(n, k), inv, highest));
+      t.set_code(n, k, static_cast<std::int8_t>(encode_symmetric(w(n, k), inverse, highest)));
   }
-  return c;
-}
-
-/// Back to (out, in) floats.
-inline void decode_weights(const WeightCodes& c, MatrixView<float> w) noexcept {
-  AMQ_ASSERT(w.rows == c.out && w.cols == c.in, "the view must have the shape of the weights");
-  for (Index n = 0; n < c.out; ++n)
-    for (Index k = 0; k < c.in; ++k)
-      w(n, k) = c.step[static_cast<std::size_t>(n)] *
-                static_cast<float>(c.codes[static_cast<std::size_t>(n * c.in + k)]);
+  return t;
 }
 
 }  // namespace amq
