@@ -17,6 +17,7 @@ SAYS = {
     "quant": "Room quant: numbers of few bits, their scales, and tensors of them.",
     "kernels": "Room kernels: integer and mixed products, requantization, reductions.",
     "mesh": "Room mesh: meshes, graphs by receiver, and where edges come from.",
+    "ops": "Room ops: operations on rows, each with its shape, cost, value and gradient.",
     "arithmetic": "Room arithmetic: the waist, and the arithmetics that run a model.",
     "nn": "Room nn: layers, written once over an arithmetic.",
     "models": "Room models: whole networks, one file each.",

@@ -10,11 +10,11 @@
 // Usage: bench_kernels_message_passing [table.csv] [--amx] [--threads=n] [--nodes=n] [--alone]
 //                                      [--far] [--rounds=n]
 
-#include <amq/arithmetic/ops.hpp>
 #include <amq/core/eigen.hpp>
 #include <amq/core/random.hpp>
 #include <amq/core/thread_pool.hpp>
 #include <amq/kernels/layer_update.hpp>
+#include <amq/ops/rows.hpp>
 
 #include "some_graph.hpp"
 #include "timing.hpp"

@@ -11,6 +11,7 @@
 #include <amq/mesh.hpp>
 #include <amq/models.hpp>
 #include <amq/nn.hpp>
+#include <amq/ops.hpp>
 #include <amq/quant.hpp>
 #include <amq/simd.hpp>
 #include <amq/solver.hpp>

@@ -10,8 +10,8 @@
 ///
 /// Shapes are (row, channel); a tensor knows what its rows are (RowKind).
 
-#include <amq/arithmetic/ops.hpp>
 #include <amq/arithmetic/parameter.hpp>
+#include <amq/ops/rows.hpp>
 
 #include <concepts>
 #include <initializer_list>
@@ -46,8 +46,5 @@ concept arithmetic = requires(A a, typename A::Tensor x, typename A::Quantized q
   { a.windows(x, w) } -> std::same_as<typename A::Tensor>;
   { a.fold_windows(x, n) } -> std::same_as<typename A::Tensor>;
 };
-
-/// The eps of torch_geometric's InstanceNorm and torch's LayerNorm.
-inline constexpr double norm_eps = 1e-5;
 
 }  // namespace amq

@@ -4,7 +4,7 @@
 
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
-#include <amq/arithmetic/grid_operation.hpp>
+#include <amq/arithmetic/grid_concept.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 
 #include <array>

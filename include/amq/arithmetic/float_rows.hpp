@@ -3,11 +3,11 @@
 /// What reference inference and deployment do alike: rows of floats between products, in one fixed
 /// order of operations.
 
-#include <amq/arithmetic/attention_ops.hpp>
-#include <amq/arithmetic/grid_operation.hpp>
-#include <amq/arithmetic/ops.hpp>
+#include <amq/arithmetic/grid_concept.hpp>
 #include <amq/core/buffer_pool.hpp>
 #include <amq/core/executor.hpp>
+#include <amq/ops/masked_attention.hpp>
+#include <amq/ops/rows.hpp>
 
 #include <algorithm>
 #include <cmath>

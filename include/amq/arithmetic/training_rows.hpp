@@ -2,11 +2,11 @@
 /// @file
 /// Training: what is done with rows that are neither quantized nor multiplied by weights.
 
-#include <amq/arithmetic/attention_ops.hpp>
-#include <amq/arithmetic/grid_operation.hpp>
-#include <amq/arithmetic/ops.hpp>
+#include <amq/arithmetic/grid_concept.hpp>
 #include <amq/arithmetic/training_tape.hpp>
 #include <amq/core/executor.hpp>
+#include <amq/ops/masked_attention.hpp>
+#include <amq/ops/rows.hpp>
 
 #include <cmath>
 #include <initializer_list>

@@ -4,9 +4,9 @@
 /// and as it was published (Li et al. 2021, fourier_1d.py to fourier_3d.py): the two differ in
 /// padding and sizes alone.
 
-#include <amq/arithmetic/grid_ops.hpp>
 #include <amq/nn/linear.hpp>
 #include <amq/nn/spectral_conv.hpp>
+#include <amq/ops/resize.hpp>
 
 #include <algorithm>
 #include <array>

@@ -3,11 +3,11 @@
 /// Transformers on regular grids: one over patches with softmax attention, and the one without
 /// softmax whose cost grows with the points (Cao 2021).
 
-#include <amq/arithmetic/interpolation.hpp>
 #include <amq/nn/conv.hpp>
 #include <amq/nn/grid_attention.hpp>
 #include <amq/nn/linear.hpp>
 #include <amq/nn/spectral_conv.hpp>
+#include <amq/ops/interpolation.hpp>
 
 #include <string>
 #include <vector>

@@ -3,9 +3,10 @@
 /// Convolutions on regular grids as products of patches: in 1, 2 and 3 dimensions, with strides,
 /// transposed, with the batch norm that may follow.
 
-#include <amq/arithmetic/convolution_ops.hpp>
-#include <amq/arithmetic/group_norm.hpp>
+#include <amq/arithmetic/grid_concept.hpp>
 #include <amq/nn/linear.hpp>
+#include <amq/ops/convolution.hpp>
+#include <amq/ops/group_norm.hpp>
 
 #include <string>
 #include <utility>

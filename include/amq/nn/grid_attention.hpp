@@ -2,8 +2,9 @@
 /// @file
 /// Transformer blocks over the points of a grid.
 
-#include <amq/arithmetic/grid_attention.hpp>
+#include <amq/arithmetic/grid_concept.hpp>
 #include <amq/nn/mlp.hpp>
+#include <amq/ops/attention.hpp>
 
 #include <cmath>
 #include <cstdint>

@@ -3,7 +3,8 @@
 /// The spectral convolution of Fourier neural operators (Li et al. 2021, "Fourier neural operator
 /// for parametric partial differential equations", eq. 4).
 
-#include <amq/arithmetic/spectral.hpp>
+#include <amq/arithmetic/grid_concept.hpp>
+#include <amq/ops/spectral.hpp>
 
 #include <span>
 #include <string>

@@ -3,7 +3,7 @@
 /// Training on regular grids: what of a GridSet is given and what is sought, in the units of a
 /// network, at full or lower resolution; and the training of a network on it.
 
-#include <amq/arithmetic/grid_operation.hpp>
+#include <amq/arithmetic/grid_concept.hpp>
 #include <amq/mesh/grid.hpp>
 #include <amq/train/network_training.hpp>
 

@@ -3,8 +3,8 @@
 /// What makes a convolution on a grid a product: patches before it, sub-points spread after it; and
 /// pooling.
 
-#include <amq/arithmetic/grid_operation.hpp>
 #include <amq/kernels/patches.hpp>
+#include <amq/ops/operation.hpp>
 
 #include <algorithm>
 #include <array>

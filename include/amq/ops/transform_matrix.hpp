@@ -2,10 +2,10 @@
 /// @file
 /// The constant matrices of transforms along an axis, as numbers and as integer codes.
 
-#include <amq/arithmetic/coded_matrix.hpp>
-#include <amq/arithmetic/row_products.hpp>
 #include <amq/core/aligned.hpp>
 #include <amq/kernels/float_product.hpp>
+#include <amq/ops/coded_matrix.hpp>
+#include <amq/ops/row_products.hpp>
 
 #include <type_traits>
 #include <vector>

@@ -19,6 +19,9 @@
 
 namespace amq {
 
+/// The eps of torch_geometric's InstanceNorm and torch's LayerNorm.
+inline constexpr double norm_eps = 1e-5;
+
 namespace ops {
 
 /// out(r) = x(rows[r])

@@ -1,10 +1,10 @@
 #pragma once
 /// @file
 /// Linear interpolation between grids inside a network, with its gradient. For fields outside a
-/// network there is pde/resample.hpp.
+/// network there is amq_lab/problems/resample.hpp.
 
-#include <amq/arithmetic/grid_operation.hpp>
 #include <amq/mesh/grid.hpp>
+#include <amq/ops/operation.hpp>
 
 #include <algorithm>
 #include <array>

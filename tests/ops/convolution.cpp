@@ -1,6 +1,6 @@
-#include <amq/arithmetic/convolution_ops.hpp>
+#include <amq/ops/convolution.hpp>
 
-#include <amq/arithmetic/interpolation.hpp>
+#include <amq/ops/interpolation.hpp>
 
 #include "../nn/grid_laws.hpp"
 

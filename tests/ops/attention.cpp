@@ -1,4 +1,4 @@
-#include <amq/arithmetic/grid_attention.hpp>
+#include <amq/ops/attention.hpp>
 
 #include "../nn/grid_laws.hpp"
 

@@ -5,10 +5,10 @@
 /// sines have in common is used: a quarter to a half of the multiplications that the matrices have.
 /// In float, or in integers: gradients are then those of the float transform (straight through).
 
-#include <amq/arithmetic/grid_operation.hpp>
-#include <amq/arithmetic/transform_matrix.hpp>
 #include <amq/core/aligned.hpp>
 #include <amq/core/portable_math.hpp>
+#include <amq/ops/operation.hpp>
+#include <amq/ops/transform_matrix.hpp>
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 /// Operations on regular grids that move rows about: padding and cropping, windows, and what
 /// follows a transposed convolution.
 
-#include <amq/arithmetic/grid_operation.hpp>
+#include <amq/ops/operation.hpp>
 
 #include <algorithm>
 #include <array>

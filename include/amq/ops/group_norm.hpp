@@ -3,8 +3,8 @@
 /// Normalization of groups of channels over all points of a sample (Wu and He 2018, "Group
 /// normalization", eq. 7), without its scale and shift.
 
-#include <amq/arithmetic/concept.hpp>
-#include <amq/arithmetic/grid_operation.hpp>
+#include <amq/ops/operation.hpp>
+#include <amq/ops/rows.hpp>
 
 #include <cmath>
 #include <string>

@@ -4,10 +4,10 @@
 /// (Cao 2021, "Choose a transformer: Fourier or Galerkin"). The products between rows are products
 /// of floats unless softmax attention is given bits; sums of floats run in one fixed order, fused.
 
-#include <amq/arithmetic/coded_matrix.hpp>
-#include <amq/arithmetic/grid_operation.hpp>
-#include <amq/arithmetic/ops.hpp>
-#include <amq/arithmetic/strided_product.hpp>
+#include <amq/ops/coded_matrix.hpp>
+#include <amq/ops/operation.hpp>
+#include <amq/ops/rows.hpp>
+#include <amq/ops/strided_product.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include <amq/arithmetic/row_products.hpp>
+#include <amq/ops/row_products.hpp>
 
 #include <amq/core/random.hpp>
 
