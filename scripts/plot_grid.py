@@ -172,7 +172,7 @@ def front_table():
     lines = []
     for cost in ("bops", "ms"):
         lines += ["", f"Error against {cost}:", ""]
-        lines += heading("problem", f"rows on the front, cheapest first: model scheme resolution ({cost}, nRMSE)", "dearest / cheapest row")
+        lines += heading("problem", f"rows on the front, cheapest first: model scheme resolution ({cost}, nRMSE)", "costliest / cheapest row")
         for task in TASKS:
             mine = [r for r in rows if r["task"] == task and r["seed"] == "0"]
             if not mine:

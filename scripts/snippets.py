@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Cuts the code of README.md and docs/ from programs that are compiled, so that it cannot rot.
 
-  snippets.py           fills every cut anew
+  snippets.py           fills every cut again
   snippets.py --check   only says which cuts are stale, and fails
 A page says `<!-- cut: tests/x.cpp name -->` above a code block; the program has `// [name]` on a line
 before and on a line after the piece.
