@@ -2,6 +2,8 @@
 
 #include "scratch.hpp"
 
+#include <limits>
+
 using namespace amq;
 
 TEST_CASE("an array gives back the numbers it was made of") {
@@ -75,4 +77,19 @@ TEST_CASE("a transposed array has its axes and elements reversed") {
   for (std::size_t k = 0; k < b.bytes.size(); ++k) b.bytes[k] = std::byte(k);
   CHECK(transposed(transposed(b)) == b);
   CHECK(transposed(b).as<int>()[(3 * 3 + 2) * 2 + 1] == b.as<int>()[(1 * 3 + 2) * 4 + 3]);
+}
+
+TEST_CASE("a finite double that no float holds is refused; the largest float is not") {
+  const double largest = std::numeric_limits<float>::max();
+  CHECK(Array::of(std::vector<double>{largest, -largest}).as<float>()[0] ==
+        std::numeric_limits<float>::max());
+  for (const double x : {1e300, -1e39, 3.5e38}) {
+    AMQ_REFUSES(Array::of(std::vector<double>{0, x}).as<float>("u"), "at element 1");
+    AMQ_REFUSES(finite<float>(Array::of(std::vector<double>{0, x}), "u"), "float32 holds");
+  }
+  // What is infinite is told from what becomes so.
+  const double infinite = std::numeric_limits<double>::infinity();
+  CHECK(Array::of(std::vector<double>{infinite}).as<float>()[0] > 0);
+  AMQ_REFUSES(finite<float>(Array::of(std::vector<double>{infinite}), "u"),
+              "finite numbers, found inf");
 }

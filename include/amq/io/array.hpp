@@ -8,6 +8,7 @@
 #include <amq/io/dtype.hpp>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <span>
@@ -117,9 +118,9 @@ struct Array {
     return {const_cast<T*>(s.data()), s.size()};
   }
 
-  /// A converted copy. Floats round to nearest; a float becomes an integer, and an integer a
-  /// smaller one, only when nothing is lost: otherwise Error. Complex numbers must go through
-  /// real_pairs().
+  /// A converted copy. Floats round to nearest, and a finite number that would become infinite is
+  /// an Error; so is a float that becomes an integer, or an integer a smaller one, with a loss.
+  /// Complex numbers must go through real_pairs().
   template <array_element T>
   requires(!std::same_as<T, bool>)
       [[nodiscard]] std::vector<T> as(const std::string& where = "Array::as") const;
@@ -165,7 +166,28 @@ std::vector<std::byte> reorder(const std::vector<std::byte>& in, const Extents& 
 /// Throws when a float array holds NaN or an infinity, with the place of the first.
 inline void expect_finite(const Array& a, const std::string& where);
 
+/// What people's numbers become a sample, a mesh or weights through: converted, and finite before
+/// and after. A double that no float holds is refused as infinity is.
+/// @throws amq::Error naming `where` and the element
+template <array_element T>
+[[nodiscard]] std::vector<T> finite(const Array& a, const std::string& where) {
+  expect_finite(a, where);
+  return a.as<T>(where);
+}
+
 namespace detail {
+
+/// 1e300 is no 300 digits.
+template <typename T>
+[[nodiscard]] std::string text_of_number(T x) {
+  if constexpr (std::is_floating_point_v<T>) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.9g", static_cast<double>(x));
+    return text;
+  } else {
+    return std::to_string(x);
+  }
+}
 
 /// Calls f(value) with each element in its own C++ type, 16-bit floats as float.
 template <typename F>
@@ -212,10 +234,17 @@ void visit_elements(const Array& a, F&& f) {
   }
 }
 
-/// Whether an integer T can hold x, whose conversion would otherwise be undefined or lossy.
+/// Whether T can hold x: an integer exactly, since its conversion would otherwise be undefined or
+/// lossy; a float without making a finite number infinite.
 template <typename T, typename S>
 [[nodiscard]] constexpr bool fits(S x) noexcept {
-  if constexpr (std::is_floating_point_v<T>)
+  if constexpr (std::is_floating_point_v<T> && std::is_floating_point_v<S> &&
+                sizeof(T) < sizeof(S)) {
+    // Half a step beyond the largest T rounds to infinity.
+    constexpr S beyond = static_cast<S>(std::numeric_limits<T>::max()) * (1 + S(0x1p-25));
+    constexpr S most = std::numeric_limits<S>::max();
+    return !(x >= beyond && x <= most) && !(x <= -beyond && x >= -most);
+  } else if constexpr (std::is_floating_point_v<T>)
     return true;
   else if constexpr (std::is_floating_point_v<S>) {
     // 2^digits is exact in every float; the largest T itself may not be.
@@ -244,10 +273,15 @@ const {
   }
   detail::visit_elements(*this, [&](std::size_t i, auto x) {
     if (!detail::fits<T>(x)) {
-      throw Error(where, "values that " + std::string(name_of(dtype_of<T>())) + " holds exactly",
-                  std::string(name_of(dtype)) + " " + std::to_string(x) + " at element " +
-                      std::to_string(i),
-                  "Read it as a wider or floating type.");
+      constexpr bool whole = std::is_integral_v<T>;
+      throw Error(
+          where,
+          "values that " + std::string(name_of(dtype_of<T>())) +
+              (whole ? " holds exactly" : " holds"),
+          std::string(name_of(dtype)) + " " + detail::text_of_number(x) + " at element " +
+              std::to_string(i),
+          whole ? "Read it as a wider or floating type."
+                : "Repair or drop this value: it stands where there is none, or has a wrong unit.");
     }
     out[i] = static_cast<T>(x);
   });
@@ -295,7 +329,8 @@ inline void expect_finite(const Array& a, const std::string& where) {
   detail::visit_elements(reals, [&](std::size_t i, auto x) {
     if constexpr (std::is_floating_point_v<decltype(x)>) {
       if (!(x - x == 0)) {
-        throw Error(where, "finite numbers", std::to_string(x) + " at element " + std::to_string(i),
+        throw Error(where, "finite numbers",
+                    detail::text_of_number(x) + " at element " + std::to_string(i),
                     "Repair or drop this sample; a solver must not learn from it.");
       }
     }
