@@ -6,6 +6,10 @@
 
 #include "../nn/grid_laws.hpp"
 
+#include <cstring>
+#include <limits>
+#include <map>
+
 using namespace amq;
 using namespace amq::test;
 
@@ -83,4 +87,105 @@ TEST_CASE("all that does not fit is told at once, and nothing is taken") {
                                          "missing\n  encoder9.weight is nobody's"),
                        Error);
   CHECK(to.parameters.values == before);
+}
+
+namespace {
+
+struct SmallFno {
+  FnoConfig config = [] {
+    FnoConfig c = FnoConfig::pdebench(2, 1, 4, 1, 1);
+    c.modes = {2, 3, 1};
+    c.layers = 1;
+    c.projection = 8;
+    return c;
+  }();
+  Network<Fno> net{config, info, 1};
+  std::vector<SpectralBlocks> spectral{
+      {"conv0.weights", &net.model.spectral(0), {"conv0.weights1", "conv0.weights2"}}};
+  safetensors::File file;
+
+  SmallFno() {
+    file.path = "model.safetensors";
+    for (std::size_t k = 0; k < net.quantizers.first_entry(); ++k) {
+      const auto& e = net.layout.entries()[k];
+      if (e.name == "conv0.weights") continue;
+      const auto at = net.parameters.values.begin() + e.offset;
+      file.tensors[e.name] = Array::of(std::vector<float>(at, at + e.size()), e.shape);
+    }
+    for (const char* name : {"conv0.weights1", "conv0.weights2"})
+      file.tensors[name] = Array::of(std::vector<float>(4 * 4 * 2 * 3 * 2, 0.25f), {4, 4, 2, 3, 2});
+  }
+  void load(std::span<const std::string> leave = {}) {
+    load_state_dict(file, net.layout, net.parameters, spectral, leave);
+  }
+  void refuses(const char* why) {
+    const auto before = net.parameters.values;
+    CHECK_THROWS_WITH_AS(load(), doctest::Contains(why), Error);
+    CHECK(net.parameters.values == before);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("weights that are not finite as floats are refused by name and element") {
+  const auto with = [](const char* name, const Array& a, const char* why) {
+    SmallFno f;
+    f.file.tensors[name] = a;
+    f.refuses(why);
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  with("fc0.bias", Array::of(std::vector<float>{0, 1, nan, 2}), "fc0.bias has nan at element 2");
+  with("fc0.bias", Array::of(std::vector<double>{0, 1e300, 0, 0}), "1e+300 at element 1");
+  Array half(DType::f16, {4});
+  const std::uint16_t overflowed[] = {0x3c00, 0x7c00, 0, 0};
+  std::memcpy(half.bytes.data(), overflowed, sizeof overflowed);
+  with("fc0.bias", half, "fc0.bias has inf at element 1");
+  std::vector<float> block(192, 0.5f);
+  block[3] = -std::numeric_limits<float>::infinity();
+  with("conv0.weights1", Array::of(block, {4, 4, 2, 3, 2}), "conv0.weights1 has -inf at element 3");
+  with("fc0.bias", Array(DType::c64, {4}), "fc0.bias is complex");
+}
+
+TEST_CASE("spectral weights are taken by shape, not by their number") {
+  for (const Extents& shape :
+       {Extents{4, 4, 3, 2, 2}, Extents{2, 4, 4, 2, 3}, Extents{4, 4, 2, 6}, Extents{192}}) {
+    SmallFno f;
+    auto& t = f.file.tensors["conv0.weights1"];
+    t = t.reshaped(shape);
+    f.refuses(("conv0.weights1 is " + text_of(shape) + ", not (4, 4, 2, 3, 2)").c_str());
+  }
+  SmallFno pairs, complex;
+  for (const char* name : {"conv0.weights1", "conv0.weights2"}) {
+    auto& t = complex.file.tensors[name];
+    t.dtype = DType::c64;
+    t.shape.pop_back();
+  }
+  pairs.load();
+  complex.load();
+  CHECK(pairs.net.parameters.values == complex.net.parameters.values);
+}
+
+TEST_CASE("a beginning that all names share is left off, and what is named is left") {
+  SmallFno plain;
+  plain.load();
+  for (const std::string prefix : {"module.", "_orig_mod.", "_orig_mod.module.", "net.fno."}) {
+    CAPTURE(prefix);
+    SmallFno f;
+    std::map<std::string, Array> tensors;
+    for (const auto& [name, t] : f.file.tensors) tensors[prefix + name] = t;
+    tensors["n_averaged"] = Array::scalar(std::int64_t{3});
+    f.file.tensors = tensors;
+    f.load();
+    CHECK(f.net.parameters.values == plain.net.parameters.values);
+  }
+  SmallFno f;
+  f.file.tensors["grid"] = Array(DType::f32, {9, 8, 2});
+  f.refuses("grid is nobody's");
+  const std::vector<std::string> leave{"grid"};
+  f.load(leave);
+  CHECK(f.net.parameters.values == plain.net.parameters.values);
+  // A prefix that some names lack is no prefix.
+  auto bias = f.file.tensors.extract("fc0.bias");
+  f.file.tensors["module.fc0.bias"] = bias.mapped();
+  f.refuses("fc0.bias is missing");
 }

@@ -8,6 +8,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 namespace amq::nn {
 
@@ -38,6 +39,13 @@ class SpectralConv {
     const auto spectrum = a.apply(ops::SpectralForward{grid, modes_, bits}, x);
     return a.apply(ops::SpectralInverse{grid, modes_, bits},
                    a.linear(weight_, a.quantize(point_, spectrum)));
+  }
+  /// The shape of a corner's block in PyTorch, {re, im} as its last axis: (in, out, m0, .., 2).
+  [[nodiscard]] std::vector<Index> torch_shape() const {
+    std::vector<Index> shape{in_, out_};
+    for (int a = 0; a < modes_.dims; ++a) shape.push_back(modes_.m[static_cast<std::size_t>(a)]);
+    shape.push_back(2);
+    return shape;
   }
   /// Takes a block of PyTorch's complex weights (in, out, m...), real and imaginary parts beside
   /// each other. Bit a of `corner` is set where the block holds the negative frequencies of axis a:
