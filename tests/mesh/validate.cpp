@@ -117,3 +117,10 @@ TEST_CASE("components are counted, and more than one is refused where one is nee
                        amq::Error);
   CHECK(amq::count_components(amq::Graph{}) == 0);
 }
+
+TEST_CASE("a cell that a mesh holds twice is refused, whatever its corners' order") {
+  amq::Mesh m;
+  m.points = {0, 0, 1, 0, 1, 1, 0, 1};
+  m.cells = {0, 1, 2, 0, 2, 3, 2, 3, 0};
+  refused(m, "mesh, cell 2: expected every cell once, found the nodes of cell 1");
+}

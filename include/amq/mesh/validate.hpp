@@ -9,10 +9,12 @@
 #include <amq/mesh/mesh.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace amq {
@@ -45,8 +47,31 @@ namespace amq {
   return mesh.dim == 2 ? cross(0, 1) / 2 : std::hypot(cross(0, 1), cross(1, 2), cross(2, 0)) / 2;
 }
 
+namespace detail {
+/// Two cells that have the same nodes, the lower first; -1 and -1 where there are none.
+[[nodiscard]] inline std::pair<Index, Index> cell_twice(const Mesh& mesh) {
+  const auto width = static_cast<std::size_t>(mesh.nodes_per_cell);
+  std::vector<std::array<std::int32_t, 8>> key(static_cast<std::size_t>(mesh.n_cells()));
+  std::vector<Index> order(key.size());
+  for (std::size_t c = 0; c < key.size(); ++c) {
+    key[c].fill(-1);
+    std::copy_n(mesh.cell(static_cast<Index>(c)), width, key[c].data());
+    std::sort(key[c].begin(), key[c].begin() + mesh.nodes_per_cell);
+    order[c] = static_cast<Index>(c);
+  }
+  const auto of = [&](Index c) -> const auto& {
+    return key[static_cast<std::size_t>(c)];
+  };
+  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return of(a) < of(b); });
+  for (std::size_t k = 1; k < order.size(); ++k)
+    if (of(order[k]) == of(order[k - 1])) return {order[k - 1], order[k]};
+  return {-1, -1};
+}
+}  // namespace detail
+
 /// @throws Error  for no nodes or cells, arrays of the wrong length, coordinates that are not
-///                finite, ids out of range, collapsed, flat or inverted cells, nodes of no cell
+///                finite, ids out of range, collapsed, flat or inverted cells, a cell twice, nodes
+///                of no cell
 inline void validate(const Mesh& mesh) {
   const auto n = mesh.n_nodes(), n_cells = mesh.n_cells();
   const auto text = [](auto x) { return std::to_string(x); };
@@ -107,6 +132,9 @@ inline void validate(const Mesh& mesh) {
                   m < -flat ? "Swap two corners of the cell." : "Remove the cell.");
     }
   }
+  if (const auto [one, two] = detail::cell_twice(mesh); two >= 0)
+    throw Error("mesh, cell " + text(two), "every cell once", "the nodes of cell " + text(one),
+                "Remove one of them. Some formats write a cell once for each of its groups.");
   for (std::size_t i = 0; i < used.size(); ++i) {
     if (!used[i]) {
       throw Error("mesh, node " + text(i), "a node of at least one cell", "an isolated node",
