@@ -38,9 +38,7 @@ inline Array frames(const Array& a, Index first, Index count) {
   return out;
 }
 inline std::vector<float> interleaved(const Array& a, const Array& b, const std::string& where) {
-  expect_finite(a, where);
-  expect_finite(b, where);
-  const auto x = a.as<float>(), y = b.as<float>();
+  const auto x = finite<float>(a, where), y = finite<float>(b, where);
   std::vector<float> out;
   out.reserve(2 * x.size());
   for (std::size_t k = 0; k < x.size(); ++k) {
@@ -100,8 +98,8 @@ inline Array triangles(const std::string& folder, Inflate inflate) {
   t.n_frames = count;
   t.dt = frame_dt;
   points = detail::frames(points, window.first, count);
-  expect_finite(points, path + ": pointcloud");
-  amq::lab::detail::keep_changes(points.as<double>(), count, t.mesh.points, t.points);
+  amq::lab::detail::keep_changes(finite<double>(points, path + ": pointcloud"), count,
+                                 t.mesh.points, t.points);
   const auto types = read("mask", {total, n}).as<std::int64_t>(path + ": mask");
   amq::lab::detail::keep_changes(amq::lab::detail::node_types(types, path + ": mask"), count,
                                  t.mesh.node_type, t.node_type);

@@ -19,21 +19,22 @@ class Elasticity {
   /// @param suffix  of the three files, "10" as published
   /// Throws Error naming the file for shapes that disagree and for NaN.
   explicit Elasticity(const std::string& folder, const std::string& suffix = "10") {
+    const auto path = [&](const std::string& name) {
+      return folder + "/Random_UnitCell_" + name + "_" + suffix + ".npy";
+    };
     const auto read = [&](const std::string& name, const Extents& shape) {
-      const std::string path = folder + "/Random_UnitCell_" + name + "_" + suffix + ".npy";
-      const Array a = npy::read(path);
-      expect_shape(a, shape, path);
-      expect_finite(a, path);
+      Array a = npy::read(path(name));
+      expect_shape(a, shape, path(name));
       return a;
     };
     const Array xy = read("XY", {-1, 2, -1});
     n_nodes_ = xy.shape[0];
     n_ = xy.shape[2];
-    stress_ = read("sigma", {n_nodes_, n_}).as<float>();
+    stress_ = finite<float>(read("sigma", {n_nodes_, n_}), path("sigma"));
     const Array radii = read("rr", {-1, n_});
     n_parameters_ = radii.shape[0];
-    radii_ = radii.as<float>();
-    points_ = xy.as<double>();
+    radii_ = finite<float>(radii, path("rr"));
+    points_ = finite<double>(xy, path("XY"));
   }
   [[nodiscard]] Index size() const noexcept { return n_; }  ///< samples
   [[nodiscard]] Index n_nodes() const noexcept { return n_nodes_; }

@@ -73,7 +73,7 @@ namespace detail {
   const Index kept = strided(n, part.stride, layout, where);
   GridField f(part_count(part, a.shape[0], where), times,
               std::vector<Index>(static_cast<std::size_t>(dim), kept));
-  const auto values = a.as<float>(where);
+  const auto values = finite<float>(a, where);
   const Index rows = dim == 2 ? n : 1, kept_rows = dim == 2 ? kept : 1;
   std::size_t out = 0;
   for (Index s = part.first; s < part.first + f.n_samples; ++s)
@@ -83,9 +83,6 @@ namespace detail {
           const Index from = ((s * rows + i * part.stride) * n + j * part.stride) * times + t;
           f.values[out++] = values[static_cast<std::size_t>(from)];
         }
-  for (const float v : f.values)
-    if (!std::isfinite(v))
-      throw Error(where, "finite numbers", "NaN or infinity", "Leave the failed samples out.");
   return f;
 }
 inline void complete(GridSet& set, GridPoints layout, const std::string& where) {
@@ -187,14 +184,18 @@ inline void write_grid_set(const std::string& path, const GridSet& set) {
     f.n_times = a.shape[1];
     f.points.assign(a.shape.begin() + 2, a.shape.end() - 1);
     f.n_channels = a.shape.back();
-    f.values = a.as<float>(path + ": " + name);
+    f.values = finite<float>(a, path + ": " + name);
     return f;
   };
   set.input = take("input");
   set.u = take("u");
-  set.t = npz::at(arrays, "t", path).as<double>();
+  set.t = finite<double>(npz::at(arrays, "t", path), path + ": t");
+  if (!set.t.empty() && static_cast<Index>(set.t.size()) != set.u.n_times)
+    throw Error(path + ": t", std::to_string(set.u.n_times) + " times, as u has frames, or none",
+                std::to_string(set.t.size()), "The file is damaged.");
   for (std::size_t d = 0; d < set.u.points.size(); ++d)
-    set.axes.push_back(npz::at(arrays, "axis" + std::to_string(d), path).as<double>());
+    set.axes.push_back(
+        finite<double>(npz::at(arrays, "axis" + std::to_string(d), path), path + ": axis"));
   const auto layout = npz::at(arrays, "layout", path).as<std::int32_t>();
   if (layout.size() != 1 || layout[0] < 0 || layout[0] > 2)
     throw Error(path + ": layout", "0 (centres), 1 (nodes) or 2 (periodic)",
@@ -209,6 +210,9 @@ inline void write_grid_set(const std::string& path, const GridSet& set) {
   if (!set.input.empty() && set.input.n_samples != set.u.n_samples)
     throw Error(path, std::to_string(set.u.n_samples) + " inputs",
                 std::to_string(set.input.n_samples), "The file is damaged.");
+  if (!set.input.empty() && (set.input.points != set.u.points || set.input.n_times != 1))
+    throw Error(path + ": input", "one frame on the points of u",
+                text_of(npz::at(arrays, "input", path).shape), "The file is damaged.");
   return set;
 }
 

@@ -31,7 +31,7 @@ namespace amq::lab {
       set.input = steady ? GridField(count, 1, points) : GridField(0, 0, points);
     }
     const auto copy = [&](const Array& a, std::span<float> to) {
-      const auto values = a.as<float>(path);
+      const auto values = finite<float>(a, path);
       if (values.size() != to.size())
         throw Error(path + ": sample " + std::to_string(part.first + k),
                     std::to_string(to.size()) + " numbers, as the first has",

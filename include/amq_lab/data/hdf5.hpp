@@ -236,7 +236,9 @@ class Reader {
                     "Ask for less.");
       }
     }
-    Array a(detail::dtype_of(type, where), detail::shape_of(count));
+    const DType dtype = detail::dtype_of(type, where);
+    justify(count, size_of(dtype), H5Dget_storage_size(d), where);
+    Array a(dtype, detail::shape_of(count));
     if (empty) return a;
     detail::Id memory(all.empty()
                           ? H5Screate(H5S_SCALAR)
@@ -262,7 +264,10 @@ class Reader {
     const std::string where = path_ + ": " + object + ": attribute " + name;
     const detail::Id a = open_attribute(object, name), space(H5Aget_space(a), H5Sclose),
                      type(H5Aget_type(a), H5Tclose);
-    Array out(detail::dtype_of(type, where), detail::shape_of(detail::extents(space)));
+    const DType dtype = detail::dtype_of(type, where);
+    const auto all = detail::extents(space);
+    justify(all, size_of(dtype), H5Aget_storage_size(a), where);
+    Array out(dtype, detail::shape_of(all));
     const hid_t in_memory =
         out.dtype == DType::boolean ? static_cast<hid_t>(type) : detail::native(out.dtype);
     if (H5Aread(a, in_memory, out.bytes.data()) < 0)
@@ -296,6 +301,17 @@ class Reader {
   }
 
  private:
+  /// Extents are a claim; the stored bytes are what a file has. The filters make at most some
+  /// thousand bytes of one.
+  static void justify(const std::vector<hsize_t>& count, std::size_t element, hsize_t stored,
+                      const std::string& where) {
+    const std::size_t bytes = count_of(detail::shape_of(count), element, where) * element;
+    constexpr std::size_t most_from_one = 1100, small = 1 << 16;
+    if (bytes > small && bytes / most_from_one > stored)
+      throw Error(where, "bytes for " + text_of(detail::shape_of(count)),
+                  std::to_string(stored) + " in the file",
+                  "The file is damaged, or the dataset was never written.");
+  }
   [[nodiscard]] detail::Id dataset(const std::string& name) const {
     detail::Id d(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose);
     if (!d.good())

@@ -29,7 +29,7 @@ class Parser {
     const auto text = as_text(b.first(128));
     if (text.starts_with("MATLAB 7.3") || text.substr(1, 3) == "HDF") {
       throw Error(path_, "MATLAB version 5 to 7", "version 7.3, which is HDF5",
-                  "Read it with io/hdf5.hpp, and amq::transposed().");
+                  "Read it with amq_lab/data/hdf5.hpp, and amq::transposed().");
     }
     if (text.substr(126) != "IM" || b[125] != std::byte{1}) {
       fail("a little-endian MATLAB 5 file", "another header");
@@ -91,36 +91,58 @@ class Parser {
     }
   }
   void variable(std::span<const std::byte> b, Arrays& out) {
-    const Element flags = next(b), extents = next(b), name = next(b);
+    const Element flags = next(b);
+    if (flags.data.size() != 8) fail("8 bytes of array flags", std::to_string(flags.data.size()));
+    // A string, table or datetime has a name next, where others have extents.
+    constexpr std::uint32_t opaque = 17;
+    if ((word(flags.data, 0) & 0xff) == opaque) return;
+    const Element extents = next(b), name = next(b);
     name_ = std::string(as_text(name.data));
-    if (flags.data.size() != 8 || extents.type != 5 || extents.data.size() % 4 != 0 ||
-        extents.data.size() > 128) {
+    if (name_.empty()) return;  // the workspace that keeps strings and tables of MATLAB
+    if (extents.type != 5 || extents.data.size() % 4 != 0 || extents.data.size() > 128) {
       fail("array flags and at most 32 extents", "something else");
     }
     const std::uint32_t word0 = word(flags.data, 0);
     const auto type = class_type(word0 & 0xff);
     if (!type) return;  // text, cells, structs, sparse: not ours
-    if (word0 & 0x0800) fail("real numbers", "complex ones");
     Array a;
     a.dtype = (word0 & 0x0200) ? DType::boolean : *type;
     for (std::size_t k = 0; k < extents.data.size(); k += 4) {
       a.shape.push_back(static_cast<std::int32_t>(word(extents.data, k)));
     }
     const std::size_t n = count_of(a.shape, size_of(a.dtype), path_ + ": " + name_);
-    const Element real = next(b);
-    const auto kept = storage_type(real.type);
-    if (!kept) fail("numbers", "element type " + std::to_string(real.type));
-    if (real.data.size() != n * size_of(*kept)) {
-      fail(std::to_string(n * size_of(*kept)) + " bytes for " + text_of(a.shape),
-           std::to_string(real.data.size()));
+    a.bytes = numbers(next(b), a.shape, n, a.dtype);
+    if (word0 & 0x0800) {
+      // Real parts, then imaginary ones. Complex integers become complex doubles.
+      const bool single = a.dtype == DType::f32;
+      const DType part = single ? DType::f32 : DType::f64;
+      Array real = a;
+      real.bytes = converted(a, part);
+      const Bytes imaginary = numbers(next(b), a.shape, n, part);
+      a.dtype = single ? DType::c64 : DType::c128;
+      a.bytes.resize(n * size_of(a.dtype));
+      const std::size_t w = size_of(part);
+      for (std::size_t k = 0; k < n; ++k) {
+        std::memcpy(a.bytes.data() + 2 * k * w, real.bytes.data() + k * w, w);
+        std::memcpy(a.bytes.data() + (2 * k + 1) * w, imaginary.data() + k * w, w);
+      }
+    }
+    if (!out.emplace(name_, std::move(a)).second) fail("names that occur once", "the name again");
+  }
+  /// The n numbers of an element, in C order, as `to`.
+  Bytes numbers(const Element& e, const Extents& shape, std::size_t n, DType to) const {
+    const auto kept = storage_type(e.type);
+    if (!kept) fail("numbers", "element type " + std::to_string(e.type));
+    if (e.data.size() != n * size_of(*kept)) {
+      fail(std::to_string(n * size_of(*kept)) + " bytes for " + text_of(shape),
+           std::to_string(e.data.size()));
     }
     Array stored;
     stored.dtype = *kept;
-    stored.shape = a.shape;
+    stored.shape = shape;
     stored.bytes =
-        amq::detail::reorder({real.data.begin(), real.data.end()}, a.shape, size_of(*kept), true);
-    a.bytes = converted(stored, a.dtype);
-    if (!out.emplace(name_, std::move(a)).second) fail("names that occur once", "the name again");
+        amq::detail::reorder({e.data.begin(), e.data.end()}, shape, size_of(*kept), true);
+    return converted(stored, to);
   }
   /// MATLAB keeps numbers in the smallest type that holds them, whatever their class.
   Bytes converted(const Array& a, DType to) const {
@@ -190,8 +212,9 @@ class Parser {
 
 }  // namespace detail
 
-/// All real numeric arrays, in C order; text, cells, structs and sparse matrices are passed over.
-/// Throws Error naming file and variable for damage, complex numbers and version 7.3.
+/// All full numeric arrays, in C order; text, strings, tables, cells, structs and sparse matrices
+/// are passed over.
+/// @throws amq::Error naming file and variable for damage and version 7.3
 [[nodiscard]] inline Arrays read(const std::string& path, Inflate inflate = nullptr) {
   return detail::Parser(path, inflate).file(read_file(path));
 }

@@ -32,6 +32,13 @@ class Reader {
       fields_.push_back(
           field(name.as_string(meta_json), features.at(name.as_string(meta_json), meta_json)));
     }
+    // What changes has its frames in the file. Nothing else says that there are so many.
+    if (n_frames_ > 1 && std::none_of(fields_.begin(), fields_.end(), [](const Field& f) {
+          return f.shape[0] > 1 && is_float(f.dtype);
+        })) {
+      throw Error(meta_json, "a dynamic field of " + std::to_string(n_frames_) + " frames",
+                  "static fields alone", "Set trajectory_length to 1.");
+    }
     for (const std::string name : {"cells", "mesh_pos", "node_type"}) {
       if (std::none_of(fields_.begin(), fields_.end(),
                        [&](const Field& f) { return f.name == name; })) {
@@ -71,7 +78,8 @@ class Reader {
                   std::to_string(t.mesh.dim) + " and " + std::to_string(t.mesh.nodes_per_cell),
                   "Check the meta file.");
     }
-    amq::lab::detail::keep_changes(points.as<double>(), points.shape[0], t.mesh.points, t.points);
+    amq::lab::detail::keep_changes(finite<double>(points, where + ": mesh_pos"), points.shape[0],
+                                   t.mesh.points, t.points);
     amq::lab::detail::keep_changes(cells.as<std::int32_t>(where + ": cells"), cells.shape[0],
                                    t.mesh.cells, t.cells);
     amq::lab::detail::keep_changes(
@@ -87,9 +95,15 @@ class Reader {
       if (name == "cells" || name == "mesh_pos" || name == "node_type" || !is_float(a.dtype))
         continue;
       expect_shape(a, {-1, n, -1}, where + ": " + name);
-      expect_finite(a, where + ": " + name);
-      auto values = a.as<float>();
+      auto values = finite<float>(a, where + ": " + name);
       const std::size_t once = values.size();
+      constexpr std::size_t most = 64;  // times the record: a mask or a forcing beside the state
+      if (a.shape[0] == 1 && n_frames_ > 1 &&
+          once > most * record->size() / static_cast<std::size_t>(n_frames_) / sizeof(float))
+        throw Error(
+            where + ": " + name, "a static field that the record's frames justify",
+            std::to_string(once) + " numbers in each of " + std::to_string(n_frames_) + " frames",
+            "The meta file describes other records.");
       for (Index k = 1; a.shape[0] == 1 && k < n_frames_; ++k) {
         values.reserve(once * static_cast<std::size_t>(n_frames_));
         values.insert(values.end(), values.begin(), values.begin() + static_cast<Index>(once));

@@ -11,6 +11,7 @@
 #include <amq/core/executor.hpp>
 #include <amq/mesh/sample.hpp>
 #include <amq_lab/data/npz.hpp>
+#include <amq_lab/data/trajectory.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -142,9 +143,10 @@ inline void write_mesh_shard(const std::string& path, const MeshShard& shard) {
   expect_shape(points, {-1, -1}, path + ": points");
   expect_shape(cells, {-1, -1}, path + ": cells");
   expect_shape(get("cell_dim"), {}, path + ": cell_dim");
-  const auto xy = points.as<double>(path);
+  const auto xy = finite<double>(points, path + ": points");
   const auto corners = cells.as<std::int32_t>(path);
-  const auto types = get("node_type").as<std::uint8_t>(path);
+  const auto types =
+      detail::node_types(get("node_type").as<std::int64_t>(path), path + ": node_type");
   const auto node_first = get("node_first").as<std::int64_t>(path);
   const auto cell_first = get("cell_first").as<std::int64_t>(path);
   const auto cell_dim = get("cell_dim").as<std::int32_t>(path).front();
@@ -156,8 +158,9 @@ inline void write_mesh_shard(const std::string& path, const MeshShard& shard) {
                     path + ": " + what, "rows 0 to " + std::to_string(rows) + " in order",
                     std::to_string(first.size()) + " bounds");
   };
-  detail::require(n > 0 && (dim == 2 || dim == 3) && per_cell >= 1 && per_cell <= 64, path,
-                  "samples on meshes of 2 or 3 dimensions",
+  detail::require(n > 0 && (dim == 2 || dim == 3) && per_cell >= 1 && per_cell <= 64 &&
+                      (cell_dim == 0 || cell_dim == 2),
+                  path, "samples on meshes of 2 or 3 dimensions",
                   std::to_string(n) + " samples, points " + text_of(points.shape) + ", cells " +
                       text_of(cells.shape));
   covers(node_first, points.shape[0], "node_first");
@@ -179,7 +182,7 @@ inline void write_mesh_shard(const std::string& path, const MeshShard& shard) {
                       "node ids below " + std::to_string(rows), std::to_string(v));
     }
     for (auto i = node_first[s]; i < node_first[s + 1]; ++i) {
-      m.node_type.push_back(static_cast<NodeType>(types[static_cast<std::size_t>(i)]));
+      m.node_type.push_back(types[static_cast<std::size_t>(i)]);
     }
   }
   for (const auto& [name, array] : arrays) {
@@ -187,7 +190,7 @@ inline void write_mesh_shard(const std::string& path, const MeshShard& shard) {
     if (!of_nodes && !name.starts_with("cell.")) continue;
     const auto& first = of_nodes ? node_first : cell_first;
     expect_shape(array, {static_cast<Index>(first.back()), -1}, path + ": " + name);
-    const auto values = array.as<float>(path);
+    const auto values = finite<float>(array, path + ": " + name);
     const auto width = array.shape[1];
     for (std::size_t s = 0; s < n; ++s) {
       auto& fields = of_nodes ? shard.samples[s].node : shard.samples[s].cell;

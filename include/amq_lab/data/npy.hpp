@@ -158,6 +158,25 @@ inline void swap_words(std::span<std::byte> bytes, std::size_t word) {
 }  // namespace detail
 
 /// Reads the header at the start of `file`; the elements need not be there yet.
+[[nodiscard]] inline Header header(std::span<const std::byte> file, const std::string& where);
+
+/// Whether the elements are numbers, of a type that amq knows or not. Texts, dates, records and
+/// pickled objects are none.
+[[nodiscard]] inline bool holds_numbers(std::span<const std::byte> file) {
+  const auto text = as_text(file.first(std::min<std::size_t>(file.size(), 1 << 16)));
+  auto at = text.find("descr");
+  if (!text.starts_with("\x93NUMPY") || at == text.npos)
+    return true;  // damage is decode()'s to name
+  at = text.find(':', at);
+  if (at == text.npos) return true;
+  at = text.find_first_not_of(" \t", at + 1);
+  if (at == text.npos) return true;
+  if (text[at] == '[') return false;  // the fields of a record
+  const auto kind = text.find_first_not_of("'\"<>|=", at);
+  return kind == text.npos ||
+         std::string_view("USaOMmV").find(text[kind]) == std::string_view::npos;
+}
+
 [[nodiscard]] inline Header header(std::span<const std::byte> file, const std::string& where) {
   const auto text = as_text(file);
   if (text.substr(0, 6) != "\x93NUMPY" || text.size() < 10) {

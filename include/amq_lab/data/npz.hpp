@@ -10,6 +10,7 @@
 #include <amq_lab/data/zip.hpp>
 
 #include <map>
+#include <optional>
 
 namespace amq::lab::npz {
 
@@ -47,17 +48,27 @@ class Reader {
     }
     return npy::decode(zip_.read(*it->second), zip_.path() + ": " + name);
   }
+  /// The same; nothing where the array holds no numbers (texts, dates, records, objects).
+  [[nodiscard]] std::optional<Array> read_numbers(const std::string& name) {
+    const auto it = entries_.find(name);
+    if (it == entries_.end()) return read(name);
+    Bytes file = zip_.read(*it->second);
+    if (!npy::holds_numbers(file)) return std::nullopt;
+    return npy::decode(std::move(file), zip_.path() + ": " + name);
+  }
 
  private:
   zip::Reader zip_;
   std::map<std::string, const zip::Entry*> entries_;
 };
 
-/// All arrays. Throws Error naming file and entry for what is truncated, damaged or not numeric.
+/// All arrays of numbers; labels, dates, records and objects beside them are passed over.
+/// @throws amq::Error naming file and entry for what is truncated or damaged
 [[nodiscard]] inline Arrays read(const std::string& path, Inflate inflate = nullptr) {
   Reader in(path, inflate);
   Arrays out;
-  for (const auto& name : in.names()) out.emplace(name, in.read(name));
+  for (const auto& name : in.names())
+    if (auto a = in.read_numbers(name)) out.emplace(name, std::move(*a));
   return out;
 }
 

@@ -3,11 +3,15 @@
 /// Optional (libhdf5): samples from PDEBench's layouts, one at a time or in strides, whatever the
 /// file's size.
 ///
-/// | file                    | datasets                                             | a sample is |
-/// |-------------------------|------------------------------------------------------|-----------------|
-/// | 1-D Burgers, advection  | tensor (N, T, X), x-coordinate, t-coordinate         | (T, X, 1) |
-/// | 2-D Darcy               | tensor (N, 1, X, Y), nu (N, X, Y), x-, y-coordinate  | (1, X, Y, 1)
-/// | | 1-D diffusion-sorption  | 0000/data (T, X, C), 0000/grid/x, 0000/grid/t, ...   | (T, X, C) |
+// clang-format off
+/// | file                       | datasets                                                      | a sample is        |
+/// |----------------------------|---------------------------------------------------------------|--------------------|
+/// | 1-D Burgers, advection     | tensor (N, T, X), x-coordinate, t-coordinate                  | (T, X, 1)          |
+/// | 2-D Darcy                  | tensor (N, 1, X, Y), nu (N, X, Y), x-, y-coordinate           | (1, X, Y, 1)       |
+/// | 1-D diffusion-sorption     | 0000/data (T, X, C), 0000/grid/x, 0000/grid/t, ...            | (T, X, C)          |
+/// | compressible flow, 1-D .. 3-D | density, pressure, Vx, Vy, Vz (N, T, X, ..), x-, t-coordinate | (T, X, .., C)   |
+// clang-format on
+/// A flow's channels are density, pressure and the velocities, in this order: variables().
 
 #include <amq_lab/data/hdf5.hpp>
 
@@ -20,25 +24,62 @@ struct Thinning {
 
 class Reader {
  public:
-  explicit Reader(const std::string& path) : in_(path), one_tensor_(in_.contains("tensor")) {
-    if (!one_tensor_) groups_ = in_.names();
-    if (!one_tensor_ && (groups_.empty() || !in_.contains(groups_[0] + "/data"))) {
-      throw Error(path, "a 'tensor', or groups with 'data'", "neither",
-                  "This is no layout of PDEBench.");
+  explicit Reader(const std::string& path) : in_(path) {
+    const std::vector<std::string> all = in_.names();
+    const auto there = [&](const std::string& name) {
+      return std::find(all.begin(), all.end(), name) != all.end();
+    };
+    if (there("tensor")) {
+      variables_ = {"tensor"};
+    } else {
+      for (const char* name : {"density", "pressure", "Vx", "Vy", "Vz"})
+        if (there(name)) variables_.push_back(name);
+      // One of these names alone is somebody else's.
+      if (!there("Vx")) variables_.clear();
     }
-    n_ = one_tensor_ ? in_.shape("tensor").at(0) : static_cast<Index>(groups_.size());
+    if (variables_.empty()) groups_ = all;
+    if (variables_.empty() && (groups_.empty() || !in_.contains(groups_[0] + "/data"))) {
+      std::string names;
+      for (const auto& name : all) names += (names.empty() ? "" : ", ") + name;
+      throw Error(path,
+                  "a 'tensor', the variables of a flow (density, pressure, Vx ..), or groups with "
+                  "'data'",
+                  names.empty() ? "nothing" : names, "This is no layout of PDEBench that is read.");
+    }
+    n_ = stacked() ? samples_of(variables_[0]) : static_cast<Index>(groups_.size());
+    for (const auto& name : variables_)
+      if (in_.shape(name) != in_.shape(variables_[0]))
+        throw Error(path + ": " + name, text_of(in_.shape(variables_[0])) + ", as " + variables_[0],
+                    text_of(in_.shape(name)), "The file is damaged.");
   }
   [[nodiscard]] Index size() const noexcept { return n_; }  ///< samples
   [[nodiscard]] const hdf5::Reader& file() const noexcept { return in_; }
+  /// What the channels are, where the file says it: a flow's variables, or "tensor".
+  [[nodiscard]] const std::vector<std::string>& variables() const noexcept { return variables_; }
 
   /// (time, x, ..., channel), float32 as published. Throws for NaN, which a failed simulation
   /// leaves.
   [[nodiscard]] Array solution(Index i, Thinning every = {}) const {
-    const std::string name = dataset(i, "tensor", "data");
-    Array a = read(i, name, every, 1);
-    if (one_tensor_) a.shape.push_back(1);
-    expect_finite(a, where(i, name));
-    return a;
+    if (!stacked()) {
+      const std::string name = dataset(i, "", "data");
+      Array a = read(i, name, every, 1);
+      expect_finite(a, where(i, name));
+      return a;
+    }
+    const auto channels = variables_.size();
+    Array all;
+    for (std::size_t c = 0; c < channels; ++c) {
+      const Array a = read(i, dataset(i, variables_[c], ""), every, 1);
+      const std::vector<float> values = finite<float>(a, where(i, variables_[c]));
+      if (c == 0) {
+        Extents shape = a.shape;
+        shape.push_back(static_cast<Index>(channels));
+        all = Array(DType::f32, std::move(shape));
+      }
+      const auto to = all.span<float>();
+      for (std::size_t k = 0; k < values.size(); ++k) to[k * channels + c] = values[k];
+    }
+    return all;
   }
   /// Darcy's coefficient: (x, y).
   [[nodiscard]] Array coefficient(Index i, Thinning every = {}) const {
@@ -46,13 +87,13 @@ class Reader {
     expect_finite(a, where(i, "nu"));
     return a;
   }
-  /// Of an axis, "x", "y" or "t". The published Burgers times have one entry too many, which is
-  /// dropped.
+  /// Of an axis, "x", "y" or "t". The published times of Burgers and of flows have one entry too
+  /// many, which is dropped.
   [[nodiscard]] std::vector<double> coordinate(const std::string& axis, Thinning every = {}) const {
-    const std::string name = one_tensor_ ? axis + "-coordinate" : groups_[0] + "/grid/" + axis;
-    auto all = in_.read(name).as<double>();
-    if (one_tensor_ && axis == "t") {
-      all.resize(std::min(all.size(), static_cast<std::size_t>(in_.shape("tensor").at(1))));
+    const std::string name = stacked() ? axis + "-coordinate" : groups_[0] + "/grid/" + axis;
+    auto all = finite<double>(in_.read(name), in_.path() + ": " + name);
+    if (stacked() && axis == "t") {
+      all.resize(std::min(all.size(), static_cast<std::size_t>(in_.shape(variables_[0]).at(1))));
     }
     const auto step = static_cast<std::size_t>(axis == "t" ? every.time : every.space);
     std::vector<double> out;
@@ -61,16 +102,24 @@ class Reader {
   }
 
  private:
+  [[nodiscard]] bool stacked() const noexcept { return !variables_.empty(); }
+  [[nodiscard]] Index samples_of(const std::string& name) const {
+    const Extents shape = in_.shape(name);
+    if (shape.size() < 3)
+      throw Error(in_.path() + ": " + name, "axes (sample, time, x ..)", text_of(shape),
+                  "This is no layout of PDEBench.");
+    return shape[0];
+  }
   [[nodiscard]] std::string where(Index i, const std::string& name) const {
     return in_.path() + ": " + name + " of sample " + std::to_string(i);
   }
-  [[nodiscard]] std::string dataset(Index i, const std::string& stacked,
+  [[nodiscard]] std::string dataset(Index i, const std::string& of_all,
                                     const std::string& own) const {
     if (i < 0 || i >= n_) {
       throw Error(in_.path(), "a sample of 0 to " + std::to_string(n_ - 1), std::to_string(i),
                   "Count from 0.");
     }
-    return one_tensor_ ? stacked : groups_[static_cast<std::size_t>(i)] + "/" + own;
+    return stacked() ? of_all : groups_[static_cast<std::size_t>(i)] + "/" + own;
   }
   /// Axes: sample (where stacked), then `n_time` of time, then space, then channels (where
   /// grouped).
@@ -81,7 +130,7 @@ class Reader {
                   std::to_string(std::min(every.time, every.space)), "Check the thinning.");
     }
     const Extents all = in_.shape(name);
-    const std::size_t first = one_tensor_ ? 1 : 0, channels = one_tensor_ ? 0 : 1;
+    const std::size_t first = stacked() ? 1 : 0, channels = stacked() ? 0 : 1;
     if (all.size() < first + n_time + 1 + channels) {
       throw Error(where(i, name), "axes of time and space", text_of(all),
                   "This is no layout of PDEBench.");
@@ -96,13 +145,12 @@ class Reader {
       part.count.push_back(sample ? 1 : (all[k] + step - 1) / step);
     }
     Array a = in_.read(name, part);
-    if (one_tensor_) a.shape.erase(a.shape.begin());
+    if (stacked()) a.shape.erase(a.shape.begin());
     return a;
   }
 
   hdf5::Reader in_;
-  bool one_tensor_;
-  std::vector<std::string> groups_;
+  std::vector<std::string> variables_, groups_;  // one of them is empty
   Index n_ = 0;
 };
 

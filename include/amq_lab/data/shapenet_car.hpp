@@ -17,8 +17,8 @@ inline constexpr double pressure_mean = -36.3099, pressure_std = 48.5743;
 /// Throws Error naming the file when counts disagree, values are NaN, or cells are no quads.
 [[nodiscard]] inline MeshSample surface(const std::string& folder) {
   const std::string path = folder + "/quadpress_smpl.vtk", press = folder + "/press.npy";
-  MeshSample all = vtk_legacy::read(path);
-  Mesh& m = all.mesh;
+  MeshSample out = vtk_legacy::read_as_stored(path);
+  const Mesh& m = out.mesh;
   if (m.dim != 3 || m.nodes_per_cell != 4 || m.cell_dimension() != 2 || m.n_cells() == 0) {
     throw Error(path, "quads in space", std::to_string(m.nodes_per_cell) + " nodes per cell",
                 "This is no ShapeNet-Car surface.");
@@ -27,30 +27,18 @@ inline constexpr double pressure_mean = -36.3099, pressure_std = 48.5743;
   if (std::FILE* f = std::fopen(press.c_str(), "rb")) {
     std::fclose(f);
     const Array a = npy::read(press);
-    expect_finite(a, press);
-    pressure = a.as<float>(press);
-  } else if (!all.node.empty()) {
-    pressure = all.node.contains("point_scalars") ? all.node.at("point_scalars")
-                                                  : all.node.begin()->second;
+    pressure = finite<float>(a, press);
+  } else if (!out.node.empty()) {
+    pressure = out.node.contains("point_scalars") ? out.node.at("point_scalars")
+                                                  : out.node.begin()->second;
   }
   if (static_cast<Index>(pressure.size()) != m.n_nodes()) {
     throw Error(folder, std::to_string(m.n_nodes()) + " pressures, as the .vtk has points",
                 std::to_string(pressure.size()), "Check press.npy.");
   }
-  std::vector<std::int32_t> number(static_cast<std::size_t>(m.n_nodes()), -1);
-  for (const auto id : m.cells) number[static_cast<std::size_t>(id)] = 0;
-  MeshSample out;
-  auto& kept = out.node["pressure"];
-  for (std::size_t i = 0; i < number.size(); ++i) {
-    if (number[i] < 0) continue;
-    number[i] = static_cast<std::int32_t>(kept.size());
-    kept.push_back(pressure[i]);
-    for (std::size_t k = 0; k < 3; ++k) out.mesh.points.push_back(m.points[3 * i + k]);
-  }
-  out.mesh.dim = 3;
-  out.mesh.nodes_per_cell = 4;
-  out.mesh.cell_dim = 2;
-  for (const auto id : m.cells) out.mesh.cells.push_back(number[static_cast<std::size_t>(id)]);
+  out.node = {{"pressure", std::move(pressure)}};
+  out.cell.clear();
+  drop_orphans(out);
   return out;
 }
 
@@ -83,15 +71,17 @@ struct Preprocessed {
     const std::string path = folder + "/" + name + ".npy";
     Array a = npy::read(path);
     expect_shape(a, shape, path);
-    expect_finite(a, path);
     return a;
+  };
+  const auto numbers = [&](const std::string& name, const Extents& shape) {
+    return finite<float>(read(name, shape), folder + "/" + name + ".npy");
   };
   Preprocessed out;
   Mesh& m = out.sample.mesh;
   m.dim = 3;
   const Array pos = read("pos", {-1, 3});
   const Index n = pos.shape[0];
-  m.points = pos.as<double>();
+  m.points = finite<double>(pos, folder + "/pos.npy");
   const auto columns = [n](const std::vector<float>& a, Index width, Index from, Index count) {
     std::vector<float> part;
     part.reserve(static_cast<std::size_t>(n * count));
@@ -101,13 +91,13 @@ struct Preprocessed {
     }
     return part;
   };
-  const auto x = read("x", {n, 7}).as<float>(), y = read("y", {n, 4}).as<float>();
+  const auto x = numbers("x", {n, 7}), y = numbers("y", {n, 4});
   auto& node = out.sample.node;
   node["sdf"] = columns(x, 7, 3, 1);
   node["normal"] = columns(x, 7, 4, 3);
   node["velocity"] = columns(y, 4, 0, 3);
   node["pressure"] = columns(y, 4, 3, 1);
-  node["surface"] = read("surf", {n}).as<float>();
+  node["surface"] = numbers("surf", {n});
   const auto edges = read("edge_index", {2, -1}).as<std::int32_t>(folder + "/edge_index.npy");
   for (const auto id : edges) {
     if (id < 0 || id >= n) {

@@ -3,10 +3,16 @@
 /// VTK's legacy files (.vtk, versions 1 to 5.1, ASCII and binary): unstructured grids and polygons
 /// of one kind of cell, with their point and cell fields.
 ///
+/// What stands beside them is read past: cells of a lower dimension (corners, outlines, a
+/// boundary's facets) with their rows of CELL_DATA, the data set's own field data (TIME, CYCLE),
+/// texts, and attributes of which a solver has no use (GLOBAL_IDS, PEDIGREE_IDS, COLOR_SCALARS,
+/// TEXTURE_COORDINATES, EDGE_FLAGS).
+///
 ///     const amq::MeshSample s = amq::lab::vtk_legacy::read("quadpress_smpl.vtk");
 ///     s.node.at("point_scalars");            // (node, channel)
 
 #include <amq/mesh/sample.hpp>
+#include <amq_lab/data/as_read.hpp>
 #include <amq_lab/data/npy.hpp>
 
 #include <charconv>
@@ -37,14 +43,23 @@ class Parser {
       } else if (key == "POINTS") {
         points();
       } else if (key == "CELLS" || key == "POLYGONS") {
-        cells(key == "POLYGONS");
+        polygons_ = key == "POLYGONS";
+        cells_ = cells(key);
+      } else if (key == "VERTICES" || key == "LINES") {
+        n_before_ += cells(key).count();
+      } else if (key == "TRIANGLE_STRIPS") {
+        if (cells(key).count() > 0)
+          throw Error(path_, "polygons, each with its own corners", "TRIANGLE_STRIPS",
+                      "Pass the surface through vtkTriangleFilter before it is written.");
+      } else if (key == "FIELD" && where.empty()) {
+        field([&](const std::string& name, std::size_t components, std::size_t rows,
+                  std::string_view type) { pass(name, components, rows, type); });
       } else if (key == "CELL_TYPES") {
         types_ = numbers(count(), "int").as<std::int64_t>(path_ + ": CELL_TYPES");
       } else if (key == "POINT_DATA" || key == "CELL_DATA") {
         where = key == "POINT_DATA" ? "node" : "cell";
         rows_ = count();
-        const auto expected =
-            where == "node" ? n_points_ : first_.size() - std::min<std::size_t>(first_.size(), 1);
+        const auto expected = where == "node" ? n_points_ : n_before_ + cells_.count();
         if (rows_ != expected)
           fail(std::to_string(expected) + " values of " + key, std::to_string(rows_));
       } else if (key == "METADATA") {
@@ -107,18 +122,25 @@ class Parser {
     if (name == "double") return DType::f64;
     if (name == "int") return DType::i32;
     if (name == "unsigned_int") return DType::u32;
-    if (name == "long" || name == "vtktypeint64" || name == "vtkidtype") return DType::i64;
+    if (name == "long" || name == "vtktypeint64") return DType::i64;
+    // Written as int, whatever its size in memory (IO/Legacy/vtkDataWriter.cxx).
+    if (name == "vtkidtype" || name == "vtktypeint32") return DType::i32;
+    if (name == "vtktypeuint32") return DType::u32;
     if (name == "unsigned_long" || name == "vtktypeuint64") return DType::u64;
-    if (name == "short") return DType::i16;
-    if (name == "unsigned_short") return DType::u16;
-    if (name == "char" || name == "signed_char") return DType::i8;
-    if (name == "unsigned_char") return DType::u8;
+    if (name == "short" || name == "vtktypeint16") return DType::i16;
+    if (name == "unsigned_short" || name == "vtktypeuint16") return DType::u16;
+    if (name == "char" || name == "signed_char" || name == "vtktypeint8") return DType::i8;
+    if (name == "unsigned_char" || name == "vtktypeuint8") return DType::u8;
     return DType::c128;  // none of these
+  }
+  static std::string lower(std::string_view s) {
+    std::string out(s);
+    for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    return out;
   }
   /// n values of a type, which follow on the next line: big-endian bytes, or text.
   Array numbers(std::size_t n, std::string_view type_name) {
-    std::string name(type_name);
-    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    const std::string name = lower(type_name);
     const DType type = type_of(name);
     if (type == DType::c128) fail("a numeric type", name);
     Array a;
@@ -158,36 +180,43 @@ class Parser {
     if (n_points_ > rest_.size() / 3)
       fail("three coordinates a point", std::to_string(n_points_) + " points");
     const Array a = numbers(3 * n_points_, word());
-    expect_finite(a, path_ + ": POINTS");
     sample_.mesh.dim = 3;
-    sample_.mesh.points = a.as<double>();
+    sample_.mesh.points = finite<double>(a, path_ + ": POINTS");
   }
-  void cells(bool polygons) {
-    const std::string where = path_ + ": CELLS";
+  /// Cells by their corners: those of cell c are ids[first[c]] .. ids[first[c + 1] - 1].
+  struct Cells {
+    std::vector<std::int64_t> first, ids;
+    [[nodiscard]] std::size_t count() const noexcept {
+      return first.empty() ? 0 : first.size() - 1;
+    }
+  };
+  Cells cells(const std::string& key) {
+    const std::string where = path_ + ": " + key;
     const std::size_t n = count(), size = count();
+    Cells out;
     // Since version 5.1: offsets and connectivity as two arrays. Before: each cell's count, then
     // its nodes.
     const auto before = rest_;
     if (upper(word()) == "OFFSETS") {
-      first_ = numbers(n, word()).as<std::int64_t>(where);
+      out.first = numbers(n, word()).as<std::int64_t>(where);
       if (upper(word()) != "CONNECTIVITY") fail("CONNECTIVITY", "another word");
-      ids_ = numbers(size, word()).as<std::int64_t>(where);
-    } else {
-      rest_ = before;
-      const auto all = numbers(size, "int").as<std::int64_t>(where);
-      first_ = {0};
-      for (std::size_t at = 0, c = 0; c < n; ++c) {
-        const auto corners = at < all.size() ? all[at] : -1;
-        if (corners < 0 || static_cast<std::size_t>(corners) > all.size() - at - 1) {
-          fail("the nodes of cell " + std::to_string(c), std::to_string(corners) + " nodes");
-        }
-        const auto from = all.begin() + static_cast<Index>(at) + 1;
-        ids_.insert(ids_.end(), from, from + corners);
-        first_.push_back(static_cast<std::int64_t>(ids_.size()));
-        at += static_cast<std::size_t>(corners) + 1;
-      }
+      out.ids = numbers(size, word()).as<std::int64_t>(where);
+      return out;
     }
-    polygons_ = polygons;
+    rest_ = before;
+    const auto all = numbers(size, "int").as<std::int64_t>(where);
+    out.first = {0};
+    for (std::size_t at = 0, c = 0; c < n; ++c) {
+      const auto corners = at < all.size() ? all[at] : -1;
+      if (corners < 0 || static_cast<std::size_t>(corners) > all.size() - at - 1) {
+        fail("the nodes of cell " + std::to_string(c), std::to_string(corners) + " nodes");
+      }
+      const auto from = all.begin() + static_cast<Index>(at) + 1;
+      out.ids.insert(out.ids.end(), from, from + corners);
+      out.first.push_back(static_cast<std::int64_t>(out.ids.size()));
+      at += static_cast<std::size_t>(corners) + 1;
+    }
+    return out;
   }
 
   void attribute(const std::string& key, MeshSample::Fields& fields) {
@@ -207,23 +236,29 @@ class Parser {
     } else if (key == "VECTORS" || key == "NORMALS") {
       const std::string name(word()), type(word());
       keep(fields, name, 3, type);
-    } else if (key == "TENSORS") {
+    } else if (key == "TENSORS" || key == "TENSORS6") {
       const std::string name(word()), type(word());
-      keep(fields, name, 9, type);
+      keep(fields, name, key == "TENSORS" ? 9 : 6, type);
+    } else if (key == "GLOBAL_IDS" || key == "PEDIGREE_IDS" || key == "EDGE_FLAGS") {
+      const std::string name(word()), type(word());
+      pass(name, 1, rows_, type);
+    } else if (key == "TEXTURE_COORDINATES") {
+      const std::string name(word());
+      const std::size_t components = count();
+      pass(name, components, rows_, word());
+    } else if (key == "COLOR_SCALARS") {
+      const std::string name(word());
+      pass(name, count(), rows_, binary_ ? "unsigned_char" : "float");
     } else if (key == "FIELD") {
-      word();
-      for (auto n = count(); n > 0; --n) {
-        auto name = word();
-        if (name == "METADATA") {
-          skip_metadata();
-          name = word();
-        }
-        const std::string own(name);
-        const std::size_t components = count(), rows = count();
-        if (rows != rows_) fail(std::to_string(rows_) + " rows of " + own, std::to_string(rows));
-        const std::string type(word());
-        keep(fields, own, components, type);
-      }
+      field([&](const std::string& name, std::size_t components, std::size_t rows,
+                std::string_view type) {
+        if (rows != rows_) fail(std::to_string(rows_) + " rows of " + name, std::to_string(rows));
+        const DType known = type_of(lower(type));
+        if (known == DType::c128)
+          pass(name, components, rows, type);
+        else
+          keep(fields, name, components, type);
+      });
     } else if (key == "LOOKUP_TABLE") {
       word();
       const std::size_t n = count();
@@ -236,13 +271,66 @@ class Parser {
       fail("SCALARS, VECTORS, NORMALS, TENSORS or FIELD", key);
     }
   }
+  /// Calls take(name, components, rows, type) at the values of each array.
+  template <typename F>
+  void field(F take) {
+    word();
+    for (auto n = count(); n > 0; --n) {
+      auto name = word();
+      if (name == "METADATA") {
+        skip_metadata();
+        name = word();
+      }
+      const std::string own(name);
+      const std::size_t components = count(), rows = count();
+      const std::string type(word());
+      take(own, components, rows, type);
+    }
+  }
+  /// Reads past values, whatever their type. @throws amq::Error naming a type VTK does not have
+  void pass(const std::string& name, std::size_t components, std::size_t rows,
+            std::string_view type) {
+    const std::string kind = lower(type);
+    if (components > 0 && rows > 8 * rest_.size() / components + 1)
+      fail("values for " + name, std::to_string(rows) + " rows");
+    const std::size_t n = rows * components;
+    if (kind == "string" || kind == "utf8_string" || kind == "unicode_string") {
+      pass_texts(n, name);
+    } else if (kind == "variant") {
+      line();
+      for (std::size_t k = 0; k < n; ++k) line();
+    } else if (kind == "bit") {
+      numbers(binary_ ? (n + 7) / 8 : n, "unsigned_char");
+    } else if (type_of(kind) == DType::c128) {
+      fail("a type of VTK for " + name, kind);
+    } else {
+      numbers(n, type);
+    }
+  }
+  /// A line each, or in binary a length before each: its first two bits say how many bytes it has.
+  void pass_texts(std::size_t n, const std::string& name) {
+    line();
+    for (std::size_t k = 0; k < n; ++k) {
+      if (rest_.empty()) fail(std::to_string(n) + " texts of " + name, "the end");
+      if (!binary_) {
+        line();
+        continue;
+      }
+      const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(rest_[i]); };
+      const std::size_t bytes = std::size_t{8} >> (byte(0) >> 6);
+      std::uint64_t length = byte(0) & 0x3fu;
+      if (rest_.size() < bytes) fail(std::to_string(n) + " texts of " + name, "the end");
+      for (std::size_t i = 1; i < bytes; ++i) length = length << 8 | byte(i);
+      if (length > rest_.size() - bytes) fail(std::to_string(n) + " texts of " + name, "the end");
+      rest_.remove_prefix(bytes + static_cast<std::size_t>(length));
+    }
+  }
   void keep(MeshSample::Fields& fields, const std::string& name, std::size_t components,
             std::string_view type) {
     if (components == 0 || components > 1000 || rows_ > rest_.size() / components + 1) {
       fail("values for " + name, std::to_string(components) + " components");
     }
     const Array a = numbers(rows_ * components, type);
-    expect_finite(a, path_ + ": " + name);
     std::string decoded;  // VTK writes a blank as %20
     for (std::size_t k = 0; k < name.size(); ++k) {
       int c = 0;
@@ -255,30 +343,74 @@ class Parser {
         decoded += name[k];
       }
     }
-    fields[decoded] = a.as<float>();
+    fields[decoded] = finite<float>(a, path_ + ": " + name);
   }
 
+  /// Of a VTK cell type; -1 for one that is not known.
+  static int dimension(std::int64_t type) {
+    switch (type) {
+      case 1:  // vertex
+      case 2:  // poly-vertex
+        return 0;
+      case 3:   // line
+      case 4:   // poly-line
+      case 21:  // quadratic edge
+        return 1;
+      case 5:   // triangle
+      case 6:   // triangle strip
+      case 7:   // polygon
+      case 8:   // pixel
+      case 9:   // quad
+      case 22:  // quadratic triangle
+      case 23:  // quadratic quad
+        return 2;
+      case 10:  // tetrahedron
+      case 11:  // voxel
+      case 12:  // hexahedron
+      case 13:  // wedge
+      case 14:  // pyramid
+      case 24:  // quadratic tetrahedron
+      case 25:  // quadratic hexahedron
+        return 3;
+      default:
+        return -1;
+    }
+  }
+  /// The cells of the highest dimension: they are the mesh.
+  [[nodiscard]] std::vector<std::size_t> kept() const {
+    std::vector<std::size_t> out;
+    int highest = -1;
+    for (const auto type : types_) {
+      if (dimension(type) < 0)
+        fail("triangles, quads, tetrahedra or hexahedra", "VTK cell type " + std::to_string(type));
+      highest = std::max(highest, dimension(type));
+    }
+    for (std::size_t c = 0; c < cells_.count(); ++c)
+      if (polygons_ || dimension(types_[c]) == highest) out.push_back(c);
+    return out;
+  }
   void build() {
     Mesh& m = sample_.mesh;
     if (n_points_ == 0) fail("POINTS", "none");
-    const auto n = first_.empty() ? 0 : first_.size() - 1;
+    const auto n = cells_.count();
     if (!polygons_ && types_.size() != n)
       fail(std::to_string(n) + " CELL_TYPES", std::to_string(types_.size()));
+    const auto keep = kept();
     std::int64_t corners = 0, type = 0;
-    for (std::size_t c = 0; c < n; ++c) {
-      const auto begin = first_[c], end = first_[c + 1];
-      if (begin < 0 || end <= begin || end > static_cast<std::int64_t>(ids_.size()) ||
+    for (const std::size_t c : keep) {
+      const auto begin = cells_.first[c], end = cells_.first[c + 1];
+      if (begin < 0 || end <= begin || end > static_cast<std::int64_t>(cells_.ids.size()) ||
           end - begin > 8) {
         fail("1 to 8 nodes a cell", std::to_string(end - begin) + " in cell " + std::to_string(c));
       }
       const auto t = polygons_ ? 0 : types_[c];
-      if (c > 0 && (end - begin != corners || t != type)) {
+      if (c != keep.front() && (end - begin != corners || t != type)) {
         fail("cells of one kind", "another in cell " + std::to_string(c));
       }
       corners = end - begin;
       type = t;
       for (auto k = begin; k < end; ++k) {
-        const auto id = ids_[static_cast<std::size_t>(k)];
+        const auto id = cells_.ids[static_cast<std::size_t>(k)];
         if (id < 0 || id >= static_cast<std::int64_t>(n_points_)) {
           fail("node ids of 0 to " + std::to_string(n_points_ - 1), std::to_string(id));
         }
@@ -286,49 +418,57 @@ class Parser {
       }
     }
     const bool flat = polygons_ ? corners == 3 || corners == 4 : type == 5 || type == 9;
-    if (n > 0 && !flat && type != 10 && type != 12) {
+    if (!keep.empty() && !flat && type != 10 && type != 12) {
       fail("triangles, quads, tetrahedra or hexahedra", "VTK cell type " + std::to_string(type));
     }
     const int needed = type == 5                 ? 3
                        : type == 9 || type == 10 ? 4
                        : type == 12              ? 8
                                                  : static_cast<int>(corners);
-    if (n > 0 && corners != needed)
+    if (!keep.empty() && corners != needed)
       fail(std::to_string(needed) + " nodes a cell", std::to_string(corners));
-    m.nodes_per_cell = n > 0 ? static_cast<int>(corners) : 3;
+    m.nodes_per_cell = keep.empty() ? 3 : static_cast<int>(corners);
     if (flat) m.cell_dim = 2;
-    drop_flat_axis(m, flat);
-  }
-  /// VTK has three coordinates always: a flat mesh whose z are all zero is one in the plane.
-  static void drop_flat_axis(Mesh& m, bool flat) {
-    if (!flat) return;
-    for (std::size_t k = 2; k < m.points.size(); k += 3) {
-      if (m.points[k] != 0) return;
-    }
-    std::vector<double> p;
-    for (std::size_t k = 0; k < m.points.size(); ++k) {
-      if (k % 3 < 2) p.push_back(m.points[k]);
-    }
-    m.points = std::move(p);
-    m.dim = 2;
-    m.cell_dim = 0;
+    // CELL_DATA has a row for every cell of the file: corners and lines of a surface come first.
+    const std::size_t all = n_before_ + n;
+    if (keep.size() < all)
+      for (auto& [name, values] : sample_.cell) {
+        const std::size_t width = values.size() / all;
+        std::vector<float> own;
+        for (const std::size_t c : keep)
+          own.insert(own.end(), values.begin() + static_cast<Index>((n_before_ + c) * width),
+                     values.begin() + static_cast<Index>((n_before_ + c + 1) * width));
+        values = std::move(own);
+      }
   }
 
   std::string_view rest_;
   const std::string& path_;
   bool binary_ = false, polygons_ = false;
   std::size_t n_points_ = 0, rows_ = 0;
-  std::vector<std::int64_t> first_, ids_, types_;
+  Cells cells_;
+  std::size_t n_before_ =
+      0;  ///< corners and lines of a surface, whose rows of CELL_DATA come first
+  std::vector<std::int64_t> types_;
   MeshSample sample_;
 };
 
 }  // namespace detail
 
-/// Throws Error naming the file for what is cut short, damaged, NaN, of mixed cells, or no legacy
-/// unstructured grid.
-[[nodiscard]] inline MeshSample read(const std::string& path) {
+/// Every point as the file has it, those of no cell too, and all three of its coordinates.
+/// @throws amq::Error as read()
+[[nodiscard]] inline MeshSample read_as_stored(const std::string& path) {
   const Bytes file = read_file(path);
   return detail::Parser(as_text(file), path).read();
+}
+/// Points of no cell are left out, and a flat surface is a mesh of the plane (as_read.hpp).
+/// @throws amq::Error naming the file for what is cut short, damaged, not finite as a float, of
+///         several kinds of cells of the highest dimension, or no legacy unstructured grid
+[[nodiscard]] inline MeshSample read(const std::string& path) {
+  MeshSample s = read_as_stored(path);
+  drop_orphans(s);
+  to_plane(s.mesh);
+  return s;
 }
 
 }  // namespace amq::lab::vtk_legacy

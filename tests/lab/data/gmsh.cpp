@@ -344,7 +344,7 @@ TEST_CASE("what we cannot use is refused in words") {
   };
   AMQ_REFUSES(parse(""), "$MeshFormat");
   AMQ_REFUSES(parse("solid cube\n"), "$Section");
-  AMQ_REFUSES(parse("$Nodes\n0\n$EndNodes\n"), "$MeshFormat first");
+  AMQ_REFUSES(parse("$Nodes\n0\n$EndNodes\n"), "$MeshFormat before it");
   AMQ_REFUSES(parse(with("2.2 0", "4.0 0")), "version 4.0");
   AMQ_REFUSES(parse(with("2.2 0", "2.2 2")), "file type");
   AMQ_REFUSES(parse(with("$EndNodes", "$EndNode")), "$EndNodes");

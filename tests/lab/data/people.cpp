@@ -1,0 +1,248 @@
+// Files as people have them: what stands beside the mesh and the numbers is read past, and what no
+// solver can use is refused in one sentence. Each case was met in public reports.
+#include <amq/mesh/sides.hpp>
+#include <amq_lab/data/eagle.hpp>
+#include <amq_lab/data/gmsh.hpp>
+#include <amq_lab/data/grid_set.hpp>
+#include <amq_lab/data/mat.hpp>
+#include <amq_lab/data/mesh_graph_nets.hpp>
+#include <amq_lab/data/mesh_set.hpp>
+#include <amq_lab/data/vtk_legacy.hpp>
+#ifdef AMQ_TEST_HDF5
+#include <amq_lab/data/grid_set_hdf5.hpp>
+#endif
+
+#include "../../io/scratch.hpp"
+
+using namespace amq;
+using namespace amq::lab;
+
+namespace {
+
+std::string file(const std::string& name) {
+  return std::string(AMQ_TEST_DATA) + "/people/" + name;
+}
+const std::vector<float> u{1.5f, 2.5f, 3.5f, 4.5f};
+
+/// Two triangles over a unit square, with `more` behind them.
+MeshSample vtk(const std::string& more, const std::string& before = "",
+               const std::string& z = "0") {
+  const test::Scratch dir("people");
+  const std::string path = dir.path("square.vtk");
+  write_file(path, "# vtk DataFile Version 3.0\nt\nASCII\nDATASET POLYDATA\n" + before +
+                       "POINTS 4 double\n0 0 0  1 0 " + z + "  1 1 0  0 1 0\n" + more);
+  return vtk_legacy::read(path);
+}
+const std::string triangles = "POLYGONS 2 8\n3 0 1 2\n3 0 2 3\n";
+
+/// Unit squares, (x, y) of its lower corner and the cells' tags, as MSH 2.2.
+GmshFile msh(const std::string& elements, const std::string& z = "0") {
+  const std::string text = "$MeshFormat\n2.2 0 8\n$EndMeshFormat\n$Nodes\n4\n1 0 0 0\n2 1 0 " + z +
+                           "\n3 1 1 0\n4 0 1 0\n$EndNodes\n$Elements\n" + elements +
+                           "$EndElements\n";
+  return parse_gmsh(as_bytes(text));
+}
+
+}  // namespace
+
+TEST_CASE("an entity in several physical groups is one cell, and all of its groups find it") {
+  for (const char* name : {"overlap_22.msh", "overlap_41.msh"}) {
+    CAPTURE(name);
+    GmshFile f = read_gmsh(file(name));
+    CHECK(f.mesh.n_cells() == 44);
+    CHECK(f.mesh.n_nodes() == 31);
+    CHECK_NOTHROW(validate(f.mesh));
+    CHECK(find_sides(f.mesh).size() == 74);
+    CHECK(mark_facets(f, "inlet", NodeType::inflow) == 4);
+    CHECK(mark_facets(f, "walls", NodeType::wall) == 8);
+    CHECK(mark_facets(f, "dirichlet", NodeType::wall) == 8);
+    CHECK(cells_in(f, "matrix").size() == 22);
+    CHECK(cells_in(f, "inclusion").size() == 22);
+    CHECK(cells_in(f, "source").size() == 44);
+    AMQ_REFUSES(static_cast<void>(cells_in(f, "outlet")), "matrix, inclusion, source");
+  }
+  // Given twice in the same group, and once turned round.
+  const GmshFile twice = msh("3\n1 2 2 7 1 1 2 3\n2 2 2 7 1 1 2 3\n3 2 2 9 1 2 1 3\n");
+  CHECK(twice.mesh.n_cells() == 1);
+  CHECK(twice.mesh.cell_tag == std::vector<std::int32_t>{7});
+  CHECK(cells_in(twice, "9").size() == 1);
+}
+
+TEST_CASE("a partitioned mesh keeps its physical groups, and lines between parts have none") {
+  GmshFile f = read_gmsh(file("partitioned_41.msh"));
+  CHECK(f.mesh.n_cells() == 44);
+  CHECK(std::count(f.mesh.cell_tag.begin(), f.mesh.cell_tag.end(), 1) == 22);
+  CHECK(std::count(f.mesh.cell_tag.begin(), f.mesh.cell_tag.end(), 2) == 22);
+  CHECK(mark_facets(f, "inlet", NodeType::inflow) == 4);
+  CHECK(mark_facets(f, "walls", NodeType::wall) == 8);
+  CHECK(std::count(f.facet_tag.begin(), f.facet_tag.end(), 0) == 10);
+}
+
+TEST_CASE("sections before the format, and nodes with parameters, are read") {
+  CHECK(read_gmsh(file("comments_first_41.msh")).mesh.n_cells() == 44);
+  const GmshFile f = read_gmsh(file("parametric_nodes_22.msh"));
+  CHECK(f.mesh.n_nodes() == 4);
+  CHECK(f.mesh.n_cells() == 2);
+  CHECK(f.node_id.back() == 7000000);
+  AMQ_REFUSES(parse_gmsh(as_bytes("$Nodes\n0\n$EndNodes\n")), "$MeshFormat before it");
+}
+
+TEST_CASE("what VTK writes beside points and cells is read past, in text and in binary") {
+  for (const char* name : {"vtk_time_txt.vtk", "vtk_time_bin.vtk", "vtk_original_ids_txt_51.vtk",
+                           "vtk_original_ids_bin_51.vtk", "vtk_global_ids_txt.vtk",
+                           "vtk_texture.vtk", "vtk_strings.vtk", "vtk_poly_lines.vtk"}) {
+    CAPTURE(name);
+    const MeshSample s = vtk_legacy::read(file(name));
+    CHECK(s.mesh.n_cells() == 2);
+    CHECK(s.mesh.dim == 2);
+    CHECK(s.node.at("u") == u);
+    CHECK_NOTHROW(validate(s.mesh));
+  }
+  const auto ids = vtk_legacy::read(file("vtk_original_ids_bin_51.vtk"));
+  CHECK(ids.node.at("vtkOriginalPointIds") == std::vector<float>{0, 1, 2, 3});
+  CHECK(ids.cell.at("vtkOriginalCellIds") == std::vector<float>{10, 11});
+  CHECK(vtk_legacy::read(file("vtk_strings.vtk")).cell.at("k") == std::vector<float>{3, 4});
+}
+
+TEST_CASE("rows of CELL_DATA stay with the surface when corners and lines stand before it") {
+  const auto s =
+      vtk("VERTICES 1 2\n1 3\nLINES 2 7\n2 0 1\n3 1 2 3\n" + triangles +
+          "CELL_DATA 5\nSCALARS k float\nLOOKUP_TABLE default\n9 8 7 1 2\n"
+          "POINT_DATA 4\nTENSORS6 s float\n1 1 1 1 1 1 2 2 2 2 2 2 3 3 3 3 3 3 4 4 4 4 4 4\n"
+          "PEDIGREE_IDS p string\none\ntwo\nthree\nfour\nSCALARS u float\n"
+          "LOOKUP_TABLE default\n1.5 2.5 3.5 4.5\n");
+  CHECK(s.cell.at("k") == std::vector<float>{1, 2});
+  CHECK(s.node.at("s").size() == 24);
+  CHECK(s.node.at("u") == u);
+  AMQ_REFUSES(vtk("TRIANGLE_STRIPS 1 5\n4 0 1 3 2\n"), "vtkTriangleFilter");
+}
+
+TEST_CASE("an unstructured grid is its cells of the highest dimension") {
+  const test::Scratch dir("people");
+  const std::string path = dir.path("mixed.vtk");
+  write_file(path,
+             "# vtk DataFile Version 3.0\nt\nASCII\nDATASET UNSTRUCTURED_GRID\nPOINTS 4 double\n"
+             "0 0 0 1 0 0 1 1 0 0 1 0\nCELLS 4 13\n2 0 1\n3 0 1 2\n1 3\n3 0 2 3\nCELL_TYPES 4\n"
+             "3 5 1 5\nCELL_DATA 4\nSCALARS k float\nLOOKUP_TABLE default\n9 1 9 2\n");
+  const auto s = vtk_legacy::read(path);
+  CHECK(s.mesh.cells == std::vector<std::int32_t>{0, 1, 2, 0, 2, 3});
+  CHECK(s.cell.at("k") == std::vector<float>{1, 2});
+}
+
+TEST_CASE("texts in binary have their length before them, in one byte to eight") {
+  std::string text =
+      "# vtk DataFile Version 5.1\nt\nBINARY\nDATASET POLYDATA\nFIELD FieldData 1\nname 1 3 "
+      "string\n";
+  const auto bytes = [&](std::initializer_list<int> all) {
+    for (const int b : all) text += static_cast<char>(b);
+  };
+  bytes({0xc0 | 3}), text += "abc";
+  bytes({0x80, 70}), text += std::string(70, 'x');
+  bytes({0x40, 0, 0, 2}), text += "yz";
+  text += "\nPOINTS 1 float\n" + std::string(12, '\0') + "\n";
+  const test::Scratch dir("people");
+  write_file(dir.path("names.vtk"), text);
+  CHECK(vtk_legacy::read(dir.path("names.vtk")).mesh.n_nodes() == 1);
+  // A length beyond the end is not followed.
+  text[text.find("abc") - 1] = static_cast<char>(0xc0 | 63);
+  write_file(dir.path("names.vtk"), text.substr(0, text.find("abc") + 20));
+  AMQ_REFUSES(vtk_legacy::read(dir.path("names.vtk")), "texts of name");
+}
+
+TEST_CASE("readers of meshes have one rule for planes, turned cells and nodes of no cell") {
+  // Rounding of float is no height; a thousandth is.
+  CHECK(vtk(triangles, "", "1e-8").mesh.dim == 2);
+  CHECK(vtk(triangles, "", "1e-3").mesh.dim == 3);
+  const std::string two = "2\n1 2 2 1 1 1 2 3\n2 2 2 1 1 1 3 4\n";
+  CHECK(msh(two, "1e-8").mesh.dim == 2);
+  CHECK(msh(two, "1e-3").mesh.dim == 3);
+  // Corners turn counter-clockwise.
+  CHECK_NOTHROW(validate(vtk("POLYGONS 2 8\n3 0 2 1\n3 0 2 3\n").mesh));
+  CHECK_NOTHROW(validate(msh("2\n1 2 2 1 1 1 3 2\n2 2 2 1 1 1 3 4\n").mesh));
+  // A node of no cell goes, with its value.
+  const auto s =
+      vtk("POLYGONS 1 4\n3 0 2 3\nPOINT_DATA 4\nSCALARS u float\n"
+          "LOOKUP_TABLE default\n1.5 2.5 3.5 4.5\n");
+  CHECK(s.mesh.n_nodes() == 3);
+  CHECK(s.node.at("u") == std::vector<float>{1.5f, 3.5f, 4.5f});
+  CHECK(s.mesh.cells == std::vector<std::int32_t>{0, 1, 2});
+  CHECK(msh("1\n1 2 2 1 1 1 3 4\n").mesh.n_nodes() == 3);
+}
+
+TEST_CASE("doubles that no float holds are refused by name, as NaN is") {
+  for (const char* name : {"vtk_fill.vtk", "vtk_fill_bin.vtk"})
+    AMQ_REFUSES(vtk_legacy::read(file(name)), "u: expected values that float32 holds");
+  AMQ_REFUSES(vtk_legacy::read(file("field_1e300.vtk")), "1e+300");
+  AMQ_REFUSES(eagle::load(file("eagle_1e300")), "float32 holds, found float64 1e+300");
+}
+
+TEST_CASE("labels and objects beside numbers are passed over") {
+  for (const char* name : {"npz_with_names.npz", "npz_with_objects.npz"}) {
+    const auto arrays = npz::read(file(name));
+    CHECK(arrays.size() == 1);
+    CHECK(arrays.at("x").shape == Extents{3, 4});
+    CHECK(arrays.at("x").as<double>()[11] == 11);
+  }
+  npz::Reader in(file("npz_with_names.npz"));
+  AMQ_REFUSES(in.read("names"), "numeric");
+}
+
+TEST_CASE("MATLAB's strings and tables are passed over, wherever they stand") {
+  for (const char* name : {"mat_string_class.mat", "mat_string_class_first.mat"}) {
+    const auto arrays = mat::read(file(name));
+    CHECK(arrays.size() == 1);
+    CHECK(arrays.at("coeff").shape == Extents{3, 4});
+    CHECK(arrays.at("coeff").as<double>()[11] == 11);
+  }
+}
+
+TEST_CASE("a header may not ask for more than its file holds") {
+  AMQ_REFUSES(mesh_graph_nets::Reader(file("mgn_static_meta.json"), file("mgn_static.tfrecord")),
+              "a dynamic field of 1000000 frames");
+  AMQ_REFUSES(read_mesh_shard(file("shard_node_type_200.npz")), "node types of 0 to 8, found 200");
+  AMQ_REFUSES(read_mesh_shard(file("shard_point_nan.npz")), "points: expected finite");
+  AMQ_REFUSES(read_grid_set(file("grid_7_times_2_frames.npz")), "2 times, as u has frames");
+  AMQ_REFUSES(read_grid_set(file("grid_nan.npz")), "u: expected finite");
+#ifdef AMQ_TEST_HDF5
+  AMQ_REFUSES(static_cast<void>(hdf5::Reader(file("lying_extents.h5")).read("tensor")),
+              "bytes for (1048576, 1048576)");
+  AMQ_REFUSES(pdebench::Reader(file("scalar_tensor.h5")), "axes (sample, time, x ..)");
+#endif
+}
+
+#ifdef AMQ_TEST_HDF5
+TEST_CASE("PDEBench's flows, a dataset a variable, give channels in one order") {
+  const test::Scratch dir("people");
+  const std::string path = dir.path("cfd.hdf5");
+  const auto numbers = [](float first, Extents shape) {
+    std::vector<float> v(count_of(shape, 4, "test"));
+    for (std::size_t k = 0; k < v.size(); ++k) v[k] = first + static_cast<float>(k);
+    return Array::of(v, shape);
+  };
+  {
+    hdf5::Writer out(path);
+    float first = 0;
+    for (const char* name : {"Vy", "pressure", "Vx", "density"})
+      out.write(name, numbers(first += 1000, {2, 3, 4, 5}));
+    out.write("x-coordinate", numbers(0, {4}));
+    out.write("y-coordinate", numbers(0, {5}));
+    out.write("t-coordinate", numbers(0, {4}));  // one too many, as published
+    out.commit();
+  }
+  const pdebench::Reader in(path);
+  CHECK(in.size() == 2);
+  CHECK(in.variables() == std::vector<std::string>{"density", "pressure", "Vx", "Vy"});
+  const Array a = in.solution(1, {.time = 2, .space = 1});
+  CHECK(a.shape == Extents{2, 4, 5, 4});
+  CHECK(a.span<float>()[0] == 4060);  // density of sample 1, whose first number is 4000 + 60
+  CHECK(a.span<float>()[3] == 1060);
+  CHECK(in.coordinate("t").size() == 3);
+  CHECK(pdebench_set(path).u.n_channels == 4);
+  {
+    hdf5::Writer out(dir.path("other.hdf5"));
+    out.write("temperature", numbers(0, {4}));
+    out.commit();
+  }
+  AMQ_REFUSES(pdebench::Reader(dir.path("other.hdf5")), "temperature");
+}
+#endif
