@@ -136,7 +136,7 @@ inline void load_state_dict(const safetensors::File& file, const ParameterLayout
   }
   for (const auto& [name, t] : file.tensors) {
     const std::string own = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
-    const auto is = [&](const std::string& n) { return n == own || n == name; };
+    const auto is = [&own, &whole = name](const std::string& n) { return n == own || n == whole; };
     if (!expected.contains(own) && !detail::is_counter(own) &&
         std::none_of(leave.begin(), leave.end(), is))
       problems += "\n  " + own + " is nobody's";
