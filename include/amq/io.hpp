@@ -5,6 +5,7 @@
 #include <amq/io/array.hpp>
 #include <amq/io/dtype.hpp>
 #include <amq/io/file.hpp>
+#include <amq/io/file_lock.hpp>
 #include <amq/io/json.hpp>
 #include <amq/io/json_value.hpp>
 #include <amq/io/safetensors.hpp>

@@ -246,6 +246,33 @@ TEST_CASE("a Fourier operator learns travelling waves, and 8 bits keep what it l
   CHECK((integers(p.test[0]).array() == seen.array()).all());
 }
 
+TEST_CASE("a dead layer keeps its default steps when it is calibrated, and the others do not") {
+  const Problem p;
+  for (const RowRule rule :
+       {RowRule::affine, RowRule::symmetric, RowRule::min_max, RowRule::fixed}) {
+    Network<Fno> net(small(), {8, rule, {2, 8}}, 1);
+    for (const auto& e : net.layout.entries())
+      if (e.name.starts_with("fc1."))
+        std::fill_n(net.parameters.values.begin() + e.offset, e.size(), 0.0f);
+    Network<Fno> begun(small(), {8, rule, {2, 8}}, 1);
+    begun.take_weights(net.layout, net.parameters);
+    begun.reset_quantizers();
+    calibrate(net, std::span(p.training).first(2));
+    std::size_t kept = 0;
+    for (std::size_t k = 0; k < net.layout.points().size(); ++k) {
+      const auto& step = net.layout.entry(net.quantizers.step(static_cast<PointId>(k)));
+      for (Index i = step.offset; i < step.offset + step.size(); ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        CHECK(net.parameters.values[at] > 0);
+        kept += net.parameters.values[at] == begun.parameters.values[at] ? 1 : 0;
+      }
+    }
+    CAPTURE(static_cast<int>(rule));
+    if (rule != RowRule::fixed) CHECK(kept > 0);
+    CHECK(kept < 2 * net.layout.points().size());
+  }
+}
+
 TEST_CASE("training on grids gives the same bits for any number of threads, and when resumed") {
   const Problem p;
   const BitPlan plan = BitPlan::uniform(4);
@@ -253,42 +280,19 @@ TEST_CASE("training on grids gives the same bits for any number of threads, and 
     Network<Fno> net(small(), {4, RowRule::affine, {4}}, 1);
     auto o = options(2);
     o.trainer.seed = 8;
-    if (!interrupted) {
-      GridTraining<Fno>(net, p.training, o).run(executor, &plan);
-    } else {
-      // Half of it by hand through a checkpoint.
-      GridTraining<Fno> t(net, p.training, o);
-      Learner learner{&net.layout, &net.parameters, AdamW(net.layout, o.adam), {}};
-      Learner* all[] = {&learner};
-      Trainer trainer({&learner}, p.training.size(), o.trainer);
-      learner.schedule = t.schedule(trainer, o.lr);
-      t.make_tapes(trainer.lanes());
+    if (interrupted) {
       struct Stop {};
-      const auto refit = t.refit(true);
-      try {
-        trainer.run(
-            executor,
-            [&](Turn& turn) {
-              return t.pass(t.tape(turn.lane), turn.sample, &plan, &turn.gradients[0]);
-            },
-            0, {},
-            [&](std::int64_t step) {
-              refit(step);
-              if (step == 6) throw Stop();
-            });
-      } catch (const Stop&) {
-      }
-      const std::string path = "grid_training_checkpoint.safetensors";
-      save_checkpoint(path, 7, all);
-      Network<Fno> second(small(), {4, RowRule::affine, {4}}, 2);
-      Learner resumed{&second.layout, &second.parameters, AdamW(second.layout, o.adam), {}};
-      Learner* again[] = {&resumed};
-      const auto next = load_checkpoint(path, again);
-      std::remove(path.c_str());
-      CHECK(next == 7);
-      GridTraining<Fno>(second, p.training, o).run(executor, &plan, {}, next, &resumed);
-      return second.parameters.values;
+      o.trainer.checkpoint = "grid_training_checkpoint.safetensors";
+      o.trainer.checkpoint_every = 7;
+      o.trainer.report_every = 1;
+      Network<Fno> first(small(), {4, RowRule::affine, {4}}, 1);
+      const auto stop = [](const Progress& progress) {
+        if (progress.done == 9) throw Stop();
+      };
+      CHECK_THROWS_AS(GridTraining<Fno>(first, p.training, o).run(executor, &plan, stop), Stop);
     }
+    GridTraining<Fno>(net, p.training, o).run(executor, &plan);
+    std::remove("grid_training_checkpoint.safetensors");
     return net.parameters.values;
   };
   ThreadPool pool(3);

@@ -1,16 +1,13 @@
 #include "learnable.hpp"
 
-#include <amq/train/checkpoint.hpp>
-
 #include <amq/core/thread_pool.hpp>
 
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
+#include <limits>
 #include <span>
+#include <string>
 #include <vector>
 
 using namespace amq;
@@ -47,6 +44,19 @@ TEST_CASE("the schedule warms up linearly and ends a half cosine later") {
   CHECK(s(60) == doctest::Approx(0.55));
   CHECK(s(110) == doctest::Approx(0.1));
   for (int k = 10; k < 110; ++k) CHECK(s(k + 1) <= s(k));
+}
+
+TEST_CASE("a constant rate stays at its peak, one cycle rises from a 25th of it and falls") {
+  const Schedule constant{1.0, 0.1, 110, 10, RateShape::constant};
+  CHECK(constant(4) == doctest::Approx(0.5));
+  for (int k = 9; k < 110; ++k) CHECK(constant(k) == doctest::Approx(1.0));
+  // torch.optim.lr_scheduler.OneCycleLR(max_lr=1, total_steps=100, pct_start=0.3).
+  const Schedule cycle{1.0, 4e-6, 100, 30, RateShape::one_cycle};
+  CHECK(cycle(14) == doctest::Approx(0.52));
+  CHECK(cycle(29) == doctest::Approx(1.0));
+  CHECK(cycle(100) == doctest::Approx(4e-6));
+  for (int k = 0; k < 29; ++k) CHECK(cycle(k + 1) > cycle(k));
+  for (int k = 30; k < 99; ++k) CHECK(cycle(k + 1) < cycle(k));
 }
 
 TEST_CASE("AdamW takes the steps of its published algorithm, and keeps quantizer steps positive") {
@@ -133,59 +143,6 @@ TEST_CASE("plans by turns: one is training at it, several serve all, none is ref
   CHECK_THROWS_WITH_AS(train({}, 1), doctest::Contains("a plan to train at"), Error);
 }
 
-TEST_CASE("a training that stops and resumes ends with the bits of one that did not") {
-  const auto samples = learnable(8);
-  const std::string path =
-      (std::filesystem::temp_directory_path() / "amq_resume_test.safetensors").string();
-  const auto run = [&](std::int64_t stop) {
-    Network<MpPde> net(small(), scheme, 1);
-    const auto o = options(4);
-    const BitPlan plan = BitPlan::uniform(4);
-    {
-      MeshTraining<MpPde> t(net, samples, o);
-      Learner learner{&net.layout, &net.parameters, AdamW(net.layout, o.adam), {}};
-      Learner* all[] = {&learner};
-      if (stop >= 0) {
-        // Ends by an exception, as a killed job would, after a checkpoint at `stop`.
-        struct Stopped {};
-        try {
-          t.run(
-              serial_executor(), &plan,
-              [&](const Progress& p) {
-                if (p.done == stop) {
-                  save_checkpoint(path, p.done, all);
-                  throw Stopped{};
-                }
-              },
-              0, &learner);
-        } catch (const Stopped&) {
-        }
-        std::fill(net.parameters.values.begin(), net.parameters.values.end(), 0.0f);
-        Learner again{&net.layout, &net.parameters, AdamW(net.layout, o.adam), {}};
-        Learner* resumed[] = {&again};
-        const auto next = load_checkpoint(path, resumed);
-        CHECK(next == stop);
-        MeshTraining<MpPde> rest(net, samples, o);
-        rest.run(serial_executor(), &plan, {}, next, &again);
-      } else {
-        t.run(serial_executor(), &plan, {}, 0, &learner);
-      }
-    }
-    return net.parameters.values;
-  };
-  auto o = options(4);
-  CHECK(o.trainer.report_every == 10);
-  const auto whole = run(-1);
-  CHECK(run(8) == whole);
-  // A damaged checkpoint is refused whole.
-  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5);
-  Network<MpPde> net(small(), scheme, 1);
-  Learner learner{&net.layout, &net.parameters, AdamW(net.layout, {}), {}};
-  Learner* all[] = {&learner};
-  CHECK_THROWS_AS(static_cast<void>(load_checkpoint(path, all)), Error);
-  std::filesystem::remove(path);
-}
-
 TEST_CASE("a loss that is not finite stops the training by name") {
   auto samples = learnable(4);
   samples[2].y(0, 0) = std::nanf("");
@@ -193,4 +150,141 @@ TEST_CASE("a loss that is not finite stops the training by name") {
   MeshTraining<MpPde> t(net, samples, options(1));
   CHECK_THROWS_WITH_AS(t.run(serial_executor(), nullptr), doctest::Contains("a finite loss"),
                        Error);
+}
+
+namespace {
+
+/// Parameters w = (1, 1, 1) under a pass that gives the same gradient at every update but one.
+struct Alone {
+  ParameterLayout layout;
+  Parameters parameters;
+  Learner learner;
+
+  Alone() {
+    layout.add("w", {3}, Init::constant(1));
+    initialize(layout, parameters, 0);
+    learner = {&layout, &parameters, AdamW(layout, {}), {1e-3, 1e-6, 20, 0}};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a gradient that is not finite is refused by its update, and moves nothing") {
+  for (const float bad :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    Alone a, b;
+    TrainerOptions o;
+    o.epochs = 20;
+    o.batch = 1;
+    const auto train = [&](Alone& alone, std::int64_t at) {
+      Trainer t({&alone.learner}, 1, o);
+      t.run(serial_executor(), [&](Turn& turn) {
+        for (auto& g : turn.gradients[0]) g = 0.1f;
+        if (turn.step == at) turn.gradients[0][1] = bad;
+        return 1.5;
+      });
+    };
+    CHECK_THROWS_WITH_AS(train(a, 5), doctest::Contains("update 5: expected a finite gradient"),
+                         Error);
+    o.epochs = 5;
+    b.learner.schedule = a.learner.schedule;
+    train(b, 100);
+    CHECK(a.parameters.values == b.parameters.values);
+    CHECK(a.learner.optimizer.first() == b.learner.optimizer.first());
+    CHECK(a.learner.optimizer.second() == b.learner.optimizer.second());
+    CHECK(a.learner.optimizer.count() == 5);
+    std::vector<float> gradient{1, bad, 1};
+    CHECK_THROWS_WITH_AS(b.learner.optimizer.step(b.parameters, gradient, 1e-3),
+                         doctest::Contains("in w"), Error);
+    CHECK(a.parameters.values == b.parameters.values);
+  }
+}
+
+TEST_CASE("of two learners none moves where the gradient of one is not finite") {
+  Alone a, b;
+  TrainerOptions o;
+  o.batch = 1;
+  Trainer t({&a.learner, &b.learner}, 1, o);
+  CHECK_THROWS_AS(t.run(serial_executor(),
+                        [&](Turn& turn) {
+                          turn.gradients[0][0] = 1;
+                          turn.gradients[1][0] = std::numeric_limits<float>::infinity();
+                          return 1.0;
+                        }),
+                  Error);
+  CHECK(a.parameters.values == std::vector<float>{1, 1, 1});
+  CHECK(a.learner.optimizer.count() == 0);
+}
+
+TEST_CASE("samples that cannot teach are refused in a sentence") {
+  Network<MpPde> net(small(), scheme, 1);
+  auto samples = learnable(2);
+  samples[1].y = Matrix();
+  CHECK_THROWS_WITH_AS((MeshTraining<MpPde>(net, samples, options(1))),
+                       doctest::Contains("sample 1: expected a solution of"), Error);
+  samples[1].y = Matrix::Zero(samples[1].u.rows(), 1);
+  auto o = options(1);
+  o.loss = Loss::relative_l2;
+  CHECK_THROWS_WITH_AS((MeshTraining<MpPde>(net, samples, o)),
+                       doctest::Contains("a solution to be relative to"), Error);
+  samples[1].y = Matrix::Ones(samples[1].u.rows(), 2);
+  MeshTraining<MpPde> t(net, samples, options(1));
+  CHECK_THROWS_WITH_AS(t.run(serial_executor(), nullptr),
+                       doctest::Contains("a solution of 1 channels"), Error);
+}
+
+TEST_CASE("the run ends with the parameters of its best epoch, or stops where none gets better") {
+  // The parameter walks from 1 by 1e-3 an epoch; it is best near 1 - 3e-3.
+  TrainerOptions o;
+  o.epochs = 20;
+  o.batch = 1;
+  const auto train = [&](Alone& alone) {
+    alone.learner.schedule = {1e-3, 0, 20, 0, RateShape::constant};
+    Trainer t({&alone.learner}, 1, o);
+    t.run(
+        serial_executor(),
+        [&](Turn& turn) {
+          turn.gradients[0][0] = 0.5f;
+          return 1.0;
+        },
+        {}, {}, [&] { return std::abs(static_cast<double>(alone.parameters.values[0]) - 0.997); });
+    return t.curve();
+  };
+  Alone best, last, early;
+  CHECK(train(best).best().epoch == 3);
+  CHECK(best.parameters.values[0] == doctest::Approx(0.997).epsilon(1e-4));
+  o.keep_best = false;
+  CHECK(train(last).rows().size() == 20);
+  CHECK(last.parameters.values[0] == doctest::Approx(0.98).epsilon(1e-3));
+  o.patience = 4;
+  CHECK(train(early).rows().size() == 7);
+  Trainer none({&early.learner}, 1, o);
+  CHECK_THROWS_WITH_AS(none.run(serial_executor(), [](Turn&) { return 1.0; }),
+                       doctest::Contains("a validation, to stop early by it"), Error);
+}
+
+TEST_CASE("the run may end with a running mean of its parameters") {
+  TrainerOptions o;
+  o.epochs = 30;
+  o.batch = 1;
+  o.average = 0.9;
+  Alone a;
+  a.learner.schedule = {1e-2, 0, 30, 0, RateShape::constant};
+  double mean = 1;
+  std::vector<float> seen;
+  Trainer t({&a.learner}, 1, o);
+  t.run(
+      serial_executor(),
+      [&](Turn& turn) {
+        for (auto& g : turn.gradients[0]) g = turn.step % 3 == 0 ? -1.0f : 1.0f;
+        return 1.0;
+      },
+      {},
+      [&](std::int64_t step) {
+        seen.push_back(a.parameters.values[0]);
+        const double n = static_cast<double>(step), kept = std::min(0.9, (1 + n) / (10 + n));
+        mean = kept * mean + (1 - kept) * static_cast<double>(seen.back());
+      });
+  CHECK(a.parameters.values[0] == doctest::Approx(mean).epsilon(1e-5));
+  CHECK(a.parameters.values[0] != seen.back());
 }

@@ -18,9 +18,18 @@ enum class RangeRule : std::uint8_t {
   percentile,  ///< 0.05 % cut at either end, the usual baseline
 };
 
+namespace detail {
+/// Whether there is something to fit a step to; rows that are not finite are refused by the fit.
+[[nodiscard]] inline bool varies(MatrixView<const float> rows) noexcept {
+  for (Index i = 0; i < rows.rows; ++i)
+    if (!(mean_deviation(rows.row(i), rows.cols).deviation == 0)) return true;
+  return false;
+}
+}  // namespace detail
+
 /// Runs the float network over the samples (see training_sample), and sets the step (and for static
 /// rules the offset) of every point and level, and the steps of the weights. Levels of 16 bits keep
-/// their default.
+/// their default, as do points none of whose rows varies.
 template <typename Model, typename Samples>
 void calibrate(Network<Model>& net, const Samples& samples,
                RangeRule range = RangeRule::least_squares, std::uint64_t seed = 0) {
@@ -41,6 +50,8 @@ void calibrate(Network<Model>& net, const Samples& samples,
 
   net.reset_quantizers();
   for (std::size_t p = 0; p < points.size(); ++p) {
+    // Of a layer that is dead, or a field at rest, no row varies: any step is exact.
+    if (info.rule != RowRule::fixed && !detail::varies(rows[p].view())) continue;
     const auto id = static_cast<PointId>(p);
     float* step = net.parameters.view(net.layout.entry(net.quantizers.step(id))).data;
     const ParameterId o = net.quantizers.offset(id);

@@ -6,13 +6,23 @@
 
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <string>
 
 namespace amq {
 
 enum class Loss : std::uint8_t {
   mse,          ///< mean over nodes and channels of the squared error
   relative_l2,  ///< |y - t| / |t| over all nodes and channels (Li et al. 2021)
+};
+
+/// A loss of the user's: what it is called in a checkpoint, and (prediction, target, gradient of
+/// the prediction, to be written) -> loss, all (row, channel). Called from several threads at once.
+struct OwnLoss {
+  std::string name;
+  std::function<double(MatrixView<const float> y, MatrixView<const float> t, MatrixView<float> dy)>
+      function;
 };
 
 /// Returns the loss and writes d loss / d y.

@@ -77,13 +77,7 @@ class AdaptiveTraining {
   AdaptiveTraining(Network<Model>& net, Auxiliary& auxiliary, std::span<const GraphSample> samples,
                    ScoreKind kind, Sharing sharing, MeshTrainingOptions options)
       : main_(net, samples, options), auxiliary_(&auxiliary), kind_(kind), sharing_(sharing) {
-    for (const auto& s : samples) {
-      const BitPlan any = BitPlan::uniform(net.quantizers.info().levels.back());
-      BasicCounting count(net.layout, net.quantizers, any);
-      forward(net.model, count, s);
-      work_.emplace_back(net.layout, count.cost());
-      overhead_.push_back(auxiliary.cost(s.graph, view(s.u), view(s.x)));
-    }
+    for (const auto& s : samples) add_work(s, work_, overhead_);
   }
 
   /// Observes `count` samples' scores with the network as it is, fits the columns, and trains the
@@ -108,6 +102,11 @@ class AdaptiveTraining {
     TrainerOptions t = main_.options().trainer;
     t.what = "auxiliary";
     t.epochs = epochs;
+    // It begins as it is begun, and is short: not worth a file, a mean or a best of its own.
+    t.checkpoint.clear();
+    t.curve.clear();
+    t.average = 0;
+    t.patience = 0;
     Trainer trainer({&learner}, count, t);
     learner.schedule = main_.schedule(trainer, main_.options().auxiliary_lr);
     make_tapes(trainer.lanes());
@@ -119,7 +118,7 @@ class AdaptiveTraining {
           const auto y = score_pass(a, main_samples()[turn.sample], plan, &turn.gradients[0]);
           return teach(a, y, scores[turn.sample]);
         },
-        0, progress,
+        progress,
         [&](std::int64_t step) {
           if ((step + 1) % main_.options().refit_weights_every == 0)
             aux.quantizers.fit_weights(aux.layout, aux.parameters);
@@ -189,13 +188,35 @@ class AdaptiveTraining {
     auto& aux = auxiliary_->net();
     Learner main{&net.layout, &net.parameters, AdamW(net.layout, main_.options().adam), {}};
     Learner light{&aux.layout, &aux.parameters, AdamW(aux.layout, main_.options().adam), {}};
-    Trainer trainer({&main, &light}, main_.samples().size(), main_.options().trainer);
+    TrainerOptions o = main_.options().trainer;
+    if (!o.checkpoint.empty()) {
+      o.recipe = main_.recipe();
+      o.recipe["mode"] = "adaptive";
+      o.recipe["mean bits"] = numbers_text(mean_bits);
+      o.recipe["scores"] = number_text(static_cast<int>(kind_)) + " sharing " +
+                           number_text(static_cast<int>(sharing_)) + ", random " +
+                           number_text(main_.options().random_share) + ", probed " +
+                           number_text(main_.options().probe_share);
+      o.recipe["planner"] = fingerprint(planner);
+      o.recipe["auxiliary"] =
+          "hidden " + number_text(auxiliary_->config().hidden) + ", layers " +
+          number_text(auxiliary_->config().layers) + ", bits " +
+          number_text(auxiliary_->config().bits) + ", columns " +
+          Fingerprint().add(auxiliary_->centre).add(auxiliary_->scale).add(auxiliary_->lift).text();
+    }
+    Trainer trainer({&main, &light}, main_.samples().size(), std::move(o));
     main.schedule = main_.schedule(trainer, main_.options().lr);
     light.schedule = main_.schedule(trainer, main_.options().auxiliary_lr * 0.3);
     main_.make_tapes(trainer.lanes());
     make_tapes(trainer.lanes());
     const BitPlan plan = auxiliary_->plan();
     const auto refit = main_.refit(true);
+    Trainer::Validate validate;
+    if (!main_.validation_samples().empty()) {
+      prepare_validation();
+      make_tapes(executor.threads());
+      validate = [&] { return validation(executor, planner, mean_bits); };
+    }
     trainer.run(
         executor,
         [&](Turn& turn) {
@@ -224,25 +245,28 @@ class AdaptiveTraining {
           }
           return value;
         },
-        0, progress,
+        progress,
         [&](std::int64_t step) {
           refit(step);
           if ((step + 1) % main_.options().refit_weights_every == 0)
             aux.quantizers.fit_weights(aux.layout, aux.parameters);
-        });
+        },
+        validate);
+    curve_ = trainer.curve();
     net.quantizers.fit_weights(net.layout, net.parameters);
     aux.quantizers.fit_weights(aux.layout, aux.parameters);
   }
 
   [[nodiscard]] Planned make_plan(const Planner& planner, std::size_t sample,
                                   const PointScores& scores, double mean_bits) const {
-    const GraphSample& s = main_samples()[sample];
-    const Cost budget = planner.uniform_cost(s, work_[sample], mean_bits);
-    return planner.plan(s, work_[sample], scores, budget, overhead_[sample], sharing_);
+    return make_plan(planner, main_samples()[sample], work_[sample], overhead_[sample], scores,
+                     mean_bits);
   }
   [[nodiscard]] std::span<const GraphSample> main_samples() const noexcept {
     return main_.samples();
   }
+  /// Of the last joint training.
+  [[nodiscard]] const LearningCurve& curve() const noexcept { return curve_; }
   [[nodiscard]] MeshTraining<Model>& main() noexcept { return main_; }
 
   /// The scores the auxiliary model predicts, simulated as deployed.
@@ -261,6 +285,48 @@ class AdaptiveTraining {
  private:
   using Tensor = BasicTraining<float>::Tensor;
 
+  void add_work(const GraphSample& s, std::vector<PassWork>& work, std::vector<Cost>& overhead) {
+    auto& net = main_.net();
+    const BitPlan any = BitPlan::uniform(net.quantizers.info().levels.back());
+    BasicCounting count(net.layout, net.quantizers, any);
+    forward(net.model, count, s);
+    work.emplace_back(net.layout, count.cost());
+    overhead.push_back(auxiliary_->cost(s.graph, view(s.u), view(s.x)));
+  }
+  [[nodiscard]] Planned make_plan(const Planner& planner, const GraphSample& s,
+                                  const PassWork& work, Cost overhead, const PointScores& scores,
+                                  double mean_bits) const {
+    const Cost budget = planner.uniform_cost(s, work, mean_bits);
+    return planner.plan(s, work, scores, budget, overhead, sharing_);
+  }
+  void prepare_validation() {
+    for (std::size_t k = validation_work_.size(); k < main_.validation_samples().size(); ++k)
+      add_work(main_.validation_samples()[k], validation_work_, validation_overhead_);
+  }
+  /// As deployed: at the plans of predicted scores, at every budget.
+  [[nodiscard]] double validation(Executor& executor, const Planner& planner,
+                                  std::span<const double> mean_bits) {
+    const std::size_t lanes = std::min(main_.validation_samples().size(), executor.threads());
+    std::vector<std::vector<BitPlan>> plans(lanes);
+    return main_.validation(executor, [&](std::size_t k, std::size_t lane) {
+      const GraphSample& s = main_.validation_samples()[k];
+      auto& a = *tapes_[lane];
+      const PointScores scores = as_scores(a[score_pass(a, s, auxiliary_->plan(), nullptr)]);
+      plans[lane].clear();
+      for (const double bits : mean_bits)
+        plans[lane].push_back(
+            make_plan(planner, s, validation_work_[k], validation_overhead_[k], scores, bits).plan);
+      return std::span<const BitPlan>(plans[lane]);
+    });
+  }
+  [[nodiscard]] static std::string fingerprint(const Planner& planner) {
+    const PointCurves& c = planner.curves();
+    Fingerprint f;
+    for (const auto& error : c.error) f.add(error);
+    const std::vector<double> more{c.score_power, static_cast<double>(c.edges),
+                                   static_cast<double>(c.clusters)};
+    return f.add(c.mean_score).add(more).add(planner.levels()).text();
+  }
   void make_tapes(std::size_t lanes) {
     auto& aux = auxiliary_->net();
     while (tapes_.size() < lanes)
@@ -328,8 +394,9 @@ class AdaptiveTraining {
   Auxiliary* auxiliary_;
   ScoreKind kind_;
   Sharing sharing_;
-  std::vector<PassWork> work_;
-  std::vector<Cost> overhead_;
+  std::vector<PassWork> work_, validation_work_;
+  std::vector<Cost> overhead_, validation_overhead_;
+  LearningCurve curve_;
   std::vector<std::unique_ptr<BasicTraining<float>>> tapes_;
 };
 

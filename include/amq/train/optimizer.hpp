@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace amq {
@@ -30,9 +31,27 @@ class AdamW {
     second_ = first_;
   }
 
+  /// Whether an update by this gradient keeps parameters and moments finite: the first parameter
+  /// whose number does not, and the number. Empty: all is well.
+  [[nodiscard]] std::string refusal(const Parameters& parameters,
+                                    const std::vector<float>& gradient) const {
+    for (const auto& e : layout_->entries())
+      for (Index k = e.offset; k < e.offset + e.size(); ++k) {
+        const auto i = static_cast<std::size_t>(k);
+        const float g = e.role == Role::step ? gradient[i] * parameters.values[i] : gradient[i];
+        // Unclipped, the second moment is the square.
+        if (std::isfinite(g) && (options_.clip > 0 || std::isfinite(g * g))) continue;
+        return std::to_string(gradient[i]) + " in " + e.name;
+      }
+    return {};
+  }
   /// One update. `gradient` is scaled in place when it is clipped.
   /// @returns the norm of the gradient before clipping
+  /// @throws amq::Error for a gradient that is not finite, with parameters and moments as they were
   double step(Parameters& parameters, std::vector<float>& gradient, double lr) {
+    if (const std::string bad = refusal(parameters, gradient); !bad.empty())
+      throw Error("AdamW, update " + std::to_string(count_), "a finite gradient", bad,
+                  "Lower the learning rate, or find the sample whose pass overflows.");
     ++count_;
     // d/d log(a) = a d/da for the steps, before the norm is taken.
     for (const auto& e : layout_->entries())
@@ -72,6 +91,7 @@ class AdamW {
     return norm;
   }
 
+  [[nodiscard]] const AdamWOptions& options() const noexcept { return options_; }
   [[nodiscard]] std::int64_t count() const noexcept { return count_; }
   [[nodiscard]] const std::vector<float>& first() const noexcept { return first_; }
   [[nodiscard]] const std::vector<float>& second() const noexcept { return second_; }
