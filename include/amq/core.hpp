@@ -14,4 +14,5 @@
 #include <amq/core/matrix_view.hpp>
 #include <amq/core/portable_math.hpp>
 #include <amq/core/random.hpp>
+#include <amq/core/rounded.hpp>
 #include <amq/core/thread_pool.hpp>

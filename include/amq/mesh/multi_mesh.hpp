@@ -4,6 +4,7 @@
 /// reach across the domain.
 
 #include <amq/core/error.hpp>
+#include <amq/core/rounded.hpp>
 #include <amq/mesh/edges.hpp>
 
 #include <algorithm>
@@ -56,7 +57,7 @@ namespace amq {
         const double s = (points[i * d + k] - low[k]) / width;
         const double c = std::clamp(std::floor(s), 0.0, static_cast<double>(cells - 1));
         cell = cell * static_cast<std::size_t>(cells) + static_cast<std::size_t>(c);
-        distance += (s - c - 0.5) * (s - c - 0.5);
+        distance += rounded_square(s - c - 0.5);
       }
       if (distance < nearest[cell])
         nearest[cell] = distance, hub[cell] = static_cast<std::int32_t>(i);

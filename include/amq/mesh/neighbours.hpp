@@ -3,6 +3,7 @@
 /// Edges for clouds of points: k nearest neighbours, or all within a radius.
 
 #include <amq/core/error.hpp>
+#include <amq/core/rounded.hpp>
 #include <amq/mesh/edges.hpp>
 
 #include <algorithm>
@@ -69,7 +70,7 @@ class PointTree {
   }
   [[nodiscard]] double distance2(const double* q, std::int32_t i) const noexcept {
     double s = 0;
-    for (int d = 0; d < dim_; ++d) s += (q[d] - point(i)[d]) * (q[d] - point(i)[d]);
+    for (int d = 0; d < dim_; ++d) s += rounded_square(q[d] - point(i)[d]);
     return s;
   }
   // The node of a range is its middle element; halves are the children, so no pointers are kept.
