@@ -1,0 +1,77 @@
+// The code of docs/api.md: every name of the front door, in two lines. The house test reads it by
+// the compiler; other tests run what it shows.
+#include <amq/core.hpp>
+#include <amq/mesh.hpp>
+#include <amq/models.hpp>
+#include <amq/quant.hpp>
+#include <amq/solver.hpp>
+
+#include <cstdio>
+#include <span>
+#include <vector>
+
+void bits_are_types(amq::MatrixView<const float> x) {
+  // [numbers]
+  using W8 = amq::Weights<8>;           // 8-bit codes per output channel
+  using A = amq::Activations<2, 4, 8>;  // a row of activations has one of these
+  using Scheme = amq::Scheme<W8, A>;    // how all numbers of a model are kept
+  static_assert(Scheme::levels::highest == 8 && Scheme::weight_bits == 8);
+
+  amq::QTensor<8, amq::Pow2<-7>, 64> tensor;  // 64 codes of 8 bits; the step 2^-7 takes no bytes
+  tensor.set_code(0, 3, 100);                 // tensor(0, 3) is 100 / 128
+
+  const amq::RowBits bits(x.rows, 4);                                   // a byte a row: its bits
+  const amq::MixedQTensor<Scheme::levels, Scheme::rule> rows(x, bits);  // rows of different bits
+  // [numbers]
+  std::printf("%f %td\n", static_cast<double>(tensor(0, 3)), rows.bytes());
+}
+
+void meshes() {
+  // [meshes]
+  amq::Mesh mesh;
+  mesh.dim = 2, mesh.nodes_per_cell = 3;
+  mesh.points = {0, 0, 1, 0, 1, 1, 0, 1};  // (node, dim)
+  mesh.cells = {0, 1, 3, 1, 2, 3};         // (cell, corner)
+  amq::mark_boundary(mesh, amq::NodeType::wall);
+
+  const amq::Graph graph = amq::cell_edges(mesh);  // directed edges by receiver
+  std::printf("%td edges\n", graph.n_edges());
+
+  amq::Field a(mesh.n_nodes(), 2);  // (node, channel)
+  a.setConstant(3.0f);
+  // [meshes]
+}
+
+void networks() {
+  using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>>;
+  constexpr auto scheme = [] { return amq::SchemeInfo::of<Scheme>(); };
+  constexpr std::uint64_t seed = 1;
+  // [networks]
+  // A network is a model with its numbers, begun at random from a configuration, a scheme, a seed.
+  const amq::Network<amq::MpPde> mp_pde({.hidden = 48, .layers = 4, .inputs = 2}, scheme(), seed);
+  const amq::Network<amq::MeshGraphNet> graph_net({.hidden = 48, .layers = 4}, scheme(), seed);
+  const amq::Network<amq::GraphVit> graph_vit({.hidden = 48, .width = 96}, scheme(), seed);
+
+  const amq::Network<amq::Fno> fno({.dims = 1, .modes = {16}, .width = 32}, scheme(), seed);
+  const amq::Network<amq::Unet> unet({.dims = 2, .features = 8}, scheme(), seed);
+  const amq::Network<amq::ModernUnet> modern({.features = 16}, scheme(), seed);
+  const amq::Network<amq::PatchTransformer> tokens({.patch = 4, .width = 64}, scheme(), seed);
+  const amq::Network<amq::GalerkinTransformer> galerkin({.width = 64}, scheme(), seed);
+  // [networks]
+  std::printf("%zu parameters\n", mp_pde.parameters.values.size());
+}
+
+void the_host() {
+  // [host]
+  amq::ThreadPool pool(4);         // threads of the program, given to whatever takes an Executor
+  amq::Executor& executor = pool;  // or an executor of your own
+
+  try {
+    executor.parallel_for(1000, 64, [](std::size_t begin, std::size_t end) {
+      std::printf("%zu to %zu\n", begin, end);
+    });
+  } catch (const amq::Error& error) {  // the one exception of the library
+    std::puts(error.what());           // where, expected, found, and the mend
+  }
+  // [host]
+}
