@@ -158,6 +158,15 @@ TEST_CASE_TEMPLATE("extreme codes do not overflow up to the largest length", Arc
   check_product<Arch>(3, 5, largest_linear_k(8), 8, 16);
 }
 
+TEST_CASE_TEMPLATE("a row longer than a panel meets narrow weights", Arch, AMQ_RUNGS) {
+  // 133,120 bytes were the panel on the stack, which longer rows overran at 2- and 4-bit weights.
+  for (const Index k : {133'120, 140'003})
+    for (const int bits_w : {2, 4}) {
+      check_product<Arch>(2, 5, k, bits_w, 8);
+      check_product<Arch>(1, 3, k / 2 + 1, bits_w, 16);
+    }
+}
+
 TEST_CASE_TEMPLATE("rows of mixed levels land in their own rows, one call, any number of threads",
                    Arch, AMQ_RUNGS) {
   const Index total = 400, k = 61, n = 50;

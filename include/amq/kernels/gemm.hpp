@@ -28,7 +28,7 @@ inline constexpr std::size_t grain = 5 * static_cast<std::size_t>(panel_rows);
 
 template <typename Arch>
 void linear_range(const RowsView& x, const PackedWeights& w, Activation activation,
-                  MatrixView<float> out, Index first, Index last) noexcept {
+                  MatrixView<float> out, Index first, Index last) {
   if (x.container == 0) {
     for (Index i = first; i < last; ++i) {
       float* y = out.row(x.target(i));
@@ -69,7 +69,7 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
 
 template <typename Arch, bool Minus>
 void onto_range(const RowsView& x, const PackedWeights& w, MatrixView<const float> base,
-                MatrixView<float> out, Index first, Index last) noexcept {
+                MatrixView<float> out, Index first, Index last) {
   const bool wide = x.container == 16;
   Panel panel(std::max<Index>(1, x.cols), wide ? 2 : 1, panel_shape<Arch>);
   float* rows[panel_rows];
@@ -126,7 +126,7 @@ struct MatrixRows {
 
 template <typename Arch, typename Rows>
 void dense_range(const Rows& x, const RowLevel& level, const PackedWeights& w,
-                 Activation activation, MatrixView<float> out, Index first, Index last) noexcept {
+                 Activation activation, MatrixView<float> out, Index first, Index last) {
   Panel panel(x.cols(), 1, panel_shape<Arch>);
   // Grids are made for sixteen rows at once, but long rows come fewer at a time.
   const Index height =

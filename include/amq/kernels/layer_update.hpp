@@ -52,7 +52,7 @@ inline LayerScratch& layer_scratch(Index parts, Index means) {
 /// @param y  row 0 belongs to row `begin`; contiguous
 template <typename Arch>
 void coded_range(MatrixView<const float> x, const CodedProduct& p, const RowLevels& levels,
-                 float* y, Index begin, Index end) noexcept {
+                 float* y, Index begin, Index end) {
   Panel panel(x.cols, 1, panel_shape<Arch>);
   BlockGrids grids[tile_edges / block_rows];
   for (Index i = begin; i < end; i += tile_edges) {

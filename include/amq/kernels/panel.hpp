@@ -4,6 +4,7 @@
 /// enough for L1); tiles of accumulators run over the panel and the packed weights; a sink takes
 /// the accumulators from the registers.
 
+#include <amq/core/aligned.hpp>
 #include <amq/kernels/dot.hpp>
 #include <amq/kernels/packed_weights.hpp>
 #include <amq/kernels/quantize.hpp>
@@ -11,6 +12,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #if AMQ_HAS_AMX
 #include <amq/kernels/x86/tile_amx.hpp>
@@ -22,9 +25,8 @@ inline namespace AMQ_LEVEL {
 namespace detail {
 
 inline constexpr Index panel_rows = 48;
-/// On the stack: one 16-bit row of the longest K, or many short ones. Untouched pages cost nothing.
+/// A panel has at most so many bytes of rows, or one row.
 inline constexpr Index panel_bytes = 133'120;
-static_assert(panel_bytes >= 2 * ((largest_linear_k(8) + chunk - 1) / chunk * chunk));
 
 #if !AMQ_HAS_AMX
 struct Tiles {};
@@ -43,21 +45,60 @@ template <>
 inline constexpr PanelShape panel_shape<simd::Amx>{16, 36'864};
 #endif
 
+/// Memory for a panel, from what earlier panels of this thread have left. Not on the stack: a
+/// host's threads may have 64 KiB of it, and a row any length.
+class PanelMemory {
+ public:
+  explicit PanelMemory(Index bytes) {
+    auto& left = shelf();
+    if (left.capacity() == 0) left.reserve(8);
+    if (!left.empty()) {
+      memory_ = std::move(left.back());
+      left.pop_back();
+    }
+    if (static_cast<Index>(memory_.size()) < bytes) {
+      memory_ = {};  // what it holds is not to be copied
+      memory_.resize(static_cast<std::size_t>(bytes));
+    }
+  }
+  PanelMemory(PanelMemory&&) noexcept = default;
+  PanelMemory& operator=(PanelMemory&&) = delete;
+  ~PanelMemory() {
+    auto& left = shelf();
+    if (!memory_.empty() && left.size() < left.capacity()) left.push_back(std::move(memory_));
+  }
+  [[nodiscard]] std::uint8_t* data() noexcept { return memory_.data(); }
+  [[nodiscard]] Index bytes() const noexcept { return static_cast<Index>(memory_.size()); }
+
+ private:
+  static std::vector<AlignedVector<std::uint8_t>>& shelf() noexcept {
+    static thread_local std::vector<AlignedVector<std::uint8_t>> left;
+    return left;
+  }
+  AlignedVector<std::uint8_t> memory_;
+};
+
 /// Digit rows of length k, each beginning at a multiple of `stride` bytes.
 struct Panel {
-  alignas(64) std::uint8_t digits[panel_bytes];
   Index stride, height;  ///< height: how many rows fit, or are worth it
-  Tiles tiles;           ///< configured while the panel lives, if the host has asked for AMX
+  PanelMemory memory;
+  std::uint8_t* digits;
+  Tiles tiles;  ///< configured while the panel lives, if the host has asked for AMX
 
   /// @param lines  digit rows of a row: 2 for 16 bits
-  Panel(Index k, Index lines, PanelShape shape) noexcept
-      : stride(std::max<Index>(chunk, (k + chunk - 1) / chunk * chunk)) {
-    const Index fits = panel_bytes / (stride * lines),
-                step = std::max<Index>(1, shape.lines / lines);
-    const Index near = std::clamp<Index>(shape.near / (stride * lines), step, panel_rows);
-    height = std::max<Index>(1, std::min(fits, near / step * step));
-  }
+  Panel(Index k, Index lines, PanelShape shape)
+      : stride(std::max<Index>(chunk, (k + chunk - 1) / chunk * chunk)),
+        height(rows(stride * lines, lines, shape)),
+        memory(std::max(panel_bytes, stride * lines * height)),
+        digits(memory.data()) {}
   [[nodiscard]] std::uint8_t* line(Index i) noexcept { return digits + i * stride; }
+
+ private:
+  [[nodiscard]] static Index rows(Index row_bytes, Index lines, PanelShape shape) noexcept {
+    const Index step = std::max<Index>(1, shape.lines / lines);
+    const Index near = std::clamp<Index>(shape.near / row_bytes, step, panel_rows);
+    return std::max<Index>(1, std::min(panel_bytes / row_bytes, near / step * step));
+  }
 };
 
 /// To a sink what is finished. Sinks that can write past the caches say `stream`; rows left over
@@ -110,7 +151,7 @@ AMQ_INLINE void panel_product(const Panel& panel, const std::uint8_t* lines, Ind
   if constexpr (std::is_same_v<Arch, simd::Amx>) {
     // A tile is sixteen lines, those that are not there too.
     const Index lines_read = (rows * Digits + 15) / 16 * 16;
-    if (panel.tiles.ready && lines + lines_read * stride <= panel.digits + panel_bytes) {
+    if (panel.tiles.ready && lines + lines_read * stride <= panel.digits + panel.memory.bytes()) {
       tile_product<Digits>(lines, stride, rows, w, sink);
       return;
     }
