@@ -16,4 +16,4 @@
 #include <amq/kernels/panel.hpp>
 #include <amq/kernels/patches.hpp>
 #include <amq/kernels/quantize.hpp>
-#include <amq/kernels/rows.hpp>
+#include <amq/quant/rows.hpp>

@@ -43,3 +43,14 @@ TEST_CASE("a buffer serves again when its last handle is gone, and not before") 
   CHECK(pool.bytes() == bytes);
   CHECK((b.view().data == first || c.view().data == first));
 }
+
+TEST_CASE("memory of no pool is zeros, and stays as long as a handle does") {
+  auto a = amq::BufferPool<float>::alone(3, 4);
+  CHECK(a.sole_user());
+  for (amq::Index i = 0; i < 3; ++i)
+    for (amq::Index j = 0; j < 4; ++j) CHECK(a.read()(i, j) == 0.0f);
+  a.view()(2, 3) = 7;
+  const auto copy = a;
+  a = {};
+  CHECK(copy.read()(2, 3) == 7.0f);
+}

@@ -48,24 +48,31 @@ TEST_CASE_TEMPLATE("mixed rows decode to what each row alone gives, in the origi
   }
 }
 
-TEST_CASE("buckets hold the rows of their level, ascending, one after the other") {
-  const auto x = field(40 * 12, 7);
-  const auto bits = random_bits(40, {2, 4, 8}, 8);
-  const MixedQTensor<Levels<2, 4, 8>> t({x.data(), 40, 12}, bits);
-  Index place = 0;
-  for (int k = 0; k < 3; ++k) {
-    const auto b = t.bucket(k);
-    CHECK(b.first == place);
-    CHECK(b.count == bits.histogram()[static_cast<std::size_t>(b.bits)]);
-    CHECK(b.row_bytes == 12 * b.bits / 8);
-    if (b.count > 0) CHECK(reinterpret_cast<std::uintptr_t>(b.data) % cache_line == 0);
-    for (Index r = 0; r < b.count; ++r, ++place) {
-      const auto row = t.order()[static_cast<std::size_t>(place)];
-      CHECK(bits[row] == b.bits);
-      if (r > 0) CHECK(t.order()[static_cast<std::size_t>(place - 1)] < row);
+TEST_CASE("buckets hold the rows of their bits, ascending, and begin at cache lines") {
+  for (const Index cols : {12, 70}) {
+    const auto x = field(40 * cols, 7);
+    const auto bits = random_bits(40, {2, 4, 8}, 8);
+    const MixedQTensor<Levels<2, 4, 6, 8>> t({x.data(), 40, cols}, bits);
+    REQUIRE(t.buckets().size() == 3);  // 6 bits do not occur
+    Index rows = 0, bytes = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      const RowsView& b = t.buckets()[k];
+      CHECK(t.bits(k) == (k == 0 ? 2 : k == 1 ? 4 : 8));
+      CHECK(b.container == t.bits(k));
+      CHECK(b.rows == bits.histogram()[static_cast<std::size_t>(t.bits(k))]);
+      CHECK(b.stride == packed_stride(cols, b.container));
+      CHECK(reinterpret_cast<std::uintptr_t>(b.codes) % cache_line == 0);
+      for (Index i = 0; i < b.rows; ++i) {
+        CHECK(bits[b.target(i)] == t.bits(k));
+        if (i > 0) CHECK(b.target(i - 1) < b.target(i));
+      }
+      rows += b.rows;
+      bytes += b.rows * (packed_bytes(cols, b.container) + 8);
     }
+    CHECK(rows == 40);
+    CHECK(t.bytes() == bytes);
+    CHECK(!t.in_order());
   }
-  CHECK(place == 40);
 }
 
 TEST_CASE("threads do not change a mixed tensor") {
@@ -75,10 +82,40 @@ TEST_CASE("threads do not change a mixed tensor") {
   using T = MixedQTensor<Levels<2, 4, 8>>;
   const T one({x.data(), 500, 20}, bits);
   const T many({x.data(), 500, 20}, bits, default_scales<Levels<2, 4, 8>, RowAffine>(), pool);
-  for (int k = 0; k < 3; ++k) {
-    const auto a = one.bucket(k), b = many.bucket(k);
-    CHECK(std::memcmp(a.data, b.data, static_cast<std::size_t>(a.count * a.row_bytes)) == 0);
+  for (std::size_t k = 0; k < 3; ++k) {
+    const auto a = one.buckets()[k], b = many.buckets()[k];
+    CHECK(std::memcmp(a.codes, b.codes, static_cast<std::size_t>(a.rows * a.stride)) == 0);
   }
+}
+
+TEST_CASE("memory goes back to its pool with the last tensor that has it, and is used again") {
+  RowMemory memory;
+  const auto order = std::make_shared<const RowOrder>(sort_rows(random_bits(30, {2, 8}, 3).span()));
+  const void* first = nullptr;
+  std::size_t bytes = 0;
+  for (int pass = 0; pass < 3; ++pass) {
+    MixedQTensor<Levels<2, 8>> t(&memory, order, 100), copy(t);
+    t = {};
+    const MixedRows other(&memory, 20, 100, 8);
+    CHECK(other.in_order());
+    CHECK(copy.buckets()[0].codes != other.buckets()[0].codes);
+    if (pass == 0) first = copy.buckets()[0].codes, bytes = memory.bytes();
+    CHECK(copy.buckets()[0].codes == first);
+    CHECK(memory.bytes() == bytes);
+  }
+}
+
+TEST_CASE("a tensor that stands alone outlives what it was made from, as do its copies") {
+  std::vector<float> y(40), z(40);
+  MixedQTensor<AnyLevels, RowMinMax> kept;
+  {
+    const auto x = field(40, 7);
+    const MixedQTensor<AnyLevels, RowMinMax> t({x.data(), 10, 4}, RowBits(10, 5));
+    t.decode({y.data(), 10, 4});
+    kept = t;
+  }
+  kept.decode({z.data(), 10, 4});
+  CHECK(y == z);
 }
 
 TEST_CASE("bits for another mesh, or outside the levels, are refused") {
@@ -86,6 +123,7 @@ TEST_CASE("bits for another mesh, or outside the levels, are refused") {
   using T = MixedQTensor<Levels<2, 4>>;
   CHECK_THROWS_WITH_AS(T({x.data(), 10, 4}, RowBits(9, 2)), doctest::Contains("10 rows"), Error);
   CHECK_THROWS_WITH_AS(T({x.data(), 10, 4}, RowBits(10, 8)), doctest::Contains("8 bits"), Error);
+  CHECK_THROWS_WITH_AS(MixedRows(nullptr, 10, 4, 17), doctest::Contains("17 bits"), Error);
   std::vector<float> y(40);
   const T t({x.data(), 10, 4}, RowBits(10, 2));
   CHECK_THROWS_AS(t.decode({y.data(), 4, 10}), Error);

@@ -110,7 +110,7 @@ struct RowTimesOptions {
     for (int round = 0; round <= options.rounds; ++round)  // the first warms up
       for (std::size_t k = 0; k < best.size(); ++k) {
         const int bits = scheme.levels[k], container = container_bits(bits);
-        const kernels::RowsSpan rows{codes.data(),   n,
+        const RowsSpan rows{codes.data(),   n,
                                      point.channels, packed_bytes(point.channels, container),
                                      container,      grids.data()};
         const double start = options.clock();

@@ -57,7 +57,7 @@ struct LevelGradients {
 template <typename T>
 struct FakeRows {
   typename Tape<T>::Ref value{};  ///< decode(encode(x))
-  kernels::RowsView codes;        ///< of 8 or 16 bits, all rows alike; none: not quantized
+  RowsView codes;                 ///< of 8 or 16 bits, all rows alike; none: not quantized
 };
 
 namespace detail {
@@ -135,7 +135,7 @@ FakeRows<T> fake_quantize(Tape<T>& tape, typename Tape<T>::Ref x, const RowQuant
   const Index blocks = (in.rows + kernels::block_rows - 1) / kernels::block_rows;
   auto* grids = tape.template scratch_array<kernels::BlockGrids>(blocks);
   FakeRows<T> result{out_ref, {}};
-  kernels::RowsSpan codes;
+  RowsSpan codes;
   if constexpr (exact) {
     int highest = spec.bits ? 0 : spec.uniform_bits;
     if (spec.bits)

@@ -10,14 +10,13 @@
 #include <amq/arithmetic/float_rows.hpp>
 #include <amq/arithmetic/message_passing.hpp>
 #include <amq/arithmetic/quantizers.hpp>
-#include <amq/core/buffer_pool.hpp>
 #include <amq/kernels/gemm.hpp>
 #include <amq/kernels/layer_update.hpp>
-#include <amq/quant/row_order.hpp>
+#include <amq/quant/mixed_rows.hpp>
 
 #include <algorithm>
-#include <array>
 #include <deque>
+#include <memory>
 #include <vector>
 
 namespace amq {
@@ -26,18 +25,9 @@ namespace amq {
 /// passes: after the first pass over a graph nothing of size is allocated.
 class BasicFixed : public FloatRows {
  public:
-  /// Rows sorted by bits, one bucket per number of bits that occurs.
-  struct Quantized {
-    BufferPool<std::uint8_t>::Handle codes;
-    BufferPool<RowGrid>::Handle grids;
-    std::array<kernels::RowsView, max_bits + 1> buckets{};
-    std::size_t n_buckets = 0;
-    Index rows = 0, cols = 0;
+  /// Rows sorted by bits, one bucket per number of bits that occurs; what the rows are.
+  struct Quantized : MixedRows {
     RowKind kind = RowKind::node;
-
-    [[nodiscard]] std::span<const kernels::RowsView> view() const noexcept {
-      return {buckets.data(), n_buckets};
-    }
   };
 
   /// Packs the weights at their stored steps. @throws amq::Error naming the layer if a weight is
@@ -54,40 +44,14 @@ class BasicFixed : public FloatRows {
 
   Quantized quantize(PointId id, const Tensor& x) {
     const PointEntry& point = layout_->point(id);
-    Quantized q;
-    q.rows = x.rows();
-    q.cols = x.cols();
-    q.kind = x.kind;
-    q.grids = grids_.acquire(1, q.rows);
     const auto bits =
-        point.fixed_bits ? std::span<const std::uint8_t>{} : plan_->bits(id, point.kind, q.rows);
-    const RowOrder* order = bits.empty() ? nullptr : &order_of(bits);
+        point.fixed_bits ? std::span<const std::uint8_t>{} : plan_->bits(id, point.kind, x.rows());
     const int all = point.fixed_bits ? point.fixed_bits : plan_->uniform_bits;
-    const auto count = [&](int b) {
-      return order ? order->count(b) : b == all ? q.rows : Index{0};
-    };
-    const auto stride = [&](int b) { return packed_stride(q.cols, container_bits(b)); };
-    Index total = 64;
-    for (int b = 0; b <= max_bits; ++b) total += count(b) * stride(b) + 64;
-    q.codes = codes_.acquire(1, total);
-    std::uint8_t* codes = q.codes.view().data;
-    RowGrid* grid = q.grids.view().data;
-    for (int b = 0; b <= max_bits; ++b) {
-      if (count(b) == 0) continue;
-      const kernels::RowsSpan rows{
-          codes,
-          count(b),
-          q.cols,
-          stride(b),
-          container_bits(b),
-          grid,
-          sizeof(RowGrid),
-          order ? order->row.data() + order->first[static_cast<std::size_t>(b)] : nullptr};
-      kernels::quantize_rows(x.view(), weights_.coder(id, b), rows, *executor_);
-      q.buckets[q.n_buckets++] = rows;
-      codes += (count(b) * stride(b) + 63) / 64 * 64;
-      grid += count(b);
-    }
+    Quantized q{bits.empty() ? MixedRows(&memory_, x.rows(), x.cols(), all)
+                             : MixedRows(&memory_, order_of(bits), x.cols()),
+                x.kind};
+    for (std::size_t k = 0; k < q.buckets().size(); ++k)
+      kernels::quantize_rows(x.view(), weights_.coder(id, q.bits(k)), q.span(k), *executor_);
     return q;
   }
   Tensor linear(WeightId id, const Quantized& x) { return linear(id, x, Activation::none); }
@@ -95,13 +59,13 @@ class BasicFixed : public FloatRows {
   Tensor linear(WeightId id, const Quantized& x, Activation f) {
     const auto& w = weights_.packed(id);
     const auto* low = weights_.low(id);
-    Tensor y = make(x.rows, w.out(), x.kind);
+    Tensor y = make(x.rows(), w.out(), x.kind);
     if (const Index groups = layout_->weight(id).groups; groups > 1) {
-      const Index n = x.rows / groups;
+      const Index n = x.rows() / groups;
       executor_->parallel_for(
           static_cast<std::size_t>(groups), 4, [&](std::size_t begin, std::size_t end) {
             for (std::size_t g = begin; g < end; ++g)
-              for (const auto& bucket : x.view()) {
+              for (const auto& bucket : x.buckets()) {
                 const auto rows = part_of(bucket, static_cast<Index>(g) * n, n);
                 kernels::linear(rows, (&w)[g], Activation::none, y.data.view());
                 if (low)
@@ -110,18 +74,18 @@ class BasicFixed : public FloatRows {
           });
       return activate(f, std::move(y));
     }
-    kernels::linear(x.view(), w, low ? Activation::none : f, y.data.view(), *executor_);
+    kernels::linear(x, w, low ? Activation::none : f, y.data.view(), *executor_);
     if (!low) return y;
-    kernels::linear_onto(x.view(), *low, false, y.view(), y.data.view(), *executor_);
+    kernels::linear_onto(x, *low, false, y.view(), y.data.view(), *executor_);
     return activate(f, std::move(y));
   }
   /// add() or subtract() of x and linear(), to the bit, without its result in memory.
   Tensor linear_onto(Tensor x, bool minus, WeightId id, const Quantized& q) {
     const auto& w = weights_.packed(id);
     Tensor y = in_place_of(x);
-    kernels::linear_onto(q.view(), w, minus, x.view(), y.data.view(), *executor_);
+    kernels::linear_onto(q, w, minus, x.view(), y.data.view(), *executor_);
     if (const auto* low = weights_.low(id))
-      kernels::linear_onto(q.view(), *low, minus, y.view(), y.data.view(), *executor_);
+      kernels::linear_onto(q, *low, minus, y.view(), y.data.view(), *executor_);
     return y;
   }
   /// quantize(), linear() and activate() in one where all rows have the same bits: codes never meet
@@ -199,10 +163,7 @@ class BasicFixed : public FloatRows {
   Tensor message_passing(const Graph& g, const Tensor& f, const GivenRows<Quantized>& given,
                          const MessagePassingIds& id) {
     const Index n = f.rows(), hidden = weights_.packed(id.message).in();
-    const auto in_order = [](const Quantized& q) {
-      return q.n_buckets == 1 && !q.buckets[0].order;
-    };
-    if (!in_order(given.at_receiver) || (given.own && !in_order(*given.own))) {
+    if (!given.at_receiver.in_order() || (given.own && !given.own->in_order())) {
       const Index inner = weights_.packed(id.from_features).out() - 2 * hidden;
       return message_passing_in_pieces(*this, g, f, given, id, hidden, inner);
     }
@@ -214,12 +175,12 @@ class BasicFixed : public FloatRows {
     senders.weights = &split.sender;
     const Tensor q = make(n, hidden, RowKind::node);
     kernels::coded_linear(f.view(), senders, q.data.view(), *executor_);
-    kernels::linear_onto(given.at_sender.view(), weights_.packed(id.at_sender), true, q.view(),
+    kernels::linear_onto(given.at_sender, weights_.packed(id.at_sender), true, q.view(),
                          q.data.view(), *executor_);
     u.edges = message_layer(g, q, id.messages, id.message);
     u.nodes = update_of(f, id.means, id.from_means, id.updates, id.update);
-    u.to_receiver = {given.at_receiver.buckets[0], &weights_.packed(id.at_receiver)};
-    if (given.own) u.to_own = {given.own->buckets[0], &weights_.packed(id.from_variables)};
+    u.to_receiver = {given.at_receiver.buckets()[0], &weights_.packed(id.at_receiver)};
+    if (given.own) u.to_own = {given.own->buckets()[0], &weights_.packed(id.from_variables)};
     Tensor y = make(n, f.cols(), f.kind);
     kernels::layer_update(u, y.data.view(), *executor_);
     return y;
@@ -230,12 +191,12 @@ class BasicFixed : public FloatRows {
   }
   /// Of all buffers that passes have needed so far.
   [[nodiscard]] std::size_t buffer_bytes() const noexcept {
-    return pool_.bytes() + codes_.bytes() + grids_.bytes();
+    return pool_.bytes() + memory_.bytes();
   }
 
  private:
   /// The rows first .. first + n - 1 of the whole that lie in a bucket: rows ascend in it.
-  static kernels::RowsView part_of(kernels::RowsView b, Index first, Index n) noexcept {
+  static RowsView part_of(RowsView b, Index first, Index n) noexcept {
     Index begin = first, end = first + n;
     if (b.order) {
       begin = std::lower_bound(b.order, b.order + b.rows, first) - b.order;
@@ -265,28 +226,27 @@ class BasicFixed : public FloatRows {
   void convolve_codes(const Patches& p, const RowCoder& c, const kernels::PackedWeights& w,
                       const Tensor& x, Activation f, MatrixView<float> out) {
     const RowGrid grid = Static::grid({}, c.bits, c.a, c.offset);
-    auto points = codes_.acquire(x.rows(), x.cols());
-    auto grids = grids_.acquire(1, x.rows());
     // At 8 bits a code, whatever its own: it is read once for every patch.
-    const kernels::RowsSpan to{points.view().data, x.rows(), x.cols(),
-                               x.cols(),           8,        grids.view().data};
-    kernels::quantize_rows(x.view(), c, to, *executor_);
+    const MixedRows points(&memory_, x.rows(), x.cols(), 8);
+    kernels::quantize_rows(x.view(), c, points.span(0), *executor_);
+    const RowsView& coded = points.buckets()[0];
+    const MatrixView<const std::uint8_t> read(coded.row(0), coded.rows, coded.cols, coded.stride);
     const auto outside = static_cast<std::uint8_t>(
         static_cast<std::int8_t>(grid.encode(0.0f, c.lowest(), c.highest())));
     const Index cols = x.cols() * p.taps(), rows = p.to.rows();
     const Index tall = std::clamp<Index>(131'072 / cols / 16 * 16, 64, 512);
-    executor_->parallel_for(
-        static_cast<std::size_t>(rows), static_cast<std::size_t>(tall),
-        [&](std::size_t begin, std::size_t end) {
-          thread_local AlignedVector<std::uint8_t> tile;
-          at_least(tile, tall * cols);
-          for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); i += tall) {
-            const Index n = std::min(tall, static_cast<Index>(end) - i);
-            p.gather(points.read(), i, i + n, tile.data(), cols, outside);
-            kernels::linear(kernels::RowsView{tile.data(), n, cols, cols, 8, &grid, 0}, w, f,
-                            {out.row(i), n, w.out()});
-          }
-        });
+    executor_->parallel_for(static_cast<std::size_t>(rows), static_cast<std::size_t>(tall),
+                            [&](std::size_t begin, std::size_t end) {
+                              thread_local AlignedVector<std::uint8_t> tile;
+                              at_least(tile, tall * cols);
+                              for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end);
+                                   i += tall) {
+                                const Index n = std::min(tall, static_cast<Index>(end) - i);
+                                p.gather(read, i, i + n, tile.data(), cols, outside);
+                                kernels::linear(RowsView{tile.data(), n, cols, cols, 8, &grid, 0},
+                                                w, f, {out.row(i), n, w.out()});
+                              }
+                            });
   }
   [[nodiscard]] kernels::MessageLayer message_layer(const Graph& g, const Tensor& at_sender,
                                                     PointId id, WeightId weight) const {
@@ -309,17 +269,17 @@ class BasicFixed : public FloatRows {
     return u;
   }
   /// Sorted once per map and plan.
-  const RowOrder& order_of(std::span<const std::uint8_t> bits) {
+  const std::shared_ptr<const RowOrder>& order_of(std::span<const std::uint8_t> bits) {
     for (const auto& [map, order] : orders_)
       if (map == bits.data()) return order;
-    return orders_.emplace_back(bits.data(), sort_rows(bits)).second;
+    return orders_.emplace_back(bits.data(), std::make_shared<const RowOrder>(sort_rows(bits)))
+        .second;
   }
 
   FixedWeights weights_;
   const BitPlan* plan_ = nullptr;
-  std::deque<std::pair<const std::uint8_t*, RowOrder>> orders_;
-  BufferPool<std::uint8_t> codes_;
-  BufferPool<RowGrid> grids_;
+  std::deque<std::pair<const std::uint8_t*, std::shared_ptr<const RowOrder>>> orders_;
+  RowMemory memory_;
 };
 
 template <typename Scheme>

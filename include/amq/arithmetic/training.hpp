@@ -134,12 +134,12 @@ class BasicTraining : public TrainingWeights<T> {
       const T* bias = w.bias + g * cols;
       if constexpr (exact) {
         if (x.rows.codes.codes) {
-          kernels::RowsView codes = x.rows.codes;
+          RowsView codes = x.rows.codes;
           codes.rows = n;
           codes.codes = x.rows.codes.row(g * n);
           codes.grid = &x.rows.codes.grid_of(g * n);
           const auto& packed = w.packed[static_cast<std::size_t>(g)];
-          const std::span<const kernels::RowsView> all(&codes, 1);
+          const std::span<const RowsView> all(&codes, 1);
           if (base == no_base)
             kernels::linear(codes, packed, Activation::none, y);
           else

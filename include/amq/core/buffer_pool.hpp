@@ -17,6 +17,7 @@ class BufferPool {
   struct Slot {
     AlignedVector<T> memory;
     int users = 0;
+    bool in_pool = true;
   };
 
  public:
@@ -34,7 +35,7 @@ class BufferPool {
       return *this;
     }
     ~Handle() {
-      if (slot_) --slot_->users;
+      if (slot_ && --slot_->users == 0 && !slot_->in_pool) delete slot_;
     }
     [[nodiscard]] MatrixView<T> view() const noexcept { return view_; }
     [[nodiscard]] MatrixView<const T> read() const noexcept { return view_; }
@@ -71,6 +72,13 @@ class BufferPool {
     h.slot_ = best;
     h.view_ = MatrixView<T>(best->memory.data(), rows, cols);
     ++best->users;
+    return h;
+  }
+  /// Memory of no pool, for a matrix that stands alone: freed with its last handle. Zeros.
+  [[nodiscard]] static Handle alone(Index rows, Index cols) {
+    Handle h;
+    h.slot_ = new Slot{AlignedVector<T>(static_cast<std::size_t>(rows * cols)), 1, false};
+    h.view_ = MatrixView<T>(h.slot_->memory.data(), rows, cols);
     return h;
   }
   [[nodiscard]] std::size_t bytes() const noexcept {

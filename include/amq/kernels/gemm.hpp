@@ -6,7 +6,7 @@
 #include <amq/core/executor.hpp>
 #include <amq/kernels/activation.hpp>
 #include <amq/kernels/panel.hpp>
-#include <amq/kernels/rows.hpp>
+#include <amq/quant/rows.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -6,7 +6,8 @@
 #include <amq/core/executor.hpp>
 #include <amq/kernels/codes.hpp>
 #include <amq/kernels/moments.hpp>
-#include <amq/kernels/rows.hpp>
+#include <amq/quant/row_rule.hpp>
+#include <amq/quant/rows.hpp>
 
 #include <algorithm>
 #include <cstdint>

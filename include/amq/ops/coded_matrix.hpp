@@ -57,14 +57,14 @@ class CodedMatrix {
     static thread_local AlignedVector<RowGrid> grids;
     const int container = container_bits(bits);
     const Index stride = packed_stride(x.cols, container);
-    const kernels::RowsSpan to{at_least(codes, x.rows * stride + 64),
+    const RowsSpan to{at_least(codes, x.rows * stride + 64),
                                x.rows,
                                x.cols,
                                stride,
                                container,
                                at_least(grids, x.rows)};
     kernels::quantize_rows(x, coder, to);
-    const kernels::RowsView rows = to;
+    const RowsView rows = to;
     kernels::linear(rows, packed_[0], Activation::none, y);
     if (!low_.empty()) kernels::linear_onto(std::span(&rows, 1), low_[0], false, y, y);
   }

@@ -36,4 +36,8 @@ struct Levels {
   [[nodiscard]] static constexpr bool contains(int b) noexcept { return index_of(b) >= 0; }
 };
 
+/// All there are: where a file says at run time which of them occur.
+using AnyLevels = Levels<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16>;
+static_assert(AnyLevels::highest == max_bits && AnyLevels::count == max_bits + 1);
+
 }  // namespace amq

@@ -3,11 +3,11 @@
 /// Packed rows somebody else owns.
 
 #include <amq/core/matrix_view.hpp>
-#include <amq/quant/row_rule.hpp>
+#include <amq/quant/row_grid.hpp>
 
 #include <cstdint>
 
-namespace amq::kernels {
+namespace amq {
 
 /// Rows of one container and their grids. Row i's codes begin at codes + i * stride, its grid at
 /// grid + i * grid_stride: both may lie in one record.
@@ -53,4 +53,4 @@ struct RowsSpan {
   }
 };
 
-}  // namespace amq::kernels
+}  // namespace amq
