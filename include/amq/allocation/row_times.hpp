@@ -8,6 +8,7 @@
 #include <amq/allocation/point_scores.hpp>
 #include <amq/arithmetic/counting.hpp>
 #include <amq/kernels/gemm.hpp>
+#include <amq/quant/mixed_rows.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -78,6 +79,7 @@ struct RowTimesOptions {
   RowTimes out{scheme.levels, {}, {}, simd::Native::name};
   Random random(1);
   const Index n = options.rows;
+  RowMemory memory;
   // Points of the same shape share a measurement.
   std::vector<std::pair<std::vector<Index>, std::vector<Cost>>> known;
   for (const PointId id : shape.points) {
@@ -104,17 +106,14 @@ struct RowTimesOptions {
     }
     Matrix x(n, point.channels), y(n, widest);
     for (Index k = 0; k < x.size(); ++k) x.data()[k] = static_cast<float>(random.normal());
-    std::vector<std::uint8_t> codes(static_cast<std::size_t>(2 * x.size()));
-    std::vector<RowGrid> grids(static_cast<std::size_t>(n));
     std::vector<double> best(scheme.levels.size(), std::numeric_limits<double>::infinity());
     for (int round = 0; round <= options.rounds; ++round)  // the first warms up
       for (std::size_t k = 0; k < best.size(); ++k) {
-        const int bits = scheme.levels[k], container = container_bits(bits);
-        const RowsSpan rows{codes.data(),   n,
-                                     point.channels, packed_bytes(point.channels, container),
-                                     container,      grids.data()};
+        const int bits = scheme.levels[k];
+        const MixedRows rows(&memory, n, point.channels, bits);
         const double start = options.clock();
-        kernels::quantize_rows(view(std::as_const(x)), RowCoder{scheme.rule, bits, 0.5f, 0}, rows);
+        kernels::quantize_rows(view(std::as_const(x)), RowCoder{scheme.rule, bits, 0.5f, 0},
+                               rows.span(0));
         for (const auto& w : weights)
           kernels::linear(rows, w, Activation::none,
                           {y.data(), n, w.out(), static_cast<Index>(y.cols())});

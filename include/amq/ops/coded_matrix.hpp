@@ -2,13 +2,10 @@
 /// @file
 /// Matrices that are no parameters, as integer codes: of transforms, of keys and values.
 
-#include <amq/core/aligned.hpp>
 #include <amq/kernels/gemm.hpp>
+#include <amq/quant/mixed_rows.hpp>
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 namespace amq {
@@ -53,20 +50,12 @@ class CodedMatrix {
     const RowCoder coder{RowRule::min_max, bits, RowMinMax::default_a(bits)};
     if (bits <= 8 && low_.empty())
       return kernels::linear(x, coder, packed_[0], Activation::none, y);
-    static thread_local AlignedVector<std::uint8_t> codes;
-    static thread_local AlignedVector<RowGrid> grids;
-    const int container = container_bits(bits);
-    const Index stride = packed_stride(x.cols, container);
-    const RowsSpan to{at_least(codes, x.rows * stride + 64),
-                               x.rows,
-                               x.cols,
-                               stride,
-                               container,
-                               at_least(grids, x.rows)};
-    kernels::quantize_rows(x, coder, to);
-    const RowsView rows = to;
+    static thread_local RowMemory memory;
+    const MixedRows rows(&memory, x.rows, x.cols, bits);
+    if (rows.buckets().empty()) return;
+    kernels::quantize_rows(x, coder, rows.span(0));
     kernels::linear(rows, packed_[0], Activation::none, y);
-    if (!low_.empty()) kernels::linear_onto(std::span(&rows, 1), low_[0], false, y, y);
+    if (!low_.empty()) kernels::linear_onto(rows, low_[0], false, y, y);
   }
 
  private:
