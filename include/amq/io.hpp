@@ -8,6 +8,7 @@
 #include <amq/io/file_lock.hpp>
 #include <amq/io/json.hpp>
 #include <amq/io/json_value.hpp>
+#include <amq/io/qtensor.hpp>
 #include <amq/io/safetensors.hpp>
 #include <amq/io/state_dict.hpp>
 #include <amq/io/vtu.hpp>
