@@ -11,6 +11,7 @@
 #include <amq/core/error.hpp>
 #include <amq/core/executor.hpp>
 #include <amq/core/float_environment.hpp>
+#include <amq/core/from_text.hpp>
 #include <amq/core/integers.hpp>
 #include <amq/core/matrix_view.hpp>
 #include <amq/core/portable_math.hpp>

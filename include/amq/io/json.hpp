@@ -9,6 +9,7 @@
 ///     o.emplace_back("name", "darcy");
 ///     amq::json::dump(o);                                              // {"name":"darcy"}
 
+#include <amq/core/from_text.hpp>
 #include <amq/io/json_value.hpp>
 
 #include <algorithm>
@@ -149,10 +150,10 @@ class Parser {
     double x = 0;
     // "-0" is a double: an integer has no sign of zero to keep.
     if (integer && all != "-0") {
-      if (std::from_chars(from, to, i).ec == std::errc()) return i;
-      if (std::from_chars(from, to, u).ec == std::errc()) return u;
+      if (from_text(from, to, i).ec == std::errc()) return i;
+      if (from_text(from, to, u).ec == std::errc()) return u;
     }
-    if (std::from_chars(from, to, x).ec != std::errc()) {
+    if (from_text(from, to, x).ec != std::errc()) {
       at_ = start;
       fail("a number within double's range");
     }

@@ -3,12 +3,12 @@
 /// Where a reader of gmsh's .msh files stands, and how it reads numbers there. See io/gmsh.hpp.
 
 #include <amq/core/error.hpp>
+#include <amq/core/from_text.hpp>
 #include <amq/io/file.hpp>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -64,7 +64,7 @@ class GmshCursor {
     auto w = word();
     if (w.size() > 1 && w[0] == '+') w.remove_prefix(1);
     T x{};
-    const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), x);
+    const auto [end, error] = from_text(w.data(), w.data() + w.size(), x);
     if (error != std::errc{} || end != w.data() + w.size()) {
       fail("a number", "'" + std::string(w.substr(0, 20)) + "'");
     }

@@ -11,6 +11,7 @@
 ///     const amq::MeshSample s = amq::lab::vtk_legacy::read("quadpress_smpl.vtk");
 ///     s.node.at("point_scalars");            // (node, channel)
 
+#include <amq/core/from_text.hpp>
 #include <amq/mesh/sample.hpp>
 #include <amq_lab/data/as_read.hpp>
 #include <amq_lab/data/npy.hpp>
@@ -110,7 +111,7 @@ class Parser {
   std::size_t count() {
     const auto w = word();
     std::size_t n = 0;
-    const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), n);
+    const auto [end, error] = from_text(w.data(), w.data() + w.size(), n);
     if (error != std::errc() || end != w.data() + w.size() || n > rest_.size()) {
       fail("a count the file has room for", std::string(w));
     }
@@ -170,7 +171,7 @@ class Parser {
   T value() {
     const auto w = word();
     T x{};
-    const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), x);
+    const auto [end, error] = from_text(w.data(), w.data() + w.size(), x);
     if (error != std::errc() || end != w.data() + w.size()) fail("a number", std::string(w));
     return x;
   }

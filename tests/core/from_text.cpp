@@ -1,0 +1,64 @@
+#include <amq/core/from_text.hpp>
+
+#include <amq/core/random.hpp>
+
+#include <bit>
+#include <clocale>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include <doctest/doctest.h>
+
+namespace {
+
+/// What both ways read of a text must be equal: number, bits, how far, refusal.
+void check_alike(const std::string& text) {
+#if defined(__cpp_lib_to_chars)
+  CAPTURE(text);
+  double a = 7, b = 7;
+  const char *first = text.data(), *last = first + text.size();
+  const auto by_standard = std::from_chars(first, last, a);
+  const auto by_strtod = amq::detail::double_by_strtod(first, last, b);
+  CHECK(by_standard.ec == by_strtod.ec);
+  CHECK(std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b));
+  if (by_standard.ec == std::errc{}) CHECK(by_standard.ptr == by_strtod.ptr);
+#else
+  static_cast<void>(text);
+#endif
+}
+
+}  // namespace
+
+TEST_CASE("a double is read alike by from_chars and by the floor under it") {
+  amq::Random random(2026);
+  for (int k = 0; k < 2000; ++k) {
+    const double x = std::bit_cast<double>(random.bits());
+    char text[64];
+    for (const char* format : {"%.17g", "%.6e", "%g"}) {
+      std::snprintf(text, sizeof text, format, x);
+      check_alike(text);
+    }
+  }
+  for (const char* text :
+       {"0",        "-0", "1.",  ".5",   "-.5e3", "1e400", "-1e400", "1e-400",   "5e-324",
+        "1e5 rest", "1e", "1e+", "12,5", "inf",   "-inf",  "nan",    "infinity", "0x10",
+        "",         "-",  ".",   "+1",   " 1",    "e5",    "1..2",   "--1"})
+    check_alike(text);
+}
+
+TEST_CASE("a number is read with a point in every locale, and errno is left as it was") {
+  const std::string before = std::setlocale(LC_ALL, nullptr);
+  for (const char* locale : {"C", "de_DE.UTF-8", "de_DE.utf8"}) {
+    if (!std::setlocale(LC_ALL, locale)) continue;
+    const std::string text = "2.5";
+    double x = 0, y = 0;
+    errno = 5;
+    CHECK(amq::from_text(text.data(), text.data() + 3, x).ec == std::errc{});
+    CHECK(amq::detail::double_by_strtod(text.data(), text.data() + 3, y).ec == std::errc{});
+    CHECK(x == 2.5);
+    CHECK(y == 2.5);
+    CHECK(errno == 5);
+  }
+  std::setlocale(LC_ALL, before.c_str());
+}
