@@ -8,7 +8,7 @@ TEST_CASE("Eigen sees the memory of a view and a view that of Eigen") {
   CHECK(v.data == m.data());
   CHECK(v(3, 4) == m(3, 4));
   const amq::MatrixView<float> block(m.data() + 2, 5, 3, 7);
-  amq::map(block)(1, 1) = 42.0f;
+  map(block)(1, 1) = 42.0f;
   CHECK(m(1, 3) == 42.0f);
   CHECK_FALSE(block.contiguous());
   const amq::MatrixView<const float> read = block;

@@ -34,14 +34,19 @@ template <typename T>
 [[nodiscard]] MatrixView<const T> view(const MatrixOf<T>& m) noexcept {
   return {m.data(), m.rows(), m.cols()};
 }
-/// Eigen sees the memory of a view; nothing is copied.
+namespace detail {
 template <typename T>
-[[nodiscard]] MapOf<T> map(MatrixView<T> v) noexcept {
-  return {v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride)};
-}
+struct EigenMap {
+  [[nodiscard]] static MapOf<T> of(MatrixView<T> v) noexcept {
+    return {v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride)};
+  }
+};
 template <typename T>
-[[nodiscard]] ConstMapOf<T> map(MatrixView<const T> v) noexcept {
-  return {v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride)};
-}
+struct EigenMap<const T> {
+  [[nodiscard]] static ConstMapOf<T> of(MatrixView<const T> v) noexcept {
+    return {v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride)};
+  }
+};
+}  // namespace detail
 
 }  // namespace amq

@@ -13,6 +13,12 @@ namespace amq {
 
 using Index = std::ptrdiff_t;
 
+namespace detail {
+/// How Eigen sees a view; completed by core/eigen.hpp.
+template <typename T>
+struct EigenMap;
+}  // namespace detail
+
 /// (row, column), row-major; `stride` elements lie between the starts of two rows.
 template <typename T>
 struct MatrixView {
@@ -40,6 +46,10 @@ struct MatrixView {
   }
   [[nodiscard]] constexpr Index size() const noexcept { return rows * cols; }
   [[nodiscard]] constexpr bool contiguous() const noexcept { return stride == cols; }
+
+  /// Eigen sees the memory of a view, with core/eigen.hpp; nothing is copied. A friend, found
+  /// through its argument alone: beside `using namespace std` the name `map` is still std's.
+  [[nodiscard]] friend auto map(MatrixView v) noexcept { return detail::EigenMap<T>::of(v); }
 };
 
 }  // namespace amq
