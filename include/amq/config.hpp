@@ -7,6 +7,14 @@
 #define AMQ_VERSION_PATCH 0
 #define AMQ_VERSION "0.1.0"
 
+// Infinities and NaN are looked for at the doors, and equal bits need sums in the order they are
+// written in: a compiler that is told to forget both would do so silently.
+#if (defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)) && \
+    !defined(AMQ_ALLOW_FINITE_MATH)
+#error \
+    "amq: built with -ffast-math or -ffinite-math-only, under which amq cannot refuse infinities or promise equal bits. Build these files without it, or define AMQ_ALLOW_FINITE_MATH to go on at your own risk."
+#endif
+
 /// A mistake of the caller that a release does not pay to look for. With AMQ_CHECKED, or in a
 /// build without NDEBUG, it stops the program through assert(); in a release it is gone.
 #if defined(NDEBUG) && !defined(AMQ_CHECKED)

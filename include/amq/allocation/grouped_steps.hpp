@@ -171,7 +171,7 @@ struct GroupedTaken {
     std::size_t element;
     Cost cost;
   };
-  std::vector<Candidate> near;
+  std::vector<Candidate> close;
   for (std::size_t e = 0; e < n; ++e) {
     const Limits& l = limits[steps.group(e)];
     const double x = steps.per_mac(e);
@@ -184,20 +184,20 @@ struct GroupedTaken {
     t.left -= steps.macs(e) * l.cost[static_cast<std::size_t>(sure)];
     if (possible > sure)
       steps.each(e, possible, [&](std::size_t j, Key key, Cost cost) {
-        if (static_cast<int>(j) >= sure && key > 0) near.push_back({key, e, cost});
+        if (static_cast<int>(j) >= sure && key > 0) close.push_back({key, e, cost});
       });
   }
 
   // Of the candidates all above the worth where the budget ends, and of that worth the first.
   Key from = std::numeric_limits<Key>::max(), to = 0;
-  for (const Candidate& c : near) from = std::min(from, c.key), to = std::max(to, c.key);
+  for (const Candidate& c : close) from = std::min(from, c.key), to = std::max(to, c.key);
   narrow_to_budget(from, to, t.left, 0, [&](Key a, Key b, const auto& add) {
-    for (const Candidate& c : near)
+    for (const Candidate& c : close)
       if (c.key >= a && c.key <= b) add(c.key, c.cost);
   });
   Key least = std::numeric_limits<Key>::max();
   bool fits_still = true;
-  for (const Candidate& c : near) {
+  for (const Candidate& c : close) {
     if (c.key < to) continue;
     if (c.key == to) {
       fits_still &= c.cost <= t.left;

@@ -131,14 +131,14 @@ template <step_source Steps>
   std::vector<Candidate> critical;
   for (Index e = 0; e < n; ++e) {
     const int m = s.count(e);
-    int taken = 0, near = 0;
+    int taken = 0, close = 0;
     for (int j = 0; j < m; ++j) {  // without branches: which way a node goes is hard to foresee
       const Worth w = s.worth(e, j);
       taken += w > high;
-      near += w >= low;
+      close += w >= low;
     }
     t.steps[static_cast<std::size_t>(e)] = static_cast<std::uint8_t>(taken);
-    for (int j = taken; j < near; ++j) critical.push_back({s.worth(e, j), j, e});
+    for (int j = taken; j < close; ++j) critical.push_back({s.worth(e, j), j, e});
   }
   t.cost = available - left;
   available = left;

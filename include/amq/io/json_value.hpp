@@ -34,8 +34,8 @@ class Value {
   Value(const char* s) : data_(std::string(s)) {}       // NOLINT
   Value(List l) : data_(std::move(l)) {}                // NOLINT
   Value(Object o) : data_(std::move(o)) {}              // NOLINT
-  template <std::integral I>
-  requires(!std::same_as<I, bool>) Value(I i) {  // NOLINT
+  template <std::integral Integer>
+  requires(!std::same_as<Integer, bool>) Value(Integer i) {  // NOLINT
     if (std::in_range<std::int64_t>(i))
       data_ = static_cast<std::int64_t>(i);
     else

@@ -271,8 +271,8 @@ void linear(const RowsView& x, const PackedWeights& w, Activation activation, co
         const RowLevel* levels[block_rows];
         std::fill_n(levels, block_rows, &level);
         constexpr Index tall = detail::panel_rows;
-        thread_local AlignedVector<float> near;
-        at_least(near, tall * w.out());
+        thread_local AlignedVector<float> nearby;
+        at_least(nearby, tall * w.out());
         RowsView part = x;
         part.order = nullptr;
         const auto last = static_cast<Index>(end);
@@ -280,12 +280,12 @@ void linear(const RowsView& x, const PackedWeights& w, Activation activation, co
           part.codes = x.row(i);
           part.grid = &x.grid_of(i);
           part.rows = std::min(tall, last - i);
-          detail::linear_range<Arch>(part, w, activation, {near.data(), part.rows, w.out()}, 0,
+          detail::linear_range<Arch>(part, w, activation, {nearby.data(), part.rows, w.out()}, 0,
                                      part.rows);
           for (Index b = 0; b < part.rows; b += block_rows) {
             const float* rows[block_rows];
             for (Index r = 0; r < block_rows; ++r)
-              rows[r] = near.data() + std::min(b + r, part.rows - 1) * w.out();
+              rows[r] = nearby.data() + std::min(b + r, part.rows - 1) * w.out();
             BlockGrids g;
             block_grids<Arch>(rows, w.out(), next.rule, levels, g);
             for (int r = 0; r < block_rows && b + r < part.rows; ++r) {

@@ -34,7 +34,7 @@ struct Tiles {};
 
 /// How many lines products take at once, and how many bytes of lines stay near.
 struct PanelShape {
-  Index lines, near;
+  Index lines, nearby;
 };
 /// A tile of AMX costs the same for one line as for sixteen, and reads its lines but once for
 /// thirty-two outputs: whole tiles come before L1.
@@ -96,8 +96,8 @@ struct Panel {
  private:
   [[nodiscard]] static Index rows(Index row_bytes, Index lines, PanelShape shape) noexcept {
     const Index step = std::max<Index>(1, shape.lines / lines);
-    const Index near = std::clamp<Index>(shape.near / row_bytes, step, panel_rows);
-    return std::max<Index>(1, std::min(panel_bytes / row_bytes, near / step * step));
+    const Index nearby = std::clamp<Index>(shape.nearby / row_bytes, step, panel_rows);
+    return std::max<Index>(1, std::min(panel_bytes / row_bytes, nearby / step * step));
   }
 };
 

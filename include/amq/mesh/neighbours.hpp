@@ -117,12 +117,12 @@ class PointTree {
     const std::size_t mid = lo + (hi - lo) / 2;
     const double gap = q[axis_[mid]] - point(order_[mid])[axis_[mid]];
     offer(q, order_[mid], k, skip, heap);
-    const auto near = gap < 0 ? std::pair(lo, mid) : std::pair(mid + 1, hi);
-    const auto far = gap < 0 ? std::pair(mid + 1, hi) : std::pair(lo, mid);
-    descend_nearest(near.first, near.second, q, k, skip, heap);
+    const auto nearer = gap < 0 ? std::pair(lo, mid) : std::pair(mid + 1, hi);
+    const auto farther = gap < 0 ? std::pair(mid + 1, hi) : std::pair(lo, mid);
+    descend_nearest(nearer.first, nearer.second, q, k, skip, heap);
     // <= and not <: an equally distant node of smaller id may live there.
     if (heap.size() < k || gap * gap <= heap.front().first) {
-      descend_nearest(far.first, far.second, q, k, skip, heap);
+      descend_nearest(farther.first, farther.second, q, k, skip, heap);
     }
   }
   void descend_within(std::size_t lo, std::size_t hi, const double* q, double radius2,

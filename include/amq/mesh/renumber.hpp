@@ -65,7 +65,7 @@ inline void sort_cells(Mesh& mesh) {
   const auto n = static_cast<std::size_t>(g.n_nodes());
   NodeOrder order;
   order.reserve(n);
-  std::vector<std::int32_t> seen(n, -1), near;
+  std::vector<std::int32_t> seen(n, -1), beside;
   // Appends to `walk` all nodes reached from `start`, by distance and then by degree.
   const auto walk_from = [&](std::int32_t start, std::int32_t mark, NodeOrder& walk) {
     std::size_t at = walk.size();
@@ -73,15 +73,15 @@ inline void sort_cells(Mesh& mesh) {
     seen[static_cast<std::size_t>(start)] = mark;
     for (; at < walk.size(); ++at) {
       const auto i = static_cast<std::size_t>(walk[at]);
-      near.clear();
+      beside.clear();
       for (auto e = g.first[i]; e < g.first[i + 1]; ++e) {
         const auto s = g.sender[static_cast<std::size_t>(e)];
-        if (std::exchange(seen[static_cast<std::size_t>(s)], mark) != mark) near.push_back(s);
+        if (std::exchange(seen[static_cast<std::size_t>(s)], mark) != mark) beside.push_back(s);
       }
-      std::sort(near.begin(), near.end(), [&](std::int32_t a, std::int32_t b) {
+      std::sort(beside.begin(), beside.end(), [&](std::int32_t a, std::int32_t b) {
         return std::pair(g.in_degree(a), a) < std::pair(g.in_degree(b), b);
       });
-      walk.insert(walk.end(), near.begin(), near.end());
+      walk.insert(walk.end(), beside.begin(), beside.end());
     }
   };
   std::vector<char> done(n, 0);

@@ -123,7 +123,7 @@ template <typename Arch = Native, int N = 1>
 struct Ints {
   using R = Registers<Arch>;
   static constexpr int count = N * lanes / R::width;
-  typename R::I r[count];
+  typename R::Int r[count];
 
   template <typename Op>
   static AMQ_INLINE Ints make(Op op) noexcept {

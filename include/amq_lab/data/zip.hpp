@@ -227,19 +227,20 @@ class Writer {
   void commit() {
     const std::uint64_t start = out_.written();
     for (const auto& e : entries_) {
-      const bool wide = e.size >= limit_, far = e.local >= limit_;
+      const bool wide = e.size >= limit_, beyond = e.local >= limit_;
       std::string head;
       detail::append(head, detail::central_mark, 4);
       detail::append(head, 45, 2);
-      common(head, e, wide, (wide || far) ? std::size_t{4} + (wide ? 16 : 0) + (far ? 8 : 0) : 0);
+      common(head, e, wide,
+             (wide || beyond) ? std::size_t{4} + (wide ? 16 : 0) + (beyond ? 8 : 0) : 0);
       detail::append(head, 0, 10);  // no comment, first volume, no attributes
-      detail::append(head, far ? 0xffffffffu : e.local, 4);
+      detail::append(head, beyond ? 0xffffffffu : e.local, 4);
       head += e.name;
-      if (wide && far)
+      if (wide && beyond)
         extra(head, {e.size, e.packed, e.local});
       else if (wide)
         extra(head, {e.size, e.packed});
-      else if (far)
+      else if (beyond)
         extra(head, {e.local});
       out_.write(head);
     }

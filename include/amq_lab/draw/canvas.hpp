@@ -44,7 +44,7 @@ class Canvas {
   /// A line with round ends. @param opacity  1 covers what is below
   void line(Point a, Point b, double width, Color c, double opacity = 1) {
     const double r = width / 2, dx = b.x - a.x, dy = b.y - a.y, length2 = dx * dx + dy * dy;
-    const auto near = [&](Point p) {
+    const auto within = [&](Point p) {
       double t = length2 > 0 ? ((p.x - a.x) * dx + (p.y - a.y) * dy) / length2 : 0;
       t = t < 0 ? 0 : t > 1 ? 1 : t;
       const double ex = p.x - a.x - t * dx, ey = p.y - a.y - t * dy;
@@ -52,7 +52,7 @@ class Canvas {
     };
     each(
         std::min(a.x, b.x) - r, std::min(a.y, b.y) - r, std::max(a.x, b.x) + r,
-        std::max(a.y, b.y) + r, near, [&](Point) { return c; }, opacity);
+        std::max(a.y, b.y) + r, within, [&](Point) { return c; }, opacity);
   }
   void frame(double x0, double y0, double x1, double y1, double width, Color c) {
     line({x0, y0}, {x1, y0}, width, c);

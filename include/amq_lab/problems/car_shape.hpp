@@ -132,7 +132,7 @@ struct CarShape {
     crowd.insert(crowd.end(), p, p + 3);
   }
   const std::size_t m = crowd.size() / 3;
-  std::vector<double> far(m, std::numeric_limits<double>::max()), chosen;
+  std::vector<double> distance(m, std::numeric_limits<double>::max()), chosen;
   std::size_t next = 0;
   for (std::size_t k = 0; k < n; ++k) {
     const double* p = crowd.data() + 3 * next;
@@ -141,9 +141,9 @@ struct CarShape {
     for (std::size_t i = 0; i < m; ++i) {
       const double dx = crowd[3 * i] - chosen[3 * k], dy = crowd[3 * i + 1] - chosen[3 * k + 1],
                    dz = crowd[3 * i + 2] - chosen[3 * k + 2];
-      far[i] = std::min(far[i], dx * dx + dy * dy + dz * dz);
-      if (far[i] > most) {
-        most = far[i];
+      distance[i] = std::min(distance[i], dx * dx + dy * dy + dz * dz);
+      if (distance[i] > most) {
+        most = distance[i];
         next = i;
       }
     }

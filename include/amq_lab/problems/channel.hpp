@@ -31,9 +31,9 @@ struct Channel {
 
 /// Wanted lengths of sides.
 struct ChannelResolution {
-  int around = 42;      ///< sides of an obstacle's border
-  double far = 0.05;    ///< the longest side
-  double wake = 0.022;  ///< behind obstacles, within `wake_width` radii of their centre line
+  int around = 42;        ///< sides of an obstacle's border
+  double outside = 0.05;  ///< the longest side
+  double wake = 0.022;    ///< behind obstacles, within `wake_width` radii of their centre line
   double wake_width = 2.5;
   double grade = 0.25;  ///< growth of the side per distance from an obstacle
 };

@@ -70,7 +70,7 @@ class ChannelMesher {
       throw Error("channel_mesh", "obstacles apart from each other and from the walls", found,
                   mend);
     };
-    if (!(c_.length > 0 && c_.height > 0 && r_.around >= 6 && r_.far > 0 && r_.wake > 0 &&
+    if (!(c_.length > 0 && c_.height > 0 && r_.around >= 6 && r_.outside > 0 && r_.wake > 0 &&
           r_.grade > 0)) {
       throw Error("channel_mesh", "positive lengths and at least 6 sides around", "others",
                   "Check Channel and ChannelResolution.");
@@ -112,7 +112,7 @@ class ChannelMesher {
   }
   // Wanted side length at a point.
   [[nodiscard]] double size(double x, double y) const noexcept {
-    double h = r_.far;
+    double h = r_.outside;
     for (std::size_t k = 0; k < c_.obstacles.size(); ++k) {
       const auto& o = c_.obstacles[k];
       const double rough = std::hypot(x - o.x, y - o.y) - o.radius();
@@ -216,7 +216,7 @@ class ChannelMesher {
 
   // A hexagonal lattice of the smallest size, thinned where sides may be longer.
   void scatter() {
-    double h0 = r_.far;
+    double h0 = r_.outside;
     for (const double s : side_) h0 = std::min(h0, s);
     for (int j = 1; j * h0 * 0.866 < c_.height; ++j) {
       for (int i = 1; i * h0 < c_.length; ++i) {

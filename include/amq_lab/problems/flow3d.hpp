@@ -179,7 +179,7 @@ class SurfaceProbe {
   const std::size_t n = out.points.size() / 3;
   std::vector<double> half[2] = {std::vector<double>(n, 0.0), std::vector<double>(n, 0.0)};
   int counted[2] = {0, 0};
-  double drag = 0, far = 0;
+  double drag = 0, far_field = 0;
   for (int s = 0; s < spin_up + steps; ++s) {
     lattice.step(executor);
     const double now = lattice.force()[0] / (u * u * scale * scale);
@@ -197,14 +197,14 @@ class SurfaceProbe {
     double plane = 0;
     for (int z = 0; z < o.nz; ++z)
       for (int y = 0; y < o.ny; ++y) plane += static_cast<double>(lattice.macroscopic(0, y, z)[0]);
-    far += plane / (3.0 * o.ny * o.nz);
+    far_field += plane / (3.0 * o.ny * o.nz);
   }
   const double pascal = options.density * options.speed * options.speed / (u * u);
-  far /= counted[0] + counted[1];
+  far_field /= counted[0] + counted[1];
   double difference = 0, size = 0;
   for (std::size_t p = 0; p < n; ++p) {
     const double a = half[0][p] / counted[0], b = half[1][p] / counted[1];
-    const double mean = (half[0][p] + half[1][p]) / (counted[0] + counted[1]) - far;
+    const double mean = (half[0][p] + half[1][p]) / (counted[0] + counted[1]) - far_field;
     difference += (a - b) * (a - b);
     size += mean * mean;
     out.pressure.push_back(static_cast<float>(pascal * mean));

@@ -36,8 +36,8 @@ class Lawson {
       hi[i % 2] = std::max(hi[i % 2], p_[i]);
     }
     size_ = std::max({hi[0] - lo[0], hi[1] - lo[1], 1e-300});
-    const double x = (lo[0] + hi[0]) / 2, y = (lo[1] + hi[1]) / 2, far = 1e4 * size_;
-    p_.insert(p_.end(), {x - far, y - far, x + far, y - far, x, y + far});
+    const double x = (lo[0] + hi[0]) / 2, y = (lo[1] + hi[1]) / 2, distance = 1e4 * size_;
+    p_.insert(p_.end(), {x - distance, y - distance, x + distance, y - distance, x, y + distance});
     tri_.push_back({{n_, n_ + 1, n_ + 2}, {-1, -1, -1}});
     // Neighbours in space follow each other, so the walk to the next point is short.
     std::vector<std::int32_t> order(static_cast<std::size_t>(n_));

@@ -14,7 +14,7 @@
 TEST_CASE(
     "without obstacles the parabola flows through unchanged and the pressure falls linearly") {
   amq::lab::ChannelResolution r;
-  r.far = 0.1;
+  r.outside = 0.1;
   amq::lab::FlowOptions o;
   o.viscosity = 0.05;
   o.dt = 0.05;
@@ -35,7 +35,7 @@ TEST_CASE(
 
 TEST_CASE("a potential force moves nothing, a twist turns the fluid") {
   amq::lab::ChannelResolution r;
-  r.far = 0.1;
+  r.outside = 0.1;
   amq::lab::FlowOptions o;
   o.viscosity = 0.01;
   o.dt = 0.05;
@@ -59,7 +59,7 @@ TEST_CASE("steady flow past a cylinder at Re 20 has the drag of the DFG benchmar
   amq::lab::ChannelResolution r;
   r.around = 30;
   r.wake = 0.03;
-  r.far = 0.08;
+  r.outside = 0.08;
   amq::lab::ChannelFlow flow(amq::lab::channel_mesh({2.2, 0.41, {amq::lab::Obstacle{}}}, r), o,
                              amq::lab::parabola(0.3, 0.41, 0.5));
   flow.advance(5);
@@ -77,7 +77,7 @@ TEST_CASE("a step is shortened where the flow crosses cells too fast, and time s
   o.max_courant = 2;
   amq::lab::ChannelResolution r;
   r.around = 20;
-  r.wake = r.far = 0.08;
+  r.wake = r.outside = 0.08;
   amq::lab::ChannelFlow flow(amq::lab::channel_mesh({1, 0.41, {amq::lab::Obstacle{}}}, r), o,
                              amq::lab::parabola(0.5, 0.41));
   int steps = 0;
@@ -92,7 +92,7 @@ TEST_CASE("a trajectory depends on seed and index alone, and its shapes fit") {
   auto& o = sampler.options;
   o.resolution.around = 16;
   o.resolution.wake = 0.06;
-  o.resolution.far = 0.1;
+  o.resolution.outside = 0.1;
   o.min_obstacles = o.max_obstacles = 2;
   o.min_flatness = 0.6;
   o.polygons = 0.5;
@@ -117,7 +117,7 @@ TEST_CASE("bad options are refused") {
   amq::lab::FlowOptions o;
   o.viscosity = 0;
   amq::lab::ChannelResolution r;
-  r.far = 0.2;
+  r.outside = 0.2;
   const auto m = amq::lab::channel_mesh({1, 1, {}}, r);
   CHECK_THROWS_AS(amq::lab::ChannelFlow(m, o, amq::lab::parabola(1, 1)), amq::Error);
   auto bare = m;

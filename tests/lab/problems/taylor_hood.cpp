@@ -27,7 +27,7 @@ struct Space {
   }
   static amq::Mesh coarse(const amq::lab::Channel& c) {
     amq::lab::ChannelResolution r;
-    r.far = 0.2;
+    r.outside = 0.2;
     return amq::lab::channel_mesh(c, r).mesh;
   }
   template <typename F>
