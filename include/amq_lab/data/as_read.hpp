@@ -29,8 +29,8 @@ inline constexpr double plane_tolerance = 1e-6;
 /// @pre cells have two dimensions, points (node, 3)
 inline void to_plane(Mesh& m) {
   if (m.dim != 3 || m.cell_dimension() != 2 || m.points.empty()) return;
-  constexpr double far = std::numeric_limits<double>::infinity();
-  double low[3] = {far, far, far}, high[3] = {-far, -far, -far};
+  constexpr double endless = std::numeric_limits<double>::infinity();
+  double low[3] = {endless, endless, endless}, high[3] = {-endless, -endless, -endless};
   for (std::size_t k = 0; k < m.points.size(); ++k) {
     low[k % 3] = std::min(low[k % 3], m.points[k]);
     high[k % 3] = std::max(high[k % 3], m.points[k]);

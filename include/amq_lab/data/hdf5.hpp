@@ -306,8 +306,8 @@ class Reader {
   static void justify(const std::vector<hsize_t>& count, std::size_t element, hsize_t stored,
                       const std::string& where) {
     const std::size_t bytes = count_of(detail::shape_of(count), element, where) * element;
-    constexpr std::size_t most_from_one = 1100, small = 1 << 16;
-    if (bytes > small && bytes / most_from_one > stored)
+    constexpr std::size_t most_from_one = 1100, any_ratio = 1 << 16;
+    if (bytes > any_ratio && bytes / most_from_one > stored)
       throw Error(where, "bytes for " + text_of(detail::shape_of(count)),
                   std::to_string(stored) + " in the file",
                   "The file is damaged, or the dataset was never written.");
