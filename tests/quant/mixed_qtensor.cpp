@@ -124,6 +124,9 @@ TEST_CASE("bits for another mesh, or outside the levels, are refused") {
   CHECK_THROWS_WITH_AS(T({x.data(), 10, 4}, RowBits(9, 2)), doctest::Contains("10 rows"), Error);
   CHECK_THROWS_WITH_AS(T({x.data(), 10, 4}, RowBits(10, 8)), doctest::Contains("8 bits"), Error);
   CHECK_THROWS_WITH_AS(MixedRows(nullptr, 10, 4, 17), doctest::Contains("17 bits"), Error);
+  CHECK_THROWS_WITH_AS(MixedRows(nullptr, 10, 4, 5, 4), doctest::Contains("5 bits in"), Error);
+  CHECK_THROWS_AS(MixedRows(nullptr, 10, 4, 5, 9), Error);
+  CHECK(MixedRows(nullptr, 10, 4, 5, 16).buckets()[0].stride == 8);
   std::vector<float> y(40);
   const T t({x.data(), 10, 4}, RowBits(10, 2));
   CHECK_THROWS_AS(t.decode({y.data(), 4, 10}), Error);

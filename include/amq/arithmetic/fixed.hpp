@@ -227,7 +227,7 @@ class BasicFixed : public FloatRows {
                       const Tensor& x, Activation f, MatrixView<float> out) {
     const RowGrid grid = Static::grid({}, c.bits, c.a, c.offset);
     // At 8 bits a code, whatever its own: it is read once for every patch.
-    const MixedRows points(&memory_, x.rows(), x.cols(), 8);
+    const MixedRows points(&memory_, x.rows(), x.cols(), c.bits, 8);
     kernels::quantize_rows(x.view(), c, points.span(0), *executor_);
     const RowsView& coded = points.buckets()[0];
     const MatrixView<const std::uint8_t> read(coded.row(0), coded.rows, coded.cols, coded.stride);

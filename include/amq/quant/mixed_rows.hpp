@@ -37,21 +37,36 @@ class MixedRows {
   /// Room for rows that all have the same bits; their codes are not written yet.
   /// @param memory  null: the tensor has its own
   /// @throws Error for bits outside 0 .. 16
-  MixedRows(RowMemory* memory, Index rows, Index cols, int bits) : rows_(rows), cols_(cols) {
-    if (bits < 0 || bits > max_bits)
-      throw Error("MixedQTensor", "0 to 16 bits per row", std::to_string(bits) + " bits",
+  MixedRows(RowMemory* memory, Index rows, Index cols, int bits)
+      : MixedRows(memory, rows, cols, bits, container_bits(bits)) {}
+  /// The same in containers that are wider than they need be: bytes are read more easily.
+  /// @param container  0, 2, 4, 8 or 16 bits
+  /// @throws Error for bits outside 0 .. 16, or that do not fit
+  MixedRows(RowMemory* memory, Index rows, Index cols, int bits, int container)
+      : rows_(rows), cols_(cols) {
+    if (bits < 0 || bits > max_bits || container_bits(bits) > container ||
+        container_bits(container) != container)
+      throw Error("MixedQTensor", "0 to 16 bits per row, in containers that hold them",
+                  std::to_string(bits) + " bits in containers of " + std::to_string(container),
                   "Choose the levels from 0 to 16.");
-    std::array<Index, max_bits + 1> count{};
-    count[static_cast<std::size_t>(bits)] = rows;
-    lay_out(memory, count);
+    acquire(memory, whole_lines(rows * packed_stride(cols, container)));
+    add_bucket(codes_.view().data, grids_.view().data, nullptr, rows, bits, container);
   }
   /// Room for rows in the order of their bits.
   /// @param order  kept
   MixedRows(RowMemory* memory, std::shared_ptr<const RowOrder> order, Index cols)
       : rows_(static_cast<Index>(order->row.size())), cols_(cols), order_(std::move(order)) {
-    std::array<Index, max_bits + 1> count{};
-    for (int b = 0; b <= max_bits; ++b) count[static_cast<std::size_t>(b)] = order_->count(b);
-    lay_out(memory, count);
+    Index bytes = 0;
+    for (int b = 0; b <= max_bits; ++b)
+      bytes += whole_lines(order_->count(b) * packed_stride(cols, container_bits(b)));
+    acquire(memory, bytes);
+    const std::uint8_t* codes = codes_.view().data;
+    for (int b = 0; b <= max_bits; ++b) {
+      const Index n = order_->count(b), place = order_->first[static_cast<std::size_t>(b)];
+      add_bucket(codes, grids_.view().data + place, order_->row.data() + place, n, b,
+                 container_bits(b));
+      codes += whole_lines(n * packed_stride(cols, container_bits(b)));
+    }
   }
 
   [[nodiscard]] Index rows() const noexcept { return rows_; }
@@ -100,27 +115,22 @@ class MixedRows {
   }
 
  private:
-  void lay_out(RowMemory* memory, const std::array<Index, max_bits + 1>& count) {
+  [[nodiscard]] static Index whole_lines(Index bytes) noexcept {
     constexpr Index line = static_cast<Index>(cache_line);
-    Index total = line;
-    for (int b = 0; b <= max_bits; ++b)
-      total += count[static_cast<std::size_t>(b)] * packed_stride(cols_, container_bits(b)) + line;
-    codes_ = memory ? memory->codes.acquire(1, total) : Codes::alone(1, total);
+    return (bytes + line - 1) / line * line;
+  }
+  /// One line more than codes have: kernels may read, and not mean, what stands behind them.
+  void acquire(RowMemory* memory, Index bytes) {
+    bytes += static_cast<Index>(cache_line);
+    codes_ = memory ? memory->codes.acquire(1, bytes) : Codes::alone(1, bytes);
     grids_ = memory ? memory->grids.acquire(1, rows_) : Grids::alone(1, rows_);
-    const std::uint8_t* codes = codes_.view().data;
-    const RowGrid* grid = grids_.view().data;
-    const std::int32_t* order = order_ ? order_->row.data() : nullptr;
-    for (int b = 0; b <= max_bits; ++b) {
-      const Index n = count[static_cast<std::size_t>(b)];
-      if (n == 0) continue;
-      const int container = container_bits(b);
-      const Index stride = packed_stride(cols_, container);
-      bits_[n_buckets_] = static_cast<std::uint8_t>(b);
-      buckets_[n_buckets_++] = {codes, n, cols_, stride, container, grid, sizeof(RowGrid), order};
-      codes += (n * stride + line - 1) / line * line;
-      grid += n;
-      if (order) order += n;
-    }
+  }
+  void add_bucket(const std::uint8_t* codes, const RowGrid* grids, const std::int32_t* order,
+                  Index n, int bits, int container) noexcept {
+    if (n == 0) return;
+    bits_[n_buckets_] = static_cast<std::uint8_t>(bits);
+    buckets_[n_buckets_++] = {codes,     n,     cols_,           packed_stride(cols_, container),
+                              container, grids, sizeof(RowGrid), order};
   }
 
   using Codes = BufferPool<std::uint8_t>;
