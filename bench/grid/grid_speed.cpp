@@ -43,7 +43,7 @@ class FourierLayer {
                   c.transform_bits),
         local_(layout, "w", RowKind::grid, c.inputs, c.inputs) {}
 
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float>) const {
     const auto f = a.input(u, RowKind::grid);

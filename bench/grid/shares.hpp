@@ -42,10 +42,10 @@ class TimedFixed : public BasicFixed {
   Tensor convolve(const Patches& patches, PointId p, WeightId w, const Tensor& x, Activation f) {
     return product([&] { return BasicFixed::convolve(patches, p, w, x, f); });
   }
-  template <grid_operation Op>
-  Tensor apply(const Op& op, const Tensor& x) {
-    const auto run = [&] { return BasicFixed::apply(op, x); };
-    if constexpr (requires { op.macs(MatrixShape{}); })
+  template <ops::operation Op, typename... In>
+  Tensor apply(const Op& op, In... in) {
+    const auto run = [&] { return BasicFixed::apply(op, std::move(in)...); };
+    if constexpr (ops::Run<Op>::has_macs)
       return product(run);
     else
       return run();

@@ -14,7 +14,7 @@
 #include <amq/core/random.hpp>
 #include <amq/core/thread_pool.hpp>
 #include <amq/kernels/layer_update.hpp>
-#include <amq/ops/rows.hpp>
+#include <amq/ops/norm.hpp>
 
 #include "some_graph.hpp"
 #include "timing.hpp"

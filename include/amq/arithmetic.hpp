@@ -3,7 +3,6 @@
 /// Room arithmetic: the waist, and the arithmetics that run a model.
 
 #include <amq/arithmetic/bit_plan.hpp>
-#include <amq/arithmetic/cluster_concept.hpp>
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/counting.hpp>
 #include <amq/arithmetic/fake_quantize.hpp>
@@ -11,14 +10,12 @@
 #include <amq/arithmetic/fixed_weights.hpp>
 #include <amq/arithmetic/float32.hpp>
 #include <amq/arithmetic/float_rows.hpp>
-#include <amq/arithmetic/grid_concept.hpp>
-#include <amq/arithmetic/in_one_step.hpp>
+#include <amq/arithmetic/fusions.hpp>
 #include <amq/arithmetic/message_passing.hpp>
 #include <amq/arithmetic/parameter.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 #include <amq/arithmetic/tape.hpp>
 #include <amq/arithmetic/training.hpp>
+#include <amq/arithmetic/training_context.hpp>
 #include <amq/arithmetic/training_messages.hpp>
-#include <amq/arithmetic/training_rows.hpp>
-#include <amq/arithmetic/training_tape.hpp>
 #include <amq/arithmetic/training_weights.hpp>

@@ -14,6 +14,8 @@
 
 using namespace amq;
 
+static_assert(arithmetic<BasicTraining<double>>);  // Float32 and the others say so themselves
+
 namespace {
 
 /// Every node hears three to seven others; the last is isolated.

@@ -3,6 +3,8 @@
 #include <amq/allocation/sensitivity.hpp>
 #include <amq/arithmetic/training.hpp>
 #include <amq/core/random.hpp>
+#include <amq/ops/elementwise.hpp>
+#include <amq/ops/graph.hpp>
 
 #include <doctest/doctest.h>
 
@@ -57,9 +59,10 @@ struct Layer {
     const auto p = a.columns(parts, 0, hidden), q = a.columns(parts, hidden, hidden);
     const auto means = [&] {
       if (whole) return a.message_mean(graph, p, q, messages, message);
-      const auto h = a.activate(Activation::swish, a.edge_sum(p, q, graph));
-      return a.segment_mean(
-          a.activate(Activation::swish, a.linear(message, a.quantize(messages, h))), graph);
+      const ops::Activate swish{Activation::swish};
+      const auto h = a.apply(swish, a.apply(ops::EdgeSum{graph}, p, q));
+      return a.apply(ops::SegmentMean{graph},
+                     a.apply(swish, a.linear(message, a.quantize(messages, h))));
     }();
     return a.linear(to, Train::unquantized(means));
   }

@@ -7,10 +7,6 @@
 
 using namespace amq;
 
-static_assert(cluster_arithmetic<Float32> && cluster_arithmetic<BasicTraining<float>> &&
-              cluster_arithmetic<BasicTraining<double>> && cluster_arithmetic<BasicFixed> &&
-              cluster_arithmetic<BasicCounting>);
-
 namespace {
 
 GraphVitConfig small() {

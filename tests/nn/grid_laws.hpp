@@ -1,5 +1,5 @@
 #pragma once
-// What every text over grid_arithmetic must obey, and golden files from PyTorch.
+// What every text over arithmetic must obey, and golden files from PyTorch.
 
 #include <amq/arithmetic/counting.hpp>
 #include <amq/arithmetic/fixed.hpp>

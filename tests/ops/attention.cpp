@@ -117,21 +117,6 @@ TEST_CASE("attention without softmax is linear in the values") {
   CHECK(relative(apply(op, twice), 2.0f * apply(op, x)) < 1e-6);
 }
 
-TEST_CASE("gradients of attention and of the norm of heads agree with differences") {
-  const auto check = [](Index rows, Index cols, const auto& op) {
-    ParameterLayout layout;
-    const nn::Linear lift(layout, "lift", RowKind::grid, 3, cols);
-    const Matrix x = random_matrix(rows, 3, 4);
-    check_gradients(layout,
-                    [&](auto& a) { return a.apply(op, lift(a, a.input(view(x), RowKind::grid))); });
-  };
-  check(2 * 7, 12, ops::SoftmaxAttention{2, 2});
-  check(61, 6, ops::SoftmaxAttention{1, 1});
-  check(2 * 7, 14, ops::LinearAttention{2, 2, 2});
-  check(9, 9, ops::LinearAttention{1, 3, 0});
-  check(6, 12, ops::HeadNorm{3, 1e-5});
-}
-
 TEST_CASE("products between rows are counted as products of floats, or at their bits") {
   ParameterLayout layout;
   const nn::Linear lift(layout, "lift", RowKind::grid, 3, 12);

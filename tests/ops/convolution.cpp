@@ -4,8 +4,6 @@
 
 #include "../nn/grid_laws.hpp"
 
-#include <amq/nn/linear.hpp>
-
 using namespace amq;
 using namespace amq::test;
 
@@ -63,25 +61,6 @@ TEST_CASE("a wave on periodic points is kept by interpolation to twice as many a
   const Matrix up = apply(ops::Interpolate{coarse, fine, GridPoints::periodic}, x);
   CHECK(up(15, 0) == doctest::Approx(0.5f * (x(7, 0) + x(0, 0))));
   CHECK(relative(apply(ops::Interpolate{fine, coarse, GridPoints::periodic}, up), x) == 0);
-}
-
-TEST_CASE("gradients of patches, pooling and interpolation agree with differences") {
-  const auto check = [&](const GridShape& g, const auto& op) {
-    ParameterLayout layout;
-    const nn::Linear lift(layout, "lift", RowKind::grid, 2, 3);
-    const Matrix x = random_matrix(g.rows(), 2, 4);
-    check_gradients(layout,
-                    [&](auto& a) { return a.apply(op, lift(a, a.input(view(x), RowKind::grid))); });
-  };
-  const GridShape g(2, {5, 6});
-  check(g, ops::Patches(g, 3, 2, 1));
-  check(g, ops::Patches(g, 3, 1, 2, Padding::circular));
-  check(g, ops::MaxPool(g));
-  check(g, ops::MeanPool(g));
-  for (const auto points : {GridPoints::centres, GridPoints::nodes, GridPoints::periodic}) {
-    check(g, ops::Interpolate{g, {2, {8, 4}}, points});
-    check({2, {4, 3, 2}}, ops::Interpolate{{2, {4, 3, 2}}, {2, {3, 5, 4}}, points});
-  }
 }
 
 TEST_CASE("grids smaller than a kernel or a block are refused") {

@@ -1,17 +1,23 @@
 #pragma once
 /// @file
-/// The waist of the house: the operations a model may use. A model above it is one text; an
-/// arithmetic below it says what a tensor is and what an operation does.
+/// The waist of the house: what a model may ask for. A model above it is one text; an arithmetic
+/// below it says what a tensor is and what a product does.
 ///
 /// - Float32, reference: a tensor is a float matrix, quantize() then linear() a float product.
 /// - Training<Scheme>, for training: a value on a tape; fake quantization, and gradients.
 /// - Fixed<Scheme>, deployment: a float matrix; integer rows, an integer product.
 /// - Counting<Scheme>, the cost of a pass: a shape; multiplications, BOPs, bytes.
 ///
+/// Everything that is no product of quantized rows with weights is an operation (amq/ops/), and
+/// runs by apply(). What an arithmetic may do in one step, and the composition that all others
+/// take, is listed in fusions.hpp.
+///
 /// Shapes are (row, channel); a tensor knows what its rows are (RowKind).
 
 #include <amq/arithmetic/parameter.hpp>
-#include <amq/ops/rows.hpp>
+#include <amq/core/matrix_view.hpp>
+#include <amq/ops/operation.hpp>
+#include <amq/ops/product_bits.hpp>
 
 #include <concepts>
 #include <initializer_list>
@@ -20,31 +26,23 @@ namespace amq {
 
 template <typename A>
 concept arithmetic = requires(A a, typename A::Tensor x, typename A::Quantized q,
-                              MatrixView<const float> data, const Graph& g,
-                              std::span<const std::int32_t> ids, std::span<const float> factors,
-                              PointId point, WeightId weight, ParameterId p, Index n,
-                              const ops::Windows& w) {
+                              MatrixView<const float> data, PointId point, WeightId weight,
+                              ParameterId p, Index n, ProductBits bits) {
   { a.input(data, RowKind::node) } -> std::same_as<typename A::Tensor>;
   // Rows become codes at the point's bits; several products may read the same codes.
   { a.quantize(point, x) } -> std::same_as<typename A::Quantized>;
-  // (row, in) -> (row, out): x W^T + b.
+  // (row, in) -> (row, out): x W^T + b; of grouped weights, each group of rows with its own.
   { a.linear(weight, q) } -> std::same_as<typename A::Tensor>;
-  { a.activate(Activation::swish, x) } -> std::same_as<typename A::Tensor>;
-  { a.add(x, x) } -> std::same_as<typename A::Tensor>;
-  { a.subtract(x, x) } -> std::same_as<typename A::Tensor>;
-  // Channel c of every row times factors[c].
-  { a.scale_columns(x, factors) } -> std::same_as<typename A::Tensor>;
+  // Inputs are tensors and parameters, a tensor first.
+  { a.apply(ops::detail::AnyOperation<1>{}, x) } -> std::same_as<typename A::Tensor>;
+  { a.apply(ops::detail::AnyOperation<2>{}, x, x) } -> std::same_as<typename A::Tensor>;
+  { a.apply(ops::detail::AnyOperation<3>{}, x, p, p) } -> std::same_as<typename A::Tensor>;
   { a.columns(x, n, n) } -> std::same_as<typename A::Tensor>;
   { a.concat({x, x}) } -> std::same_as<typename A::Tensor>;
-  { a.gather(x, ids, RowKind::edge) } -> std::same_as<typename A::Tensor>;
-  // (node), (node) -> (edge): receiver's plus sender's row.
-  { a.edge_sum(x, x, g) } -> std::same_as<typename A::Tensor>;
-  { a.segment_mean(x, g) } -> std::same_as<typename A::Tensor>;
-  { a.segment_sum(x, g) } -> std::same_as<typename A::Tensor>;
-  { a.instance_norm(x) } -> std::same_as<typename A::Tensor>;
-  { a.layer_norm(x, p, p) } -> std::same_as<typename A::Tensor>;
-  { a.windows(x, w) } -> std::same_as<typename A::Tensor>;
-  { a.fold_windows(x, n) } -> std::same_as<typename A::Tensor>;
+  // What a pass gives: numbers, or of a count their shape. Valid until the next pass.
+  a.result(x);
+  // Of the bits of a product without weights, those of this pass: none where nothing is quantized.
+  { a.product_bits(bits) } -> std::same_as<ProductBits>;
 };
 
 }  // namespace amq

@@ -4,7 +4,6 @@
 
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
-#include <amq/arithmetic/grid_concept.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 
 #include <array>
@@ -89,10 +88,6 @@ class BasicCounting {
     cost_.products.push_back(std::move(c));
     return {x.rows, c_out, x.kind};
   }
-  Tensor activate(Activation, const Tensor& x) { return each(x, 8); }
-  Tensor add(const Tensor& x, const Tensor&) { return each(x, 1); }
-  Tensor subtract(const Tensor& x, const Tensor&) { return each(x, 1); }
-  Tensor scale_columns(const Tensor& x, std::span<const float>) { return each(x, 1); }
   Tensor columns(const Tensor& x, Index, Index n) { return {x.rows, n, x.kind}; }
   Tensor concat(std::initializer_list<Tensor> xs) {
     Tensor y = *xs.begin();
@@ -100,46 +95,20 @@ class BasicCounting {
     for (const Tensor& x : xs) y.cols += x.cols;
     return y;
   }
-  Tensor gather(const Tensor& x, std::span<const std::int32_t> ids, RowKind kind) {
-    return {static_cast<Index>(ids.size()), x.cols, kind};
-  }
-  Tensor edge_sum(const Tensor& x, const Tensor&, const Graph& g) {
-    return each({g.n_edges(), x.cols, RowKind::edge}, 1);
-  }
-  Tensor segment_mean(const Tensor& x, const Graph& g) { return segment_sum(x, g); }
-  Tensor segment_sum(const Tensor& x, const Graph& g) {
-    each(x, 1);
-    return {g.n_nodes(), x.cols, RowKind::node};
-  }
-  Tensor instance_norm(const Tensor& x) { return each(x, 5); }
-  Tensor layer_norm(const Tensor& x, ParameterId, ParameterId) { return each(x, 7); }
-  Tensor windows(const Tensor& x, const ops::Windows& w) {
-    return {x.rows * w.count(), w.channels * w.kernel, x.kind};
-  }
-  Tensor fold_windows(const Tensor& x, Index n) { return {x.rows / n, x.cols * n, x.kind}; }
-  Tensor gate(const Tensor& x, const Tensor&) { return each(x, 1); }
-  Tensor choose_rows(std::span<const std::uint8_t>, const Tensor& x, const Tensor&) { return x; }
-  /// Its two products are between float rows: 32 by 32 bits each.
-  Tensor masked_attention(const Tensor& x, Index heads, std::span<const std::uint8_t>) {
-    ProductCost c{"attention", "attention", x.kind, false, x.rows, 2 * x.cols / 3, x.rows};
-    c.weight_bits = 32;
-    c.mean_bits = 32;
-    c.macs = static_cast<double>(x.rows) * static_cast<double>(x.rows) *
-             static_cast<double>(2 * x.cols / 3);
-    c.bops = c.macs * 32 * 32;
-    cost_.products.push_back(std::move(c));
-    each({x.rows, x.rows * heads, x.kind}, 8);
-    return {x.rows, x.cols / 3, x.kind};
-  }
-  template <grid_operation Op>
-  Tensor apply(const Op& op, const Tensor& x) {
-    cost_.elementwise += op.cost({x.rows, x.cols});
-    const auto s = op.shape({x.rows, x.cols});
+  /// @param in  tensors and parameters, as many as the operation takes, a tensor first
+  template <ops::operation Op, typename... In>
+  Tensor apply(const Op& op, const In&... in) {
+    using Run = ops::Run<Op>;
+    static_assert(sizeof...(In) == Run::n, "apply: give as many inputs as the operation takes");
+    const typename Run::Shapes x{shape_of(in)...};
+    const MatrixShape s = Run::shape(op, x);
+    const RowKind kind = kind_of_first(in...);
+    cost_.elementwise += Run::cost(op, x);
     // Products of rows that have no codes: 32 by 32 bits each.
-    if constexpr (requires { op.macs(MatrixShape{}); }) {
-      const char* name = "attention";
+    if constexpr (Run::has_macs) {
+      const char* name = "product";
       if constexpr (requires { Op::name; }) name = Op::name;
-      ProductCost c{name, name, x.kind, false, x.rows, x.cols, s.cols};
+      ProductCost c{name, name, kind, false, x[0].rows, x[0].cols, s.cols};
       c.weight_bits = 32;
       c.mean_bits = 32;
       if constexpr (requires { op.bits.matrix; })
@@ -147,22 +116,28 @@ class BasicCounting {
           c.weight_bits = op.bits.matrix;
           c.mean_bits = op.bits.rows;
         }
-      c.macs = op.macs({x.rows, x.cols});
+      c.macs = Run::macs(op, x);
       c.bops = c.macs * c.weight_bits * c.mean_bits;
       cost_.products.push_back(std::move(c));
     }
-    return {s.rows, s.cols, x.kind};
+    return {s.rows, s.cols, Run::kind(op, kind)};
   }
-  Tensor affine(const Tensor& x, ParameterId, ParameterId) { return each(x, 2); }
+  [[nodiscard]] static MatrixShape result(const Tensor& x) noexcept { return {x.rows, x.cols}; }
   [[nodiscard]] ProductBits product_bits(ProductBits wanted) const noexcept {
     return plan_->uniform_bits == BitPlan::float_rows ? ProductBits() : wanted;
   }
 
  private:
-  Tensor each(const Tensor& x, double operations) {
-    cost_.elementwise += operations * static_cast<double>(x.rows) * static_cast<double>(x.cols);
-    return x;
+  [[nodiscard]] static MatrixShape shape_of(const Tensor& x) noexcept { return {x.rows, x.cols}; }
+  [[nodiscard]] MatrixShape shape_of(ParameterId p) const {
+    return shape_of(ParameterRow(*layout_, p));
   }
+  [[nodiscard]] static MatrixShape shape_of(ParameterRow r) noexcept { return {1, r.size}; }
+  template <typename... Rest>
+  static RowKind kind_of_first(const Tensor& x, const Rest&...) noexcept {
+    return x.kind;
+  }
+
   const ParameterLayout* layout_;
   const Quantizers* quantizers_;
   const BitPlan* plan_;
@@ -176,7 +151,7 @@ class Counting : public BasicCounting {
   using BasicCounting::BasicCounting;
 };
 
-static_assert(grid_arithmetic<BasicCounting>);
+static_assert(arithmetic<BasicCounting>);
 
 /// Multiply-accumulates per row and adaptive point: what one bit of a row costs at 1-bit weights,
 /// times weight bits. Indexed by PointId; 0 where the point's bits are fixed or it was not met.

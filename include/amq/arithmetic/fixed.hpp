@@ -55,7 +55,7 @@ class BasicFixed : public FloatRows {
     return q;
   }
   Tensor linear(WeightId id, const Quantized& x) { return linear(id, x, Activation::none); }
-  /// activate() of linear(), to the bit, while a tile of it is near.
+  /// Activate of linear(), to the bit, while a tile of it is near.
   Tensor linear(WeightId id, const Quantized& x, Activation f) {
     const auto& w = weights_.packed(id);
     const auto* low = weights_.low(id);
@@ -72,12 +72,12 @@ class BasicFixed : public FloatRows {
                   kernels::linear_onto(std::span(&rows, 1), low[g], false, y.view(), y.data.view());
               }
           });
-      return activate(f, std::move(y));
+      return activated(f, std::move(y));
     }
     kernels::linear(x, w, low ? Activation::none : f, y.data.view(), *executor_);
     if (!low) return y;
     kernels::linear_onto(x, *low, false, y.view(), y.data.view(), *executor_);
-    return activate(f, std::move(y));
+    return activated(f, std::move(y));
   }
   /// add() or subtract() of x and linear(), to the bit, without its result in memory.
   Tensor linear_onto(Tensor x, bool minus, WeightId id, const Quantized& q) {
@@ -289,6 +289,6 @@ class Fixed : public BasicFixed {
   using BasicFixed::BasicFixed;
 };
 
-static_assert(grid_arithmetic<BasicFixed>);
+static_assert(arithmetic<BasicFixed>);
 
 }  // namespace amq

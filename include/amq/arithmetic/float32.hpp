@@ -4,6 +4,7 @@
 
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/float_rows.hpp>
+#include <amq/core/eigen.hpp>
 #include <amq/kernels/float_product.hpp>
 
 #include <functional>
@@ -55,9 +56,6 @@ class Float32 : public FloatRows {
   }
   [[nodiscard]] static ProductBits product_bits(ProductBits) noexcept { return {}; }
 
-  /// The result of a pass: (row, channel), valid while the tensor lives.
-  [[nodiscard]] static MatrixView<const float> result(const Tensor& x) noexcept { return x.view(); }
-
  private:
   void grouped_product(const WeightEntry& w, const Tensor& x, const Tensor& y) const {
     const auto m = parameters_->view(layout_->entry(w.parts[0].weight));
@@ -103,6 +101,6 @@ class Float32 : public FloatRows {
   Observer observer_;
 };
 
-static_assert(grid_arithmetic<Float32>);
+static_assert(arithmetic<Float32>);
 
 }  // namespace amq

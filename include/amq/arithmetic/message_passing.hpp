@@ -3,7 +3,8 @@
 /// A layer of message passing: what it is made of, for arithmetics that take it whole, and the same
 /// operation by operation, for all others.
 
-#include <amq/arithmetic/in_one_step.hpp>
+#include <amq/arithmetic/fusions.hpp>
+#include <amq/ops/graph.hpp>
 
 namespace amq {
 
@@ -23,9 +24,40 @@ struct GivenRows {
   const Quantized* own = nullptr;  ///< null: V is not there
 };
 
-/// The layer as its operations; edges and nodes whole where the arithmetic can.
+/// (node, channel): the mean over the edges that arrive of swish(M swish(P_i + Q_j)).
+template <arithmetic A>
+typename A::Tensor message_mean(A& a, const Graph& g, const typename A::Tensor& at_receiver,
+                                const typename A::Tensor& at_sender, PointId point,
+                                WeightId weight) {
+  if constexpr (requires { a.message_mean(g, at_receiver, at_sender, point, weight); }) {
+    return a.message_mean(g, at_receiver, at_sender, point, weight);
+  } else {
+    const auto h = activate(a, Activation::swish, a.apply(ops::EdgeSum{g}, at_receiver, at_sender));
+    return a.apply(ops::SegmentMean{g},
+                   activate(a, Activation::swish, a.linear(weight, a.quantize(point, h))));
+  }
+}
+
+/// f + swish(L swish(own + N means)).
+template <arithmetic A>
+typename A::Tensor node_update(A& a, const typename A::Tensor& f, const typename A::Tensor& own,
+                               const typename A::Tensor& means, PointId at_means,
+                               WeightId from_means, PointId at_update, WeightId update) {
+  if constexpr (requires {
+                  a.node_update(f, own, means, at_means, from_means, at_update, update);
+                }) {
+    return a.node_update(f, own, means, at_means, from_means, at_update, update);
+  } else {
+    const auto z = activate(a, Activation::swish,
+                            linear_onto(a, own, false, from_means, a.quantize(at_means, means)));
+    return a.apply(ops::Add{}, f,
+                   activate(a, Activation::swish, a.linear(update, a.quantize(at_update, z))));
+  }
+}
+
+/// The layer as its parts; edges and nodes whole where the arithmetic can.
 /// @param hidden, inner  channels of P and Q, and of R
-template <typename A>
+template <arithmetic A>
 typename A::Tensor message_passing_in_pieces(A& a, const Graph& g, const typename A::Tensor& f,
                                              const GivenRows<typename A::Quantized>& given,
                                              const MessagePassingIds& id, Index hidden,
@@ -37,25 +69,20 @@ typename A::Tensor message_passing_in_pieces(A& a, const Graph& g, const typenam
       linear_onto(a, a.columns(parts, hidden, hidden), true, id.at_sender, given.at_sender);
   auto own = a.columns(parts, 2 * hidden, inner);
   if (given.own) own = linear_onto(a, own, false, id.from_variables, *given.own);
+  const auto means = message_mean(a, g, receiver, sender, id.messages, id.message);
+  return node_update(a, f, own, means, id.means, id.from_means, id.updates, id.update);
+}
 
-  const auto means = [&] {
-    if constexpr (requires { a.message_mean(g, receiver, sender, id.messages, id.message); }) {
-      return a.message_mean(g, receiver, sender, id.messages, id.message);
-    } else {
-      const auto h = a.activate(Activation::swish, a.edge_sum(receiver, sender, g));
-      return a.segment_mean(
-          a.activate(Activation::swish, a.linear(id.message, a.quantize(id.messages, h))), g);
-    }
-  }();
-  if constexpr (requires {
-                  a.node_update(f, own, means, id.means, id.from_means, id.updates, id.update);
-                }) {
-    return a.node_update(f, own, means, id.means, id.from_means, id.updates, id.update);
-  } else {
-    const auto z = a.activate(
-        Activation::swish, linear_onto(a, own, false, id.from_means, a.quantize(id.means, means)));
-    return a.add(f, a.activate(Activation::swish, a.linear(id.update, a.quantize(id.updates, z))));
-  }
+/// (node, channel): a layer.
+/// @param hidden  channels of P and Q, and of R
+template <arithmetic A>
+typename A::Tensor message_passing(A& a, const Graph& g, const typename A::Tensor& f,
+                                   const GivenRows<typename A::Quantized>& given,
+                                   const MessagePassingIds& id, Index hidden) {
+  if constexpr (requires { a.message_passing(g, f, given, id); })
+    return a.message_passing(g, f, given, id);
+  else
+    return message_passing_in_pieces(a, g, f, given, id, hidden, hidden);
 }
 
 }  // namespace amq

@@ -6,6 +6,7 @@
 #include <amq/core/error.hpp>
 #include <amq/core/matrix_view.hpp>
 #include <amq/core/random.hpp>
+#include <amq/ops/operation.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -16,9 +17,6 @@
 #include <vector>
 
 namespace amq {
-
-/// What a row of a tensor stands for; adaptive bits are given per node, edge or cluster.
-enum class RowKind : std::uint8_t { node, edge, cluster, grid };
 
 enum class ParameterId : int {};
 enum class WeightId : int {};
@@ -250,6 +248,17 @@ class ParameterLayout {
   std::vector<PointEntry> points_;
   std::unordered_map<std::string, int> by_name_;
   Index size_ = 0;
+};
+
+/// Parameters as an input of an operation: the numbers of one, or of several that were declared one
+/// after the other, as one row.
+struct ParameterRow {
+  ParameterId first = no_parameter;
+  Index size = 0;
+
+  ParameterRow(ParameterId id, Index n) noexcept : first(id), size(n) {}
+  ParameterRow(const ParameterLayout& layout, ParameterId id)
+      : ParameterRow(id, layout.entry(id).size()) {}
 };
 
 /// The values of a layout, one flat vector: what an optimizer, a checkpoint and a gradient want.

@@ -5,6 +5,7 @@
 
 #include <amq/core/arena.hpp>
 #include <amq/core/eigen.hpp>
+#include <amq/ops/operation.hpp>
 
 #include <algorithm>
 #include <new>
@@ -52,10 +53,7 @@ class Tape {
   /// The gradient that has arrived at r so far; nullptr data if none has.
   [[nodiscard]] View grad(Ref r) const noexcept { return at(r).grad; }
   /// The gradient of r for somebody who writes it whole if `fresh`, and adds to it if not.
-  struct Slot {
-    View grad;
-    bool fresh = false;
-  };
+  using Slot = ops::GradientSlot<T>;
   [[nodiscard]] Slot grad_slot(Ref r) {
     Value& v = at(r);
     if (v.grad.data) return {v.grad, false};

@@ -1,9 +1,9 @@
 #pragma once
 /// @file
-/// Training: weights as this pass sees them, quantized and folded with their norms, and their
+/// Training's weights: as this pass sees them, quantized and folded with their norms, and their
 /// gradients.
 
-#include <amq/arithmetic/training_rows.hpp>
+#include <amq/arithmetic/training_context.hpp>
 #include <amq/kernels/float_product.hpp>
 #include <amq/kernels/packed_weights.hpp>
 #include <amq/quant/weights.hpp>
@@ -16,22 +16,20 @@
 
 namespace amq {
 
+/// Of one layout; every function is given the context that the pass runs in.
 template <typename T>
-class TrainingWeights : public TrainingRows<T> {
-  using Base = TrainingRows<T>;
-
+class TrainingWeights {
  public:
-  using Base::gradient, Base::value;
-  using typename Base::Ref;
-  using typename Base::Tensor;
+  using Context = TrainingContext<T>;
+  using Ref = typename Context::Ref;
 
   /// Moves the running estimates of the batch norms met in this pass towards the pass's own:
   /// r += momentum (own - r), the variance unbiased, as torch.nn.BatchNorm does. A momentum of 1 /
   /// k in the k-th of several passes leaves their average.
-  void update_running(ParametersOf<T>& p, double momentum = 0.1) const {
+  void update_running(const ParameterLayout& layout, ParametersOf<T>& p, double momentum) const {
     for (const NormVisit& v : norms_) {
-      T *mean = p.view(layout_->entry(v.norm.mean)).data,
-        *variance = p.view(layout_->entry(v.norm.variance)).data;
+      T *mean = p.view(layout.entry(v.norm.mean)).data,
+        *variance = p.view(layout.entry(v.norm.variance)).data;
       const auto n = static_cast<double>(v.rows);
       const double unbiased = v.rows > 1 ? n / (n - 1) : 1;
       const auto move = [&](T& r, double own) {
@@ -44,14 +42,10 @@ class TrainingWeights : public TrainingRows<T> {
     }
   }
 
- protected:
-  using Base::add_row, Base::exact, Base::layout_, Base::pass_, Base::quantizers_, Base::rows_of,
-      Base::tape_;
-  using Base::Base;
-
-  void forget_weights() {
+  /// Forgets the last pass.
+  void begin(const ParameterLayout& layout) {
     norms_.clear();
-    weights_.assign(layout_->weights().size(), {});
+    weights_.assign(layout.weights().size(), {});
   }
   /// The stacked parts of a weight as the product sees them, made once per pass.
   struct Weight {
@@ -63,12 +57,12 @@ class TrainingWeights : public TrainingRows<T> {
     T* d_shift = nullptr;  ///< (out) of a folded norm: where the gradient of its shift is summed
   };
   /// gamma (z - mean) / sqrt(variance + eps) + beta by the moments of these rows; sums in double.
-  Ref batch_norm(Ref in, const BatchNorm& norm) {
-    const auto z = tape_[in];
+  Ref batch_norm(Context& on, Ref in, const BatchNorm& norm) {
+    const auto z = on.tape[in];
     const Index n = z.rows, cols = z.cols;
-    T *mean = tape_.template scratch_array<T>(cols),
-      *variance = tape_.template scratch_array<T>(cols),
-      *inverse = tape_.template scratch_array<T>(cols);
+    T *mean = on.tape.template scratch_array<T>(cols),
+      *variance = on.tape.template scratch_array<T>(cols),
+      *inverse = on.tape.template scratch_array<T>(cols);
     std::vector<double> sum(static_cast<std::size_t>(cols), 0.0), square(sum);
     const auto rows = static_cast<double>(n);
     for (Index i = 0; i < n; ++i)
@@ -88,14 +82,14 @@ class TrainingWeights : public TrainingRows<T> {
       inverse[c] = static_cast<T>(1.0 / std::sqrt(square[k] / rows + FoldedNorm<T>::eps));
     }
     norms_.push_back({norm, mean, variance, n, cols});
-    const Ref out = tape_.value(n, cols, true);
-    const auto y = tape_[out];
-    const T *gamma = value(norm.gamma), *beta = value(norm.beta);
-    T *d_gamma = gradient(norm.gamma), *d_beta = gradient(norm.beta);
+    const Ref out = on.tape.value(n, cols, true);
+    const auto y = on.tape[out];
+    const T *gamma = on.value(norm.gamma), *beta = on.value(norm.beta);
+    T *d_gamma = on.gradient(norm.gamma), *d_beta = on.gradient(norm.beta);
     for (Index i = 0; i < n; ++i)
       for (Index c = 0; c < cols; ++c)
         y(i, c) = std::fma((z(i, c) - mean[c]) * inverse[c], gamma[c], beta[c]);
-    tape_.record([=](Tape<T>& t) {
+    on.tape.record([=](Tape<T>& t) {
       const auto g = t.grad(out);
       if (!g.data) return;
       std::vector<T> d_b(static_cast<std::size_t>(cols), T(0)), d_g(d_b);
@@ -105,8 +99,8 @@ class TrainingWeights : public TrainingRows<T> {
           d_b[k] += g(i, c);
           d_g[k] += g(i, c) * ((z(i, c) - mean[c]) * inverse[c]);
         }
-      if (d_gamma) add_row(d_gamma, d_g.data(), cols);
-      if (d_beta) add_row(d_beta, d_b.data(), cols);
+      if (d_gamma) ops::detail::add_row(d_gamma, d_g.data(), cols);
+      if (d_beta) ops::detail::add_row(d_beta, d_b.data(), cols);
       const auto d = t.grad_to_add(in);
       const T share = T(1) / static_cast<T>(n);
       for (Index i = 0; i < n; ++i)
@@ -119,47 +113,49 @@ class TrainingWeights : public TrainingRows<T> {
     return out;
   }
   /// A group's weight as a product in float reads it.
-  MatrixView<const float> transposed_weight(Weight& w, Index group, const WeightEntry& entry) {
+  static MatrixView<const float> transposed(Context& on, Weight& w, Index group,
+                                            const WeightEntry& entry) {
     const Index cols = entry.columns_out();
     if (!w.transposed.data) {
-      w.transposed = tape_.scratch(entry.groups * entry.in, cols);
+      w.transposed = on.tape.scratch(entry.groups * entry.in, cols);
       for (Index g = 0; g < entry.groups; ++g)
-        kernels::transpose(rows_of(tape_[w.ref], g * cols, cols),
-                           rows_of(w.transposed, g * entry.in, entry.in));
+        kernels::transpose(detail::rows_of(on.tape[w.ref], g * cols, cols),
+                           detail::rows_of(w.transposed, g * entry.in, entry.in));
     }
-    return rows_of(w.transposed, group * entry.in, entry.in);
+    return detail::rows_of(w.transposed, group * entry.in, entry.in);
   }
-  Weight& effective_weight(WeightId id) {
+  Weight& effective(Context& on, WeightId id) {
     Weight& made = weights_[to_index(id)];
     if (made.ref != Ref{-1}) return made;
-    const WeightEntry& w = layout_->weight(id);
-    const Ref ref = made.ref = tape_.value(w.out, w.in, true);
-    T* bias = tape_.template scratch_array<T>(w.out);
+    const WeightEntry& w = on.layout->weight(id);
+    const Ref ref = made.ref = on.tape.value(w.out, w.in, true);
+    T* bias = on.tape.template scratch_array<T>(w.out);
     made.bias = bias;
-    const bool quantized = pass_.plan != nullptr;
-    const T* step = quantized ? value(quantizers_->step(id)) : nullptr;
-    T* d_step = quantized && pass_.learn_weight_steps ? gradient(quantizers_->step(id)) : nullptr;
-    const bool packed = exact && quantized;
-    const auto out = tape_[ref];
-    const int bits = quantizers_->weight_bits(w);
+    const bool quantized = on.pass.plan != nullptr;
+    const T* step = quantized ? on.value(on.quantizers->step(id)) : nullptr;
+    T* d_step =
+        quantized && on.pass.learn_weight_steps ? on.gradient(on.quantizers->step(id)) : nullptr;
+    const bool packed = Context::exact && quantized;
+    const auto out = on.tape[ref];
+    const int bits = on.quantizers->weight_bits(w);
     kernels::WeightGroups groups(packed ? w.out : 0, packed ? w.in : 0, w.groups, bits);
     const auto top = static_cast<T>(highest_weight_code(bits));
     // A norm that does not look at this pass's rows scales the weights' rows, as it does deployed.
-    const bool folded = w.norm && !pass_.batch_statistics;
-    const T* scale = folded ? fold(w, made, bias) : nullptr;
+    const bool folded = w.norm && !on.pass.batch_statistics;
+    const T* scale = folded ? fold(on, w, made, bias) : nullptr;
     const T* steps = step;
     if (quantized && folded) {
-      T* own = tape_.template scratch_array<T>(w.out);
+      T* own = on.tape.template scratch_array<T>(w.out);
       for (Index r = 0; r < w.out; ++r) own[r] = step[r] * scale[r];
       steps = own;
     }
     Index first = 0;
     for (const WeightPart& part : w.parts) {
-      const Source m = source(part, value(part.weight));
-      const Index biases = part.bias == no_parameter ? 1 : layout_->entry(part.bias).size();
+      const Source m = source(on, part);
+      const Index biases = part.bias == no_parameter ? 1 : on.layout->entry(part.bias).size();
       for (Index n = 0; n < m.rows; ++n) {
         const Index r = first + n;
-        if (!folded) bias[r] = part.bias == no_parameter ? T(0) : value(part.bias)[n % biases];
+        if (!folded) bias[r] = part.bias == no_parameter ? T(0) : on.value(part.bias)[n % biases];
         T* to = out.row(r);
         m.copy(n, to);
         if (!quantized) {
@@ -175,10 +171,10 @@ class TrainingWeights : public TrainingRows<T> {
           if (packed) channel.put(k, static_cast<int>(q));
         }
       }
-      weight_gradient({ref, first, step, d_step, scale, made.d_shift, w.norm, top}, part, m);
+      weight_gradient(on, {ref, first, step, d_step, scale, made.d_shift, w.norm, top}, part, m);
       first += m.rows;
     }
-    if constexpr (exact)
+    if constexpr (Context::exact)
       if (quantized) std::move(groups).pack(steps, bias, "layer " + w.name, made.packed, made.low);
     return made;
   }
@@ -209,9 +205,10 @@ class TrainingWeights : public TrainingRows<T> {
       return row ? row[n] + column[k] : n * stride + k;
     }
   };
-  [[nodiscard]] Source source(const WeightPart& part, const T* values) const {
-    const auto& e = layout_->entry(part.weight);
-    Source s{values + part.first_col, WeightEntry::outputs(part, e.rows()), part.cols, e.cols()};
+  [[nodiscard]] static Source source(const Context& on, const WeightPart& part) {
+    const auto& e = on.layout->entry(part.weight);
+    Source s{on.value(part.weight) + part.first_col, WeightEntry::outputs(part, e.rows()),
+             part.cols, e.cols()};
     if (part.mapped()) {
       s.row = part.row.data();
       s.column = part.column.data();
@@ -219,17 +216,17 @@ class TrainingWeights : public TrainingRows<T> {
     return s;
   }
   /// Scales of a folded norm, (out); its shifts become the biases.
-  const T* fold(const WeightEntry& w, Weight& made, T* bias) {
-    T* scale = tape_.template scratch_array<T>(w.out);
-    const T *gamma = value(w.norm.gamma), *beta = value(w.norm.beta), *mean = value(w.norm.mean),
-            *variance = value(w.norm.variance);
+  static const T* fold(Context& on, const WeightEntry& w, Weight& made, T* bias) {
+    T* scale = on.tape.template scratch_array<T>(w.out);
+    const T *gamma = on.value(w.norm.gamma), *beta = on.value(w.norm.beta),
+            *mean = on.value(w.norm.mean), *variance = on.value(w.norm.variance);
     for (Index r = 0; r < w.out; ++r) {
       const FoldedNorm<T> f(gamma[r], beta[r], mean[r], variance[r]);
       scale[r] = f.scale;
       bias[r] = f.shift;
     }
-    if (pass_.gradients) {
-      made.d_shift = tape_.template scratch_array<T>(w.out);
+    if (on.pass.gradients) {
+      made.d_shift = on.tape.template scratch_array<T>(w.out);
       std::fill_n(made.d_shift, w.out, T(0));
     }
     return scale;
@@ -245,20 +242,21 @@ class TrainingWeights : public TrainingRows<T> {
     BatchNorm norm;
     T top;
   };
-  void weight_gradient(const WeightPass& w, const WeightPart& part, const Source& m) {
-    T* const values = gradient(part.weight);
+  static void weight_gradient(Context& on, const WeightPass& w, const WeightPart& part,
+                              const Source& m) {
+    T* const values = on.gradient(part.weight);
     if (!values) return;
     T* const into = values + part.first_col;
     const T *gamma = nullptr, *mean = nullptr, *variance = nullptr;
     T *d_gamma = nullptr, *d_beta = nullptr;
     if (w.scale) {
-      gamma = value(w.norm.gamma);
-      mean = value(w.norm.mean);
-      variance = value(w.norm.variance);
-      d_gamma = gradient(w.norm.gamma);
-      d_beta = gradient(w.norm.beta);
+      gamma = on.value(w.norm.gamma);
+      mean = on.value(w.norm.mean);
+      variance = on.value(w.norm.variance);
+      d_gamma = on.gradient(w.norm.gamma);
+      d_beta = on.gradient(w.norm.beta);
     }
-    tape_.record([=](Tape<T>& t) {
+    on.tape.record([=](Tape<T>& t) {
       const auto g = t.grad(w.ref);
       if (!g.data) return;
       for (Index n = 0; n < m.rows; ++n) {
@@ -273,7 +271,7 @@ class TrainingWeights : public TrainingRows<T> {
               along += g(r, k) * m.data[at];
             }
           else
-            add_row(into + n * m.stride, g.row(r), m.cols);
+            ops::detail::add_row(into + n * m.stride, g.row(r), m.cols);
         } else {
           const T inverse = T(1) / w.step[r];
           T sum = 0;

@@ -89,7 +89,7 @@ class Fno {
   /// @param x  (sample x point, dims): positions in the unit box
   /// @returns  (sample x point, outputs)
   /// @throws Error for other shapes, numbers that are not finite, grids too small for the modes
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float> x) const {
     check_grid_input("Fno, input u", grid, u, config_.inputs);

@@ -12,6 +12,7 @@
 #include <amq/nn/attention.hpp>
 #include <amq/nn/gru.hpp>
 #include <amq/nn/mesh_graph_layer.hpp>
+#include <amq/ops/rows.hpp>
 
 #include <cmath>
 #include <memory>
@@ -172,7 +173,7 @@ class GraphVit {
 
   /// @param u  (node, inputs): normalized state, one-hot type
   /// @returns  (node, outputs): the change of state in one step
-  template <cluster_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const Graph& graph, const GraphVitMesh& mesh,
                                 MatrixView<const float> u) const {
     detail::check_rows("GraphVit, input u", u, graph.n_nodes(), config_.inputs);
@@ -182,10 +183,10 @@ class GraphVit {
     auto e = encode_edge_(a, a.input(view(mesh.edges), RowKind::edge));
     const auto positions = a.input(view(mesh.node_codes), RowKind::node);
     for (const auto& layer : layers_) {
-      const auto parts = a.add(layer.from(a, 0, v), layer.from(a, 1, positions));
+      const auto parts = a.apply(ops::Add{}, layer.from(a, 0, v), layer.from(a, 1, positions));
       const auto step = layer(a, graph, parts, e);
-      v = a.add(v, step.node);
-      e = a.add(e, step.edge);
+      v = a.apply(ops::Add{}, v, step.node);
+      e = a.apply(ops::Add{}, e, step.edge);
     }
     auto w = pooled_(a, pool_(a, a.concat({v, positions}),
                               a.input(view(mesh.begin), RowKind::cluster), mesh.order));
@@ -194,8 +195,9 @@ class GraphVit {
     w = norm_(a, w);
     const auto& last = retrieve_.front();
     // A token's product is made once per cluster and given to its nodes.
-    const auto given = a.gather(last.from(a, 1, w), mesh.cluster_of, RowKind::node);
-    const auto parts = a.add(a.add(last.from(a, 0, v), given), last.from(a, 2, positions));
+    const auto given = a.apply(ops::Gather{mesh.cluster_of, RowKind::node}, last.from(a, 1, w));
+    const auto own = a.apply(ops::Add{}, last.from(a, 0, v), given);
+    const auto parts = a.apply(ops::Add{}, own, last.from(a, 2, positions));
     return decode_(a, last(a, graph, parts, e).node);
   }
 

@@ -87,7 +87,7 @@ class ModernUnet {
   /// @param u  (sample x point, inputs)
   /// @returns  (sample x point, outputs)
   /// @throws Error for other shapes, numbers that are not finite, axes that cannot be halved
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u) const {
     check_sizes(grid);
     check_grid_input("ModernUnet, input u", grid, u, config_.inputs);
@@ -113,10 +113,10 @@ class ModernUnet {
         kept.pop_back();
       }
     }
-    return last_(a, grid, a.activate(config_.activation, norm_(a, grid, f)));
+    return last_(a, grid, activate(a, config_.activation, norm_(a, grid, f)));
   }
   /// The same for models that take positions: they are not read.
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float>) const {
     return (*this)(a, grid, u);
@@ -146,9 +146,9 @@ class ModernUnet {
     template <typename A>
     typename A::Tensor operator()(A& a, const GridShape& g, const typename A::Tensor& x,
                                   Activation f) const {
-      const auto h = conv1(a, g, a.activate(f, norm1(a, g, x)));
-      const auto y = conv2(a, g, a.activate(f, norm2(a, g, h)));
-      return a.add(y, projects ? shortcut(a, g, x) : x);
+      const auto h = conv1(a, g, activate(a, f, norm1(a, g, x)));
+      const auto y = conv2(a, g, activate(a, f, norm2(a, g, h)));
+      return a.apply(ops::Add{}, y, projects ? shortcut(a, g, x) : x);
     }
   };
   /// A residual block, and one head of attention where wanted: x +
@@ -172,7 +172,7 @@ class ModernUnet {
       const auto y = residual(a, g, x, f);
       if (!attends) return y;
       const auto heads = a.apply(ops::SoftmaxAttention{g.samples, 1}, projection(a, y));
-      return a.add(output(a, heads), y);
+      return a.apply(ops::Add{}, output(a, heads), y);
     }
   };
   /// A block of a level, or what leads to the next one.

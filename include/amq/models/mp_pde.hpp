@@ -6,6 +6,7 @@
 #include <amq/models/graph_sample.hpp>
 #include <amq/nn/linear.hpp>
 #include <amq/nn/mp_pde_layer.hpp>
+#include <amq/ops/windows.hpp>
 
 #include <string>
 #include <string_view>
@@ -106,18 +107,18 @@ class MpPde {
     }
     in.data = a.quantize(data_, a.concat({ui, xi}));
 
-    auto f = a.activate(Activation::swish, a.linear(embed_, in.data_and_variables));
+    auto f = activate(a, Activation::swish, a.linear(embed_, in.data_and_variables));
     f = embed2_(a, f, Activation::swish);
     for (const auto& layer : layers_) f = layer(a, graph, f, in);
 
     if (config_.window == 0) return decode2_(a, decode_(a, f, Activation::swish));
-    const auto hidden = a.fold_windows(
-        a.activate(Activation::swish,
-                   a.linear(conv_.weight, a.quantize(conv_.point, a.windows(f, convolve_)))),
-        convolve_.count());
-    return a.fold_windows(
-        a.linear(conv2_.weight, a.quantize(conv2_.point, a.windows(hidden, convolve2_))),
-        convolve2_.count());
+    const auto slide = [&](const nn::Linear& conv, const ops::Windows& w,
+                           const typename A::Tensor& rows) {
+      return a.linear(conv.weight, a.quantize(conv.point, a.apply(w, rows)));
+    };
+    const auto hidden = a.apply(ops::FoldWindows{convolve_.count()},
+                                activate(a, Activation::swish, slide(conv_, convolve_, f)));
+    return a.apply(ops::FoldWindows{convolve2_.count()}, slide(conv2_, convolve2_, hidden));
   }
 
   /// Time-dependent form: u(t + k dt) = u(t) + k dt d_k for k = 1 .. window.

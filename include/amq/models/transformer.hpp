@@ -59,7 +59,7 @@ class PatchTransformer {
   /// @param x  (sample x point, dims): positions in the unit box
   /// @returns  (sample x point, outputs)
   /// @throws Error for other shapes, numbers that are not finite, axes that are no whole patches
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float> x) const {
     check_sizes(grid);
@@ -196,7 +196,7 @@ class GalerkinTransformer {
   /// @returns  (sample x point, outputs)
   /// @throws Error for other shapes, numbers that are not finite, grids too small for the modes or
   ///         that are no whole blocks
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float> x) const {
     check_sizes(grid);

@@ -66,7 +66,7 @@ class Unet {
   /// @returns  (sample x point, outputs)
   /// @throws Error for other shapes, numbers that are not finite, axes that 2^levels does not
   /// divide
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u) const {
     check_sizes(grid);
     check_grid_input("Unet, input u", grid, u, config_.inputs);
@@ -90,7 +90,7 @@ class Unet {
     return last_(a, grid, f);
   }
   /// The same for models that take positions: they are not read.
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float>) const {
     return (*this)(a, grid, u);

@@ -2,8 +2,8 @@
 /// @file
 /// A pre-norm attention block over cluster tokens.
 
-#include <amq/arithmetic/cluster_concept.hpp>
 #include <amq/nn/mlp.hpp>
+#include <amq/ops/masked_attention.hpp>
 
 #include <cstdint>
 #include <span>
@@ -35,14 +35,14 @@ class AttentionBlock {
   /// @param w         (cluster, width)
   /// @param position  (cluster, position)
   /// @param masked    (cluster) keys that others must not see
-  template <cluster_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const typename A::Tensor& w,
                                 const typename A::Tensor& position,
                                 std::span<const std::uint8_t> masked) const {
     const auto tokens = a.quantize(tokens_, a.concat({ln1_(a, w), position}));
-    const auto heads = a.masked_attention(a.linear(project_, tokens), heads_, masked);
-    const auto sum = a.add(w, linear_(a, out_(a, heads)));
-    return a.add(sum, second_(a, first_(a, ln2_(a, sum), Activation::relu)));
+    const auto heads = a.apply(ops::MaskedAttention{heads_, masked}, a.linear(project_, tokens));
+    const auto sum = a.apply(ops::Add{}, w, linear_(a, out_(a, heads)));
+    return a.apply(ops::Add{}, sum, second_(a, first_(a, ln2_(a, sum), Activation::relu)));
   }
 
  private:

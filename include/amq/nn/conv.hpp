@@ -3,7 +3,6 @@
 /// Convolutions on regular grids as products of patches: in 1, 2 and 3 dimensions, with strides,
 /// transposed, with the batch norm that may follow.
 
-#include <amq/arithmetic/grid_concept.hpp>
 #include <amq/nn/linear.hpp>
 #include <amq/ops/convolution.hpp>
 #include <amq/ops/group_norm.hpp>
@@ -73,7 +72,7 @@ class Conv {
   }
   /// @param f  what the result goes through, after the batch norm
   /// @throws Error where the grid is too small, or of another dimension
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x,
                                 Activation f = Activation::none) const {
     if (shape_.kernel == 1 && shape_.stride == 1 && shape_.padding == 0)
@@ -130,7 +129,7 @@ class TransposedConv {
     point_ = layout.add_point(name + ".patches", RowKind::grid,
                               shape.in * (taps / count(shape.stride)), bits);
   }
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& g, const typename A::Tensor& x) const {
     const Index width = shape_.kernel / shape_.stride;
     const GridShape to = grid(g);
@@ -194,10 +193,10 @@ struct GroupNorm {
     gamma = layout.add(name + ".weight", {channels}, Init::constant(1), Role::vector);
     beta = layout.add(name + ".bias", {channels}, Init::constant(0), Role::vector);
   }
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x) const {
     if (gamma == no_parameter) return x;
-    return a.affine(a.apply(ops::GroupNorm{grid.samples, groups}, x), gamma, beta);
+    return a.apply(ops::Affine{}, a.apply(ops::GroupNorm{grid.samples, groups}, x), gamma, beta);
   }
 };
 

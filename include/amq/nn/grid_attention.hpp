@@ -2,9 +2,9 @@
 /// @file
 /// Transformer blocks over the points of a grid.
 
-#include <amq/arithmetic/grid_concept.hpp>
 #include <amq/nn/mlp.hpp>
 #include <amq/ops/attention.hpp>
+#include <amq/ops/grid_shape.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -43,12 +43,12 @@ class SoftmaxBlock {
     second_ = Linear(layout, name + ".mlp.fc2", RowKind::grid, hidden, width);
   }
   /// (sample x point, width) -> (sample x point, width)
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x) const {
     const ops::SoftmaxAttention attention{grid.samples, heads_, a.product_bits(bits_)};
     const auto heads = a.apply(attention, qkv_(a, norm1_(a, x)));
-    const auto y = a.add(x, project_(a, heads));
-    return a.add(y, second_(a, first_(a, norm2_(a, y), Activation::gelu)));
+    const auto y = a.apply(ops::Add{}, x, project_(a, heads));
+    return a.apply(ops::Add{}, y, second_(a, first_(a, norm2_(a, y), Activation::gelu)));
   }
 
  private:
@@ -96,7 +96,7 @@ class LinearAttentionBlock {
   }
   /// @param x  (sample x point, width)
   /// @param p  (sample x point, positions)
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x,
                                 const typename A::Tensor& p) const {
     const auto qkv = a.linear(project_, a.quantize(rows_, x));
@@ -108,8 +108,8 @@ class LinearAttentionBlock {
       q = norm(a, others_, q);
     const auto heads =
         a.apply(ops::LinearAttention{grid.samples, heads_, positions_}, a.concat({q, k, v, p}));
-    const auto y = a.add(x, join_(a, heads));
-    return a.add(y, second_(a, first_(a, y, Activation::relu)));
+    const auto y = a.apply(ops::Add{}, x, join_(a, heads));
+    return a.apply(ops::Add{}, y, second_(a, first_(a, y, Activation::relu)));
   }
 
  private:
@@ -134,7 +134,8 @@ class LinearAttentionBlock {
   };
   template <typename A>
   typename A::Tensor norm(A& a, const HeadNorms& n, const typename A::Tensor& x) const {
-    return a.affine(a.apply(ops::HeadNorm{heads_, eps_}, x), n.gamma, n.beta);
+    return a.apply(ops::Affine{}, a.apply(ops::HeadNorm{heads_, eps_}, x),
+                   ParameterRow(n.gamma, width_), ParameterRow(n.beta, width_));
   }
 
   Index width_, heads_, positions_;

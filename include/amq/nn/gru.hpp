@@ -2,7 +2,8 @@
 /// @file
 /// A gated recurrent unit that reads the members of every cluster one after the other.
 
-#include <amq/arithmetic/cluster_concept.hpp>
+#include <amq/arithmetic/fusions.hpp>
+#include <amq/ops/rows.hpp>
 
 #include <cstdint>
 #include <span>
@@ -39,22 +40,23 @@ class Gru {
   /// @param begin  (cluster, hidden) zeros
   /// @param order  lives until backward() is over
   /// @returns      (cluster, hidden)
-  template <cluster_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const typename A::Tensor& x, const typename A::Tensor& begin,
                                 const ReadingOrder& order) const {
     const auto all = a.linear(from_inputs_, a.quantize(inputs_, x));
     const Index n = hidden_;
     auto h = begin;
     for (std::size_t t = 0; t < order.node.size(); ++t) {
-      const auto i = a.gather(all, order.node[t], RowKind::cluster);
+      const auto i = a.apply(ops::Gather{order.node[t], RowKind::cluster}, all);
       const auto s = a.linear(from_state_, a.quantize(state_, h));
       const auto gates =
           activate_sum(a, Activation::sigmoid, a.columns(i, 0, 2 * n), a.columns(s, 0, 2 * n));
       const auto reset = a.columns(gates, 0, n), keep = a.columns(gates, n, n);
       const auto fresh = activate_sum(a, Activation::tanh, a.columns(i, 2 * n, n),
-                                      a.gate(reset, a.columns(s, 2 * n, n)));
-      const auto next = a.add(fresh, a.gate(keep, a.subtract(h, fresh)));
-      h = a.choose_rows(order.live[t], next, h);
+                                      a.apply(ops::Multiply{}, reset, a.columns(s, 2 * n, n)));
+      const auto next = a.apply(ops::Add{}, fresh,
+                                a.apply(ops::Multiply{}, keep, a.apply(ops::Subtract{}, h, fresh)));
+      h = a.apply(ops::ChooseRows{order.live[t]}, next, h);
     }
     return h;
   }

@@ -2,7 +2,7 @@
 /// @file
 /// A fully connected layer: its weight, and the point where its input is quantized.
 
-#include <amq/arithmetic/in_one_step.hpp>
+#include <amq/arithmetic/fusions.hpp>
 
 #include <string>
 

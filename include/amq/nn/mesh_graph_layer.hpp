@@ -4,6 +4,7 @@
 /// both first layers are split by input.
 
 #include <amq/nn/mlp.hpp>
+#include <amq/ops/graph.hpp>
 
 #include <optional>
 #include <string>
@@ -86,11 +87,11 @@ class MeshGraphLayer {
                                         const typename A::Tensor& e) const {
     const auto carried = a.linear(from_edges_, a.quantize(edges_, e));
     const auto ends =
-        a.edge_sum(a.columns(parts, 0, hidden_), a.columns(parts, hidden_, hidden_), g);
-    const auto message = edge_tail_(a, a.add(ends, carried));
-    const auto sums = a.segment_sum(message, g);
-    const auto own = a.add(a.columns(parts, 2 * hidden_, hidden_),
-                           a.linear(from_sums_, a.quantize(sums_, sums)));
+        a.apply(ops::EdgeSum{g}, a.columns(parts, 0, hidden_), a.columns(parts, hidden_, hidden_));
+    const auto message = edge_tail_(a, a.apply(ops::Add{}, ends, carried));
+    const auto sums = a.apply(ops::SegmentSum{g}, message);
+    const auto own = a.apply(ops::Add{}, a.columns(parts, 2 * hidden_, hidden_),
+                             a.linear(from_sums_, a.quantize(sums_, sums)));
     return {node_tail_(a, own), message};
   }
 

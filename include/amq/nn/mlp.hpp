@@ -4,6 +4,8 @@
 /// ReLU, their first layer cut by where its inputs live.
 
 #include <amq/nn/linear.hpp>
+#include <amq/ops/elementwise.hpp>
+#include <amq/ops/norm.hpp>
 
 #include <string>
 #include <utility>
@@ -21,7 +23,9 @@ struct LayerNorm {
         beta(layout.add(name + ".bias", {channels}, Init::constant(0), Role::vector)) {}
   template <arithmetic A>
   typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
-    return gamma == no_parameter ? x : a.layer_norm(x, gamma, beta);
+    return gamma == no_parameter
+               ? x
+               : a.apply(ops::Affine{}, a.apply(ops::LayerNorm{}, x), gamma, beta);
   }
 };
 
@@ -52,7 +56,7 @@ class MlpTail {
   template <arithmetic A>
   typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
     auto y = x;
-    for (const Linear& layer : layers_) y = layer(a, a.activate(activation_, std::move(y)));
+    for (const Linear& layer : layers_) y = layer(a, activate(a, activation_, std::move(y)));
     return norm_(a, y);
   }
 

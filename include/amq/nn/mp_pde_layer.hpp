@@ -4,6 +4,7 @@
 
 #include <amq/arithmetic/message_passing.hpp>
 #include <amq/nn/linear.hpp>
+#include <amq/ops/norm.hpp>
 
 #include <cstdint>
 #include <string>
@@ -71,13 +72,9 @@ class MpPdeLayer {
                                 const Inputs<A>& in) const {
     const GivenRows<typename A::Quantized> given{in.data_and_variables, in.data,
                                                  has_variables_ ? &in.variables : nullptr};
-    const auto sum = [&] {
-      if constexpr (requires { a.message_passing(graph, f, given, id_); })
-        return a.message_passing(graph, f, given, id_);
-      else
-        return message_passing_in_pieces(a, graph, f, given, id_, hidden_, hidden_);
-    }();
-    return norm_ == NodeNorm::instance ? a.instance_norm(sum) : a.layer_norm(sum, gamma_, beta_);
+    const auto sum = message_passing(a, graph, f, given, id_, hidden_);
+    if (norm_ == NodeNorm::instance) return a.apply(ops::InstanceNorm{}, sum);
+    return a.apply(ops::Affine{}, a.apply(ops::LayerNorm{}, sum), gamma_, beta_);
   }
 
  private:

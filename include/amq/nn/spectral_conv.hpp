@@ -3,7 +3,7 @@
 /// The spectral convolution of Fourier neural operators (Li et al. 2021, "Fourier neural operator
 /// for parametric partial differential equations", eq. 4).
 
-#include <amq/arithmetic/grid_concept.hpp>
+#include <amq/arithmetic/concept.hpp>
 #include <amq/ops/spectral.hpp>
 
 #include <span>
@@ -32,7 +32,7 @@ class SpectralConv {
     point_ = layout.add_point(name + ".modes", RowKind::grid, in, bits);
   }
   /// (sample x point, in) -> (sample x point, out). @throws Error where the grid is too small
-  template <grid_arithmetic A>
+  template <arithmetic A>
   typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x) const {
     modes_.check(grid);
     const ProductBits bits = a.product_bits(transforms_);

@@ -5,8 +5,9 @@
 /// of floats unless softmax attention is given bits; sums of floats run in one fixed order, fused.
 
 #include <amq/ops/coded_matrix.hpp>
+#include <amq/ops/norm.hpp>
 #include <amq/ops/operation.hpp>
-#include <amq/ops/rows.hpp>
+#include <amq/ops/product_bits.hpp>
 #include <amq/ops/strided_product.hpp>
 
 #include <algorithm>
@@ -116,6 +117,8 @@ class CodedHead {
 /// at a time: the matrix of shares is never whole. In integers gradients are those of the float
 /// products (straight through).
 struct SoftmaxAttention {
+  static constexpr const char* name = "attention";
+
   Index samples = 1, heads = 1;
   ProductBits bits{};
 
@@ -211,6 +214,8 @@ struct SoftmaxAttention {
 /// position: (sample x point, {q, k, v} x channel, then positions) -> (sample x point, head x
 /// (positions, channels of the head)). Its cost grows with the points, not with their square.
 struct LinearAttention {
+  static constexpr const char* name = "attention";
+
   Index samples = 1, heads = 1, positions = 0;
 
   [[nodiscard]] Index width(Index cols) const noexcept { return (cols - positions) / 3 / heads; }
@@ -342,11 +347,15 @@ struct HeadNorm {
   template <typename T>
   void backward(MatrixView<const T> x, MatrixView<const T> y, MatrixView<const T> dy,
                 MatrixView<T> dx) const {
-    const Index w = x.cols / heads, n = x.rows * heads;
-    std::vector<T> inverse(static_cast<std::size_t>(n)), again(static_cast<std::size_t>(n * w));
-    layer_norm<T>({x.data, n, w}, eps, {again.data(), n, w}, inverse.data());
-    for (Index i = 0; i < n; ++i) {
-      const T *g = dy.data + i * w, *u = y.data + i * w;
+    const Index w = x.cols / heads;
+    std::vector<T> inverse(static_cast<std::size_t>(heads)),
+        again(static_cast<std::size_t>(x.cols));
+    for (Index i = 0; i < x.rows * heads; ++i) {
+      const Index row = i / heads, head = i % heads;
+      if (head == 0)
+        layer_norm<T>({x.row(row), heads, w}, eps, {again.data(), heads, w}, inverse.data());
+      const T *g = dy.row(row) + head * w, *u = y.row(row) + head * w;
+      T* d = dx.row(row) + head * w;
       T mean = 0, along = 0;
       for (Index c = 0; c < w; ++c) {
         mean += g[c];
@@ -355,14 +364,14 @@ struct HeadNorm {
       mean /= static_cast<T>(w);
       along /= static_cast<T>(w);
       for (Index c = 0; c < w; ++c)
-        dx.data[i * w + c] += inverse[static_cast<std::size_t>(i)] * (g[c] - mean - u[c] * along);
+        d[c] += inverse[static_cast<std::size_t>(head)] * (g[c] - mean - u[c] * along);
     }
   }
 };
 
 }  // namespace ops
 
-static_assert(grid_operation<ops::SoftmaxAttention> && grid_operation<ops::LinearAttention> &&
-              grid_operation<ops::HeadNorm>);
+static_assert(ops::operation<ops::SoftmaxAttention> && ops::operation<ops::LinearAttention> &&
+              ops::operation<ops::HeadNorm>);
 
 }  // namespace amq

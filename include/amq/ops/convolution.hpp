@@ -4,6 +4,7 @@
 /// pooling.
 
 #include <amq/kernels/patches.hpp>
+#include <amq/ops/grid_shape.hpp>
 #include <amq/ops/operation.hpp>
 
 #include <algorithm>
@@ -280,7 +281,7 @@ using MeanPool = Pool<false>;
 
 }  // namespace ops
 
-static_assert(grid_operation<ops::Patches> && grid_operation<ops::SpreadSubpoints> &&
-              grid_operation<ops::MaxPool> && grid_operation<ops::MeanPool>);
+static_assert(ops::operation<ops::Patches> && ops::operation<ops::SpreadSubpoints> &&
+              ops::operation<ops::MaxPool> && ops::operation<ops::MeanPool>);
 
 }  // namespace amq

@@ -3,8 +3,8 @@
 /// Normalization of groups of channels over all points of a sample (Wu and He 2018, "Group
 /// normalization", eq. 7), without its scale and shift.
 
+#include <amq/ops/norm.hpp>
 #include <amq/ops/operation.hpp>
-#include <amq/ops/rows.hpp>
 
 #include <cmath>
 #include <string>
@@ -110,5 +110,5 @@ struct GroupNorm {
 }  // namespace amq::ops
 
 namespace amq {
-static_assert(grid_operation<ops::GroupNorm>);
+static_assert(ops::operation<ops::GroupNorm>);
 }

@@ -4,6 +4,7 @@
 /// network there is amq_lab/problems/resample.hpp.
 
 #include <amq/mesh/grid.hpp>
+#include <amq/ops/grid_shape.hpp>
 #include <amq/ops/operation.hpp>
 
 #include <algorithm>
@@ -91,5 +92,5 @@ struct Interpolate {
 }  // namespace amq::ops
 
 namespace amq {
-static_assert(grid_operation<ops::Interpolate>);
+static_assert(ops::operation<ops::Interpolate>);
 }

@@ -1,10 +1,10 @@
 #pragma once
 /// @file
-/// The forward and backward mathematics of attention over whole rows with masked keys. As in
-/// ops.hpp, sums run in one fixed order, here with explicit std::fma.
+/// Attention over whole rows with masked keys. Sums run in one fixed order, with explicit std::fma.
 
 #include <amq/core/matrix_view.hpp>
 #include <amq/core/portable_math.hpp>
+#include <amq/ops/operation.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -102,5 +102,42 @@ void masked_attention_backward(MatrixView<const T> qkv, Index heads, const T* sh
       }
     }
 }
+
+/// softmax(q k^T / sqrt(width of a head)) v among all rows, head by head, some keys hidden:
+/// (row, {q, k, v} x channel) -> (row, channel).
+struct MaskedAttention {
+  static constexpr bool takes_columns = true;
+  static constexpr const char* name = "attention";
+
+  Index heads = 1;
+  std::span<const std::uint8_t> masked{};  ///< (row) keys to hide, or empty
+
+  [[nodiscard]] MatrixShape shape(MatrixShape s) const {
+    detail::expect_shape("MaskedAttention", {s.rows, s.cols / 3 / heads * heads * 3}, s);
+    if (!masked.empty())
+      detail::expect_shape("MaskedAttention, keys to hide", {s.rows, 1},
+                           {static_cast<Index>(masked.size()), 1});
+    return {s.rows, s.cols / 3};
+  }
+  [[nodiscard]] double cost(MatrixShape s) const noexcept {
+    return 8 * MatrixShape{s.rows, s.rows * heads}.size();
+  }
+  [[nodiscard]] double macs(MatrixShape s) const noexcept {
+    return MatrixShape{s.rows, s.rows}.size() * static_cast<double>(2 * s.cols / 3);
+  }
+  /// The shares.
+  [[nodiscard]] Index kept(MatrixShape s) const noexcept { return heads * s.rows * s.rows; }
+  template <typename T>
+  void forward(MatrixView<const T> qkv, MatrixView<T> out, T* shares, Executor&) const {
+    masked_attention(qkv, heads, masked, out, shares);
+  }
+  template <typename T>
+  void backward(MatrixView<const T> qkv, MatrixView<const T>, const T* shares,
+                MatrixView<const T> dy, MatrixView<T> dx) const {
+    masked_attention_backward(qkv, heads, shares, dy, dx);
+  }
+};
+
+static_assert(operation<MaskedAttention>);
 
 }  // namespace amq::ops

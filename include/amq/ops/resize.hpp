@@ -3,6 +3,7 @@
 /// Operations on regular grids that move rows about: padding and cropping, windows, and what
 /// follows a transposed convolution.
 
+#include <amq/ops/grid_shape.hpp>
 #include <amq/ops/operation.hpp>
 
 #include <algorithm>
@@ -47,5 +48,5 @@ struct Resize {
 }  // namespace amq::ops
 
 namespace amq {
-static_assert(grid_operation<ops::Resize>);
+static_assert(ops::operation<ops::Resize>);
 }

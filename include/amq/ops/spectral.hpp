@@ -7,7 +7,9 @@
 
 #include <amq/core/aligned.hpp>
 #include <amq/core/portable_math.hpp>
+#include <amq/ops/grid_shape.hpp>
 #include <amq/ops/operation.hpp>
+#include <amq/ops/product_bits.hpp>
 #include <amq/ops/transform_matrix.hpp>
 
 #include <algorithm>
@@ -394,6 +396,6 @@ struct SpectralInverse {
 
 }  // namespace ops
 
-static_assert(grid_operation<ops::SpectralForward> && grid_operation<ops::SpectralInverse>);
+static_assert(ops::operation<ops::SpectralForward> && ops::operation<ops::SpectralInverse>);
 
 }  // namespace amq

@@ -3,8 +3,9 @@
 /// Training on regular grids: what of a GridSet is given and what is sought, in the units of a
 /// network, at full or lower resolution; and the training of a network on it.
 
-#include <amq/arithmetic/grid_concept.hpp>
+#include <amq/arithmetic/concept.hpp>
 #include <amq/mesh/grid.hpp>
+#include <amq/ops/grid_shape.hpp>
 #include <amq/train/network_training.hpp>
 
 #include <algorithm>
@@ -22,7 +23,7 @@ struct GridExample {
   Matrix y;  ///< (point, output) the solution
 };
 
-template <typename Model, grid_arithmetic A>
+template <typename Model, arithmetic A>
 typename A::Tensor forward(const Model& model, A& a, const GridExample& s) {
   return model(a, s.grid, view(s.u), view(s.x));
 }

@@ -1,6 +1,6 @@
-#include <amq/arithmetic/in_one_step.hpp>
+#include <amq/arithmetic/fusions.hpp>
 
-#include "grid_laws.hpp"
+#include "../nn/grid_laws.hpp"
 
 #include <amq/nn/conv.hpp>
 #include <amq/nn/linear.hpp>
@@ -52,7 +52,7 @@ void check_steps(A& a, const Layers& l, const Matrix& u, const GridShape& g) {
     const auto dense = [&](Activation then) { return values(l.linear(a, x, then)); };
     const auto conv = [&](Activation then) { return values(l.conv(a, g, x, then)); };
     const auto after = [&](const Matrix& y) {
-      return values(a.activate(f, a.input(view(y), RowKind::grid)));
+      return values(activate(a, f, a.input(view(y), RowKind::grid)));
     };
     CHECK(same(dense(f), after(dense(Activation::none))));
     CHECK(same(conv(f), after(conv(Activation::none))));
@@ -66,26 +66,27 @@ void check_memory(A& a, const Matrix& u, const Matrix& v) {
   const auto input = [&](const Matrix& m) { return a.input(view(m), RowKind::grid); };
   const auto x = input(u), y = input(v);
   for (const Activation f : activations) {
-    const Matrix sum = values(a.add(x, y)), difference = values(a.subtract(x, y)),
-                 product = values(a.gate(x, y)), active = values(a.activate(f, x)),
-                 both = values(a.activate_sum(f, x, y));
+    const Matrix sum = values(a.apply(ops::Add{}, x, y)),
+                 difference = values(a.apply(ops::Subtract{}, x, y)),
+                 product = values(a.apply(ops::Multiply{}, x, y)),
+                 active = values(activate(a, f, x)), both = values(activate_sum(a, f, x, y));
     CHECK(same(sum, u + v));
     CHECK(same(difference, u - v));
     CHECK(same(product, u.cwiseProduct(v)));
-    CHECK(same(both, values(a.activate(f, a.add(x, y)))));
-    CHECK(same(values(a.add(input(u), y)), sum));
-    CHECK(same(values(a.add(x, input(v))), sum));
-    CHECK(same(values(a.add(x, x)), 2 * u));
-    CHECK(same(values(a.subtract(input(u), y)), difference));
-    CHECK(same(values(a.subtract(x, input(v))), difference));
-    CHECK(same(values(a.gate(input(u), input(v))), product));
-    CHECK(same(values(a.activate(f, input(u))), active));
-    CHECK(same(values(a.activate_sum(f, input(u), input(v))), both));
+    CHECK(same(both, values(activate(a, f, a.apply(ops::Add{}, x, y)))));
+    CHECK(same(values(a.apply(ops::Add{}, input(u), y)), sum));
+    CHECK(same(values(a.apply(ops::Add{}, x, input(v))), sum));
+    CHECK(same(values(a.apply(ops::Add{}, x, x)), 2 * u));
+    CHECK(same(values(a.apply(ops::Subtract{}, input(u), y)), difference));
+    CHECK(same(values(a.apply(ops::Subtract{}, x, input(v))), difference));
+    CHECK(same(values(a.apply(ops::Multiply{}, input(u), input(v))), product));
+    CHECK(same(values(activate(a, f, input(u))), active));
+    CHECK(same(values(activate_sum(a, f, input(u), input(v))), both));
     // Columns of what is used again, and of what is not.
     const auto part = a.columns(x, 1, 2);
-    CHECK(same(values(a.activate(f, a.columns(x, 1, 2))), active.middleCols(1, 2)));
-    CHECK(same(values(a.activate(f, a.columns(input(u), 1, 2))), active.middleCols(1, 2)));
-    CHECK(same(values(a.add(part, a.columns(input(v), 1, 2))), sum.middleCols(1, 2)));
+    CHECK(same(values(activate(a, f, a.columns(x, 1, 2))), active.middleCols(1, 2)));
+    CHECK(same(values(activate(a, f, a.columns(input(u), 1, 2))), active.middleCols(1, 2)));
+    CHECK(same(values(a.apply(ops::Add{}, part, a.columns(input(v), 1, 2))), sum.middleCols(1, 2)));
     CHECK(same(values(part), u.middleCols(1, 2)));
     CHECK(same(values(x), u));
     CHECK(same(values(y), v));
@@ -131,6 +132,6 @@ TEST_CASE("results take the memory of temporaries, and of nothing else") {
   one.begin(plan);
   auto x = one.input(view(u), RowKind::grid);
   const std::size_t before = one.buffer_bytes();
-  for (int k = 0; k < 5; ++k) x = one.activate(Activation::tanh, std::move(x));
+  for (int k = 0; k < 5; ++k) x = activate(one, Activation::tanh, std::move(x));
   CHECK(one.buffer_bytes() == before);
 }

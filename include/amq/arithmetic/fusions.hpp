@@ -1,0 +1,74 @@
+#pragma once
+/// @file
+/// What an arithmetic may do in one step, to the bit what several would give. Models ask for it
+/// here: an arithmetic with a member of that name runs its own, every other one the composition.
+///
+// clang-format off
+/// | fusion            | composition                                                         | of its own in        |
+/// |-------------------|---------------------------------------------------------------------|----------------------|
+/// | linear_onto       | linear, then Add or Subtract                                        | Fixed, Training      |
+/// | activate_sum      | Add, Activate                                                       | Float32, Fixed       |
+/// | dense             | quantize, linear, Activate                                          | Fixed                |
+/// | convolve          | a patches operation, then dense                                     | Fixed                |
+/// | message_mean      | EdgeSum, Activate, quantize, linear, Activate, SegmentMean          | Fixed, Training      |
+/// | node_update       | quantize, linear_onto, Activate, quantize, linear, Activate, Add    | Fixed                |
+/// | message_passing   | linear and linear_onto, message_mean, node_update                   | Fixed                |
+// clang-format on
+///
+/// The last three are in message_passing.hpp.
+
+#include <amq/arithmetic/concept.hpp>
+#include <amq/ops/elementwise.hpp>
+
+#include <utility>
+
+namespace amq {
+
+/// f(x); x itself where f is none.
+template <arithmetic A>
+typename A::Tensor activate(A& a, Activation f, typename A::Tensor x) {
+  return f == Activation::none ? x : a.apply(ops::Activate{f}, std::move(x));
+}
+
+/// x + (q W^T + b), or x - (q W^T + b).
+template <arithmetic A>
+typename A::Tensor linear_onto(A& a, typename A::Tensor x, bool minus, WeightId w,
+                               const typename A::Quantized& q) {
+  if constexpr (requires { a.linear_onto(std::move(x), minus, w, q); })
+    return a.linear_onto(std::move(x), minus, w, q);
+  else
+    return minus ? a.apply(ops::Subtract{}, x, a.linear(w, q))
+                 : a.apply(ops::Add{}, x, a.linear(w, q));
+}
+
+/// f(x + y)
+template <arithmetic A>
+typename A::Tensor activate_sum(A& a, Activation f, typename A::Tensor x, typename A::Tensor y) {
+  if constexpr (requires { a.activate_sum(f, std::move(x), std::move(y)); })
+    return a.activate_sum(f, std::move(x), std::move(y));
+  else
+    return activate(a, f, a.apply(ops::Add{}, std::move(x), std::move(y)));
+}
+
+/// f(q W^T + b) of rows that nobody else reads.
+template <arithmetic A>
+typename A::Tensor dense(A& a, PointId point, WeightId weight, const typename A::Tensor& x,
+                         Activation f = Activation::none) {
+  if constexpr (requires { a.dense(point, weight, x, f); })
+    return a.dense(point, weight, x, f);
+  else
+    return activate(a, f, a.linear(weight, a.quantize(point, x)));
+}
+
+/// f(q W^T + b) of patches of points.
+/// @param p  ops::Patches
+template <arithmetic A, ops::operation Patches>
+typename A::Tensor convolve(A& a, const Patches& p, PointId point, WeightId weight,
+                            const typename A::Tensor& x, Activation f = Activation::none) {
+  if constexpr (requires { a.convolve(p, point, weight, x, f); })
+    return a.convolve(p, point, weight, x, f);
+  else
+    return activate(a, f, a.linear(weight, a.quantize(point, a.apply(p, x))));
+}
+
+}  // namespace amq

@@ -1,0 +1,161 @@
+#pragma once
+/// @file
+/// Instance norm and layer norm, without scale and shift: Affine has these.
+
+#include <amq/core/eigen.hpp>
+#include <amq/ops/operation.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace amq {
+
+/// The eps of torch_geometric's InstanceNorm and torch's LayerNorm.
+inline constexpr double norm_eps = 1e-5;
+
+namespace ops {
+
+/// Per channel over all rows: out = (x - mean) / sqrt(variance + eps), biased variance, no affine
+/// part (torch_geometric's InstanceNorm of one graph). `inverse_deviation` (cols) is kept for the
+/// gradient. Sums of distances to the first row and of their squares, in double, of 256 rows and
+/// then of these in their order: one reading, the same bits for any number of threads.
+template <typename T>
+void instance_norm(MatrixView<const T> x, double eps, MatrixView<T> out, T* inverse_deviation,
+                   Executor& executor = serial_executor()) {
+  constexpr std::size_t block = 256;
+  const auto cols = static_cast<std::size_t>(x.cols), rows = static_cast<std::size_t>(x.rows);
+  const std::size_t blocks = (rows + block - 1) / block;
+  if (rows == 0) return;
+  std::vector<double> sums(blocks * 2 * cols, 0.0);
+  executor.parallel_for(blocks, 1, [&](std::size_t first, std::size_t last) {
+    for (std::size_t b = first; b < last; ++b) {
+      double *sum = sums.data() + 2 * b * cols, *square = sum + cols;
+      const T* origin = x.row(0);
+      for (std::size_t i = b * block; i < std::min(rows, (b + 1) * block); ++i) {
+        const T* r = x.row(static_cast<Index>(i));
+        for (std::size_t c = 0; c < cols; ++c) {
+          const double d = static_cast<double>(r[c]) - static_cast<double>(origin[c]);
+          sum[c] += d;
+          square[c] = std::fma(d, d, square[c]);
+        }
+      }
+    }
+  });
+  for (std::size_t b = 1; b < blocks; ++b)
+    for (std::size_t c = 0; c < 2 * cols; ++c) sums[c] += sums[2 * b * cols + c];
+  std::vector<T> centre(cols);
+  const auto n = static_cast<double>(rows);
+  for (std::size_t c = 0; c < cols; ++c) {
+    const double distance = sums[c] / n;
+    const double var = std::fma(-distance, distance, sums[cols + c] / n);
+    inverse_deviation[c] = static_cast<T>(1.0 / std::sqrt(std::max(var, 0.0) + eps));
+    centre[c] = static_cast<T>(static_cast<double>(x.row(0)[c]) + distance);
+  }
+  executor.parallel_for(rows, block, [&](std::size_t first, std::size_t last) {
+    for (std::size_t i = first; i < last; ++i) {
+      const T* r = x.row(static_cast<Index>(i));
+      T* o = out.row(static_cast<Index>(i));
+      for (std::size_t c = 0; c < cols; ++c) {
+        const T d = r[c] - centre[c];
+        o[c] = d * inverse_deviation[c];
+      }
+    }
+  });
+}
+
+namespace detail {
+/// sum of f(x[k]) in sixteen partial sums of doubles, folded as +8, +4, +2, +1.
+template <typename T, typename F>
+[[nodiscard]] double lane_sum(const T* x, Index n, const F& add) noexcept {
+  constexpr Index lanes = 16;
+  double sum[lanes] = {};
+  Index k = 0;
+  for (; k + lanes <= n; k += lanes)
+    for (Index l = 0; l < lanes; ++l) sum[l] = add(sum[l], static_cast<double>(x[k + l]));
+  for (Index l = 0; k + l < n; ++l) sum[l] = add(sum[l], static_cast<double>(x[k + l]));
+  for (Index width = lanes / 2; width > 0; width /= 2)
+    for (Index l = 0; l < width; ++l) sum[l] += sum[l + width];
+  return sum[0];
+}
+}  // namespace detail
+
+/// Per row over its channels: normalized = (x - mean) / sqrt(variance + eps); `inverse_deviation`
+/// (rows) is kept for the gradient.
+template <typename T>
+void layer_norm(MatrixView<const T> x, double eps, MatrixView<T> normalized,
+                T* inverse_deviation) noexcept {
+  const auto n = static_cast<double>(x.cols);
+  for (Index i = 0; i < x.rows; ++i) {
+    const T* r = x.row(i);
+    const double mean =
+        detail::lane_sum(r, x.cols, [](double sum, double v) { return sum + v; }) / n;
+    const double var = detail::lane_sum(r, x.cols, [mean](double sum, double v) {
+      const double d = v - mean;
+      return std::fma(d, d, sum);
+    });
+    const T m = static_cast<T>(mean),
+            inverse = inverse_deviation[i] = static_cast<T>(1.0 / std::sqrt(var / n + eps));
+    T* o = normalized.row(i);
+    for (Index c = 0; c < x.cols; ++c) {
+      const T d = r[c] - m;
+      o[c] = d * inverse;
+    }
+  }
+}
+
+/// See instance_norm().
+struct InstanceNorm {
+  static constexpr bool takes_columns = true;
+
+  double eps = norm_eps;
+
+  [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept { return s; }
+  [[nodiscard]] double cost(MatrixShape s) const noexcept { return 5 * s.size(); }
+  [[nodiscard]] Index kept(MatrixShape s) const noexcept { return s.cols; }
+  template <typename T>
+  void forward(MatrixView<const T> x, MatrixView<T> out, T* inverse, Executor& executor) const {
+    instance_norm(x, eps, out, inverse, executor);
+  }
+  /// d x = inverse (d y - mean(d y) - y mean(y d y)), per channel.
+  template <typename T>
+  void backward(MatrixView<const T> x, MatrixView<const T> out, const T* inverse,
+                MatrixView<const T> g, MatrixView<T> d) const {
+    const auto y = map(out);
+    const auto n = static_cast<T>(x.rows);
+    const Eigen::Matrix<T, 1, Eigen::Dynamic> mean = map(g).colwise().sum() / n,
+                                              along = map(g).cwiseProduct(y).colwise().sum() / n;
+    for (Index i = 0; i < x.rows; ++i)
+      for (Index c = 0; c < x.cols; ++c)
+        d(i, c) += inverse[c] * (g(i, c) - mean[c] - y(i, c) * along[c]);
+  }
+};
+
+/// See layer_norm().
+struct LayerNorm {
+  static constexpr bool takes_columns = true;
+
+  double eps = norm_eps;
+
+  [[nodiscard]] MatrixShape shape(MatrixShape s) const noexcept { return s; }
+  [[nodiscard]] double cost(MatrixShape s) const noexcept { return 5 * s.size(); }
+  [[nodiscard]] Index kept(MatrixShape s) const noexcept { return s.rows; }
+  template <typename T>
+  void forward(MatrixView<const T> x, MatrixView<T> out, T* inverse, Executor&) const noexcept {
+    layer_norm(x, eps, out, inverse);
+  }
+  template <typename T>
+  void backward(MatrixView<const T> x, MatrixView<const T> y, const T* inverse,
+                MatrixView<const T> g, MatrixView<T> d) const {
+    for (Index i = 0; i < x.rows; ++i) {
+      const auto gi = map(g).row(i), yi = map(y).row(i);
+      const T mean = gi.mean(), along = gi.dot(yi) / static_cast<T>(x.cols);
+      for (Index c = 0; c < x.cols; ++c) d(i, c) += inverse[i] * (gi[c] - mean - yi[c] * along);
+    }
+  }
+};
+
+static_assert(operation<InstanceNorm> && operation<LayerNorm>);
+
+}  // namespace ops
+}  // namespace amq
