@@ -79,7 +79,7 @@ class BasicFixed : public FloatRows {
     kernels::linear_onto(x, *low, false, y.view(), y.data.view(), *executor_);
     return activated(f, std::move(y));
   }
-  /// add() or subtract() of x and linear(), to the bit, without its result in memory.
+  /// Add or Subtract of x and linear(), to the bit, without its result in memory.
   Tensor linear_onto(Tensor x, bool minus, WeightId id, const Quantized& q) {
     const auto& w = weights_.packed(id);
     Tensor y = in_place_of(x);
@@ -88,7 +88,7 @@ class BasicFixed : public FloatRows {
       kernels::linear_onto(q, *low, minus, y.view(), y.data.view(), *executor_);
     return y;
   }
-  /// quantize(), linear() and activate() in one where all rows have the same bits: codes never meet
+  /// quantize(), linear() and Activate in one where all rows have the same bits: codes never meet
   /// memory.
   Tensor dense(PointId point, WeightId weight, const Tensor& x, Activation f = Activation::none) {
     const int bits = bits_of_all(point, x.rows());
@@ -137,7 +137,7 @@ class BasicFixed : public FloatRows {
     return y;
   }
   /// Whole, tile by tile: the tensor of edges is never stored. To the bit the composition of
-  /// edge_sum, activate, quantize, linear, activate and segment_mean.
+  /// EdgeSum, Activate, quantize, linear, Activate and SegmentMean.
   Tensor message_mean(const Graph& g, const Tensor& at_receiver, const Tensor& at_sender,
                       PointId id, WeightId weight) {
     kernels::MessageLayer layer = message_layer(g, at_sender, id, weight);
@@ -147,7 +147,7 @@ class BasicFixed : public FloatRows {
     return y;
   }
   /// Whole, tile by tile: nothing but the result is stored. To the bit the composition of quantize,
-  /// linear, add, activate, quantize, linear, activate and add.
+  /// linear, Add, Activate, quantize, linear, Activate and Add.
   Tensor node_update(const Tensor& features, const Tensor& own, const Tensor& means,
                      PointId at_means, WeightId from_means, PointId at_update, WeightId update) {
     kernels::NodeUpdate u = update_of(features, at_means, from_means, at_update, update);

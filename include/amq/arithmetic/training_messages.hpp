@@ -45,7 +45,7 @@ struct MessageTraining {
   void check() const {
     if (hidden() > 896)
       throw Error("message_mean", "at most 896 hidden channels", std::to_string(hidden()),
-                  "Write the layer as edge_sum, activate, linear and segment_mean.");
+                  "Write the layer as EdgeSum, Activate, linear and SegmentMean.");
   }
   /// @param out  (node, channels)
   void forward(MatrixView<float> out) const {
