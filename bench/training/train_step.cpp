@@ -20,7 +20,7 @@ namespace {
 
 struct Step {
   Network<MpPde> net;
-  std::vector<GraphSample> samples{1};
+  std::vector<GraphSample> samples;
   MeshTraining<MpPde> training;
   BasicTraining<float> tape;
   AdamW optimizer;
@@ -28,15 +28,18 @@ struct Step {
 
   Step(Index nodes, Index hidden, Index layers)
       : net(config(hidden, layers), {8, RowRule::affine, {2, 4, 8}}, 1),
+        samples{one_sample(nodes)},
         training(net, samples, {}),
         tape(net.layout, net.quantizers),
         optimizer(net.layout, {}),
-        gradient(static_cast<std::size_t>(net.layout.size())) {
-    GraphSample& s = samples[0];
+        gradient(static_cast<std::size_t>(net.layout.size())) {}
+  static GraphSample one_sample(Index nodes) {
+    GraphSample s;
     s.graph = some_graph(nodes, 6);
     s.u = Matrix::Random(nodes, 1);
     s.x = Matrix::Random(nodes, 2);
     s.y = Matrix::Random(nodes, 1);
+    return s;
   }
   static MpPdeConfig config(Index hidden, Index layers) {
     MpPdeConfig c;
