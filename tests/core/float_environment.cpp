@@ -54,11 +54,14 @@ TEST_CASE("every thread of an executor computes as a program begins") {
   std::fesetround(FE_UPWARD);
   ThreadPool pool(3);
   std::fesetround(FE_TONEAREST);
-  FloatExecutor executor(pool);
   std::atomic<int> wrong = 0;
+  // [guard]
+  const FloatEnvironment here;   // this thread, until the end of the block
+  FloatExecutor executor(pool);  // and each thread of the pool, while it runs a body
   executor.parallel_for(64, 1, [&](std::size_t, std::size_t) {
     if (answers() != expected || std::fegetround() != FE_TONEAREST) ++wrong;
   });
+  // [guard]
   CHECK(wrong == 0);
   CHECK(executor.threads() == 3);
 }

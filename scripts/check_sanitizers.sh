@@ -1,0 +1,65 @@
+#!/bin/sh
+# Builds and runs the tests under sanitizers: an hour of two cores for all of it.
+#   sh scripts/check_sanitizers.sh                 everything
+#   sh scripts/check_sanitizers.sh address io lab  one check, of some rooms
+# Checks: address  ASan and UBSan, casts of floats included, with libstdc++'s assertions
+#         debug    libstdc++'s debug mode, which watches iterators
+#         thread   TSan, what uses threads
+#         memory   valgrind on the portable rung, for reads of what was never written
+set -u
+cd "$(dirname "$0")/.." || exit 1
+check=${1:-all}
+[ $# -gt 0 ] && shift
+status=0
+
+# run NAME MESON_OPTIONS... -- ROOMS...   a room is a folder of tests/; none: all
+run() {
+  name=$1
+  shift
+  folder=build-$name
+  options=
+  while [ "$1" != -- ]; do
+    options="$options $1"
+    shift
+  done
+  shift
+  # shellcheck disable=SC2086
+  [ -f "$folder/build.ninja" ] || meson setup "$folder" -Dtests=enabled -Dbench=disabled -Dexamples=disabled \
+    -Db_lundef=false $options >"$folder.log" 2>&1 || { cat "$folder.log"; exit 1; }
+  if [ $# = 0 ]; then
+    ninja -C "$folder" || exit 1
+    meson test -C "$folder" --no-rebuild --print-errorlogs --timeout-multiplier 20 --no-suite house $wrapper || status=1
+  else
+    for room in "$@"; do
+      for program in $(ninja -C "$folder" -t targets all | sed -n "s#^\(tests/$room/[a-z_/]*test_[a-z0-9_]*\): .*LINKER#\1#p;
+          s#^\(tests/$room/[a-z_/]*test_[a-z0-9_]*\): cpp_LINKER.*#\1#p" | sort -u); do
+        ninja -C "$folder" "$program" >"$folder.log" 2>&1 || { tail -20 "$folder.log"; exit 1; }
+        echo "$name: $program"
+        $under "$folder/$program" | tail -1 || status=1
+      done
+    done
+  fi
+}
+under=
+wrapper=
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1
+case $check in address | all)
+  extra=-fsanitize=float-cast-overflow
+  CXXFLAGS="$extra -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS" LDFLAGS=$extra \
+    run asan -Db_sanitize=address,undefined -- "$@" ;;
+esac
+case $check in debug | all)
+  CXXFLAGS="-D_GLIBCXX_DEBUG -D_GLIBCXX_ASSERTIONS" run debug -- "$@" ;;
+esac
+case $check in thread | all)
+  [ $# -gt 0 ] || set -- core solver train
+  run tsan -Db_sanitize=thread -- "$@" ;;
+esac
+case $check in memory | all)
+  under="valgrind --quiet --error-exitcode=9"
+  [ $# -gt 0 ] || set -- quant io solver
+  run portable -Dmarch= -- "$@" ;;
+esac
+exit $status
