@@ -28,3 +28,10 @@ if(TARGET xsimd)
     set(amq_xsimd_include_ "")
   endif()
 endif()
+
+# The lab draws with libpng; who does not draw can do without.
+find_package(PNG QUIET)
+set(amq_lab_libraries_)
+if(TARGET PNG::PNG)
+  set(amq_lab_libraries_ PNG::PNG)
+endif()

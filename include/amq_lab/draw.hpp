@@ -4,7 +4,6 @@
 
 #include <amq_lab/draw/canvas.hpp>
 #include <amq_lab/draw/colormap.hpp>
-#include <amq_lab/draw/deflate.hpp>
 #include <amq_lab/draw/font.hpp>
 #include <amq_lab/draw/png.hpp>
 #include <amq_lab/draw/raster.hpp>

@@ -5,6 +5,7 @@
 #include <amq_lab/draw/font.hpp>
 #include <amq_lab/draw/png.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 

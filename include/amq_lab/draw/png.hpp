@@ -1,12 +1,14 @@
 #pragma once
 /// @file
-/// Pictures: an image of 8-bit RGB pixels and the PNG file of it (ISO/IEC 15948).
+/// Pictures: an image of 8-bit RGB pixels and the PNG file of it, which libpng writes.
 
 #include <amq/io/file.hpp>
-#include <amq_lab/data/crc32.hpp>
-#include <amq_lab/draw/deflate.hpp>
 
-#include <cstdlib>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <png.h>
 
 namespace amq::lab {
 
@@ -50,70 +52,25 @@ struct Image {
 
 namespace amq::lab::png {
 
-/// The bytes of a file. Throws for an image without pixels.
+/// The bytes of a file, by libpng (link with -lpng).
+/// @throws amq::Error for an image without pixels
 [[nodiscard]] inline Bytes encode(const Image& image) {
   if (image.width < 1 || image.height < 1) {
     throw Error("png::encode", "an image with pixels",
                 std::to_string(image.width) + " x " + std::to_string(image.height),
                 "Give it a size.");
   }
-  const auto n = static_cast<std::size_t>(image.width) * 3;
-  std::vector<int> above(n, 0), row(n);
-  Bytes filtered, candidate(n), best(n);
-  for (int y = 0; y < image.height; ++y) {
-    for (int x = 0; x < image.width; ++x) {
-      const Color c = image.at(x, y);
-      const auto k = static_cast<std::size_t>(x) * 3;
-      row[k] = c.r;
-      row[k + 1] = c.g;
-      row[k + 2] = c.b;
-    }
-    // Each row takes the predictor that leaves the smallest residuals (the specification's advice).
-    long least = -1;
-    std::byte kind{};
-    for (const int filter : {0, 1, 2, 4}) {
-      long sum = 0;
-      for (std::size_t k = 0; k < n; ++k) {
-        const int left = k < 3 ? 0 : row[k - 3], up = above[k], corner = k < 3 ? 0 : above[k - 3];
-        const int p = left + up - corner;
-        const int dl = std::abs(p - left), du = std::abs(p - up), dc = std::abs(p - corner);
-        const int paeth = dl <= du && dl <= dc ? left : du <= dc ? up : corner;
-        const int guess = filter == 0 ? 0 : filter == 1 ? left : filter == 2 ? up : paeth;
-        const auto rest = static_cast<std::uint8_t>(row[k] - guess);
-        candidate[k] = std::byte{rest};
-        sum += std::abs(static_cast<std::int8_t>(rest));
-      }
-      if (least < 0 || sum < least) {
-        least = sum;
-        kind = static_cast<std::byte>(filter);
-        best = candidate;
-      }
-    }
-    filtered.push_back(kind);
-    filtered.insert(filtered.end(), best.begin(), best.end());
-    above = row;
-  }
-  const auto big = [](Bytes& b, std::uint32_t x) {
-    for (int k = 24; k >= 0; k -= 8) b.push_back(static_cast<std::byte>(x >> k & 255));
-  };
-  Bytes out;
-  const auto text = as_bytes("\x89PNG\r\n\x1a\n");
-  out.assign(text.begin(), text.end());
-  const auto chunk = [&](std::string_view type, const Bytes& content) {
-    big(out, static_cast<std::uint32_t>(content.size()));
-    const std::size_t start = out.size();
-    const auto t = as_bytes(type);
-    out.insert(out.end(), t.begin(), t.end());
-    out.insert(out.end(), content.begin(), content.end());
-    big(out, crc32(std::span(out).subspan(start)));
-  };
-  Bytes head;
-  big(head, static_cast<std::uint32_t>(image.width));
-  big(head, static_cast<std::uint32_t>(image.height));
-  for (const int x : {8, 2, 0, 0, 0}) head.push_back(static_cast<std::byte>(x));  // 8 bits, RGB
-  chunk("IHDR", head);
-  chunk("IDAT", zlib_compress(filtered));
-  chunk("IEND", {});
+  static_assert(sizeof(Color) == 3, "amq::lab::Color is what libpng reads: red, green, blue");
+  png_image form{};
+  form.version = PNG_IMAGE_VERSION;
+  form.width = static_cast<png_uint_32>(image.width);
+  form.height = static_cast<png_uint_32>(image.height);
+  form.format = PNG_FORMAT_RGB;
+  Bytes out(PNG_IMAGE_PNG_SIZE_MAX(form));
+  png_alloc_size_t size = out.size();
+  if (!png_image_write_to_memory(&form, out.data(), &size, 0, image.pixels.data(), 0, nullptr))
+    throw Error("png::encode", "to encode the image", form.message, "Report it: libpng refused.");
+  out.resize(size);
   return out;
 }
 inline void write(const std::string& path, const Image& image) {

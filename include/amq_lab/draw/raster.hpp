@@ -13,6 +13,7 @@
 #include <amq_lab/draw/canvas.hpp>
 #include <amq_lab/draw/colormap.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
