@@ -3,9 +3,9 @@
 /// Room quant: numbers of few bits, their scales, and tensors of them.
 
 #include <amq/quant/affine.hpp>
+#include <amq/quant/any_rule.hpp>
 #include <amq/quant/calibration.hpp>
 #include <amq/quant/eigen.hpp>
-#include <amq/quant/fake.hpp>
 #include <amq/quant/gaussian.hpp>
 #include <amq/quant/histogram.hpp>
 #include <amq/quant/levels.hpp>
@@ -16,6 +16,7 @@
 #include <amq/quant/reservoir.hpp>
 #include <amq/quant/rounding.hpp>
 #include <amq/quant/row_bits.hpp>
+#include <amq/quant/row_grid.hpp>
 #include <amq/quant/row_order.hpp>
 #include <amq/quant/row_rule.hpp>
 #include <amq/quant/row_stats.hpp>

@@ -1,5 +1,6 @@
 #include <amq/kernels/quantize.hpp>
 
+#include "../quant/own_rule.hpp"
 #include "rungs.hpp"
 
 #include <doctest/doctest.h>
@@ -44,6 +45,32 @@ TEST_CASE_TEMPLATE("rows become the codes of the plain loops, for every rule, wi
               e.decode(code_at(expected.data(), k, container_bits(bits)));
         REQUIRE(rungs::same_bits(back, plain_back));
       }
+}
+
+TEST_CASE_TEMPLATE("a rule that is a type gives the codes of the same rule by name", Rule, ByRange,
+                   ByDeviation, ByMagnitude, Static, ByQuartiles) {
+  const auto x = rungs::some_rows(21, 131, 5);
+  const MatrixView<const float> rows(x.data(), 21, 131);
+  for (const int bits : {0, 2, 5, 8, 16}) {
+    const float a = std::is_same_v<Rule, Static> ? 0.01f : 0.7f;
+    const int container = container_bits(bits);
+    const Index stride = packed_stride(131, container);
+    std::vector<std::uint8_t> codes(static_cast<std::size_t>(21 * stride + 64), 9), same = codes;
+    std::vector<RowGrid> grids(21), same_grids(21);
+    kernels::quantize_rows(rows, BasicRowCoder<Rule>{{}, bits, a, 0.125f},
+                           {codes.data(), 21, 131, stride, container, grids.data()});
+    kernels::quantize_rows(rows, RowCoder{Rule{}, bits, a, 0.125f},
+                           {same.data(), 21, 131, stride, container, same_grids.data()});
+    CHECK(rungs::same_bits(codes, same));
+    CHECK(grids == same_grids);
+    for (std::size_t i = 0; i < 21; ++i) {
+      std::vector<std::uint8_t> plain_codes(static_cast<std::size_t>(stride));
+      CHECK(plain(x.data() + 131 * i, 131, RowCoder{Rule{}, bits, a, 0.125f}, plain_codes) ==
+            grids[i]);
+      CHECK(std::memcmp(plain_codes.data(), codes.data() + stride * static_cast<Index>(i),
+                        static_cast<std::size_t>(packed_bytes(131, container))) == 0);
+    }
+  }
 }
 
 TEST_CASE_TEMPLATE("constant rows, infinities and NaN give the codes of the plain loops", Arch,

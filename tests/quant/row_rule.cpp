@@ -2,6 +2,9 @@
 
 #include <amq/core/random.hpp>
 
+#include "own_rule.hpp"
+#include "quantizer_laws.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -12,6 +15,8 @@ using namespace amq;
 
 static_assert(row_rule<RowAffine> && row_rule<RowSymmetric> && row_rule<RowMinMax> &&
               row_rule<Static>);
+static_assert(row_rule<ByQuartiles> && !row_rule<int>);
+static_assert(quantizer<RowsBy<ByRange, 8>> && quantizer<RowsBy<ByQuartiles, 4>>);
 
 namespace {
 std::vector<float> gaussian_row(Index n, std::uint64_t seed, double mean = 0,
@@ -43,7 +48,7 @@ TEST_CASE_TEMPLATE("codes stay in their bits and decode within half a step insid
       std::vector<std::int16_t> q(x.size());
       const auto grid =
           quantize_row<Rule>(x.data(), 131, bits, scale * Rule::default_a(bits), 0.1f, q.data());
-      const int low = Rule::lowest(bits), high = highest_code(bits);
+      const int low = lowest_of(Rule{}, bits), high = highest_code(bits);
       REQUIRE(grid.step > 0);
       for (std::size_t k = 0; k < x.size(); ++k) {
         REQUIRE((low <= q[k] && q[k] <= high));
@@ -142,7 +147,17 @@ TEST_CASE_TEMPLATE("the default a is near the best on Gaussian rows of 128 chann
   }
 }
 
-TEST_CASE("a rule chosen at run time is the rule of that name") {
-  for (auto rule : {RowRule::affine, RowRule::symmetric, RowRule::min_max, RowRule::fixed})
-    CHECK(with_row_rule(rule, [](auto r) { return decltype(r)::rule; }) == rule);
+TEST_CASE_TEMPLATE("a rule at some bits is a quantizer like any other and keeps its laws", Rule,
+                   ByRange, ByDeviation, ByMagnitude, Static, ByQuartiles) {
+  const auto check = [](auto bits) {
+    constexpr int b = decltype(bits)::value;
+    std::vector<RowGrid> grids;
+    for (std::uint64_t i = 0; i < 3; ++i)
+      grids.push_back(
+          row_grid(Rule{}, gaussian_row(61, i, 0.3, 2).data(), 61, b, Rule::default_a(b), 0.1f));
+    for (Index i = 0; i < 3; ++i) check_quantizer_laws(RowsBy<Rule, b>{grids.data()}, i, 0);
+  };
+  check(std::integral_constant<int, 2>());
+  check(std::integral_constant<int, 5>());
+  check(std::integral_constant<int, 8>());
 }

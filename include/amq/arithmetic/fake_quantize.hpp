@@ -23,7 +23,7 @@ struct RowQuantization {
     T* da = nullptr;
     T* d_offset = nullptr;
   };
-  RowRule rule = RowRule::affine;
+  AnyRule rule;
   const std::uint8_t* bits = nullptr;
   int uniform_bits = 8;
   std::array<Level, max_bits + 1> level{};
@@ -63,8 +63,8 @@ struct FakeRows {
 namespace detail {
 
 /// Half a code where a rule centres its grid between two codes.
-[[nodiscard]] constexpr float half_code(RowRule rule) noexcept {
-  return rule == RowRule::affine || rule == RowRule::min_max ? 0.5f : 0.0f;
+[[nodiscard]] constexpr float half_code(const AnyRule& rule) noexcept {
+  return rule.facts().centred ? 0.5f : 0.0f;
 }
 
 /// One row's part of a point's gradients. @pre bits > 0
@@ -74,8 +74,8 @@ void add_slopes(const kernels::GridSlopes& s, const RowQuantization<T>& spec, fl
   const auto b = static_cast<std::size_t>(bits);
   const auto unit = static_cast<double>(step / spec.level[b].a);
   into.da[b] += static_cast<double>(s.step) * unit;
-  // An affine offset counts in deviations.
-  into.d_offset[b] += static_cast<double>(s.offset) * (spec.rule == RowRule::affine ? unit : 1.0);
+  into.d_offset[b] +=
+      static_cast<double>(s.offset) * (spec.rule.facts().offset == OffsetUnit::widths ? unit : 1.0);
 }
 
 /// A row of 0 bits: its offset alone stood for it.
@@ -84,9 +84,10 @@ void straight_through_offset(const T* g, Index n, const RowQuantization<T>& spec
                              LevelGradients<T>& into) noexcept {
   T sum = 0;
   for (Index k = 0; k < n; ++k) sum += g[k];
-  if (spec.rule == RowRule::fixed) into.d_offset[0] += static_cast<double>(sum);
+  const RuleFacts& facts = spec.rule.facts();
+  if (facts.offset == OffsetUnit::real) into.d_offset[0] += static_cast<double>(sum);
   if (!dx) return;
-  const T each = spec.rule == RowRule::affine ? sum / static_cast<T>(n) : T(0);
+  const T each = facts.keeps_mean ? sum / static_cast<T>(n) : T(0);
   for (Index k = 0; k < n; ++k) dx[k] = add ? dx[k] + each : each;
 }
 

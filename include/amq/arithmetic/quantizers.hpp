@@ -5,6 +5,7 @@
 /// file treat them alike.
 
 #include <amq/arithmetic/parameter.hpp>
+#include <amq/quant/any_rule.hpp>
 #include <amq/quant/scheme.hpp>
 #include <amq/quant/weights.hpp>
 
@@ -18,13 +19,13 @@ namespace amq {
 /// What is left of a scheme at run time, so that the machinery below it is compiled once per rule.
 struct SchemeInfo {
   int weight_bits = 8;  ///< 2, 4, 8; 16: two digits of 8, and not in layers of messages
-  RowRule rule = RowRule::affine;
+  AnyRule rule;
   std::vector<int> levels;
 
   template <typename Scheme>
   [[nodiscard]] static SchemeInfo of() {
     return {Scheme::weight_bits,
-            Scheme::rule::rule,
+            typename Scheme::rule{},
             {Scheme::levels::bits.begin(), Scheme::levels::bits.end()}};
   }
 };
@@ -34,7 +35,9 @@ struct SchemeInfo {
 class Quantizers {
  public:
   /// Appends the entries to the layout. Call after the model has declared its own.
+  /// @throws Error for a user's row rule that breaks its laws
   Quantizers(ParameterLayout& layout, SchemeInfo info) : info_(std::move(info)) {
+    check_row_rule(info_.rule, info_.levels);
     index_of_bits_.fill(-1);
     for (std::size_t k = 0; k < info_.levels.size(); ++k)
       index_of_bits_[static_cast<std::size_t>(info_.levels[k])] = static_cast<int>(k);
@@ -44,7 +47,7 @@ class Quantizers {
       points_.push_back(
           layout.add("quant." + p.name + ".step", {n}, Init::constant(1), Role::step));
       offsets_.push_back(
-          info_.rule == RowRule::fixed || info_.rule == RowRule::affine
+          info_.rule.facts().offset != OffsetUnit::none
               ? layout.add("quant." + p.name + ".offset", {n}, Init::constant(0), Role::vector)
               : no_parameter);
     }
@@ -78,10 +81,7 @@ class Quantizers {
     for (std::size_t i = 0; i < points_.size(); ++i) {
       const PointEntry& point = layout.points()[i];
       float* a = p.view(layout.entry(points_[i])).data;
-      const auto set = [&](std::size_t k, int bits) {
-        a[k] =
-            with_row_rule(info_.rule, [&](auto rule) { return decltype(rule)::default_a(bits); });
-      };
+      const auto set = [&](std::size_t k, int bits) { a[k] = info_.rule.default_a(bits); };
       if (point.fixed_bits)
         set(0, point.fixed_bits);
       else

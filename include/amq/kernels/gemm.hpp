@@ -103,9 +103,10 @@ void onto_range(const RowsView& x, const PackedWeights& w, MatrixView<const floa
 
 /// Floats are encoded into the panel: their codes never meet memory.
 /// The rows of a matrix, as dense_range() reads rows.
+template <typename Rule>
 struct MatrixRows {
   MatrixView<const float> x;
-  RowRule rule;
+  [[no_unique_address]] Rule rule;
 
   [[nodiscard]] Index cols() const noexcept { return x.cols; }
   /// Of rows i .. i + 15; those from `end` on are as the last before.
@@ -236,8 +237,8 @@ void linear_onto(std::span<const RowsView> buckets, const PackedWeights& w, bool
 
 /// quantize_rows() and linear() in one: floats in, floats out, the codes stay in L1.
 /// @throws Error if shapes differ, or for more than 8 bits
-template <typename Arch = simd::Native>
-void linear(MatrixView<const float> x, const RowCoder& coder, const PackedWeights& w,
+template <typename Arch = simd::Native, typename Rule = AnyRule>
+void linear(MatrixView<const float> x, const BasicRowCoder<Rule>& coder, const PackedWeights& w,
             Activation activation, MatrixView<float> out, Executor& executor = serial_executor()) {
   detail::check_shapes("linear", x.cols, out.cols, w);
   if (coder.bits > 8 || out.rows != x.rows)
@@ -248,17 +249,18 @@ void linear(MatrixView<const float> x, const RowCoder& coder, const PackedWeight
   const RowLevel level(coder);
   executor.parallel_for(
       static_cast<std::size_t>(x.rows), detail::grain, [&](std::size_t begin, std::size_t end) {
-        detail::dense_range<Arch>(detail::MatrixRows{x, coder.rule}, level, w, activation, out,
-                                  static_cast<Index>(begin), static_cast<Index>(end));
+        detail::dense_range<Arch>(detail::MatrixRows<Rule>{x, coder.rule}, level, w, activation,
+                                  out, static_cast<Index>(begin), static_cast<Index>(end));
       });
 }
 
 /// linear() and quantize_rows() of its result in one: codes in, codes of the next layer out; the
 /// floats between stay in L1. Row i of x becomes row i of `to`, whose `order` is not read.
 /// @throws Error if shapes differ, or either side has no codes
-template <typename Arch = simd::Native>
-void linear(const RowsView& x, const PackedWeights& w, Activation activation, const RowCoder& next,
-            const RowsSpan& to, Executor& executor = serial_executor()) {
+template <typename Arch = simd::Native, typename Rule = AnyRule>
+void linear(const RowsView& x, const PackedWeights& w, Activation activation,
+            const BasicRowCoder<Rule>& next, const RowsSpan& to,
+            Executor& executor = serial_executor()) {
   detail::check_shapes("linear to codes", x.cols, to.cols, w);
   if (x.container == 0 || to.rows != x.rows || to.container != container_bits(next.bits))
     throw Error("linear to codes", "rows with codes, as many out as in, in the coder's container",

@@ -24,12 +24,14 @@ struct GivenPart {
 };
 
 /// What layer_update() reads. Pointers must outlive the call.
-struct LayerUpdate {
-  MessageLayer edges;             ///< its at_receiver is made here
-  NodeUpdate nodes;               ///< its means and own are made here
-  CodedProduct parts;             ///< features to [P | R]: (hidden + out of nodes.first, channels)
+template <typename Rule>
+struct BasicLayerUpdate {
+  BasicMessageLayer<Rule> edges;  ///< its at_receiver is made here
+  BasicNodeUpdate<Rule> nodes;    ///< its means and own are made here
+  BasicCodedProduct<Rule> parts;  ///< features to [P | R]: (hidden + out of nodes.first, channels)
   GivenPart to_receiver, to_own;  ///< added to P and to R
 };
+using LayerUpdate = BasicLayerUpdate<AnyRule>;
 
 inline namespace AMQ_LEVEL {
 
@@ -50,9 +52,9 @@ inline LayerScratch& layer_scratch(Index parts, Index means) {
 
 /// Rows begin .. end of x at their own bits times the weights.
 /// @param y  row 0 belongs to row `begin`; contiguous
-template <typename Arch>
-void coded_range(MatrixView<const float> x, const CodedProduct& p, const RowLevels& levels,
-                 float* y, Index begin, Index end) {
+template <typename Arch, typename Rule>
+void coded_range(MatrixView<const float> x, const BasicCodedProduct<Rule>& p,
+                 const RowLevels& levels, float* y, Index begin, Index end) {
   Panel panel(x.cols, 1, panel_shape<Arch>);
   BlockGrids grids[tile_edges / block_rows];
   for (Index i = begin; i < end; i += tile_edges) {
@@ -77,8 +79,8 @@ struct LayerLevels {
   RowLevels parts, first, second, edges;
 };
 
-template <typename Arch>
-void layer_range(const LayerUpdate& u, const LayerLevels& levels, MatrixView<float> out,
+template <typename Arch, typename Rule>
+void layer_range(const BasicLayerUpdate<Rule>& u, const LayerLevels& levels, MatrixView<float> out,
                  Index first, Index last) {
   const Index hidden = u.edges.weights->in(), channels = u.edges.weights->out(),
               inner = u.nodes.first.weights->out(), width = hidden + inner;
@@ -102,9 +104,9 @@ void layer_range(const LayerUpdate& u, const LayerLevels& levels, MatrixView<flo
 /// the codes stay in L1 and nothing is sorted.
 /// @param out  (row, out of the weights)
 /// @throws Error if shapes or bits do not fit together, or for more than 896 channels
-template <typename Arch = simd::Native>
-void coded_linear(MatrixView<const float> x, const CodedProduct& p, MatrixView<float> out,
-                  Executor& executor = serial_executor()) {
+template <typename Arch = simd::Native, typename Rule = AnyRule>
+void coded_linear(MatrixView<const float> x, const BasicCodedProduct<Rule>& p,
+                  MatrixView<float> out, Executor& executor = serial_executor()) {
   if (!p.weights || x.rows != out.rows || x.cols > detail::longest_tile_row || !out.contiguous())
     throw Error("coded_linear", "packed weights, as many rows out as in, at most 896 channels",
                 std::to_string(x.rows) + " and " + std::to_string(out.rows) + " rows of " +
@@ -122,8 +124,8 @@ void coded_linear(MatrixView<const float> x, const CodedProduct& p, MatrixView<f
 
 /// @param out  (node, channels); may be where `features` lie
 /// @throws Error if shapes or bits do not fit together, or for more than 896 channels
-template <typename Arch = simd::Native>
-void layer_update(const LayerUpdate& u, MatrixView<float> out,
+template <typename Arch = simd::Native, typename Rule = AnyRule>
+void layer_update(const BasicLayerUpdate<Rule>& u, MatrixView<float> out,
                   Executor& executor = serial_executor()) {
   const Index nodes = out.rows;
   const auto want = [](bool ok, const char* expected, Index found) {

@@ -25,31 +25,34 @@
 namespace amq::kernels {
 
 /// Rows that are encoded at their own bits and meet one weight.
-struct CodedProduct {
+/// @tparam Rule  the row_rule of the rows, or AnyRule
+template <typename Rule>
+struct BasicCodedProduct {
   const PackedWeights* weights = nullptr;
   /// (row) bits of each, or empty: all have `bits`.
   std::span<const std::uint8_t> row_bits;
   int bits = 8;
   /// One per bit-width that occurs, at its index; all of one rule.
-  std::array<RowCoder, max_bits + 1> coders{};
+  std::array<BasicRowCoder<Rule>, max_bits + 1> coders{};
 
   [[nodiscard]] int bits_of(Index row) const noexcept {
     return row_bits.empty() ? bits : int{row_bits[static_cast<std::size_t>(row)]};
   }
-  [[nodiscard]] RowRule rule() const noexcept {
-    return coders[static_cast<std::size_t>(bits)].rule;
-  }
+  [[nodiscard]] Rule rule() const noexcept { return coders[static_cast<std::size_t>(bits)].rule; }
 };
 
 /// What message_mean() reads: edges' rows, their bits and the weights (channels, hidden) they meet.
 /// Pointers must outlive the call.
-struct MessageLayer : CodedProduct {
+template <typename Rule>
+struct BasicMessageLayer : BasicCodedProduct<Rule> {
   std::span<const std::int32_t> first;   ///< (node + 1): edges of receiver i are first[i] ..
   std::span<const std::int32_t> sender;  ///< (edge)
   MatrixView<const float> at_receiver, at_sender;  ///< (node, hidden)
   Activation activation = Activation::swish;
   bool mean = true;  ///< false: the sum
 };
+using CodedProduct = BasicCodedProduct<AnyRule>;
+using MessageLayer = BasicMessageLayer<AnyRule>;
 
 inline namespace AMQ_LEVEL {
 
@@ -61,7 +64,8 @@ inline constexpr Index tile_edges = 48;
 inline constexpr Index longest_tile_row = panel_bytes / (3 * tile_edges) / chunk * chunk;
 
 using RowLevels = std::array<RowLevel, max_bits + 1>;
-[[nodiscard]] inline RowLevels row_levels(const CodedProduct& p) noexcept {
+template <typename Rule>
+[[nodiscard]] RowLevels row_levels(const BasicCodedProduct<Rule>& p) noexcept {
   RowLevels levels;
   for (std::size_t b = 0; b < levels.size(); ++b) levels[b] = RowLevel(p.coders[b]);
   return levels;
@@ -81,9 +85,9 @@ inline MessageScratch& message_scratch(Index hidden, Index channels) {
 /// @param rows, level  tile_edges of each; where there are fewer rows, the last again
 /// @param panel  made for rows of this length
 /// @param grids  of the rows, in blocks of sixteen
-template <typename Arch>
+template <typename Arch, typename Rule>
 AMQ_INLINE void coded_product(const float* const* rows, const RowLevel* const* level,
-                              const std::uint8_t* bits, Index count, RowRule rule, Panel& panel,
+                              const std::uint8_t* bits, Index count, const Rule& rule, Panel& panel,
                               const PackedWeights& w, float* y, BlockGrids* grids) noexcept {
   const Index n = w.in(), channels = w.out();
   float *narrow_to[tile_edges], *wide_to[tile_edges];
@@ -123,8 +127,8 @@ AMQ_INLINE void coded_product(const float* const* rows, const RowLevel* const* l
 
 /// The means of the receivers first_node .. last_node.
 /// @param at_receiver, out  row 0 is the row of first_node
-template <typename Arch>
-void message_range(const MessageLayer& l, const RowLevels& levels,
+template <typename Arch, typename Rule>
+void message_range(const BasicMessageLayer<Rule>& l, const RowLevels& levels,
                    MatrixView<const float> at_receiver, MatrixView<float> out, Index first_node,
                    Index last_node) {
   const Index hidden = at_receiver.cols, channels = out.cols;
@@ -186,7 +190,8 @@ template <typename T>
 }
 
 /// What message_mean() asks of its layer.
-inline void check(const MessageLayer& l, Index receivers, Index receiver_cols, Index channels) {
+template <typename Rule>
+void check(const BasicMessageLayer<Rule>& l, Index receivers, Index receiver_cols, Index channels) {
   const Index nodes = static_cast<Index>(l.first.size()) - 1;
   const auto want = [](bool ok, const char* expected, Index found) {
     if (!ok)
@@ -213,8 +218,8 @@ inline void check(const MessageLayer& l, Index receivers, Index receiver_cols, I
 
 /// @param out  (node, channels)
 /// @throws Error if shapes or bits do not fit together, or for more than 896 hidden channels
-template <typename Arch = simd::Native>
-void message_mean(const MessageLayer& l, MatrixView<float> out,
+template <typename Arch = simd::Native, typename Rule = AnyRule>
+void message_mean(const BasicMessageLayer<Rule>& l, MatrixView<float> out,
                   Executor& executor = serial_executor()) {
   detail::check(l, out.rows, l.at_receiver.cols, out.cols);
   if (l.at_receiver.rows != out.rows)

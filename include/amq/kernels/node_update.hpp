@@ -14,19 +14,22 @@
 namespace amq::kernels {
 
 /// What node_update() reads. Pointers must outlive the call.
-struct NodeUpdate {
-  MatrixView<const float> means;     ///< (node, in of `first`)
-  MatrixView<const float> own;       ///< (node, out of `first`)
-  MatrixView<const float> features;  ///< (node, out of `second`)
-  CodedProduct first, second;        ///< second: (out, out of first)
+template <typename Rule>
+struct BasicNodeUpdate {
+  MatrixView<const float> means;          ///< (node, in of `first`)
+  MatrixView<const float> own;            ///< (node, out of `first`)
+  MatrixView<const float> features;       ///< (node, out of `second`)
+  BasicCodedProduct<Rule> first, second;  ///< second: (out, out of first)
   Activation activation = Activation::swish;
 };
+using NodeUpdate = BasicNodeUpdate<AnyRule>;
 
 inline namespace AMQ_LEVEL {
 
 namespace detail {
 
-inline void check_bits(const char* where, const CodedProduct& p, Index rows) {
+template <typename Rule>
+void check_bits(const char* where, const BasicCodedProduct<Rule>& p, Index rows) {
   const auto n = static_cast<Index>(p.row_bits.size());
   if ((n != 0 && n != rows) || p.bits < 0 || p.bits > max_bits)
     throw Error(
@@ -42,8 +45,9 @@ struct TileRows {
   const RowLevel* level[tile_edges];
   std::uint8_t bits[tile_edges];
 
-  template <typename Row>
-  TileRows(const CodedProduct& p, const RowLevels& levels, Index i, Index count, Row at) noexcept {
+  template <typename Rule, typename Row>
+  TileRows(const BasicCodedProduct<Rule>& p, const RowLevels& levels, Index i, Index count,
+           Row at) noexcept {
     for (Index r = 0; r < tile_edges; ++r) {
       const Index k = std::min(r, count - 1);
       row[r] = at(k);
@@ -52,18 +56,18 @@ struct TileRows {
     }
   }
 };
-template <typename Arch>
-AMQ_INLINE void coded_product(const TileRows& x, Index count, const CodedProduct& p, Panel& panel,
-                              float* y, BlockGrids* grids) noexcept {
+template <typename Arch, typename Rule>
+AMQ_INLINE void coded_product(const TileRows& x, Index count, const BasicCodedProduct<Rule>& p,
+                              Panel& panel, float* y, BlockGrids* grids) noexcept {
   coded_product<Arch>(x.row, x.level, x.bits, count, p.rule(), panel, *p.weights, y, grids);
 }
 
 /// The nodes begin .. end.
 /// @param means, own  row 0 is the row of node `begin`
-template <typename Arch>
-void node_range(const NodeUpdate& u, const RowLevels& first_levels, const RowLevels& second_levels,
-                MatrixView<const float> means, MatrixView<const float> own, MatrixView<float> out,
-                Index begin, Index end) {
+template <typename Arch, typename Rule>
+void node_range(const BasicNodeUpdate<Rule>& u, const RowLevels& first_levels,
+                const RowLevels& second_levels, MatrixView<const float> means,
+                MatrixView<const float> own, MatrixView<float> out, Index begin, Index end) {
   const Index inner = u.first.weights->out(), channels = out.cols;
   auto& scratch = message_scratch(inner, channels);
   float *const z = scratch.hidden.data(), *const y = scratch.message.data();
@@ -88,8 +92,9 @@ void node_range(const NodeUpdate& u, const RowLevels& first_levels, const RowLev
 }
 
 /// What node_update() asks of its update.
-inline void check(const NodeUpdate& u, Index means, Index means_cols, Index own_cols,
-                  MatrixView<float> out) {
+template <typename Rule>
+void check(const BasicNodeUpdate<Rule>& u, Index means, Index means_cols, Index own_cols,
+           MatrixView<float> out) {
   const auto want = [](bool ok, const char* expected, Index found) {
     if (!ok)
       throw Error("node_update", expected, std::to_string(found),
@@ -113,8 +118,8 @@ inline void check(const NodeUpdate& u, Index means, Index means_cols, Index own_
 
 /// @param out  (node, channels); may be where `features` lie
 /// @throws Error if shapes or bits do not fit together, or for more than 896 channels
-template <typename Arch = simd::Native>
-void node_update(const NodeUpdate& u, MatrixView<float> out,
+template <typename Arch = simd::Native, typename Rule = AnyRule>
+void node_update(const BasicNodeUpdate<Rule>& u, MatrixView<float> out,
                  Executor& executor = serial_executor()) {
   detail::check(u, u.means.rows, u.means.cols, u.own.cols, out);
   if (u.own.rows != out.rows)

@@ -31,7 +31,7 @@ void row_ranges(MatrixView<const float> x, float* smallest, float* largest,
                         });
 }
 
-/// Patches as dense_range() reads rows, on grids by RowRule::min_max: the range of a patch is that
+/// Patches as dense_range() reads rows, on grids by ByRange: the range of a patch is that
 /// of its points' ranges.
 struct PatchRows {
   MatrixView<const float> points;   ///< (point, channel)
@@ -96,11 +96,11 @@ struct PatchRows {
 /// @param point  (patch, tap) a row of `points`, or -1 for zeros
 /// @param out    (patch, w.out())
 /// @throws Error if shapes differ, for more than 8 bits, or another rule
-template <typename Arch = simd::Native>
-void linear_patches(const PatchRows& x, const RowCoder& coder, const PackedWeights& w,
+template <typename Arch = simd::Native, typename Rule = AnyRule>
+void linear_patches(const PatchRows& x, const BasicRowCoder<Rule>& coder, const PackedWeights& w,
                     Activation activation, MatrixView<float> out) {
   detail::check_shapes("linear_patches", x.cols(), out.cols, w);
-  if (coder.bits > 8 || coder.bits < 1 || coder.rule != RowRule::min_max)
+  if (coder.bits > 8 || coder.bits < 1 || kind_of(coder.rule) != RowRule::min_max)
     throw Error("linear_patches", "1 to 8 bits, rows by minimum and maximum",
                 std::to_string(coder.bits) + " bits", "Store the patches, and use linear().");
   detail::dense_range<Arch>(x, RowLevel(coder), w, activation, out, 0, out.rows);

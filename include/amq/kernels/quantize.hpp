@@ -6,30 +6,38 @@
 #include <amq/core/executor.hpp>
 #include <amq/kernels/codes.hpp>
 #include <amq/kernels/moments.hpp>
-#include <amq/quant/row_rule.hpp>
+#include <amq/quant/any_rule.hpp>
 #include <amq/quant/rows.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
+#include <type_traits>
 
 namespace amq::kernels {
 
 /// A coder as a kernel wants it, its divisions done.
 struct RowLevel {
   float factor = 0;  ///< times the statistic of a row gives its step; 0: the offset alone survives
-  float offset = 0;  ///< of RowRule::fixed; of affine, the shift in deviations
+  float offset = 0;  ///< the rule's o
   float low = 0, high = 0;
+  float a = 1;  ///< with `bits`, what a user's rule is asked with
+  int bits = 0;
 
   RowLevel() = default;
-  explicit RowLevel(const RowCoder& c) noexcept
+  template <typename Rule>
+  explicit RowLevel(const BasicRowCoder<Rule>& c) noexcept
       : offset(c.offset),
         low(static_cast<float>(c.lowest())),
-        high(static_cast<float>(c.highest())) {
+        high(static_cast<float>(c.highest())),
+        a(c.a),
+        bits(c.bits) {
+    const RowRule rule = kind_of(c.rule);
     if (c.bits == 0) {
-      if (c.rule == RowRule::affine) offset = 0;  // the mean itself survives
+      if (rule == RowRule::affine) offset = 0;  // the mean itself survives
       return;
     }
-    switch (c.rule) {
+    switch (rule) {
       case RowRule::symmetric:
         factor = c.bits < 2 ? 0.0f : c.a / static_cast<float>(c.highest());
         break;
@@ -38,6 +46,7 @@ struct RowLevel {
         break;
       case RowRule::affine:
       case RowRule::fixed:
+      case RowRule::own:
         factor = c.a;
     }
   }
@@ -91,7 +100,7 @@ AMQ_INLINE void store_grids(simd::Floats<Arch> step, simd::Floats<Arch> offset,
 }
 }  // namespace detail
 
-/// RowRule::min_max of rows whose smallest and largest numbers are known.
+/// ByRange of rows whose smallest and largest numbers are known.
 template <typename Arch>
 AMQ_INLINE void range_grids(simd::Floats<Arch> low, simd::Floats<Arch> high,
                             const RowLevel* const* levels, BlockGrids& g) noexcept {
@@ -103,39 +112,80 @@ AMQ_INLINE void range_grids(simd::Floats<Arch> low, simd::Floats<Arch> high,
   detail::store_grids<Arch>(step, offset, g);
 }
 
+namespace detail {
+/// A user's rule, and any other's rows of no numbers: asked row by row.
+template <typename Arch, typename Rule>
+void grids_one_by_one(const float* const* x, Index n, const Rule& rule,
+                      const RowLevel* const* levels, BlockGrids& g) noexcept {
+  using F = simd::Floats<Arch>;
+  const BlockLevels<Arch> limits(levels, g);
+  alignas(64) float step[block_rows], offset[block_rows];
+  for (int r = 0; r < block_rows; ++r) {
+    const RowLevel& l = *levels[r];
+    const bool again = r > 0 && x[r] == x[r - 1] && levels[r] == levels[r - 1];
+    const RowGrid one = again ? RowGrid{step[r - 1], offset[r - 1]}
+                              : row_grid(rule, x[r], n, l.bits, l.a, l.offset);
+    step[r] = one.step;
+    offset[r] = one.offset;
+  }
+  store_grids<Arch>(F::load(step), F::load(offset), g);
+}
+}  // namespace detail
+
+/// Only the code of the rule's own kind is compiled, where the kind is known.
 /// @param x       sixteen rows of n floats; where there are fewer, any row again
+/// @param rule    a row_rule, or AnyRule
 /// @param levels  one per row
-template <typename Arch>
-AMQ_INLINE void block_grids(const float* const* x, Index n, RowRule rule,
+template <typename Arch, typename Rule>
+AMQ_INLINE void block_grids(const float* const* x, Index n, const Rule& rule,
                             const RowLevel* const* levels, BlockGrids& g) noexcept {
   using F = simd::Floats<Arch>;
-  if (rule == RowRule::min_max && n > 0)
-    return range_grids<Arch>(kernels::smallest<Arch>(x, n), kernels::largest<Arch>(x, n), levels,
-                             g);
-  const detail::BlockLevels<Arch> level(levels, g);
-  const F one = F::splat(1.0f), least = F::splat(smallest_step);
-  F step = one, offset = F::splat(0.0f);
-  switch (rule) {
-    case RowRule::affine:
-      if (n > 0) {
-        const auto m = mean_deviation<Arch>(x, n);
-        detail::step_about<Arch>(level.factor * m.deviation, m.mean, step, offset);
-        offset = fma(level.offset, m.deviation, offset);
+  const auto by = [&](auto kind) AMQ_INLINE_LAMBDA {
+    constexpr RowRule own = kind();
+    if constexpr (own == RowRule::own) {
+      detail::grids_one_by_one<Arch>(x, n, rule, levels, g);
+    } else if constexpr (own == RowRule::min_max) {
+      if (n > 0)
+        return range_grids<Arch>(kernels::smallest<Arch>(x, n), kernels::largest<Arch>(x, n),
+                                 levels, g);
+      const detail::BlockLevels<Arch> level(levels, g);
+      detail::store_grids<Arch>(F::splat(1.0f), F::splat(0.0f), g);
+    } else {
+      const detail::BlockLevels<Arch> level(levels, g);
+      const F one = F::splat(1.0f), least = F::splat(smallest_step);
+      F step = one, offset = F::splat(0.0f);
+      if constexpr (own == RowRule::affine) {
+        if (n > 0) {
+          const auto m = mean_deviation<Arch>(x, n);
+          detail::step_about<Arch>(level.factor * m.deviation, m.mean, step, offset);
+          offset = fma(level.offset, m.deviation, offset);
+        }
+      } else if constexpr (own == RowRule::symmetric) {
+        const F width = level.factor * kernels::abs_max<Arch>(x, n);
+        step = select_greater(width, least, width, one);
+      } else {
+        step = select_greater(level.factor, least, level.factor, one);
+        offset = level.offset;
       }
-      break;
-    case RowRule::symmetric: {
-      const F width = level.factor * kernels::abs_max<Arch>(x, n);
-      step = select_greater(width, least, width, one);
-      break;
+      detail::store_grids<Arch>(step, offset, g);
     }
-    case RowRule::fixed:
-      step = select_greater(level.factor, least, level.factor, one);
-      offset = level.offset;
-      break;
-    case RowRule::min_max:
-      break;
+  };
+  if constexpr (std::same_as<Rule, AnyRule>) {
+    switch (rule.kind()) {
+      case RowRule::affine:
+        return by(std::integral_constant<RowRule, RowRule::affine>());
+      case RowRule::symmetric:
+        return by(std::integral_constant<RowRule, RowRule::symmetric>());
+      case RowRule::min_max:
+        return by(std::integral_constant<RowRule, RowRule::min_max>());
+      case RowRule::fixed:
+        return by(std::integral_constant<RowRule, RowRule::fixed>());
+      case RowRule::own:
+        return by(std::integral_constant<RowRule, RowRule::own>());
+    }
+  } else {
+    by(std::integral_constant<RowRule, kind_of(Rule{})>());
   }
-  detail::store_grids<Arch>(step, offset, g);
 }
 
 /// Codes of row r of a block, 64 at a time: `take(k, part, codes)` gets `part` bytes of code + bias
@@ -197,8 +247,8 @@ AMQ_INLINE void encode_packed(const float* x, Index n, const BlockGrids& g, int 
 }
 
 /// Row order[i] of x becomes row i of `to`. @pre container_bits(coder.bits) <= to.container
-template <typename Arch = simd::Native>
-void quantize_rows(MatrixView<const float> x, const RowCoder& coder, const RowsSpan& to,
+template <typename Arch = simd::Native, typename Rule = AnyRule>
+void quantize_rows(MatrixView<const float> x, const BasicRowCoder<Rule>& coder, const RowsSpan& to,
                    Executor& executor = serial_executor()) {
   AMQ_ASSERT(x.cols == to.cols && container_bits(coder.bits) <= to.container,
              "rows and codes must agree in length and container");
@@ -223,8 +273,9 @@ void quantize_rows(MatrixView<const float> x, const RowCoder& coder, const RowsS
 }
 
 /// One row. @returns its grid
-template <typename Arch = simd::Native>
-inline RowGrid quantize_row(const float* x, Index n, const RowCoder& c, void* out) noexcept {
+template <typename Arch = simd::Native, typename Rule = AnyRule>
+inline RowGrid quantize_row(const float* x, Index n, const BasicRowCoder<Rule>& c,
+                            void* out) noexcept {
   const RowLevel level(c);
   const RowLevel* levels[block_rows];
   const float* rows[block_rows];

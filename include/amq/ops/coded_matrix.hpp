@@ -47,7 +47,7 @@ class CodedMatrix {
   /// @param y     (row, out)
   /// @throws Error if shapes differ. @pre not empty()
   void multiply(MatrixView<const float> x, int bits, MatrixView<float> y) const {
-    const RowCoder coder{RowRule::min_max, bits, RowMinMax::default_a(bits)};
+    const BasicRowCoder<ByRange> coder{{}, bits, ByRange::default_a(bits)};
     if (bits <= 8 && low_.empty())
       return kernels::linear(x, coder, packed_[0], Activation::none, y);
     static thread_local RowMemory memory;

@@ -78,8 +78,10 @@ struct Patches {
   }
   /// The product of the patches, rows on grids by their smallest and largest number.
   /// @pre zeros lie beyond the ends, and 1 to 8 bits
-  void multiply(MatrixView<const float> x, const RowCoder& coder, const kernels::PackedWeights& w,
-                Activation f, MatrixView<float> out, Executor& executor) const {
+  template <typename Rule>
+  void multiply(MatrixView<const float> x, const BasicRowCoder<Rule>& coder,
+                const kernels::PackedWeights& w, Activation f, MatrixView<float> out,
+                Executor& executor) const {
     static thread_local AlignedVector<float> ranges;
     float* smallest = at_least(ranges, 2 * x.rows);
     kernels::row_ranges(x, smallest, smallest + x.rows, executor);

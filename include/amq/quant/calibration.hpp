@@ -128,7 +128,7 @@ template <row_rule Rule>
   }
   if (counted == 0)
     throw Error("row_distortion", "at least one row that varies", "none", "Collect more rows.");
-  return Rule::dynamic ? ratios / static_cast<double>(counted) : errors / powers;
+  return facts_of(Rule{}).dynamic ? ratios / static_cast<double>(counted) : errors / powers;
 }
 
 /// The a of a dynamic rule that leaves least distortion in a sample: a scan around the rule's
@@ -136,7 +136,7 @@ template <row_rule Rule>
 /// @throws Error as row_distortion
 template <row_rule Rule>
 [[nodiscard]] LevelScale best_scale(MatrixView<const float> rows,
-                                    int bits) requires(Rule::dynamic) {
+                                    int bits) requires(facts_of(Rule{}).dynamic) {
   const double start = static_cast<double>(Rule::default_a(bits));
   if (bits == 0) return {static_cast<float>(start), 0};
   const auto error = [&](double a) {
@@ -195,7 +195,7 @@ template <row_rule Rule>
 template <typename List, row_rule Rule>
 [[nodiscard]] std::array<LevelScale, List::bits.size()> calibrate(MatrixView<const float> rows) {
   std::array<LevelScale, List::bits.size()> scales;
-  if constexpr (Rule::dynamic) {
+  if constexpr (facts_of(Rule{}).dynamic) {
     for (std::size_t k = 0; k < scales.size(); ++k)
       scales[k] = best_scale<Rule>(rows, List::bits[k]);
   } else {

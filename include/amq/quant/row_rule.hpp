@@ -1,14 +1,15 @@
 #pragma once
 /// @file
-/// How the step and the offset of a row arise: x ~ step * q + offset.
+/// How the step and the offset of a row arise: x ~ step * q + offset. A policy: kernels, training
+/// and files are told the rule as a type, and a user's own is as good as these.
 ///
 // clang-format off
-/// | rule         | step                        | offset            | codes             | when to take it                 |
-/// |--------------|-----------------------------|-------------------|-------------------|---------------------------------|
-/// | RowAffine    | a * deviation               | mean + step / 2   | lowest .. highest | default: best error at few bits |
-/// | RowSymmetric | a / highest * absmax        | 0                 | -highest..highest | no offset to carry; 8 bits      |
-/// | RowMinMax    | a / (2^b - 1) * (max - min) | middle + step / 2 | lowest .. highest | bounded rows, nothing clipped   |
-/// | Static       | a                           | o                 | lowest .. highest | learned or calibrated steps     |
+/// | rule        | step                        | offset            | codes             | when to take it                |
+/// |-------------|-----------------------------|-------------------|-------------------|--------------------------------|
+/// | ByRange     | a / (2^b - 1) * (max - min) | middle + step / 2 | lowest .. highest | default: nothing is clipped    |
+/// | ByDeviation | a * deviation               | mean + step / 2   | lowest .. highest | Gaussian rows at few bits      |
+/// | ByMagnitude | a / highest * absmax        | 0                 | -highest..highest | no offset to carry; 8 bits     |
+/// | Static      | a                           | o                 | lowest .. highest | learned or calibrated steps    |
 // clang-format on
 ///
 /// a > 0 and o are one number per quantization point and level.
@@ -27,8 +28,8 @@
 
 namespace amq {
 
-/// The rules as data, for kernels, files and command lines.
-enum class RowRule : std::uint8_t { affine, symmetric, min_max, fixed };
+/// The rules of amq as data, for files and command lines. `own`: a rule of a user's.
+enum class RowRule : std::uint8_t { affine, symmetric, min_max, fixed, own };
 
 namespace detail {
 /// Too narrow, or NaN: every code is 0 and decodes to `middle`.
@@ -37,13 +38,49 @@ namespace detail {
   return {step, std::fma(0.5f, step, middle)};
 }
 }  // namespace detail
+/// What the number o of a rule counts, if the rule has one that is learned.
+enum class OffsetUnit : std::uint8_t {
+  none,   ///< o is not read
+  real,   ///< the offset is o itself
+  widths  ///< o moves the offset by o * step / a
+};
 
-struct RowAffine {
-  static constexpr RowRule rule = RowRule::affine;
-  static constexpr std::string_view name = "row_affine";
-  static constexpr bool dynamic = true, has_offset = true;
+/// What training and calibration need to know of a rule. A rule that does not name one of these
+/// as a member has what stands here.
+struct RuleFacts {
+  bool dynamic = true;  ///< every row has its own grid
+  /// The offset moves with half the step, so that zero lies between two codes.
+  bool centred = false;
+  OffsetUnit offset = OffsetUnit::none;
+  bool keeps_mean = false;  ///< 0 bits keep the mean of a row
+};
+
+/// A row rule is a struct of static members, all of them noexcept:
+///
+///     name                       how files call it, e.g. "by_range"
+///     grid(x, n, bits, a, o)     the grid of the row x of n >= 1 numbers. step is proportional to
+///     a;
+///                                0 bits: the offset alone stands for the row
+///     default_a(bits)            > 0: where training begins
+///     lowest(bits)               if the codes do not begin at lowest_code(bits)
+///
+/// and those members of RuleFacts that differ. tests/quant/quantizer_laws.hpp checks what a
+/// compiler cannot; check_row_rule() looks at some of it when a network is built.
+template <typename R>
+concept row_rule = std::default_initializable<R> &&
+    requires(const float* x, Index n, int bits, float a, float o) {
+  { R::name } -> std::convertible_to<std::string_view>;
+  { R::grid(x, n, bits, a, o) }
+  noexcept->std::same_as<RowGrid>;
+  { R::default_a(bits) }
+  noexcept->std::same_as<float>;
+};
+
+struct ByDeviation {
+  static constexpr std::string_view name = "by_deviation", former_name = "row_affine";
+  static constexpr bool centred = true, keeps_mean = true;
+  static constexpr OffsetUnit offset = OffsetUnit::widths;
   using Stats = MeanDeviation;
-  [[nodiscard]] static constexpr int lowest(int bits) noexcept { return lowest_code(bits); }
   [[nodiscard]] static Stats stats(const float* x, Index n) noexcept {
     return mean_deviation(x, n);
   }
@@ -55,6 +92,9 @@ struct RowAffine {
     g.offset = std::fma(o, s.deviation, g.offset);
     return g;
   }
+  [[nodiscard]] static RowGrid grid(const float* x, Index n, int bits, float a, float o) noexcept {
+    return grid(stats(x, n), bits, a, o);
+  }
   /// The best a for Gaussian rows.
   [[nodiscard]] static constexpr float default_a(int bits) noexcept {
     return static_cast<float>(gaussian_step(bits));
@@ -62,10 +102,8 @@ struct RowAffine {
 };
 
 /// Has no use for 1 bit: its only code would be 0.
-struct RowSymmetric {
-  static constexpr RowRule rule = RowRule::symmetric;
-  static constexpr std::string_view name = "row_symmetric";
-  static constexpr bool dynamic = true, has_offset = false;
+struct ByMagnitude {
+  static constexpr std::string_view name = "by_magnitude", former_name = "row_symmetric";
   struct Stats {
     float abs_max = 0;
   };
@@ -77,6 +115,9 @@ struct RowSymmetric {
     const float step = a / static_cast<float>(highest_code(bits)) * s.abs_max;
     return {step > smallest_step ? step : 1.0f, 0.0f};
   }
+  [[nodiscard]] static RowGrid grid(const float* x, Index n, int bits, float a, float o) noexcept {
+    return grid(stats(x, n), bits, a, o);
+  }
   /// The best a for Gaussian rows of 128 channels (longer rows have larger extremes, want less).
   [[nodiscard]] static constexpr float default_a(int bits) noexcept {
     constexpr std::array<float, 7> a{1, 1, 0.44f, 0.7f, 0.88f, 0.96f, 0.98f};
@@ -84,12 +125,10 @@ struct RowSymmetric {
   }
 };
 
-struct RowMinMax {
-  static constexpr RowRule rule = RowRule::min_max;
-  static constexpr std::string_view name = "row_min_max";
-  static constexpr bool dynamic = true, has_offset = true;
+struct ByRange {
+  static constexpr std::string_view name = "by_range", former_name = "row_min_max";
+  static constexpr bool centred = true;
   using Stats = MinMax;
-  [[nodiscard]] static constexpr int lowest(int bits) noexcept { return lowest_code(bits); }
   [[nodiscard]] static Stats stats(const float* x, Index n) noexcept { return min_max(x, n); }
   /// 0 bits keep the middle of the range.
   [[nodiscard]] static RowGrid grid(const Stats& s, int bits, float a, float = 0) noexcept {
@@ -97,6 +136,9 @@ struct RowMinMax {
     if (bits == 0) return {1.0f, middle};
     const float factor = a / static_cast<float>((1 << bits) - 1);
     return detail::grid_about(factor * (s.max - s.min), middle);
+  }
+  [[nodiscard]] static RowGrid grid(const float* x, Index n, int bits, float a, float o) noexcept {
+    return grid(stats(x, n), bits, a, o);
   }
   /// The best a for Gaussian rows of 128 channels.
   [[nodiscard]] static constexpr float default_a(int bits) noexcept {
@@ -106,15 +148,17 @@ struct RowMinMax {
 };
 
 struct Static {
-  static constexpr RowRule rule = RowRule::fixed;
-  static constexpr std::string_view name = "static";
-  static constexpr bool dynamic = false, has_offset = true;
+  static constexpr std::string_view name = "static", former_name = "static";
+  static constexpr bool dynamic = false;
+  static constexpr OffsetUnit offset = OffsetUnit::real;
   struct Stats {};
-  [[nodiscard]] static constexpr int lowest(int bits) noexcept { return lowest_code(bits); }
   [[nodiscard]] static Stats stats(const float*, Index) noexcept { return {}; }
   /// @pre a > 0
   [[nodiscard]] static RowGrid grid(const Stats&, int bits, float a, float o = 0) noexcept {
     return bits == 0 ? RowGrid{1.0f, o} : RowGrid{a > smallest_step ? a : 1.0f, o};
+  }
+  [[nodiscard]] static RowGrid grid(const float*, Index, int bits, float a, float o) noexcept {
+    return grid({}, bits, a, o);
   }
   /// For values of zero mean and unit variance; calibration.hpp finds better ones.
   [[nodiscard]] static constexpr float default_a(int bits) noexcept {
@@ -122,31 +166,60 @@ struct Static {
   }
 };
 
-/// `Rule::grid(stats, bits, a, o)` places the codes lowest(bits) .. highest_code(bits).
-template <typename R>
-concept row_rule = requires(const float* x, Index n, int bits, float a, float o) {
-  { R::rule } -> std::convertible_to<RowRule>;
-  { R::name } -> std::convertible_to<std::string_view>;
-  { R::dynamic } -> std::convertible_to<bool>;
-  { R::lowest(bits) } -> std::same_as<int>;
-  { R::grid(R::stats(x, n), bits, a, o) } -> std::same_as<RowGrid>;
-  { R::default_a(bits) } -> std::same_as<float>;
-};
+// Names of before.
+using RowAffine = ByDeviation;
+using RowSymmetric = ByMagnitude;
+using RowMinMax = ByRange;
 
-/// Calls f with the rule's type: what is compiled for each rule but chosen at run time.
-template <typename F>
-decltype(auto) with_row_rule(RowRule rule, F&& f) {
-  switch (rule) {
-    case RowRule::symmetric:
-      return f(RowSymmetric{});
-    case RowRule::min_max:
-      return f(RowMinMax{});
-    case RowRule::fixed:
-      return f(Static{});
-    case RowRule::affine:
-      break;
-  }
-  return f(RowAffine{});
+/// Which of amq's rules a rule is.
+template <row_rule R>
+[[nodiscard]] constexpr RowRule kind_of(R) noexcept {
+  if constexpr (std::same_as<R, ByDeviation>)
+    return RowRule::affine;
+  else if constexpr (std::same_as<R, ByMagnitude>)
+    return RowRule::symmetric;
+  else if constexpr (std::same_as<R, ByRange>)
+    return RowRule::min_max;
+  else if constexpr (std::same_as<R, Static>)
+    return RowRule::fixed;
+  else
+    return RowRule::own;
+}
+template <row_rule R>
+[[nodiscard]] constexpr RuleFacts facts_of(R) noexcept {
+  RuleFacts f;
+  if constexpr (requires { R::dynamic; }) f.dynamic = R::dynamic;
+  if constexpr (requires { R::centred; }) f.centred = R::centred;
+  if constexpr (requires { R::offset; }) f.offset = R::offset;
+  if constexpr (requires { R::keeps_mean; }) f.keeps_mean = R::keeps_mean;
+  return f;
+}
+/// The lowest code of a row of so many bits.
+template <row_rule R>
+[[nodiscard]] constexpr int lowest_of(R, int bits) noexcept {
+  if constexpr (requires { R::lowest(bits); })
+    return R::lowest(bits);
+  else
+    return lowest_code(bits);
+}
+
+/// The grid of a row. A user's rule is compiled in one place, whoever asks, so that training and
+/// every kernel see the same bits of it; a step that is not positive becomes 1.
+template <row_rule R>
+#if defined(__GNUC__) || defined(__clang__)
+__attribute__((noinline))
+#endif
+RowGrid
+own_row_grid(const float* x, Index n, int bits, float a, float o) noexcept {
+  const RowGrid g = R::grid(x, n, bits, a, o);
+  return {g.step > smallest_step ? g.step : 1.0f, g.offset};
+}
+template <row_rule R>
+[[nodiscard]] RowGrid row_grid(R, const float* x, Index n, int bits, float a, float o) noexcept {
+  if constexpr (kind_of(R{}) == RowRule::own)
+    return n > 0 ? own_row_grid<R>(x, n, bits, a, o) : RowGrid{};
+  else
+    return R::grid(x, n, bits, a, o);
 }
 
 /// The numbers a and o of a row rule at one level.
@@ -162,36 +235,33 @@ template <typename List, row_rule Rule>
   return s;
 }
 
-/// A rule with its numbers at one (quantization point, level), as data.
-struct RowCoder {
-  RowRule rule = RowRule::affine;
-  int bits = 8;      ///< 0 .. 16; 0 keeps the row's offset only
-  float a = 1;       ///< > 0: what the rule's step is multiplied by
-  float offset = 0;  ///< of RowRule::fixed only
-
-  [[nodiscard]] constexpr int lowest() const noexcept {
-    return rule == RowRule::symmetric ? -highest_code(bits) : lowest_code(bits);
-  }
-  [[nodiscard]] constexpr int highest() const noexcept { return highest_code(bits); }
-};
-
 /// A row to codes and its grid, in the contract's order. `codes` holds n. @returns the grid.
 template <row_rule Rule, typename Code>
 RowGrid quantize_row(const float* x, Index n, int bits, float a, float o, Code* codes) noexcept {
-  const RowGrid grid = Rule::grid(Rule::stats(x, n), bits, a, o);
+  const RowGrid grid = row_grid(Rule{}, x, n, bits, a, o);
   const float inv = grid.inverse(), shift = grid.shift(inv);
-  const int lowest = Rule::lowest(bits), highest = highest_code(bits);
+  const int lowest = lowest_of(Rule{}, bits), highest = highest_code(bits);
   for (Index k = 0; k < n; ++k)
     codes[k] = static_cast<Code>(RowGrid::encode(x[k], inv, shift, lowest, highest));
   return grid;
 }
 
-/// The same with the rule chosen at run time.
-template <typename Code>
-RowGrid quantize_row(const float* x, Index n, const RowCoder& c, Code* codes) noexcept {
-  return with_row_rule(c.rule, [&](auto rule) {
-    return quantize_row<decltype(rule)>(x, n, c.bits, c.a, c.offset, codes);
-  });
-}
+/// A rule at a width of the compiler's, of rows whose grids are known: a quantizer like any other
+/// (quantizer.hpp), which is how its laws are checked.
+template <row_rule Rule, int Bits>
+struct RowsBy {
+  static_assert(1 <= Bits && Bits <= max_bits, "amq::RowsBy<Rule, Bits>: Bits must be 1 to 16");
+  using Code = int_for<Bits>;
+  static constexpr int bits = Bits;
+  static constexpr int lowest = lowest_of(Rule{}, Bits), highest = highest_code(Bits);
+
+  const RowGrid* grids = nullptr;  ///< (row)
+
+  [[nodiscard]] float step(Index i, Index) const noexcept { return grids[i].step; }
+  [[nodiscard]] Code encode(float x, Index i, Index) const noexcept {
+    return static_cast<Code>(grids[i].encode(x, lowest, highest));
+  }
+  [[nodiscard]] float decode(Code q, Index i, Index) const noexcept { return grids[i].decode(q); }
+};
 
 }  // namespace amq

@@ -28,9 +28,8 @@ struct Scheme {
   using rule = Rule;
   static constexpr int weight_bits = W::bits;
   static_assert(
-      !levels::contains(1) || Rule::lowest(1) < 0,
-      "amq::Scheme: a symmetric row has nothing but zero at 1 bit; use RowAffine, or drop "
-      "level 1");
+      !levels::contains(1) || lowest_of(Rule{}, 1) < 0,
+      "amq::Scheme: a symmetric row has nothing but zero at 1 bit; use ByRange, or drop level 1");
 
   /// "w8a2,4,8_row_affine", as in tables and model files.
   [[nodiscard]] static std::string name() {
