@@ -26,18 +26,20 @@ inline void check_shapes(const char* where, Index in, Index out, const PackedWei
 /// Rows a thread takes at once.
 inline constexpr std::size_t grain = 5 * static_cast<std::size_t>(panel_rows);
 
-template <typename Arch>
+template <typename Arch, Containers C>
 void linear_range(const RowsView& x, const PackedWeights& w, Activation activation,
                   MatrixView<float> out, Index first, Index last) {
-  if (x.container == 0) {
-    for (Index i = first; i < last; ++i) {
-      float* y = out.row(x.target(i));
-      affine_of_offset<Arch>(x.grid_of(i).offset, w, y);
-      activate<Arch>(activation, y, y, w.out());
+  if constexpr (holds(C, 0))
+    if (x.container == 0) {
+      for (Index i = first; i < last; ++i) {
+        float* y = out.row(x.target(i));
+        affine_of_offset<Arch>(x.grid_of(i).offset, w, y);
+        activate<Arch>(activation, y, y, w.out());
+      }
+      return;
     }
-    return;
-  }
-  const bool wide = x.container == 16;
+  constexpr bool words = holds(C, 16);
+  const bool wide = words && x.container == 16;
   Panel panel(x.cols, wide ? 2 : 1, panel_shape<Arch>);
   float* rows[panel_rows];
   float step[panel_rows], offset[panel_rows];
@@ -45,16 +47,17 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
              stream = (relu || activation == Activation::none) && streams(out);
   for (Index begin = first; begin < last; begin += panel.height) {
     const Index end = std::min(last, begin + panel.height);
-    widen_rows<Arch>(x, begin, end, panel);
+    widen_rows<Arch, C>(x, begin, end, panel);
     for (Index i = begin; i < end; ++i) {
       rows[i - begin] = out.row(x.target(i));
       step[i - begin] = x.grid_of(i).step;
       offset[i - begin] = x.grid_of(i).offset;
     }
-    if (wide)
-      panel_product<Arch, 2>(panel, panel.digits, end - begin, w,
-                             AffineSink<Arch>{rows, step, offset, &w});
-    else if (relu)
+    if (wide) {
+      if constexpr (words)
+        panel_product<Arch, 2>(panel, panel.digits, end - begin, w,
+                               AffineSink<Arch>{rows, step, offset, &w});
+    } else if (relu)
       panel_product<Arch, 1>(panel, panel.digits, end - begin, w,
                              AffineSink<Arch, true>{rows, step, offset, &w, stream});
     else
@@ -67,10 +70,11 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
   if (stream) simd::end_stream();
 }
 
-template <typename Arch, bool Minus>
+template <typename Arch, bool Minus, Containers C>
 void onto_range(const RowsView& x, const PackedWeights& w, MatrixView<const float> base,
                 MatrixView<float> out, Index first, Index last) {
-  const bool wide = x.container == 16;
+  constexpr bool words = holds(C, 16);
+  const bool wide = words && x.container == 16;
   Panel panel(std::max<Index>(1, x.cols), wide ? 2 : 1, panel_shape<Arch>);
   float* rows[panel_rows];
   const float* from[panel_rows];
@@ -84,20 +88,22 @@ void onto_range(const RowsView& x, const PackedWeights& w, MatrixView<const floa
       offset[i - begin] = x.grid_of(i).offset;
     }
     const OntoSink<Arch, Minus> sink{rows, from, step, offset, &w};
-    if (x.container == 0) {
-      // No codes: sums of nothing, one row at a time.
-      for (Index r = 0; r < end - begin; ++r)
-        for (Index b = 0; b < w.blocks(); ++b) {
-          const simd::Ints<Arch> none[1][1] = {{simd::Ints<Arch>::splat(0)}};
-          sink.template take<1, 1, 1>(none, r, b * PackedWeights::block);
-        }
-      continue;
-    }
-    widen_rows<Arch>(x, begin, end, panel);
-    if (wide)
-      panel_product<Arch, 2>(panel, panel.digits, end - begin, w, sink);
-    else
+    if constexpr (holds(C, 0))
+      if (x.container == 0) {
+        // No codes: sums of nothing, one row at a time.
+        for (Index r = 0; r < end - begin; ++r)
+          for (Index b = 0; b < w.blocks(); ++b) {
+            const simd::Ints<Arch> none[1][1] = {{simd::Ints<Arch>::splat(0)}};
+            sink.template take<1, 1, 1>(none, r, b * PackedWeights::block);
+          }
+        continue;
+      }
+    widen_rows<Arch, C>(x, begin, end, panel);
+    if (wide) {
+      if constexpr (words) panel_product<Arch, 2>(panel, panel.digits, end - begin, w, sink);
+    } else {
       panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
+    }
   }
 }
 
@@ -198,29 +204,30 @@ void gemm_i32(const RowsView& x, const PackedWeights& w, MatrixView<std::int32_t
 /// y(i, n) = activation(wstep_n (step_i acc_in + offset_i colsum_n) + bias_n) into row order[i] of
 /// `out`: (rows, w.out()). Container 0: acc is 0 and the row costs no multiplication.
 /// @throws Error if shapes differ
-template <typename Arch = simd::Native>
+/// @tparam C  the containers that occur
+template <typename Arch = simd::Native, Containers C = any_container>
 void linear(const RowsView& x, const PackedWeights& w, Activation activation, MatrixView<float> out,
             Executor& executor = serial_executor()) {
   detail::check_shapes("linear", x.cols, out.cols, w);
   executor.parallel_for(
       static_cast<std::size_t>(x.rows), detail::grain, [&](std::size_t begin, std::size_t end) {
-        detail::linear_range<Arch>(x, w, activation, out, static_cast<Index>(begin),
-                                   static_cast<Index>(end));
+        detail::linear_range<Arch, C>(x, w, activation, out, static_cast<Index>(begin),
+                                      static_cast<Index>(end));
       });
 }
 
 /// Rows of mixed levels: one bucket per level, each with its part of the permutation. Every row of
 /// `out` that some bucket names is written once; nothing is copied for the sorting.
-template <typename Arch = simd::Native>
+template <typename Arch = simd::Native, Containers C = any_container>
 void linear(std::span<const RowsView> buckets, const PackedWeights& w, Activation activation,
             MatrixView<float> out, Executor& executor = serial_executor()) {
-  for (const auto& bucket : buckets) linear<Arch>(bucket, w, activation, out, executor);
+  for (const auto& bucket : buckets) linear<Arch, C>(bucket, w, activation, out, executor);
 }
 
 /// out = base + linear(...), or base - linear(...), to the bit what two steps would give. Rows of
 /// `base` and `out` are numbered as those of linear()'s result; both may be the same.
 /// @throws Error if shapes differ
-template <typename Arch = simd::Native>
+template <typename Arch = simd::Native, Containers C = any_container>
 void linear_onto(std::span<const RowsView> buckets, const PackedWeights& w, bool minus,
                  MatrixView<const float> base, MatrixView<float> out,
                  Executor& executor = serial_executor()) {
@@ -229,7 +236,8 @@ void linear_onto(std::span<const RowsView> buckets, const PackedWeights& w, bool
     detail::check_shapes("linear_onto", x.cols, out.cols, w);
     executor.parallel_for(
         static_cast<std::size_t>(x.rows), detail::grain, [&](std::size_t begin, std::size_t end) {
-          const auto run = minus ? detail::onto_range<Arch, true> : detail::onto_range<Arch, false>;
+          const auto run =
+              minus ? detail::onto_range<Arch, true, C> : detail::onto_range<Arch, false, C>;
           run(x, w, base, out, static_cast<Index>(begin), static_cast<Index>(end));
         });
   }
@@ -282,8 +290,8 @@ void linear(const RowsView& x, const PackedWeights& w, Activation activation,
           part.codes = x.row(i);
           part.grid = &x.grid_of(i);
           part.rows = std::min(tall, last - i);
-          detail::linear_range<Arch>(part, w, activation, {nearby.data(), part.rows, w.out()}, 0,
-                                     part.rows);
+          detail::linear_range<Arch, any_container>(
+              part, w, activation, {nearby.data(), part.rows, w.out()}, 0, part.rows);
           for (Index b = 0; b < part.rows; b += block_rows) {
             const float* rows[block_rows];
             for (Index r = 0; r < block_rows; ++r)

@@ -24,11 +24,12 @@ struct GivenPart {
 };
 
 /// What layer_update() reads. Pointers must outlive the call.
-template <typename Rule>
+template <typename Rule, Containers C = any_container>
 struct BasicLayerUpdate {
-  BasicMessageLayer<Rule> edges;  ///< its at_receiver is made here
-  BasicNodeUpdate<Rule> nodes;    ///< its means and own are made here
-  BasicCodedProduct<Rule> parts;  ///< features to [P | R]: (hidden + out of nodes.first, channels)
+  BasicMessageLayer<Rule, C> edges;  ///< its at_receiver is made here
+  BasicNodeUpdate<Rule, C> nodes;    ///< its means and own are made here
+  BasicCodedProduct<Rule, C>
+      parts;                      ///< features to [P | R]: (hidden + out of nodes.first, channels)
   GivenPart to_receiver, to_own;  ///< added to P and to R
 };
 using LayerUpdate = BasicLayerUpdate<AnyRule>;
@@ -52,8 +53,8 @@ inline LayerScratch& layer_scratch(Index parts, Index means) {
 
 /// Rows begin .. end of x at their own bits times the weights.
 /// @param y  row 0 belongs to row `begin`; contiguous
-template <typename Arch, typename Rule>
-void coded_range(MatrixView<const float> x, const BasicCodedProduct<Rule>& p,
+template <typename Arch, typename Rule, Containers C>
+void coded_range(MatrixView<const float> x, const BasicCodedProduct<Rule, C>& p,
                  const RowLevels& levels, float* y, Index begin, Index end) {
   Panel panel(x.cols, 1, panel_shape<Arch>);
   BlockGrids grids[tile_edges / block_rows];
@@ -72,16 +73,16 @@ void add_given(const GivenPart& g, MatrixView<float> y, Index begin) noexcept {
   rows.codes = g.rows.row(begin);
   rows.grid = &g.rows.grid_of(begin);
   rows.rows = y.rows;
-  onto_range<Arch, false>(rows, *g.weights, y, y, 0, y.rows);
+  onto_range<Arch, false, any_container>(rows, *g.weights, y, y, 0, y.rows);
 }
 
 struct LayerLevels {
   RowLevels parts, first, second, edges;
 };
 
-template <typename Arch, typename Rule>
-void layer_range(const BasicLayerUpdate<Rule>& u, const LayerLevels& levels, MatrixView<float> out,
-                 Index first, Index last) {
+template <typename Arch, typename Rule, Containers C>
+void layer_range(const BasicLayerUpdate<Rule, C>& u, const LayerLevels& levels,
+                 MatrixView<float> out, Index first, Index last) {
   const Index hidden = u.edges.weights->in(), channels = u.edges.weights->out(),
               inner = u.nodes.first.weights->out(), width = hidden + inner;
   auto& scratch = layer_scratch(width, channels);
@@ -104,8 +105,8 @@ void layer_range(const BasicLayerUpdate<Rule>& u, const LayerLevels& levels, Mat
 /// the codes stay in L1 and nothing is sorted.
 /// @param out  (row, out of the weights)
 /// @throws Error if shapes or bits do not fit together, or for more than 896 channels
-template <typename Arch = simd::Native, typename Rule = AnyRule>
-void coded_linear(MatrixView<const float> x, const BasicCodedProduct<Rule>& p,
+template <typename Arch = simd::Native, typename Rule = AnyRule, Containers C = any_container>
+void coded_linear(MatrixView<const float> x, const BasicCodedProduct<Rule, C>& p,
                   MatrixView<float> out, Executor& executor = serial_executor()) {
   if (!p.weights || x.rows != out.rows || x.cols > detail::longest_tile_row || !out.contiguous())
     throw Error("coded_linear", "packed weights, as many rows out as in, at most 896 channels",
@@ -124,8 +125,8 @@ void coded_linear(MatrixView<const float> x, const BasicCodedProduct<Rule>& p,
 
 /// @param out  (node, channels); may be where `features` lie
 /// @throws Error if shapes or bits do not fit together, or for more than 896 channels
-template <typename Arch = simd::Native, typename Rule = AnyRule>
-void layer_update(const BasicLayerUpdate<Rule>& u, MatrixView<float> out,
+template <typename Arch = simd::Native, typename Rule = AnyRule, Containers C = any_container>
+void layer_update(const BasicLayerUpdate<Rule, C>& u, MatrixView<float> out,
                   Executor& executor = serial_executor()) {
   const Index nodes = out.rows;
   const auto want = [](bool ok, const char* expected, Index found) {

@@ -26,7 +26,8 @@ namespace amq::kernels {
 
 /// Rows that are encoded at their own bits and meet one weight.
 /// @tparam Rule  the row_rule of the rows, or AnyRule
-template <typename Rule>
+/// @tparam C     the containers that rows may need
+template <typename Rule, Containers C = any_container>
 struct BasicCodedProduct {
   const PackedWeights* weights = nullptr;
   /// (row) bits of each, or empty: all have `bits`.
@@ -43,8 +44,8 @@ struct BasicCodedProduct {
 
 /// What message_mean() reads: edges' rows, their bits and the weights (channels, hidden) they meet.
 /// Pointers must outlive the call.
-template <typename Rule>
-struct BasicMessageLayer : BasicCodedProduct<Rule> {
+template <typename Rule, Containers C = any_container>
+struct BasicMessageLayer : BasicCodedProduct<Rule, C> {
   std::span<const std::int32_t> first;   ///< (node + 1): edges of receiver i are first[i] ..
   std::span<const std::int32_t> sender;  ///< (edge)
   MatrixView<const float> at_receiver, at_sender;  ///< (node, hidden)
@@ -64,8 +65,8 @@ inline constexpr Index tile_edges = 48;
 inline constexpr Index longest_tile_row = panel_bytes / (3 * tile_edges) / chunk * chunk;
 
 using RowLevels = std::array<RowLevel, max_bits + 1>;
-template <typename Rule>
-[[nodiscard]] RowLevels row_levels(const BasicCodedProduct<Rule>& p) noexcept {
+template <typename Rule, Containers C>
+[[nodiscard]] RowLevels row_levels(const BasicCodedProduct<Rule, C>& p) noexcept {
   RowLevels levels;
   for (std::size_t b = 0; b < levels.size(); ++b) levels[b] = RowLevel(p.coders[b]);
   return levels;
@@ -85,7 +86,7 @@ inline MessageScratch& message_scratch(Index hidden, Index channels) {
 /// @param rows, level  tile_edges of each; where there are fewer rows, the last again
 /// @param panel  made for rows of this length
 /// @param grids  of the rows, in blocks of sixteen
-template <typename Arch, typename Rule>
+template <typename Arch, Containers C = any_container, typename Rule>
 AMQ_INLINE void coded_product(const float* const* rows, const RowLevel* const* level,
                               const std::uint8_t* bits, Index count, const Rule& rule, Panel& panel,
                               const PackedWeights& w, float* y, BlockGrids* grids) noexcept {
@@ -101,34 +102,39 @@ AMQ_INLINE void coded_product(const float* const* rows, const RowLevel* const* l
     block_grids<Arch>(rows + b, n, rule, level + b, g);
     for (int r = 0; r < block_rows && b + r < count; ++r) {
       float* to = y + (b + r) * channels;
-      if (bits[b + r] == 0) {
-        affine_of_offset<Arch>(g.offset[r], w, to);
-      } else if (bits[b + r] <= 8) {
-        encode_line<Arch>(rows[b + r], n, g, r, panel.line(narrow));
-        narrow_to[narrow] = to;
-        narrow_step[narrow] = g.step[r];
-        narrow_offset[narrow++] = g.offset[r];
-      } else {
-        std::uint8_t* line = wide_lines + 2 * wide * panel.stride;
-        encode_lines16<Arch>(rows[b + r], n, g, r, line, line + panel.stride);
-        wide_to[wide] = to;
-        wide_step[wide] = g.step[r];
-        wide_offset[wide++] = g.offset[r];
-      }
+      if constexpr (holds(C, 0))
+        if (bits[b + r] == 0) {
+          affine_of_offset<Arch>(g.offset[r], w, to);
+          continue;
+        }
+      if constexpr (holds(C, 16))
+        if (bits[b + r] > 8) {
+          std::uint8_t* line = wide_lines + 2 * wide * panel.stride;
+          encode_lines16<Arch>(rows[b + r], n, g, r, line, line + panel.stride);
+          wide_to[wide] = to;
+          wide_step[wide] = g.step[r];
+          wide_offset[wide++] = g.offset[r];
+          continue;
+        }
+      encode_line<Arch>(rows[b + r], n, g, r, panel.line(narrow));
+      narrow_to[narrow] = to;
+      narrow_step[narrow] = g.step[r];
+      narrow_offset[narrow++] = g.offset[r];
     }
   }
   if (narrow > 0)
     panel_product<Arch, 1>(panel, panel.digits, narrow, w,
                            AffineSink<Arch>{narrow_to, narrow_step, narrow_offset, &w});
-  if (wide > 0)
-    panel_product<Arch, 2>(panel, wide_lines, wide, w,
-                           AffineSink<Arch>{wide_to, wide_step, wide_offset, &w});
+  if constexpr (holds(C, 16))
+    if (wide > 0)
+      panel_product<Arch, 2>(panel, wide_lines, wide, w,
+                             AffineSink<Arch>{wide_to, wide_step, wide_offset, &w});
 }
 
 /// The means of the receivers first_node .. last_node.
 /// @param at_receiver, out  row 0 is the row of first_node
-template <typename Arch, typename Rule>
-void message_range(const BasicMessageLayer<Rule>& l, const RowLevels& levels,
+template <typename Arch, typename Rule, Containers C>
+void message_range(const BasicMessageLayer<Rule, C>& l, const RowLevels& levels,
                    MatrixView<const float> at_receiver, MatrixView<float> out, Index first_node,
                    Index last_node) {
   const Index hidden = at_receiver.cols, channels = out.cols;
@@ -166,7 +172,7 @@ void message_range(const BasicMessageLayer<Rule>& l, const RowLevels& levels,
       rows[r] = rows[count - 1], level[r] = level[count - 1];
 
     BlockGrids grids[tile_edges / block_rows];
-    coded_product<Arch>(rows, level, bits, count, l.rule(), panel, w, message, grids);
+    coded_product<Arch, C>(rows, level, bits, count, l.rule(), panel, w, message, grids);
     // In place, then summed from memory: a product must not be contracted with the sum.
     activate<Arch>(l.activation, message, message, count * channels);
 
@@ -190,8 +196,9 @@ template <typename T>
 }
 
 /// What message_mean() asks of its layer.
-template <typename Rule>
-void check(const BasicMessageLayer<Rule>& l, Index receivers, Index receiver_cols, Index channels) {
+template <typename Rule, Containers C>
+void check(const BasicMessageLayer<Rule, C>& l, Index receivers, Index receiver_cols,
+           Index channels) {
   const Index nodes = static_cast<Index>(l.first.size()) - 1;
   const auto want = [](bool ok, const char* expected, Index found) {
     if (!ok)
@@ -218,8 +225,8 @@ void check(const BasicMessageLayer<Rule>& l, Index receivers, Index receiver_col
 
 /// @param out  (node, channels)
 /// @throws Error if shapes or bits do not fit together, or for more than 896 hidden channels
-template <typename Arch = simd::Native, typename Rule = AnyRule>
-void message_mean(const BasicMessageLayer<Rule>& l, MatrixView<float> out,
+template <typename Arch = simd::Native, typename Rule = AnyRule, Containers C = any_container>
+void message_mean(const BasicMessageLayer<Rule, C>& l, MatrixView<float> out,
                   Executor& executor = serial_executor()) {
   detail::check(l, out.rows, l.at_receiver.cols, out.cols);
   if (l.at_receiver.rows != out.rows)

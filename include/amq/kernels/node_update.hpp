@@ -14,12 +14,12 @@
 namespace amq::kernels {
 
 /// What node_update() reads. Pointers must outlive the call.
-template <typename Rule>
+template <typename Rule, Containers C = any_container>
 struct BasicNodeUpdate {
-  MatrixView<const float> means;          ///< (node, in of `first`)
-  MatrixView<const float> own;            ///< (node, out of `first`)
-  MatrixView<const float> features;       ///< (node, out of `second`)
-  BasicCodedProduct<Rule> first, second;  ///< second: (out, out of first)
+  MatrixView<const float> means;             ///< (node, in of `first`)
+  MatrixView<const float> own;               ///< (node, out of `first`)
+  MatrixView<const float> features;          ///< (node, out of `second`)
+  BasicCodedProduct<Rule, C> first, second;  ///< second: (out, out of first)
   Activation activation = Activation::swish;
 };
 using NodeUpdate = BasicNodeUpdate<AnyRule>;
@@ -28,8 +28,8 @@ inline namespace AMQ_LEVEL {
 
 namespace detail {
 
-template <typename Rule>
-void check_bits(const char* where, const BasicCodedProduct<Rule>& p, Index rows) {
+template <typename Rule, Containers C>
+void check_bits(const char* where, const BasicCodedProduct<Rule, C>& p, Index rows) {
   const auto n = static_cast<Index>(p.row_bits.size());
   if ((n != 0 && n != rows) || p.bits < 0 || p.bits > max_bits)
     throw Error(
@@ -45,8 +45,8 @@ struct TileRows {
   const RowLevel* level[tile_edges];
   std::uint8_t bits[tile_edges];
 
-  template <typename Rule, typename Row>
-  TileRows(const BasicCodedProduct<Rule>& p, const RowLevels& levels, Index i, Index count,
+  template <typename Rule, Containers C, typename Row>
+  TileRows(const BasicCodedProduct<Rule, C>& p, const RowLevels& levels, Index i, Index count,
            Row at) noexcept {
     for (Index r = 0; r < tile_edges; ++r) {
       const Index k = std::min(r, count - 1);
@@ -56,16 +56,16 @@ struct TileRows {
     }
   }
 };
-template <typename Arch, typename Rule>
-AMQ_INLINE void coded_product(const TileRows& x, Index count, const BasicCodedProduct<Rule>& p,
+template <typename Arch, typename Rule, Containers C>
+AMQ_INLINE void coded_product(const TileRows& x, Index count, const BasicCodedProduct<Rule, C>& p,
                               Panel& panel, float* y, BlockGrids* grids) noexcept {
-  coded_product<Arch>(x.row, x.level, x.bits, count, p.rule(), panel, *p.weights, y, grids);
+  coded_product<Arch, C>(x.row, x.level, x.bits, count, p.rule(), panel, *p.weights, y, grids);
 }
 
 /// The nodes begin .. end.
 /// @param means, own  row 0 is the row of node `begin`
-template <typename Arch, typename Rule>
-void node_range(const BasicNodeUpdate<Rule>& u, const RowLevels& first_levels,
+template <typename Arch, typename Rule, Containers C>
+void node_range(const BasicNodeUpdate<Rule, C>& u, const RowLevels& first_levels,
                 const RowLevels& second_levels, MatrixView<const float> means,
                 MatrixView<const float> own, MatrixView<float> out, Index begin, Index end) {
   const Index inner = u.first.weights->out(), channels = out.cols;
@@ -92,8 +92,8 @@ void node_range(const BasicNodeUpdate<Rule>& u, const RowLevels& first_levels,
 }
 
 /// What node_update() asks of its update.
-template <typename Rule>
-void check(const BasicNodeUpdate<Rule>& u, Index means, Index means_cols, Index own_cols,
+template <typename Rule, Containers C>
+void check(const BasicNodeUpdate<Rule, C>& u, Index means, Index means_cols, Index own_cols,
            MatrixView<float> out) {
   const auto want = [](bool ok, const char* expected, Index found) {
     if (!ok)
@@ -118,8 +118,8 @@ void check(const BasicNodeUpdate<Rule>& u, Index means, Index means_cols, Index 
 
 /// @param out  (node, channels); may be where `features` lie
 /// @throws Error if shapes or bits do not fit together, or for more than 896 channels
-template <typename Arch = simd::Native, typename Rule = AnyRule>
-void node_update(const BasicNodeUpdate<Rule>& u, MatrixView<float> out,
+template <typename Arch = simd::Native, typename Rule = AnyRule, Containers C = any_container>
+void node_update(const BasicNodeUpdate<Rule, C>& u, MatrixView<float> out,
                  Executor& executor = serial_executor()) {
   detail::check(u, u.means.rows, u.means.cols, u.own.cols, out);
   if (u.own.rows != out.rows)

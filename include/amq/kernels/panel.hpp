@@ -315,36 +315,38 @@ AMQ_INLINE void affine_of_offset(float offset, const PackedWeights& w, float* y)
 }
 
 /// Packed rows begin .. end as lines of digits.
-template <typename Arch>
+template <typename Arch, Containers C = any_container>
 AMQ_INLINE void widen_rows(const RowsView& x, Index begin, Index end, Panel& panel) noexcept {
-  using C = Codes<Arch>;
+  using Row = Codes<Arch>;
   constexpr int bias = Dot<Arch>::bias;
   const Index whole = x.cols / chunk * chunk;
   const int rest = static_cast<int>(x.cols - whole);
   std::uint8_t* line = panel.digits;
-  if (x.container == 16) {
-    for (Index i = begin; i < end; ++i, line += 2 * panel.stride) {
-      const std::uint8_t* in = x.row(i);
-      for (Index k = 0; k < whole; k += chunk)
-        C::widen16(in + 2 * k, chunk, bias, line + k, line + panel.stride + k);
-      if (rest) C::widen16(in + 2 * whole, rest, bias, line + whole, line + panel.stride + whole);
+  if constexpr (holds(C, 16))
+    if (x.container == 16) {
+      for (Index i = begin; i < end; ++i, line += 2 * panel.stride) {
+        const std::uint8_t* in = x.row(i);
+        for (Index k = 0; k < whole; k += chunk)
+          Row::widen16(in + 2 * k, chunk, bias, line + k, line + panel.stride + k);
+        if (rest)
+          Row::widen16(in + 2 * whole, rest, bias, line + whole, line + panel.stride + whole);
+      }
+      return;
     }
-    return;
-  }
   const auto widen = [&]<int Container>() {
     for (Index i = begin; i < end; ++i, line += panel.stride) {
       const std::uint8_t* in = x.row(i);
       for (Index k = 0; k < whole; k += chunk)
-        C::template widen<Container>(in + k * Container / 8, chunk, bias, line + k);
-      if (rest) C::template widen<Container>(in + whole * Container / 8, rest, bias, line + whole);
+        Row::template widen<Container>(in + k * Container / 8, chunk, bias, line + k);
+      if (rest)
+        Row::template widen<Container>(in + whole * Container / 8, rest, bias, line + whole);
     }
   };
-  if (x.container == 8)
-    widen.template operator()<8>();
-  else if (x.container == 4)
-    widen.template operator()<4>();
-  else
-    widen.template operator()<2>();
+  if constexpr (holds(C, 8))
+    if (x.container == 8) return widen.template operator()<8>();
+  if constexpr (holds(C, 4))
+    if (x.container == 4) return widen.template operator()<4>();
+  if constexpr (holds(C, 2)) widen.template operator()<2>();
 }
 
 /// Row r of a block, encoded, as a line of digits (8 bits at most) or as two (16).

@@ -225,29 +225,32 @@ AMQ_INLINE void encode_words(const float* x, Index n, const BlockGrids& g, int r
   }
 }
 
-/// Row r of a block into packed fields. Container 0 writes nothing.
-template <typename Arch>
-AMQ_INLINE void encode_packed(const float* x, Index n, const BlockGrids& g, int r, int container,
+/// Row r of a block into packed fields of so many bits. Fields of none: nothing is written.
+template <typename Arch, Containers C = any_container>
+AMQ_INLINE void encode_packed(const float* x, Index n, const BlockGrids& g, int r, int fields,
                               std::uint8_t* out) noexcept {
-  if (container == 16)
-    encode_words<Arch>(x, n, g, r, [&](Index k, int part, const std::int16_t* codes) {
-      std::memcpy(out + 2 * k, codes, static_cast<std::size_t>(2 * part));
-    });
-  else if (container == 8)
-    encode_bytes<Arch>(x, n, g, r, 0, [&](Index k, int part, const std::uint8_t* codes) {
-      if (part == chunk)
-        std::memcpy(out + k, codes, chunk);
-      else
-        std::memcpy(out + k, codes, static_cast<std::size_t>(part));
-    });
-  else if (container != 0)
-    encode_bytes<Arch>(x, n, g, r, 0, [&](Index k, int part, const std::uint8_t* codes) {
-      Codes<Arch>::pack(codes, part, container, out + k * container / 8);
-    });
+  if constexpr (holds(C, 16))
+    if (fields == 16)
+      return encode_words<Arch>(x, n, g, r, [&](Index k, int part, const std::int16_t* codes) {
+        std::memcpy(out + 2 * k, codes, static_cast<std::size_t>(2 * part));
+      });
+  if constexpr (holds(C, 8))
+    if (fields == 8)
+      return encode_bytes<Arch>(x, n, g, r, 0, [&](Index k, int part, const std::uint8_t* codes) {
+        if (part == chunk)
+          std::memcpy(out + k, codes, chunk);
+        else
+          std::memcpy(out + k, codes, static_cast<std::size_t>(part));
+      });
+  if constexpr (holds(C, 2) || holds(C, 4))
+    if (fields != 0)
+      encode_bytes<Arch>(x, n, g, r, 0, [&](Index k, int part, const std::uint8_t* codes) {
+        Codes<Arch>::pack(codes, part, fields, out + k * fields / 8);
+      });
 }
 
 /// Row order[i] of x becomes row i of `to`. @pre container_bits(coder.bits) <= to.container
-template <typename Arch = simd::Native, typename Rule = AnyRule>
+template <typename Arch = simd::Native, Containers C = any_container, typename Rule = AnyRule>
 void quantize_rows(MatrixView<const float> x, const BasicRowCoder<Rule>& coder, const RowsSpan& to,
                    Executor& executor = serial_executor()) {
   AMQ_ASSERT(x.cols == to.cols && container_bits(coder.bits) <= to.container,
@@ -266,7 +269,7 @@ void quantize_rows(MatrixView<const float> x, const BasicRowCoder<Rule>& coder, 
           block_grids<Arch>(rows, x.cols, coder.rule, levels, g);
           for (int r = 0; r < block_rows && i + r < last; ++r) {
             to.grid_of(i + r) = {g.step[r], g.offset[r]};
-            encode_packed<Arch>(rows[r], x.cols, g, r, to.container, to.row(i + r));
+            encode_packed<Arch, C>(rows[r], x.cols, g, r, to.container, to.row(i + r));
           }
         }
       });

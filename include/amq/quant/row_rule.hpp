@@ -38,6 +38,7 @@ namespace detail {
   return {step, std::fma(0.5f, step, middle)};
 }
 }  // namespace detail
+
 /// What the number o of a rule counts, if the rule has one that is learned.
 enum class OffsetUnit : std::uint8_t {
   none,   ///< o is not read
@@ -58,8 +59,8 @@ struct RuleFacts {
 /// A row rule is a struct of static members, all of them noexcept:
 ///
 ///     name                       how files call it, e.g. "by_range"
-///     grid(x, n, bits, a, o)     the grid of the row x of n >= 1 numbers. step is proportional to
-///     a;
+///     grid(x, n, bits, a, o)     the grid of the row x of n >= 1 numbers. its step is
+///                                proportional to a;
 ///                                0 bits: the offset alone stands for the row
 ///     default_a(bits)            > 0: where training begins
 ///     lowest(bits)               if the codes do not begin at lowest_code(bits)

@@ -3,11 +3,27 @@
 /// Packed rows somebody else owns.
 
 #include <amq/core/matrix_view.hpp>
+#include <amq/quant/packing.hpp>
 #include <amq/quant/row_grid.hpp>
 
 #include <cstdint>
 
 namespace amq {
+
+/// Which containers rows may have, where that is known when a product is compiled: bit c stands
+/// for containers of c bits. Code for others is not made.
+using Containers = std::uint32_t;
+inline constexpr Containers any_container = 1u | 1u << 2 | 1u << 4 | 1u << 8 | 1u << 16;
+[[nodiscard]] constexpr bool holds(Containers c, int bits) noexcept {
+  return (c >> bits & 1u) != 0;
+}
+/// Those of the levels of a list.
+template <typename Levels>
+[[nodiscard]] constexpr Containers containers_of() noexcept {
+  Containers c = 0;
+  for (const int b : Levels::bits) c |= 1u << container_bits(b);
+  return c;
+}
 
 /// Rows of one container and their grids. Row i's codes begin at codes + i * stride, its grid at
 /// grid + i * grid_stride: both may lie in one record.
