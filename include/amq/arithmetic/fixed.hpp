@@ -23,18 +23,28 @@ namespace amq {
 
 /// Weights are packed once; bits come from the plan given to begin(). Buffers are kept between
 /// passes: after the first pass over a graph nothing of size is allocated.
-class BasicFixed : public FloatRows {
+/// @tparam Scheme  of the network: its rule, what rows of its levels are kept in and its weights'
+///                 bits are all that is compiled. AnyScheme: what a file says at run time.
+template <typename Scheme>
+class Fixed : public FloatRows {
  public:
+  using scheme = Scheme;
   /// Rows sorted by bits, one bucket per number of bits that occurs; what the rows are.
   struct Quantized : MixedRows {
     RowKind kind = RowKind::node;
   };
 
   /// Packs the weights at their stored steps. @throws amq::Error naming the layer if a weight is
-  /// not finite or an accumulator could overflow
-  BasicFixed(const ParameterLayout& layout, const Quantizers& quantizers,
-             const Parameters& parameters, Executor& executor = serial_executor())
-      : FloatRows(layout, parameters, executor), weights_(layout, quantizers, parameters) {}
+  /// not finite or an accumulator could overflow, and for a network of another scheme
+  Fixed(const ParameterLayout& layout, const Quantizers& quantizers, const Parameters& parameters,
+        Executor& executor = serial_executor())
+      : FloatRows(layout, parameters, executor), weights_(layout, quantizers, parameters) {
+    for (const PointEntry& p : layout.points())
+      if (!holds(stored, container_bits(p.fixed_bits)) && p.fixed_bits)
+        throw Error("point " + p.name, "8 or 16 bits, or bits that rows of the scheme have",
+                    std::to_string(p.fixed_bits) + " bits",
+                    "Add this level to the scheme, or use AnyScheme.");
+  }
 
   /// The bits of the next passes; rows are sorted here. `plan` is read until the next begin().
   void begin(const BitPlan& plan) {
@@ -51,7 +61,8 @@ class BasicFixed : public FloatRows {
                              : MixedRows(&memory_, order_of(bits), x.cols()),
                 x.kind};
     for (std::size_t k = 0; k < q.buckets().size(); ++k)
-      kernels::quantize_rows(x.view(), weights_.coder(id, q.bits(k)), q.span(k), *executor_);
+      kernels::quantize_rows<simd::Native, stored>(x.view(), weights_.coder(id, q.bits(k)),
+                                                   q.span(k), *executor_);
     return q;
   }
   Tensor linear(WeightId id, const Quantized& x) { return linear(id, x, Activation::none); }
@@ -67,25 +78,29 @@ class BasicFixed : public FloatRows {
             for (std::size_t g = begin; g < end; ++g)
               for (const auto& bucket : x.buckets()) {
                 const auto rows = part_of(bucket, static_cast<Index>(g) * n, n);
-                kernels::linear(rows, (&w)[g], Activation::none, y.data.view());
+                kernels::linear<simd::Native, stored>(rows, (&w)[g], Activation::none,
+                                                      y.data.view());
                 if (low)
-                  kernels::linear_onto(std::span(&rows, 1), low[g], false, y.view(), y.data.view());
+                  kernels::linear_onto<simd::Native, stored>(std::span(&rows, 1), low[g], false,
+                                                             y.view(), y.data.view());
               }
           });
       return activated(f, std::move(y));
     }
-    kernels::linear(x, w, low ? Activation::none : f, y.data.view(), *executor_);
+    kernels::linear<simd::Native, stored>(x, w, low ? Activation::none : f, y.data.view(),
+                                          *executor_);
     if (!low) return y;
-    kernels::linear_onto(x, *low, false, y.view(), y.data.view(), *executor_);
+    kernels::linear_onto<simd::Native, stored>(x, *low, false, y.view(), y.data.view(), *executor_);
     return activated(f, std::move(y));
   }
   /// Add or Subtract of x and linear(), to the bit, without its result in memory.
   Tensor linear_onto(Tensor x, bool minus, WeightId id, const Quantized& q) {
     const auto& w = weights_.packed(id);
     Tensor y = in_place_of(x);
-    kernels::linear_onto(q, w, minus, x.view(), y.data.view(), *executor_);
+    kernels::linear_onto<simd::Native, stored>(q, w, minus, x.view(), y.data.view(), *executor_);
     if (const auto* low = weights_.low(id))
-      kernels::linear_onto(q, *low, minus, y.view(), y.data.view(), *executor_);
+      kernels::linear_onto<simd::Native, stored>(q, *low, minus, y.view(), y.data.view(),
+                                                 *executor_);
     return y;
   }
   /// quantize(), linear() and Activate in one where all rows have the same bits: codes never meet
@@ -111,16 +126,18 @@ class BasicFixed : public FloatRows {
     if (bits < 1 || bits > 8 || weights_.low(weight))
       return linear(weight, quantize(point, apply(p, x)), f);
     const auto& w = weights_.packed(weight);
-    const RowCoder c = weights_.coder(point, bits);
+    const auto c = weights_.coder(point, bits);
     Tensor y = make(rows, w.out(), x.kind);
-    if (c.rule == RowRule::fixed) {
-      convolve_codes(p, c, w, x, f, y.data.view());
-      return y;
-    }
-    if (c.rule == RowRule::min_max) {
-      p.multiply(x.view(), c, w, f, y.data.view(), *executor_);
-      return y;
-    }
+    if constexpr (may_be<Static>)
+      if (kind_of(c.rule) == RowRule::fixed) {
+        convolve_codes(p, c, w, x, f, y.data.view());
+        return y;
+      }
+    if constexpr (may_be<ByRange>)
+      if (kind_of(c.rule) == RowRule::min_max) {
+        p.multiply(x.view(), c, w, f, y.data.view(), *executor_);
+        return y;
+      }
     // So many that they stay in L2 beside the weights, which pass by once for all of them.
     const Index tall = std::clamp<Index>(32'768 / cols / 16 * 16, 64, 512);
     executor_->parallel_for(
@@ -140,7 +157,9 @@ class BasicFixed : public FloatRows {
   /// EdgeSum, Activate, quantize, linear, Activate and SegmentMean.
   Tensor message_mean(const Graph& g, const Tensor& at_receiver, const Tensor& at_sender,
                       PointId id, WeightId weight) {
-    kernels::MessageLayer layer = message_layer(g, at_sender, id, weight);
+    if (weights_.low(weight))
+      return message_mean_in_pieces(*this, g, at_receiver, at_sender, id, weight);
+    MessageLayer layer = message_layer(g, at_sender, id, weight);
     layer.at_receiver = at_receiver.view();
     Tensor y = make(g.n_nodes(), layer.weights->out(), RowKind::node);
     kernels::message_mean(layer, y.data.view(), *executor_);
@@ -150,7 +169,10 @@ class BasicFixed : public FloatRows {
   /// linear, Add, Activate, quantize, linear, Activate and Add.
   Tensor node_update(const Tensor& features, const Tensor& own, const Tensor& means,
                      PointId at_means, WeightId from_means, PointId at_update, WeightId update) {
-    kernels::NodeUpdate u = update_of(features, at_means, from_means, at_update, update);
+    if (weights_.low(from_means) || weights_.low(update))
+      return node_update_in_pieces(*this, features, own, means, at_means, from_means, at_update,
+                                   update);
+    NodeUpdate u = update_of(features, at_means, from_means, at_update, update);
     u.means = means.view();
     u.own = own.view();
     Tensor y = make(features.rows(), features.cols(), features.kind);
@@ -163,20 +185,24 @@ class BasicFixed : public FloatRows {
   Tensor message_passing(const Graph& g, const Tensor& f, const GivenRows<Quantized>& given,
                          const MessagePassingIds& id) {
     const Index n = f.rows(), hidden = weights_.packed(id.message).in();
-    if (!given.at_receiver.in_order() || (given.own && !given.own->in_order())) {
+    bool whole = given.at_receiver.in_order() && (!given.own || given.own->in_order());
+    for (const WeightId w : {id.from_features, id.at_receiver, id.at_sender, id.message,
+                             id.from_means, id.update, id.from_variables})
+      whole = whole && !weights_.low(w);
+    if (!whole) {
       const Index inner = weights_.packed(id.from_features).out() - 2 * hidden;
       return message_passing_in_pieces(*this, g, f, given, id, hidden, inner);
     }
-    const FixedWeights::Split& split = weights_.split(id.from_features, hidden);
-    kernels::LayerUpdate u;
+    const auto& split = weights_.split(id.from_features, hidden);
+    kernels::BasicLayerUpdate<Rule, in_layers> u;
     u.parts = weights_.product(id.features, id.from_features, n, *plan_);
-    kernels::CodedProduct senders = u.parts;
+    auto senders = u.parts;
     u.parts.weights = &split.receiver_and_own;
     senders.weights = &split.sender;
     const Tensor q = make(n, hidden, RowKind::node);
     kernels::coded_linear(f.view(), senders, q.data.view(), *executor_);
-    kernels::linear_onto(given.at_sender, weights_.packed(id.at_sender), true, q.view(),
-                         q.data.view(), *executor_);
+    kernels::linear_onto<simd::Native, stored>(given.at_sender, weights_.packed(id.at_sender), true,
+                                               q.view(), q.data.view(), *executor_);
     u.edges = message_layer(g, q, id.messages, id.message);
     u.nodes = update_of(f, id.means, id.from_means, id.updates, id.update);
     u.to_receiver = {given.at_receiver.buckets()[0], &weights_.packed(id.at_receiver)};
@@ -195,6 +221,16 @@ class BasicFixed : public FloatRows {
   }
 
  private:
+  using Rule = typename Scheme::rule;
+  /// What rows of products may be kept in: those of the levels, and bytes or words where a point
+  /// has bits of its own.
+  static constexpr Containers in_layers = FixedWeights<Scheme>::containers,
+                              stored = in_layers | 1u << 8 | 1u << 16;
+  using MessageLayer = kernels::BasicMessageLayer<Rule, in_layers>;
+  using NodeUpdate = kernels::BasicNodeUpdate<Rule, in_layers>;
+  template <typename R>
+  static constexpr bool may_be = any_scheme<Scheme> || std::same_as<Rule, R>;
+
   /// The rows first .. first + n - 1 of the whole that lie in a bucket: rows ascend in it.
   static RowsView part_of(RowsView b, Index first, Index n) noexcept {
     Index begin = first, end = first + n;
@@ -223,8 +259,9 @@ class BasicFixed : public FloatRows {
     return plan_->bits(id, point.kind, n).empty() ? plan_->uniform_bits : 0;
   }
   template <typename Patches>
-  void convolve_codes(const Patches& p, const RowCoder& c, const kernels::PackedWeights& w,
-                      const Tensor& x, Activation f, MatrixView<float> out) {
+  void convolve_codes(const Patches& p, const BasicRowCoder<Rule>& c,
+                      const kernels::PackedWeights& w, const Tensor& x, Activation f,
+                      MatrixView<float> out) {
     const RowGrid grid = Static::grid({}, c.bits, c.a, c.offset);
     // At 8 bits a code, whatever its own: it is read once for every patch.
     const MixedRows points(&memory_, x.rows(), x.cols(), c.bits, 8);
@@ -248,20 +285,20 @@ class BasicFixed : public FloatRows {
                               }
                             });
   }
-  [[nodiscard]] kernels::MessageLayer message_layer(const Graph& g, const Tensor& at_sender,
-                                                    PointId id, WeightId weight) const {
-    kernels::MessageLayer layer;
-    static_cast<kernels::CodedProduct&>(layer) = weights_.product(id, weight, g.n_edges(), *plan_);
+  [[nodiscard]] MessageLayer message_layer(const Graph& g, const Tensor& at_sender, PointId id,
+                                           WeightId weight) const {
+    MessageLayer layer;
+    static_cast<typename FixedWeights<Scheme>::Product&>(layer) =
+        weights_.product(id, weight, g.n_edges(), *plan_);
     layer.first = g.first;
     layer.sender = g.sender;
     layer.at_sender = at_sender.view();
     layer.activation = Activation::swish;
     return layer;
   }
-  [[nodiscard]] kernels::NodeUpdate update_of(const Tensor& features, PointId at_means,
-                                              WeightId from_means, PointId at_update,
-                                              WeightId update) const {
-    kernels::NodeUpdate u;
+  [[nodiscard]] NodeUpdate update_of(const Tensor& features, PointId at_means, WeightId from_means,
+                                     PointId at_update, WeightId update) const {
+    NodeUpdate u;
     u.features = features.view();
     u.first = weights_.product(at_means, from_means, features.rows(), *plan_);
     u.second = weights_.product(at_update, update, features.rows(), *plan_);
@@ -276,18 +313,14 @@ class BasicFixed : public FloatRows {
         .second;
   }
 
-  FixedWeights weights_;
+  FixedWeights<Scheme> weights_;
   const BitPlan* plan_ = nullptr;
   std::deque<std::pair<const std::uint8_t*, std::shared_ptr<const RowOrder>>> orders_;
   RowMemory memory_;
 };
 
-template <typename Scheme>
-class Fixed : public BasicFixed {
- public:
-  using scheme = Scheme;
-  using BasicFixed::BasicFixed;
-};
+/// Schemes that are read at run time.
+using BasicFixed = Fixed<AnyScheme>;
 
 static_assert(arithmetic<BasicFixed>);
 

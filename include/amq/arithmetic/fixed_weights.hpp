@@ -17,19 +17,37 @@
 
 namespace amq {
 
+/// What rows of a scheme's levels are kept in.
+template <typename Scheme>
+[[nodiscard]] constexpr Containers containers_of_rows() noexcept {
+  if constexpr (any_scheme<Scheme>)
+    return any_container;
+  else
+    return containers_of<typename Scheme::levels>();
+}
+
 /// Packs the weights once, at their stored steps. Layout, quantizers and parameters are kept.
+template <typename Scheme>
 class FixedWeights {
  public:
+  using Rule = typename Scheme::rule;
+  /// Rows of layers that are compiled whole.
+  static constexpr Containers containers = containers_of_rows<Scheme>();
+  using Product = kernels::BasicCodedProduct<Rule, containers>;
+
   /// The outputs of a weight [W, S, U], apart: [W, U] and S of `hidden` outputs.
   struct Split {
     WeightId id;
     kernels::PackedWeights receiver_and_own, sender;
   };
 
-  /// @throws amq::Error naming the layer if a weight is not finite or an accumulator could overflow
+  /// @throws amq::Error naming the layer if a weight is not finite or an accumulator could
+  /// overflow,
+  ///         and for a model that was built with another scheme
   FixedWeights(const ParameterLayout& layout, const Quantizers& quantizers,
                const Parameters& parameters)
       : layout_(&layout), quantizers_(&quantizers), parameters_(&parameters) {
+    check_scheme<Scheme>(quantizers.info());
     for (std::size_t i = 0; i < layout.weights().size(); ++i) {
       first_packed_.push_back(packed_.size());
       pack(static_cast<WeightId>(i));
@@ -46,6 +64,7 @@ class FixedWeights {
   /// The low digits of a weight of 16 bits, without bias: what they give is added to what packed()
   /// gives. Null: it has 8 bits or less.
   [[nodiscard]] const kernels::PackedWeights* low(WeightId id) const {
+    if constexpr (!any_scheme<Scheme> && scheme_weight_bits<Scheme>() != 16) return nullptr;
     const auto& w = low_[to_index(id)];
     return w.empty() ? nullptr : w.data();
   }
@@ -57,23 +76,23 @@ class FixedWeights {
     for (Index i = 0; i < w.out(); ++i) (i < hidden || i >= 2 * hidden ? own : sender).push_back(i);
     return splits_.emplace_back(Split{id, w.outputs(own), w.outputs(sender)});
   }
-  [[nodiscard]] RowCoder coder(PointId id, int bits) const {
+  [[nodiscard]] BasicRowCoder<Rule> coder(PointId id, int bits) const {
     const std::size_t k = quantizers_->level(layout_->point(id), bits);
     const ParameterId o = quantizers_->offset(id);
-    return {quantizers_->info().rule, bits, value(quantizers_->step(id))[k],
+    return {rule_of<Scheme>(quantizers_->info()), bits, value(quantizers_->step(id))[k],
             o == no_parameter ? 0.0f : value(o)[k]};
   }
-  /// What a point makes of n rows, and the weight they meet.
-  [[nodiscard]] kernels::CodedProduct product(PointId id, WeightId weight, Index n,
-                                              const BitPlan& plan) const {
-    if (low(weight))
-      throw Error("layer " + layout_->weight(weight).name, "weights of at most 8 bits", "16",
-                  "Layers of messages multiply bytes: choose Weights<8>.");
+  /// What a point makes of n rows, and the weight they meet. @pre not low(weight)
+  [[nodiscard]] Product product(PointId id, WeightId weight, Index n, const BitPlan& plan) const {
     const PointEntry& point = layout_->point(id);
-    kernels::CodedProduct p;
+    Product p;
     p.weights = &packed(weight);
     p.bits = point.fixed_bits ? point.fixed_bits : plan.uniform_bits;
     if (!point.fixed_bits) p.row_bits = plan.bits(id, point.kind, n);
+    if (!holds(containers, 16) && p.bits > 8)
+      throw Error("point " + point.name, "at most 8 bits, as the scheme's levels",
+                  std::to_string(p.bits),
+                  "Such rows are in no level of the scheme: use AnyScheme, or add 16 to it.");
     if (p.row_bits.empty()) {
       p.coders[static_cast<std::size_t>(p.bits)] = coder(id, p.bits);
       return p;
@@ -90,6 +109,9 @@ class FixedWeights {
   void pack(WeightId id) {
     const WeightEntry& w = layout_->weight(id);
     const int bits = quantizers_->weight_bits(w), highest = highest_weight_code(bits);
+    if (!any_scheme<Scheme> && bits == 16 && scheme_weight_bits<Scheme>() != 16)
+      throw Error("layer " + w.name, "weights of at most 8 bits, as the scheme's", "16",
+                  "The model asks for them itself: use AnyScheme, or Weights<16>.");
     const float* learned = value(quantizers_->step(id));
     std::vector<float> step(learned, learned + w.out);
     kernels::WeightGroups groups(w.out, w.in, w.groups, bits);

@@ -24,18 +24,38 @@ struct GivenRows {
   const Quantized* own = nullptr;  ///< null: V is not there
 };
 
+/// The same as message_mean(), operation by operation.
+template <arithmetic A>
+typename A::Tensor message_mean_in_pieces(A& a, const Graph& g,
+                                          const typename A::Tensor& at_receiver,
+                                          const typename A::Tensor& at_sender, PointId point,
+                                          WeightId weight) {
+  const auto h = activate(a, Activation::swish, a.apply(ops::EdgeSum{g}, at_receiver, at_sender));
+  return a.apply(ops::SegmentMean{g},
+                 activate(a, Activation::swish, a.linear(weight, a.quantize(point, h))));
+}
+
 /// (node, channel): the mean over the edges that arrive of swish(M swish(P_i + Q_j)).
 template <arithmetic A>
 typename A::Tensor message_mean(A& a, const Graph& g, const typename A::Tensor& at_receiver,
                                 const typename A::Tensor& at_sender, PointId point,
                                 WeightId weight) {
-  if constexpr (requires { a.message_mean(g, at_receiver, at_sender, point, weight); }) {
+  if constexpr (requires { a.message_mean(g, at_receiver, at_sender, point, weight); })
     return a.message_mean(g, at_receiver, at_sender, point, weight);
-  } else {
-    const auto h = activate(a, Activation::swish, a.apply(ops::EdgeSum{g}, at_receiver, at_sender));
-    return a.apply(ops::SegmentMean{g},
-                   activate(a, Activation::swish, a.linear(weight, a.quantize(point, h))));
-  }
+  else
+    return message_mean_in_pieces(a, g, at_receiver, at_sender, point, weight);
+}
+
+/// The same as node_update(), operation by operation.
+template <arithmetic A>
+typename A::Tensor node_update_in_pieces(A& a, const typename A::Tensor& f,
+                                         const typename A::Tensor& own,
+                                         const typename A::Tensor& means, PointId at_means,
+                                         WeightId from_means, PointId at_update, WeightId update) {
+  const auto z = activate(a, Activation::swish,
+                          linear_onto(a, own, false, from_means, a.quantize(at_means, means)));
+  return a.apply(ops::Add{}, f,
+                 activate(a, Activation::swish, a.linear(update, a.quantize(at_update, z))));
 }
 
 /// f + swish(L swish(own + N means)).
@@ -43,16 +63,10 @@ template <arithmetic A>
 typename A::Tensor node_update(A& a, const typename A::Tensor& f, const typename A::Tensor& own,
                                const typename A::Tensor& means, PointId at_means,
                                WeightId from_means, PointId at_update, WeightId update) {
-  if constexpr (requires {
-                  a.node_update(f, own, means, at_means, from_means, at_update, update);
-                }) {
+  if constexpr (requires { a.node_update(f, own, means, at_means, from_means, at_update, update); })
     return a.node_update(f, own, means, at_means, from_means, at_update, update);
-  } else {
-    const auto z = activate(a, Activation::swish,
-                            linear_onto(a, own, false, from_means, a.quantize(at_means, means)));
-    return a.apply(ops::Add{}, f,
-                   activate(a, Activation::swish, a.linear(update, a.quantize(at_update, z))));
-  }
+  else
+    return node_update_in_pieces(a, f, own, means, at_means, from_means, at_update, update);
 }
 
 /// The layer as its parts; edges and nodes whole where the arithmetic can.

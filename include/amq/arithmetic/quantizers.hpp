@@ -23,12 +23,39 @@ struct SchemeInfo {
   std::vector<int> levels;
 
   template <typename Scheme>
-  [[nodiscard]] static SchemeInfo of() {
+  [[nodiscard]] static SchemeInfo of() requires(!any_scheme<Scheme>) {
     return {Scheme::weight_bits,
             typename Scheme::rule{},
             {Scheme::levels::bits.begin(), Scheme::levels::bits.end()}};
   }
+  /// "w8a2,4,8_by_range", as in tables and model files.
+  /// @param called  how the file calls the rule
+  [[nodiscard]] std::string name(std::string_view called) const {
+    std::string text = "w" + std::to_string(weight_bits);
+    for (std::size_t k = 0; k < levels.size(); ++k)
+      text += (k ? "," : "a") + std::to_string(levels[k]);
+    return text + "_" + std::string(called);
+  }
+  [[nodiscard]] std::string name() const { return name(rule.name()); }
+  bool operator==(const SchemeInfo&) const = default;
 };
+
+/// The rule of a scheme: a type without a value, or what has been read.
+template <typename Scheme>
+[[nodiscard]] typename Scheme::rule rule_of(const SchemeInfo& info) noexcept {
+  if constexpr (any_scheme<Scheme>)
+    return info.rule;
+  else
+    return {};
+}
+/// @throws Error if a network was built with another scheme than its arithmetic
+template <typename Scheme>
+void check_scheme(const SchemeInfo& info) {
+  if constexpr (!any_scheme<Scheme>)
+    if (const auto own = SchemeInfo::of<Scheme>(); info != own)
+      throw Error("Fixed<Scheme>", "a network of its scheme, " + own.name(), info.name(),
+                  "Build the network with SchemeInfo::of<Scheme>(), or use AnyScheme.");
+}
 
 /// Step and, for static and affine rules, offset entries: one number per level of an adaptive
 /// point, one of a point of fixed bits; one per output channel of a weight.

@@ -2,17 +2,20 @@
 /// @file
 /// How a model's numbers are kept, as a type: Scheme<Weights<8>, Activations<2, 4, 8>>.
 
+#include <amq/quant/any_rule.hpp>
 #include <amq/quant/levels.hpp>
 #include <amq/quant/row_rule.hpp>
 
+#include <concepts>
 #include <string>
 
 namespace amq {
 
-/// Symmetric codes per output channel: 2, 4 or 8 bits.
+/// Symmetric codes per output channel: 2, 4, 8 or 16 bits.
 template <int Bits>
 struct Weights {
-  static_assert(Bits == 2 || Bits == 4 || Bits == 8, "amq::Weights<Bits>: Bits is 2, 4 or 8");
+  static_assert(Bits == 2 || Bits == 4 || Bits == 8 || Bits == 16,
+                "amq::Weights<Bits>: Bits is 2, 4, 8 or 16");
   static constexpr int bits = Bits;
 };
 
@@ -46,5 +49,22 @@ struct Scheme {
     return text;
   }
 };
+
+/// A scheme that is read at run time: what is compiled for it serves all levels, the rules of amq
+/// and those of users.
+struct AnyScheme {
+  using rule = AnyRule;
+};
+template <typename Scheme>
+inline constexpr bool any_scheme = std::same_as<Scheme, AnyScheme>;
+
+/// 0 where it is not known before run time.
+template <typename Scheme>
+[[nodiscard]] constexpr int scheme_weight_bits() noexcept {
+  if constexpr (any_scheme<Scheme>)
+    return 0;
+  else
+    return Scheme::weight_bits;
+}
 
 }  // namespace amq

@@ -71,16 +71,6 @@ Config config_of_json(const json::Value& from, const std::string& where) {
   return c;
 }
 
-/// @param rule  how the file calls the scheme's rule
-inline std::string scheme_text(const SchemeInfo& s, std::string_view rule) {
-  std::string text = "w" + std::to_string(s.weight_bits);
-  for (std::size_t k = 0; k < s.levels.size(); ++k)
-    text += (k ? "," : "a") + std::to_string(s.levels[k]);
-  return text + "_" + std::string(rule);
-}
-inline std::string scheme_text(const SchemeInfo& s) {
-  return scheme_text(s, s.rule.name());
-}
 inline std::string_view sharing_text(Sharing s) noexcept {
   return s == Sharing::node ? "node" : s == Sharing::point ? "point" : "node_and_point";
 }
@@ -129,7 +119,7 @@ void save(const std::string& path, BasicMeshSolver<Model>& solver, const SelfTes
   f.metadata["amq.format"] = "1";
   f.metadata["amq.model"] = Model::name;
   f.metadata["amq.config"] = json::dump(detail::config_json(net.model.config()));
-  f.metadata["amq.scheme"] = detail::scheme_text(net.quantizers.info());
+  f.metadata["amq.scheme"] = net.quantizers.info().name();
   f.metadata["amq.levels"] = json::dump(detail::numbers(net.quantizers.info().levels));
   f.metadata["amq.sharing"] = detail::sharing_text(solver.sharing());
   const PointCurves& c = solver.planner().curves();
@@ -203,9 +193,8 @@ template <typename Model, typename Scheme>
   same("amq.model", std::string(Model::name),
        "Name the model the file holds: amq::load<Model, Scheme>.");
   const SchemeInfo info = SchemeInfo::of<Scheme>();
-  if (text("amq.scheme") != detail::scheme_text(info, info.rule.former_name()))
-    same("amq.scheme", detail::scheme_text(info),
-         "Name the scheme the file holds: amq::load<Model, Scheme>.");
+  if (text("amq.scheme") != info.name(info.rule.former_name()))
+    same("amq.scheme", info.name(), "Name the scheme the file holds: amq::load<Model, Scheme>.");
   const auto config = detail::config_of_json<typename Model::Config>(
       json::parse(text("amq.config"), path), path + ": amq.config");
   auto net = std::make_unique<Network<Model>>(config, info, 0);
