@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+// [own-rule]
 /// Codes cover a times the distance between the first and third quartile, about their middle:
 /// outliers are clipped, whatever they are. 0 bits keep the middle.
 struct ByQuartiles {
@@ -25,3 +26,4 @@ struct ByQuartiles {
   }
   static float default_a(int bits) noexcept { return bits < 3 ? 1.5f : 3.0f; }
 };
+// [own-rule]
