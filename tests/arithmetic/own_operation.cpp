@@ -107,12 +107,18 @@ TEST_CASE("a user's own operation runs in float and in integers, and what it cos
   quantizers.fit_weights(s.layout, p);
   test::check_agreement(s.layout, quantizers, p, s);  // deployed bits are training's
 
+  // [arithmetics]
   Float32 floats(s.layout, p);
-  const Matrix exact = map(floats.result(s(floats)));
+  const Matrix exact = map(floats.result(s(floats)));  // s(a) is the model's pass over arithmetic a
+
   BasicFixed fixed(s.layout, quantizers, p);
   const BitPlan plan = BitPlan::uniform(8);
   fixed.begin(plan);
-  const Matrix coded = map(fixed.result(s(fixed)));
+  const Matrix coded = map(fixed.result(s(fixed)));  // in integers
+
+  BasicCounting count(s.layout, quantizers, plan);
+  const auto y = count.result(s(count));  // a shape; count.cost() has the operations
+  // [arithmetics]
   const double error = test::relative(coded, exact);
   CHECK(error > 0);
   CHECK(error < 0.03);
@@ -124,8 +130,6 @@ TEST_CASE("a user's own operation runs in float and in integers, and what it cos
   const Matrix end = map(floats.result(s(floats)));
   CHECK((end.rowwise() - end.row(0)).cwiseAbs().maxCoeff() < 1e-6);
 
-  BasicCounting count(s.layout, quantizers, plan);
-  const auto y = count.result(s(count));
   CHECK(y == MatrixShape{30, 2});
   CHECK(count.cost().elementwise == 30 * 6 * 8 + 30 * 6 * 10);
 }
