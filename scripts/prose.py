@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Counts the words of each sentence in README.md, HACKING.md, CONTRIBUTING.md and docs/, and fails where a page is hard to read.
+"""Counts the words of each sentence in README.md, HACKING.md, CONTRIBUTING.md, CHANGELOG.md and docs/, and
+fails where a page is hard to read.
 
   prose.py [ROOT] [--but PAGE...]   one line a page: sentences, mean, 90 % quantile, lines
   prose.py PAGE --longest           the ten longest sentences of a page
@@ -97,7 +98,7 @@ def complaints(page, text):
 
 def pages(root):
     """README.md and its like, and every page of docs/ but the notebook, as paths below root."""
-    named = [root / p for p in ("README.md", "HACKING.md", "CONTRIBUTING.md") if (root / p).exists()]
+    named = [root / p for p in ("README.md", "HACKING.md", "CONTRIBUTING.md", "CHANGELOG.md") if (root / p).exists()]
     docs = [p for p in sorted((root / "docs").rglob("*.md")) if "notebook" not in p.relative_to(root).parts]
     return [p.relative_to(root).as_posix() for p in named + docs]
 
