@@ -1,13 +1,13 @@
 // Question: how long does it take to give a million nodes their bits, and what does a full sort
 // take?
 
-#include <amq/allocation/allocate.hpp>
-#include <amq/allocation/random_allocation.hpp>
+#include "baselines.hpp"
 
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -16,17 +16,21 @@ namespace {
 struct Nodes {
   std::vector<amq::Cost> macs;
   std::vector<float> score;
-  amq::AllocationProblem problem;
+  std::vector<std::uint16_t> group;
+  amq::allocation::Problem problem;
 
-  Nodes(std::size_t n, int classes, double spread) : macs(n), score(n) {
+  Nodes(std::size_t n, std::size_t groups, double spread) : macs(n), score(n), group(n) {
     amq::Random random(1);
     for (auto& m : macs) m = 65536 + 16384 * static_cast<amq::Cost>(3 + random.index(8));
     for (auto& s : score) s = static_cast<float>(std::exp(spread * random.normal()));
-    problem.bits = {2, 3, 4, 6, 8};
-    for (int g = 0; g < classes; ++g)
-      problem.classes.push_back(
-          {macs, score, amq::bop_prices(8, problem.bits), {0.12, 0.037, 0.0115, 0.00104, 0.0001}});
-    problem.budget = amq::budget_of_mean_bits(problem, 4);
+    for (auto& g : group) g = static_cast<std::uint16_t>(random.index(groups));
+    problem.levels = {2, 3, 4, 6, 8};
+    problem.price = {{16, 24, 32, 48, 64}};
+    problem.error.assign(groups, {0.12, 0.037, 0.0115, 0.00104, 0.0001});
+    problem.work = macs;
+    problem.score = score;
+    if (groups > 1) problem.group = group;
+    problem.budget = amq::allocation::budget_of_mean_bits(problem, 4);
   }
 };
 
@@ -38,40 +42,40 @@ void run(benchmark::State& state, const Nodes& nodes, F allocate) {
       benchmark::Counter::kIsRate);
 }
 
-void lagrangian(benchmark::State& state) {
+void allocate(benchmark::State& state) {
   const Nodes nodes(static_cast<std::size_t>(state.range(0)), 1, 1.5);
-  run(state, nodes, [](const auto& p) { return amq::allocate_lagrangian(p); });
+  run(state, nodes, [](const auto& p) { return amq::allocation::allocate(p); });
 }
-BENCHMARK(lagrangian)->Arg(4000)->Arg(100000)->Arg(1000000)->Unit(benchmark::kMillisecond);
+BENCHMARK(allocate)->Arg(4000)->Arg(100000)->Arg(1000000)->Unit(benchmark::kMillisecond);
 
-void lagrangian_equal_scores(benchmark::State& state) {
+void equal_scores(benchmark::State& state) {
   const Nodes nodes(static_cast<std::size_t>(state.range(0)), 1, 0);
-  run(state, nodes, [](const auto& p) { return amq::allocate_lagrangian(p); });
+  run(state, nodes, [](const auto& p) { return amq::allocation::allocate(p); });
 }
-BENCHMARK(lagrangian_equal_scores)->Arg(1000000)->Unit(benchmark::kMillisecond);
+BENCHMARK(equal_scores)->Arg(1000000)->Unit(benchmark::kMillisecond);
 
-void lagrangian_two_classes(benchmark::State& state) {
-  const Nodes nodes(static_cast<std::size_t>(state.range(0)), 2, 1.5);
-  run(state, nodes, [](const auto& p) { return amq::allocate_lagrangian(p); });
+void of_sixteen_points(benchmark::State& state) {
+  const Nodes nodes(static_cast<std::size_t>(state.range(0)), 16, 1.5);
+  run(state, nodes, [](const auto& p) { return amq::allocation::allocate(p); });
 }
-BENCHMARK(lagrangian_two_classes)->Arg(1000000)->Unit(benchmark::kMillisecond);
+BENCHMARK(of_sixteen_points)->Arg(1000000)->Unit(benchmark::kMillisecond);
 
 void top(benchmark::State& state) {
   const Nodes nodes(static_cast<std::size_t>(state.range(0)), 1, 1.5);
-  run(state, nodes, [](const auto& p) { return amq::allocate_top(p, 2, 8); });
+  run(state, nodes, [](const auto& p) { return baselines::top(p, 2, 8); });
 }
 BENCHMARK(top)->Arg(1000000)->Unit(benchmark::kMillisecond);
 
 void waterfilling(benchmark::State& state) {
   const Nodes nodes(static_cast<std::size_t>(state.range(0)), 1, 1.5);
-  run(state, nodes, [](const auto& p) { return amq::allocate_waterfilling(p); });
+  run(state, nodes, [](const auto& p) { return baselines::waterfilling(p); });
 }
 BENCHMARK(waterfilling)->Arg(1000000)->Unit(benchmark::kMillisecond);
 
 void random_levels(benchmark::State& state) {
   const Nodes nodes(static_cast<std::size_t>(state.range(0)), 1, 1.5);
   amq::Random random(2);
-  run(state, nodes, [&](const auto& p) { return amq::allocate_random(p, random); });
+  run(state, nodes, [&](const auto& p) { return baselines::random(p, random); });
 }
 BENCHMARK(random_levels)->Arg(1000000)->Unit(benchmark::kMillisecond);
 

@@ -5,9 +5,33 @@
 
 #include "arms.hpp"
 
-#include <amq/mesh/indicators.hpp>
+#include <amq/allocation/sensitivity.hpp>
+
+#include <bit>
 
 namespace study {
+
+/// Log-normal scores, other ones for every sample: drawn from the bits of its given fields, so that
+/// the same sample has the same.
+struct RandomScore {
+  std::uint64_t seed = 0;
+  void operator()(const GraphSample& s, MatrixView<float> to) const {
+    std::uint64_t of_sample = 0;
+    for (Index i = 0; i < s.u.size(); ++i)
+      of_sample = of_sample * 0x100000001b3u + std::bit_cast<std::uint32_t>(s.u.data()[i]);
+    Random random = Random::stream(seed, of_sample);
+    for (Index i = 0; i < to.rows; ++i)
+      std::fill_n(to.row(i), to.cols, static_cast<float>(std::exp(random.normal())));
+  }
+};
+template <typename Model>
+allocation::AnyScore given_score(const std::string& name, const Network<Model>& net,
+                                 std::uint64_t seed) {
+  if (name == "oracle") return allocation::SensitivityScore<Model>{&net, 8, seed};
+  if (name == "indicator") return allocation::CoefficientJump();
+  if (name == "random") return RandomScore{seed};
+  return allocation::Flat();
+}
 
 /// @returns the errors of the arm; its scores cost nothing
 template <typename Model>
@@ -20,48 +44,25 @@ Result given_scores(const Options& o, const Data& d, Executor& executor, const A
   calibrate(net, few);
   MeshTraining<Model> t(net, d.training, training_options(o, arm.score, true));
   unroll(o, d, t);
-  BasicTraining<float> a(net.layout, net.quantizers);
-  const auto score = [&](const GraphSample& s, std::size_t k) {
-    PointScores p(net.layout, s.graph.n_nodes());
-    Random random = Random::stream(o.seed + 0xabc, k);
-    if (arm.score == "oracle") {
-      MeshTraining<Model> one(net, std::span(&s, 1), training_options(o, "", true));
-      return one.probe(a, 0, nullptr, random, 8);
-    }
-    std::vector<double> coefficient;  // the last given channel; Darcy's is normalized
-    for (Index i = 0; i < s.u.rows(); ++i)
-      coefficient.push_back(std::exp(static_cast<double>(s.u(i, s.u.cols() - 1))));
-    const auto jump = coefficient_jump(s.graph, coefficient);
-    for (Index i = 0; i < p.nodes; ++i) {
-      const double v = arm.score == "indicator" ? 0.1 + jump[static_cast<std::size_t>(i)]
-                       : arm.score == "random"  ? std::exp(random.normal())
-                                                : 1.0;
-      for (Index c = 0; c < p.columns(); ++c) p.view()(i, c) = static_cast<float>(v);
-    }
-    return p;
-  };
-  std::vector<PointScores> training, test;
-  for (std::size_t k = 0; k < d.training.size(); ++k) training.push_back(score(d.training[k], k));
-  for (std::size_t k = 0; k < d.test.size(); ++k)
-    test.push_back(score(d.test[k], d.training.size() + k));
-  const Planner planner(
-      net.layout, 8, arm.levels,
-      measure_curves(net, few, arm.levels, arm.levels.back(), mean_scores(training), executor));
+  const allocation::AnyScore score = given_score(arm.score, net, o.seed + 0xabc);
+  std::vector<PointScores> seen;
+  for (const GraphSample& s : d.training) {
+    seen.emplace_back(net.layout, s.graph.n_nodes());
+    score(s, seen.back().view());
+  }
+  const Allocator<> allocator(
+      net.layout, arm.levels,
+      measure_curves(net, few, arm.levels, arm.levels.back(), mean_scores(seen), executor), score);
   Cost spent = 0;
-  const auto plan = [&](const GraphSample& s, const PointScores& scores) {
-    const BitPlan any = BitPlan::uniform(8);
-    BasicCounting count(net.layout, net.quantizers, any);
-    forward(net.model, count, s);
-    const PassWork work(net.layout, count.cost());
-    Planned p = planner.plan(s, work, scores, planner.uniform_cost(s, work, arm.budget));
+  const auto plan = [&](const GraphSample& s) {
+    Planned p = allocator(s, allocator.prepare(net, s), arm.budget);
     spent += p.cost;
     return std::move(p.plan);
   };
   std::vector<BitPlan> plans, test_plans;
-  for (std::size_t k = 0; k < d.training.size(); ++k)
-    plans.push_back(plan(d.training[k], training[k]));
+  for (const GraphSample& s : d.training) plans.push_back(plan(s));
   spent = 0;
-  for (std::size_t k = 0; k < d.test.size(); ++k) test_plans.push_back(plan(d.test[k], test[k]));
+  for (const GraphSample& s : d.test) test_plans.push_back(plan(s));
   t.run(executor, plans, o.progress);
   net.quantizers.fit_weights(net.layout, net.parameters);
   BasicFixed fixed(net.layout, net.quantizers, net.parameters);

@@ -50,11 +50,11 @@ std::unique_ptr<BasicMeshSolver<Model>> trained(const Options& o, const Data& d,
   if (arm.score == "sensitivity_any_budget")
     how.mean_bits.assign(any_budget.begin(), any_budget.end());
   if (arm.score == "sensitivity_measured_power") how.score_power.reset();
-  if (arm.score == "sensitivity_of_each_edge") how.edges = EdgeDecider::edge;
+  if (arm.score == "sensitivity_of_each_edge") how.sharing = allocation::PerEdge();
   if (arm.score == "sensitivity_largest_of_cluster") how.clusters = ClusterScore::max;
-  if (arm.score.ends_with("_per_node")) how.sharing = Sharing::node;
-  if (arm.score == "loss_per_node") how.score = ScoreKind::loss;
-  if (arm.score == "gradient") how.score = ScoreKind::gradient;
+  if (arm.score.ends_with("_per_node")) how.sharing = allocation::PerNode();
+  if (arm.score == "loss_per_node") how.score = ScoreTarget::loss();
+  if (arm.score == "gradient") how.score = ScoreTarget::gradient();
   return adaptive_solver<Model>(o, d, executor, how);
 }
 

@@ -269,11 +269,10 @@ std::unique_ptr<BasicMeshSolver<Model>> uniform_solver(const Options& o, const D
 
 struct Adaptive {
   std::vector<int> levels{1, 2, 3, 4, 5, 6, 8};
-  ScoreKind score = ScoreKind::sensitivity;
-  Sharing sharing = Sharing::node_and_point;
+  ScoreTarget score = ScoreTarget::sensitivity();
+  allocation::AnySharing sharing{};
   std::vector<double> mean_bits{3};  ///< of several each pass draws one
   RowRule rule = RowRule::min_max;
-  EdgeDecider edges = EdgeDecider::receiver;
   ClusterScore clusters = ClusterScore::sum;
   std::optional<double> score_power = 0.25;  ///< see PointCurves; none: the best of some, measured
 };
@@ -288,13 +287,12 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
   net->take_weights(from->layout, from->parameters);
   const auto few = calibration_part(d);
   calibrate(*net, few);
-  const PointScores shape(net->layout);
-  auto aux = std::make_unique<Auxiliary>(
-      o.auxiliary, d.encoding.inputs(), static_cast<Index>(d.encoding.centre.size()),
-      how.score == ScoreKind::loss ? 1 : shape.columns(), o.seed + 7);
+  auto aux = std::make_unique<Auxiliary>(o.auxiliary, d.encoding.inputs(),
+                                         static_cast<Index>(d.encoding.centre.size()),
+                                         how.score.columns(net->layout), o.seed + 7);
   auto options = training_options(
       o, "adaptive, mean " + std::to_string(how.mean_bits.front()).substr(0, 3), true);
-  AdaptiveTraining<Model> t(*net, *aux, d.training, how.score, how.sharing, options);
+  AdaptiveTraining<Model> t(*net, *aux, d.training, how.score, options);
   unroll(o, d, t.main());
   // Curves are relative to the mean score of every column.
   std::vector<PointScores> seen;
@@ -306,16 +304,15 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
   // A ladder without a level near float is measured against its own highest.
   PointCurves curves =
       measure_curves(*net, few, how.levels, how.levels.back(), mean_scores(seen), executor);
-  curves.edges = how.edges;
   curves.clusters = how.clusters;
   if (how.score_power) curves.score_power = *how.score_power;
-  Planner planner(net->layout, 8, how.levels, curves);
+  Allocator<> allocator(net->layout, how.levels, curves, {}, {}, how.sharing);
   t.prepare(executor, std::min<std::size_t>(128, d.training.size()), 4, 12, o.progress);
   if (!how.score_power) {
-    curves.score_power = t.best_power(planner, how.mean_bits.front());
-    planner.score_power(curves.score_power);
+    curves.score_power = t.best_power(allocator, how.mean_bits.front());
+    allocator.score_power(curves.score_power);
   }
-  t.run(executor, planner, how.mean_bits, o.progress);
+  t.run(executor, allocator, how.mean_bits, o.progress);
   auto solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), std::move(aux), d.encoding,
                                                          how.sharing, curves);
   solver->budget(mean_bits(how.mean_bits.front()));

@@ -1,18 +1,22 @@
 #include <amq/allocation/problem.hpp>
 
-#include "problems.hpp"
+#include <amq/allocation/engine.hpp>
+#include <amq/core/random.hpp>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 using namespace amq;
+using namespace amq::allocation;
 
 namespace {
 const std::vector<Cost> macs{1, 2, 3};
 const std::vector<float> score{1, 1, 1};
-AllocationProblem three() {
-  return {{2, 4, 8}, {{macs, score, {16, 32, 64}, {0.1, 0.01, 0.001}}}, 200, 10};
+Problem three() {
+  return {{2, 4, 8}, {{16, 32, 64}}, {{0.1, 0.01, 0.001}}, macs, score, {}, 200, 10};
 }
 }  // namespace
 
@@ -39,21 +43,21 @@ TEST_CASE("a malformed problem is refused") {
     change(p);
     CHECK_THROWS_AS(check(p), Error);
   };
-  refused([](auto& p) { p.bits.clear(); });
-  refused([](auto& p) { p.classes.clear(); });
-  refused([](auto& p) { p.bits = {4, 2, 8}; });
-  refused([](auto& p) { p.bits = {2, 4, 17}; });
-  refused([](auto& p) { p.bits = {2, 4}; });
+  refused([](auto& p) { p.levels.clear(); });
+  refused([](auto& p) { p.error.clear(); });
+  refused([](auto& p) { p.levels = {4, 2, 8}; });
+  refused([](auto& p) { p.levels = {2, 4, 17}; });
+  refused([](auto& p) { p.levels = {2, 4}; });
   refused([](auto& p) { p.overhead = -1; });
-  refused([&](auto& p) { p.classes[0].score = two; });
-  refused([&](auto& p) { p.classes[0].score = negative; });
-  refused([&](auto& p) { p.classes[0].score = nan; });
-  refused([&](auto& p) { p.classes[0].score = infinite; });
-  refused([&](auto& p) { p.classes[0].macs = less; });
-  refused([&](auto& p) { p.classes[0].macs = huge; });
-  refused([](auto& p) { p.classes[0].price[1] = -1; });
-  refused([](auto& p) { p.classes[0].distortion[1] = NAN; });
-  refused([](auto& p) { p.classes[0].distortion.pop_back(); });
+  refused([&](auto& p) { p.score = two; });
+  refused([&](auto& p) { p.score = negative; });
+  refused([&](auto& p) { p.score = nan; });
+  refused([&](auto& p) { p.score = infinite; });
+  refused([&](auto& p) { p.work = less; });
+  refused([&](auto& p) { p.work = huge; });
+  refused([](auto& p) { p.price[0][1] = -1; });
+  refused([](auto& p) { p.error[0][1] = NAN; });
+  refused([](auto& p) { p.error[0].pop_back(); });
 }
 
 TEST_CASE("the hull keeps exactly the levels that are best for some multiplier") {
@@ -68,7 +72,7 @@ TEST_CASE("the hull keeps exactly the levels that are best for some multiplier")
     }
     const auto c = [&](int k) { return cost[static_cast<std::size_t>(k)]; };
     const auto d = [&](int k) { return error[static_cast<std::size_t>(k)]; };
-    const auto hull = detail::convex_hull(K, c, d);
+    const auto hull = allocation::detail::convex_hull(K, c, d);
     REQUIRE(hull.count >= 1);
     for (double lambda : {0.001, 0.1, 0.37, 1.03, 2.7, 11.3, 1000.0}) {
       double all = 1e300, kept = 1e300;

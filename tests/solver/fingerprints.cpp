@@ -53,22 +53,23 @@ struct Case {
   const char* name;
   SchemeInfo scheme;
   bool adaptive = true;
-  Sharing sharing = Sharing::node_and_point;
+  allocation::AnySharing sharing{};
   PointCurves rules{};
   bool timed = false;
   std::vector<double> budgets{};
 };
 
-PointCurves edges_and_largest() {
+PointCurves largest() {
   PointCurves c;
-  c.edges = EdgeDecider::edge;
   c.clusters = ClusterScore::max;
   return c;
 }
 
 std::vector<Case> cases() {
   const std::vector<int> ladder{1, 2, 3, 4, 8};
-  using enum Sharing;
+  const allocation::PerNodeAndPoint node_and_point;
+  const allocation::PerNode node;
+  const allocation::PerPoint point;
   return {
       {"w8 affine", {8, RowRule::affine, ladder}, true, node_and_point, {}, false, {2.5, 3, 8}},
       {"w8 affine, a node one width", {8, RowRule::affine, ladder}, true, node, {}, false, {3}},
@@ -76,8 +77,8 @@ std::vector<Case> cases() {
       {"w8 min-max, edges decide",
        {8, RowRule::min_max, {2, 4, 8}},
        true,
-       node_and_point,
-       edges_and_largest(),
+       allocation::PerEdge(),
+       largest(),
        false,
        {3.5}},
       {"w4 symmetric with zero",

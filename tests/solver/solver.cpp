@@ -22,7 +22,8 @@ struct Made {
   Field a;
   std::unique_ptr<BasicMeshSolver<MpPde>> solver;
 
-  explicit Made(bool adaptive = true, const PointCurves& curves = {}) {
+  explicit Made(bool adaptive = true, const PointCurves& curves = {},
+                const allocation::AnySharing& sharing = {}) {
     Random random(4);
     mesh = random_refined_square(random, 150);
     a.resize(mesh.n_nodes(), 1);
@@ -42,8 +43,8 @@ struct Made {
     if (adaptive)
       aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
                                         PointScores(net->layout).columns(), 5);
-    solver = std::make_unique<BasicMeshSolver<MpPde>>(std::move(net), std::move(aux), e,
-                                                      Sharing::node_and_point, curves);
+    solver = std::make_unique<BasicMeshSolver<MpPde>>(std::move(net), std::move(aux), e, sharing,
+                                                      curves);
   }
 };
 
@@ -78,13 +79,12 @@ TEST_CASE("a saved solver comes back and solves to the same bits") {
 TEST_CASE("who decides edges' bits and how clusters are scored is kept in the file") {
   const std::string path = scratch("amq_solver_rules.safetensors");
   PointCurves rules;
-  rules.edges = EdgeDecider::edge;
   rules.clusters = ClusterScore::max;
-  Made m(true, rules);
+  Made m(true, rules, allocation::PerEdge());
   save(path, *m.solver, {m.mesh, m.a, {2.5}});
   auto loaded = load<MpPde, S>(path);
-  CHECK(loaded.planner().curves().edges == EdgeDecider::edge);
-  CHECK(loaded.planner().curves().clusters == ClusterScore::max);
+  CHECK(loaded.allocator().sharing().by_edge);
+  CHECK(loaded.allocator().curves().clusters == ClusterScore::max);
   m.solver->budget(mean_bits(3));
   loaded.budget(mean_bits(3));
   const Field u = (*m.solver)(m.mesh, m.a), v = loaded(m.mesh, m.a);
@@ -102,6 +102,13 @@ TEST_CASE("who decides edges' bits and how clusters are scored is kept in the fi
   safetensors::write(path, f);
   CHECK_THROWS_WITH_AS(static_cast<void>(load<MpPde, S>(path)),
                        doctest::Contains("edges: expected receiver or edge, found sender"), Error);
+  replace("\"sender\"", "\"edge\"");
+  f.metadata.at("amq.sharing") = "foo";
+  safetensors::write(path, f);
+  CHECK_THROWS_WITH_AS(
+      static_cast<void>(load<MpPde, S>(path)),
+      doctest::Contains("amq.sharing: expected node_and_point, edge, node or point, found foo"),
+      Error);
   std::filesystem::remove(path);
 }
 

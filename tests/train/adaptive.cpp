@@ -1,5 +1,6 @@
 #include "learnable.hpp"
 
+#include <amq/allocation/row_times.hpp>
 #include <amq/core/thread_pool.hpp>
 
 #include <doctest/doctest.h>
@@ -11,19 +12,19 @@
 using namespace amq;
 using namespace learning;
 
-TEST_CASE("adaptive training refuses a planner with measured times") {
+TEST_CASE("adaptive training refuses an allocator with measured times") {
   const auto samples = learnable(2);
   Network<MpPde> net(small(), scheme, 1);
   Auxiliary aux({8, 1, 4}, 2, 2, PointScores(net.layout).columns(), 9);
-  Planner planner(net.layout, 8, {1, 2, 3, 4, 8});
+  Allocator<> allocator(net.layout, {1, 2, 3, 4, 8});
   const BitPlan any = BitPlan::uniform(8);
   BasicCounting count(net.layout, net.quantizers, any);
   forward(net.model, count, samples[0]);
-  planner.price_by(measure_row_times(net.layout, net.quantizers, count.cost(), {}));
-  AdaptiveTraining<MpPde> t(net, aux, samples, ScoreKind::gradient, Sharing::node_and_point,
-                            options(1));
-  CHECK_THROWS_WITH_AS(t.run(serial_executor(), planner, 3.0),
-                       doctest::Contains("a planner that prices by BOPs"), Error);
+  allocator.price_by(
+      allocation::MeasuredTimes{measure_row_times(net.layout, net.quantizers, count.cost(), {})});
+  AdaptiveTraining<MpPde> t(net, aux, samples, ScoreTarget::gradient(), options(1));
+  CHECK_THROWS_WITH_AS(t.run(serial_executor(), allocator, 3.0),
+                       doctest::Contains("an allocator that prices by BOPs"), Error);
 }
 
 TEST_CASE("the power of scores is the one whose plans lose least") {
@@ -35,43 +36,43 @@ TEST_CASE("the power of scores is the one whose plans lose least") {
   }
   net.quantizers.fit_weights(net.layout, net.parameters);
   Auxiliary aux({8, 1, 4}, 2, 2, PointScores(net.layout).columns(), 9);
-  AdaptiveTraining<MpPde> t(net, aux, samples, ScoreKind::sensitivity, Sharing::node_and_point,
-                            options(1));
+  AdaptiveTraining<MpPde> t(net, aux, samples, ScoreTarget::sensitivity(), options(1));
   t.prepare(serial_executor(), 6, 2, 10);
-  Planner planner(net.layout, 8, {1, 2, 3, 4, 8});
+  Allocator<> allocator(net.layout, {1, 2, 3, 4, 8});
   const std::array<double, 3> powers{0, 0.5, 1};
-  const double best = t.best_power(planner, 2.0, 5, powers);
+  const double best = t.best_power(allocator, 2.0, 5, powers);
   BasicTraining<float> a(net.layout, net.quantizers), light(aux.net().layout, aux.net().quantizers);
   double least = 1e30, found = -1;
   for (const double power : powers) {
-    planner.score_power(power);
+    allocator.score_power(power);
     double loss = 0;
     for (std::size_t k = 0; k < 5; ++k) {
-      const Planned p = t.make_plan(planner, k, t.predict(light, k), 2.0);
+      const Planned p = t.make_plan(allocator, k, t.predict(light, k), 2.0);
       loss += t.main().pass(a, k, &p.plan, nullptr);
     }
     if (loss < least) least = loss, found = power;
   }
   CHECK(best == found);
-  CHECK_THROWS_AS(static_cast<void>(t.best_power(planner, 2.0, 0)), Error);
-  CHECK_THROWS_AS(planner.score_power(-1), Error);
+  CHECK_THROWS_AS(static_cast<void>(t.best_power(allocator, 2.0, 0)), Error);
+  CHECK_THROWS_AS(allocator.score_power(-1), Error);
 }
 
 TEST_CASE("adaptive training keeps every budget, and its scores predict the observed ones") {
   const auto samples = learnable(12);
-  for (const ScoreKind kind : {ScoreKind::sensitivity, ScoreKind::gradient, ScoreKind::loss}) {
+  for (const ScoreTarget& target :
+       {ScoreTarget::sensitivity(), ScoreTarget::gradient(), ScoreTarget::loss()}) {
+    const bool of_loss = target.one_column;
     Network<MpPde> net(small(), scheme, 1);
     {
       MeshTraining<MpPde> t(net, samples, options(6));
       t.run(serial_executor(), nullptr);
     }
     net.quantizers.fit_weights(net.layout, net.parameters);
-    const Index columns = kind == ScoreKind::loss ? 1 : PointScores(net.layout).columns();
-    Auxiliary aux({8, 1, 4}, 2, 2, columns, 9);
-    const Planner planner(net.layout, 8, {1, 2, 3, 4, 8});
-    AdaptiveTraining<MpPde> t(net, aux, samples, kind,
-                              kind == ScoreKind::loss ? Sharing::node : Sharing::node_and_point,
-                              options(4));
+    Auxiliary aux({8, 1, 4}, 2, 2, target.columns(net.layout), 9);
+    const Allocator<> allocator(
+        net.layout, {1, 2, 3, 4, 8}, {}, {}, {},
+        of_loss ? allocation::AnySharing(allocation::PerNode()) : allocation::AnySharing());
+    AdaptiveTraining<MpPde> t(net, aux, samples, target, options(4));
     t.prepare(serial_executor(), 12, 4, 20);
     BasicTraining<float> a(net.layout, net.quantizers),
         light(aux.net().layout, aux.net().quantizers);
@@ -86,12 +87,12 @@ TEST_CASE("adaptive training keeps every budget, and its scores predict the obse
     }
     const double correlation =
         (n * xy - sx * sy) / std::sqrt((n * xx - sx * sx) * (n * yy - sy * sy));
-    CAPTURE(static_cast<int>(kind));
+    CAPTURE(std::string(target.name));
     // What is left of the loss after training looks random here; what a row means does not.
-    if (kind != ScoreKind::loss) CHECK(correlation > 0.6);
-    t.run(serial_executor(), planner, 3.0);
+    if (!of_loss) CHECK(correlation > 0.6);
+    t.run(serial_executor(), allocator, 3.0);
     for (std::size_t k = 0; k < samples.size(); ++k) {
-      const Planned p = t.make_plan(planner, k, t.predict(light, k), 3.0);
+      const Planned p = t.make_plan(allocator, k, t.predict(light, k), 3.0);
       CHECK(p.cost <= p.budget);
       BasicCounting count(net.layout, net.quantizers, p.plan);
       forward(net.model, count, samples[k]);
@@ -113,9 +114,8 @@ TEST_CASE("training at several budgets serves each of them; at one it is trainin
     MeshTraining<MpPde>(net, samples, options(6)).run(serial_executor(), nullptr);
     net.quantizers.fit_weights(net.layout, net.parameters);
     Auxiliary aux({8, 1, 4}, 2, 2, PointScores(net.layout).columns(), 9);
-    const Planner planner(net.layout, 8, scheme.levels);
-    AdaptiveTraining<MpPde> t(net, aux, samples, ScoreKind::sensitivity, Sharing::node_and_point,
-                              options(4));
+    const Allocator<> allocator(net.layout, scheme.levels);
+    AdaptiveTraining<MpPde> t(net, aux, samples, ScoreTarget::sensitivity(), options(4));
     t.prepare(serial_executor(), 12, 2, 10);
     BasicTraining<float> a(net.layout, net.quantizers),
         light(aux.net().layout, aux.net().quantizers);
@@ -124,7 +124,7 @@ TEST_CASE("training at several budgets serves each of them; at one it is trainin
       for (const double bits : asked) {
         double sum = 0;
         for (std::size_t k = 0; k < samples.size(); ++k) {
-          const Planned p = t.make_plan(planner, k, t.predict(light, k), bits);
+          const Planned p = t.make_plan(allocator, k, t.predict(light, k), bits);
           REQUIRE(p.cost <= p.budget);
           sum += t.main().pass(a, k, &p.plan, nullptr);
         }
@@ -135,7 +135,7 @@ TEST_CASE("training at several budgets serves each of them; at one it is trainin
     Outcome o;
     o.before = losses();
     ThreadPool pool(threads);
-    t.run(pool, planner, mean_bits);
+    t.run(pool, allocator, mean_bits);
     o.after = losses();
     o.parameters = net.parameters.values;
     return o;

@@ -113,11 +113,10 @@ TEST_CASE("adaptive training, too, resumes to the bit at one budget and at sever
     const Run run = [&](const MeshTrainingOptions& o, const ProgressCallback& progress) {
       Network<MpPde> net(small(), scheme, 1);
       Auxiliary aux({8, 1, 4}, 2, 2, PointScores(net.layout).columns(), 9);
-      AdaptiveTraining<MpPde> t(net, aux, samples, ScoreKind::sensitivity, Sharing::node_and_point,
-                                o);
+      AdaptiveTraining<MpPde> t(net, aux, samples, ScoreTarget::sensitivity(), o);
       t.main().validate_on(std::span(unseen).last(2));
       t.prepare(serial_executor(), 4, 1, 1);
-      t.run(serial_executor(), Planner(net.layout, 8, scheme.levels), mean_bits, progress);
+      t.run(serial_executor(), Allocator<>(net.layout, scheme.levels), mean_bits, progress);
       return Left{{net.parameters.values, aux.net().parameters.values}, losses(t.curve())};
     };
     CHECK(interrupted(run, mean_bits.size(), scratch(".adaptive")) == run(options(4), {}));

@@ -208,16 +208,15 @@ TEST_CASE("adaptive training walks, too, within every budget") {
   const auto trained = [&](std::int64_t most) {
     Network<MpPde> net(small(), {8, RowRule::min_max, levels}, 1);
     Auxiliary aux({8, 1, 4}, channels + 1, 2, PointScores(net.layout).columns(), 9);
-    AdaptiveTraining<MpPde> t(net, aux, w.samples, ScoreKind::sensitivity, Sharing::node_and_point,
-                              options(2));
+    AdaptiveTraining<MpPde> t(net, aux, w.samples, ScoreTarget::sensitivity(), options(2));
     if (most > 0) t.main().approach_by(Unrolling(w.samples, w.how, most, 1));
     t.prepare(serial_executor(), 4, 2, 2);
-    const Planner planner(net.layout, 8, levels);
-    t.run(serial_executor(), planner, 3.0);
+    const Allocator<> allocator(net.layout, levels);
+    t.run(serial_executor(), allocator, 3.0);
     BasicTraining<float> a(net.layout, net.quantizers),
         light(aux.net().layout, aux.net().quantizers);
     for (std::size_t k = 0; k < w.samples.size(); ++k) {
-      const Planned p = t.make_plan(planner, k, t.predict(light, k), 3.0);
+      const Planned p = t.make_plan(allocator, k, t.predict(light, k), 3.0);
       CHECK(p.cost <= p.budget);
       CHECK(std::isfinite(t.main().pass(a, k, &p.plan, nullptr)));
     }

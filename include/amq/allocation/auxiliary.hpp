@@ -3,8 +3,8 @@
 /// The auxiliary model: a light network that sees what the main model sees and predicts, for every
 /// node, how much the quantization of its rows would hurt.
 
-#include <amq/allocation/cost.hpp>
-#include <amq/allocation/point_scores.hpp>
+#include <amq/allocation/rows.hpp>
+#include <amq/allocation/score.hpp>
 #include <amq/arithmetic/counting.hpp>
 #include <amq/core/portable_math.hpp>
 #include <amq/models/mp_pde.hpp>
@@ -110,5 +110,27 @@ class Auxiliary {
   /// the geometric mean, the budget wants the arithmetic one.
   std::vector<float> lift;
 };
+
+namespace allocation {
+
+/// What the auxiliary model says. It is run in an arithmetic of the caller's, one thread at a time:
+/// in integers where it is deployed, simulated where it is trained.
+template <typename Arithmetic>
+struct LearnedScore {
+  const Auxiliary* auxiliary = nullptr;
+  Arithmetic* arithmetic = nullptr;  ///< of the auxiliary network
+
+  void operator()(const GraphSample& s, MatrixView<float> to) const {
+    const BitPlan bits = auxiliary->plan();
+    arithmetic->begin(bits);
+    const auto y = forward(auxiliary->net().model, *arithmetic, s);
+    auxiliary->scores(y.view(), to);
+  }
+  [[nodiscard]] Cost cost(const GraphSample& s) const {
+    return auxiliary->cost(s.graph, view(s.u), view(s.x));
+  }
+};
+
+}  // namespace allocation
 
 }  // namespace amq

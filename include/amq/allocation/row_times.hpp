@@ -1,11 +1,9 @@
 #pragma once
 /// @file
-/// What a row costs on this machine: measured time at each quantization point and level, with which
-/// an allocator optimises the clock instead of BOPs. On a CPU the two differ: 2, 4 and 8 bits take
-/// the same time, 16 twice, and 0 none.
+/// Measures what a row costs on this machine, with which an allocator optimises the clock instead
+/// of BOPs. On a CPU the two differ: 2, 4 and 8 bits take the same time, 16 twice, and 0 none.
 
-#include <amq/allocation/cost.hpp>
-#include <amq/allocation/point_scores.hpp>
+#include <amq/allocation/price.hpp>
 #include <amq/arithmetic/counting.hpp>
 #include <amq/kernels/gemm.hpp>
 #include <amq/quant/mixed_rows.hpp>
@@ -20,37 +18,6 @@
 #include <vector>
 
 namespace amq {
-
-/// Columns are those of PointScores.
-struct RowTimes {
-  std::vector<int> levels;                     ///< bits
-  std::vector<std::string> points;             ///< (column) names
-  std::vector<std::vector<Cost>> picoseconds;  ///< (column)(level) of one row, coding and products
-  std::string machine;                         ///< where and how, for people
-
-  [[nodiscard]] bool empty() const noexcept { return picoseconds.empty(); }
-  /// @throws Error unless there is a time from 0 to 1 s for each of these levels at each adaptive
-  ///         point of the layout
-  void check(const ParameterLayout& layout, const std::vector<int>& expected) const {
-    const PointScores shape(layout);
-    bool good = levels == expected && picoseconds.size() == shape.points.size() &&
-                points.size() == shape.points.size();
-    for (std::size_t c = 0; good && c < points.size(); ++c)
-      good &= points[c] == layout.point(shape.points[c]).name;
-    for (const auto& column : picoseconds) {
-      good &= column.size() == levels.size();
-      for (const Cost t : column) good &= t >= 0 && t <= 1'000'000'000'000;
-    }
-    if (!good)
-      throw Error("row times",
-                  "a time of 0 to 1 s for each of " + std::to_string(expected.size()) +
-                      " levels at each of this network's " + std::to_string(shape.points.size()) +
-                      " points",
-                  std::to_string(levels.size()) + " levels at " +
-                      std::to_string(picoseconds.size()) + " points",
-                  "Measure this network under this scheme.");
-  }
-};
 
 struct RowTimesOptions {
   Index rows = 2048;  ///< in cache, as tiles are

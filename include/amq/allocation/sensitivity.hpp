@@ -2,13 +2,16 @@
 /// @file
 /// How much a row's quantization noise hurts: what a score should predict.
 
-#include <amq/allocation/owners.hpp>
-#include <amq/allocation/point_scores.hpp>
+#include <amq/allocation/rows.hpp>
+#include <amq/allocation/score.hpp>
 #include <amq/arithmetic/training.hpp>
+#include <amq/core/random.hpp>
+#include <amq/models/network.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace amq {
@@ -66,5 +69,52 @@ void add_sensitivity(const BasicTraining<T>& a, Tape<T>& tape, const RowOwners& 
             of_cluster[static_cast<std::size_t>(owners.cluster_of[static_cast<std::size_t>(i)])];
   }
 }
+
+/// A pass, and backwards from an output whose gradient is random signs.
+/// @param a     of the network
+/// @param plan  null: rows stay as they are
+template <typename Model>
+void back_from_signs(const Network<Model>& net, BasicTraining<float>& a, const GraphSample& s,
+                     const BitPlan* plan, Random& random) {
+  a.begin({&net.parameters, nullptr, plan});
+  const auto y = forward(net.model, a, s);
+  const MatrixView<const float> out = a[y];
+  Matrix signs(out.rows, out.cols);
+  for (Index i = 0; i < signs.size(); ++i) signs.data()[i] = random.uniform() < 0.5 ? -1.0f : 1.0f;
+  a.tape().backward(y.ref, view(std::as_const(signs)));
+}
+
+/// Squared Jacobian of the output times row power, by `probes` random sign vectors.
+template <typename Model>
+[[nodiscard]] PointScores sensitivity_of(const Network<Model>& net, BasicTraining<float>& a,
+                                         const GraphSample& s, const BitPlan* plan, Random& random,
+                                         int probes) {
+  PointScores scores(net.layout, s.graph.n_nodes());
+  for (int k = 0; k < probes; ++k) {
+    back_from_signs(net, a, s, plan, random);
+    add_sensitivity(a, a.tape(), s, scores, 1.0 / probes);
+  }
+  return scores;
+}
+
+namespace allocation {
+
+/// What an oracle knows: the sensitivity of the sample itself, in float, by passes backwards. Each
+/// call makes a tape.
+template <typename Model>
+struct SensitivityScore {
+  const Network<Model>* net = nullptr;  ///< outlives the score
+  int probes = 8;
+  std::uint64_t seed = 0;
+
+  void operator()(const GraphSample& s, MatrixView<float> to) const {
+    BasicTraining<float> a(net->layout, net->quantizers);
+    Random random(seed);
+    const PointScores seen = sensitivity_of(*net, a, s, nullptr, random, probes);
+    std::copy(seen.values.begin(), seen.values.end(), to.data);
+  }
+};
+
+}  // namespace allocation
 
 }  // namespace amq

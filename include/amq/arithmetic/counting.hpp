@@ -23,6 +23,7 @@ struct ProductCost {
   double macs = 0;                         ///< rows * in * out
   double bops = 0;                         ///< sum over rows of in * out * weight bits * row bits
   double weight_bytes = 0, row_bytes = 0;  ///< packed codes
+  PointId id{};                            ///< of `point`, where adaptive
 };
 
 /// The cost of a pass. BOPs: one multiply-accumulate of a bits by b bits costs a * b; a float pass
@@ -69,6 +70,7 @@ class BasicCounting {
     const WeightEntry& w = layout_->weight(id);
     const PointEntry& p = layout_->point(x.point);
     ProductCost c{w.name, p.name, x.kind, p.fixed_bits == 0, x.rows, w.in, w.columns_out()};
+    c.id = x.point;
     c.weight_bits = quantizers_->weight_bits(w);
     const bool floats = plan_->uniform_bits == BitPlan::float_rows;
     double bits = static_cast<double>(x.rows) *
@@ -152,19 +154,5 @@ class Counting : public BasicCounting {
 };
 
 static_assert(arithmetic<BasicCounting>);
-
-/// Multiply-accumulates per row and adaptive point: what one bit of a row costs at 1-bit weights,
-/// times weight bits. Indexed by PointId; 0 where the point's bits are fixed or it was not met.
-[[nodiscard]] inline std::vector<double> bops_per_bit(const ParameterLayout& layout,
-                                                      const PassCost& cost) {
-  std::vector<double> per(layout.points().size(), 0.0);
-  for (const ProductCost& c : cost.products) {
-    if (!c.adaptive) continue;
-    for (std::size_t p = 0; p < per.size(); ++p)
-      if (layout.points()[p].name == c.point)
-        per[p] += static_cast<double>(c.in) * static_cast<double>(c.out) * c.weight_bits;
-  }
-  return per;
-}
 
 }  // namespace amq

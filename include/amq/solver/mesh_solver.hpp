@@ -3,8 +3,9 @@
 /// The assembled solver: a field on a mesh in, a field on the mesh out, in integers, with the bits
 /// of every row chosen within a budget.
 
+#include <amq/allocation/allocator.hpp>
 #include <amq/allocation/auxiliary.hpp>
-#include <amq/allocation/planner.hpp>
+#include <amq/allocation/row_times.hpp>
 #include <amq/arithmetic/fixed.hpp>
 #include <amq/mesh/node_order.hpp>
 #include <amq/solver/encoding.hpp>
@@ -45,14 +46,13 @@ class BasicMeshSolver {
   /// must
   ///                        then be a level of the scheme.
   BasicMeshSolver(std::unique_ptr<Network<Model>> net, std::unique_ptr<Auxiliary> auxiliary,
-                  MeshEncoding encoding, Sharing sharing = Sharing::node_and_point,
+                  MeshEncoding encoding, allocation::AnySharing sharing = {},
                   PointCurves curves = {}, Executor& executor = serial_executor())
       : net_(std::move(net)),
         auxiliary_(std::move(auxiliary)),
         encoding_(std::move(encoding)),
-        planner_(net_->layout, net_->quantizers.info().weight_bits, net_->quantizers.info().levels,
-                 std::move(curves)),
-        sharing_(sharing),
+        allocator_(net_->layout, net_->quantizers.info().levels, std::move(curves), {}, {},
+                   sharing),
         main_(net_->layout, net_->quantizers, net_->parameters, executor) {
     if (auxiliary_)
       light_.emplace(auxiliary_->net().layout, auxiliary_->net().quantizers,
@@ -63,16 +63,18 @@ class BasicMeshSolver {
   /// @throws amq::Error below the lowest level or above the highest, or between levels without an
   ///         auxiliary model
   void budget(Budget b) {
-    const auto& levels = planner_.levels();
+    const auto& levels = allocator_.levels();
     if (!(b.mean_bits >= levels.front() && b.mean_bits <= levels.back()))
       throw Error("budget",
                   "a mean of " + std::to_string(levels.front()) + " to " +
                       std::to_string(levels.back()) + " bits",
                   std::to_string(b.mean_bits), "Choose a budget the scheme's levels can have.");
-    if (!auxiliary_ && std::find(levels.begin(), levels.end(), b.mean_bits) == levels.end())
-      throw Error("budget", "one of the scheme's levels, since the model has no auxiliary network",
+    if (!chooses() && std::find(levels.begin(), levels.end(), b.mean_bits) == levels.end())
+      throw Error("budget",
+                  "one of the scheme's levels, since the model has neither an auxiliary network "
+                  "nor a score",
                   std::to_string(b.mean_bits) + " bits",
-                  "Name a level, or train the model adaptively.");
+                  "Name a level, train the model adaptively, or give a score.");
     budget_ = b;
   }
   [[nodiscard]] Budget budget() const noexcept { return budget_; }
@@ -80,11 +82,23 @@ class BasicMeshSolver {
   /// From now on a budget is time: what a uniform pass of so many bits takes by these measurements;
   /// the auxiliary model's own time is not counted. Empty times: BOPs again.
   /// @throws amq::Error for times of another network or scheme
-  void price_by(RowTimes times) { planner_.price_by(std::move(times)); }
+  void price_by(RowTimes times) {
+    if (times.empty())
+      allocator_.price_by(allocation::Bops());
+    else
+      allocator_.price_by(allocation::MeasuredTimes{std::move(times)});
+  }
+  /// From now on bits are chosen by this allocator: a score of the user's own, curves measured with
+  /// it, prices, sharing. Without a score of its own it asks the auxiliary model, as before.
+  /// @throws amq::Error for an allocator of another network or other levels
+  void allocate_by(const Allocator<>& a) {
+    allocator_ = Allocator<>(net_->layout, net_->quantizers.info().levels, a.curves(), a.score(),
+                             a.price(), a.sharing());
+  }
   /// Measures this network's rows on this machine, in a fraction of a second.
   [[nodiscard]] RowTimes measure_times(const GraphSample& s,
                                        const RowTimesOptions& options = {}) const {
-    const BitPlan any = BitPlan::uniform(planner_.levels().back());
+    const BitPlan any = BitPlan::uniform(allocator_.levels().back());
     return measure_row_times(net_->layout, net_->quantizers, count(s, any), options);
   }
 
@@ -132,16 +146,23 @@ class BasicMeshSolver {
     result_ = forward(net_->model, main_, s);
     return result_.view();
   }
+  /// What a pass over this mesh costs, as far as it is known before bits are chosen; once a mesh.
+  [[nodiscard]] PassWork prepare(const GraphSample& s) const {
+    PassWork work = allocator_.prepare(*net_, s);
+    if (auxiliary_ && !allocator_.score())
+      work.score_bops = auxiliary_->cost(s.graph, view(s.u), view(s.x));
+    return work;
+  }
   /// Chooses the bits of a sample's rows: what normalized() does first.
-  const BitPlan& plan(const GraphSample& s) {
-    const BitPlan any = BitPlan::uniform(planner_.levels().back());
-    const PassWork work(net_->layout, count(s, any));
-    const bool by_time = !planner_.times().empty();
+  const BitPlan& plan(const GraphSample& s) { return plan(s, prepare(s)); }
+  /// @param work  of this mesh, prepared
+  const BitPlan& plan(const GraphSample& s, const PassWork& work) {
+    const bool by_time = allocator_.unit() != allocation::Bops::unit;
     report_ = {};
     report_.float_bops = work.float_bops;
-    const Cost budget = planner_.uniform_cost(s, work, budget_.mean_bits);
+    const Cost budget = allocator_.uniform_cost(s, work, budget_.mean_bits);
     (by_time ? report_.picosecond_budget : report_.budget) = budget;
-    if (!auxiliary_) {
+    if (!chooses()) {
       plan_ = BitPlan::uniform(static_cast<int>(budget_.mean_bits));
       report_.picoseconds = report_.picosecond_budget;
       report_.bops = by_time ? static_cast<Cost>(count(s, plan_).bops()) : budget;
@@ -150,9 +171,9 @@ class BasicMeshSolver {
       return plan_;
     }
     const PointScores scores = predict(s);
-    report_.auxiliary_bops = auxiliary_->cost(s.graph, view(s.u), view(s.x));
+    report_.auxiliary_bops = work.score_bops;
     Planned planned =
-        planner_.plan(s, work, scores, budget, by_time ? 0 : report_.auxiliary_bops, sharing_);
+        allocator_.plan(s, work, scores, budget, by_time ? 0 : report_.auxiliary_bops);
     report_.node_bits = std::move(planned.node_bits);
     plan_ = std::move(planned.plan);
     report_.bops = planned.cost;
@@ -162,14 +183,14 @@ class BasicMeshSolver {
     }
     return plan_;
   }
-  /// The auxiliary model's scores, in integers. @pre there is an auxiliary model
+  /// What the allocator is told: by its own score, or by the auxiliary model, in integers.
+  /// @pre there is one of them
   [[nodiscard]] PointScores predict(const GraphSample& s) {
-    auto& aux = auxiliary_->net();
-    const BitPlan bits = auxiliary_->plan();
-    light_->begin(bits);
-    const auto y = forward(aux.model, *light_, s);
     PointScores scores(net_->layout, s.graph.n_nodes());
-    auxiliary_->scores(y.view(), scores.view());
+    if (allocator_.score())
+      allocator_.score()(s, scores.view());
+    else
+      allocation::LearnedScore<BasicFixed>{auxiliary_.get(), &*light_}(s, scores.view());
     return scores;
   }
 
@@ -178,8 +199,7 @@ class BasicMeshSolver {
   [[nodiscard]] const MeshEncoding& encoding() const noexcept { return encoding_; }
   [[nodiscard]] const Network<Model>& net() const noexcept { return *net_; }
   [[nodiscard]] const Auxiliary* auxiliary() const noexcept { return auxiliary_.get(); }
-  [[nodiscard]] const Planner& planner() const noexcept { return planner_; }
-  [[nodiscard]] Sharing sharing() const noexcept { return sharing_; }
+  [[nodiscard]] const Allocator<>& allocator() const noexcept { return allocator_; }
 
   /// Packed codes of both models, steps and biases: what a deployed file would hold.
   [[nodiscard]] double model_bytes() const {
@@ -195,6 +215,8 @@ class BasicMeshSolver {
       std::copy_n(a.row(order[static_cast<std::size_t>(i)]), a.cols, view(out).row(i));
     return out;
   }
+  /// Whether bits are chosen row by row.
+  [[nodiscard]] bool chooses() const noexcept { return auxiliary_ || allocator_.score(); }
   [[nodiscard]] PassCost count(const GraphSample& s, const BitPlan& plan) const {
     BasicCounting a(net_->layout, net_->quantizers, plan);
     forward(net_->model, a, s);
@@ -204,8 +226,7 @@ class BasicMeshSolver {
   std::unique_ptr<Network<Model>> net_;
   std::unique_ptr<Auxiliary> auxiliary_;
   MeshEncoding encoding_;
-  Planner planner_;
-  Sharing sharing_;
+  Allocator<> allocator_;
   BasicFixed main_;
   std::optional<BasicFixed> light_;
   Budget budget_;

@@ -71,8 +71,9 @@ Config config_of_json(const json::Value& from, const std::string& where) {
   return c;
 }
 
-inline std::string_view sharing_text(Sharing s) noexcept {
-  return s == Sharing::node ? "node" : s == Sharing::point ? "point" : "node_and_point";
+/// A file names who decides an edge's bits beside the sharing.
+inline std::string_view sharing_text(const allocation::AnySharing& s) noexcept {
+  return s.by_edge ? allocation::PerNodeAndPoint::name : s.name;
 }
 
 inline constexpr std::array<std::string_view, 2> edge_deciders{"receiver", "edge"},
@@ -107,7 +108,8 @@ inline constexpr const char* auxiliary_prefix = "auxiliary.";
 }  // namespace detail
 
 /// Writes the solver under a temporary name and renames it. The self-test is solved here, and its
-/// solutions are kept.
+/// solutions are kept. A score of the user's own is code, and measured times are a machine's: both
+/// are given to the loaded solver again, and the self-test is solved without them.
 /// @throws amq::Error for a failing disk or a self-test the solver refuses
 template <typename Model>
 void save(const std::string& path, BasicMeshSolver<Model>& solver, const SelfTest& test) {
@@ -121,15 +123,15 @@ void save(const std::string& path, BasicMeshSolver<Model>& solver, const SelfTes
   f.metadata["amq.config"] = json::dump(detail::config_json(net.model.config()));
   f.metadata["amq.scheme"] = net.quantizers.info().name();
   f.metadata["amq.levels"] = json::dump(detail::numbers(net.quantizers.info().levels));
-  f.metadata["amq.sharing"] = detail::sharing_text(solver.sharing());
-  const PointCurves& c = solver.planner().curves();
+  f.metadata["amq.sharing"] = detail::sharing_text(solver.allocator().sharing());
+  const PointCurves& c = solver.allocator().curves();
   json::List curves;
   for (const auto& error : c.error) curves.emplace_back(detail::numbers(error));
   f.metadata["amq.curves"] = json::dump(json::Object{
       {"error", curves},
       {"mean_score", detail::numbers(c.mean_score)},
       {"score_power", c.score_power},
-      {"edges", std::string(detail::edge_deciders[static_cast<std::size_t>(c.edges)])},
+      {"edges", std::string(detail::edge_deciders[solver.allocator().sharing().by_edge ? 1 : 0])},
       {"clusters", std::string(detail::cluster_scores[static_cast<std::size_t>(c.clusters)])}});
   f.metadata["amq.encoding"] =
       json::dump(json::Object{{"input_mean", detail::numbers(e.input_mean)},
@@ -162,11 +164,14 @@ void save(const std::string& path, BasicMeshSolver<Model>& solver, const SelfTes
   f.tensors["self_test.a"] = Array::of(view(test.a));
   f.tensors["self_test.mean_bits"] = Array::of(test.mean_bits);
   const Budget kept = solver.budget();
+  const Allocator<> own = solver.allocator();
+  solver.allocate_by({own.layout(), own.levels(), own.curves(), {}, {}, own.sharing()});
   for (std::size_t k = 0; k < test.mean_bits.size(); ++k) {
     solver.budget(mean_bits(test.mean_bits[k]));
     const Field u = solver(test.mesh, test.a);
     f.tensors["self_test.u." + std::to_string(k)] = Array::of(view(u));
   }
+  solver.allocate_by(own);
   solver.budget(kept);
   safetensors::write(path, f);
 }
@@ -255,9 +260,8 @@ template <typename Model, typename Scheme>
     aux->scale = f.at("auxiliary_columns.scale").template as<float>();
     aux->lift = f.at("auxiliary_columns.lift").template as<float>();
   }
-  const Sharing sharing = text("amq.sharing") == "node"    ? Sharing::node
-                          : text("amq.sharing") == "point" ? Sharing::point
-                                                           : Sharing::node_and_point;
+  allocation::AnySharing sharing =
+      allocation::AnySharing::of(text("amq.sharing"), path + ", amq.sharing");
   PointCurves curves;
   const json::Value c = json::parse(text("amq.curves"), path);
   for (const auto& error : c.at("error", path).as_list(path))
@@ -273,7 +277,8 @@ template <typename Model, typename Scheme>
                   "The file is of a newer amq, or damaged.");
     return true;
   };
-  if (second("edges", detail::edge_deciders)) curves.edges = EdgeDecider::edge;
+  if (second("edges", detail::edge_deciders) && sharing.over_mesh && sharing.over_points)
+    sharing = allocation::PerEdge();
   if (second("clusters", detail::cluster_scores)) curves.clusters = ClusterScore::max;
   curves.mean_score = detail::numbers_of<double>(c.at("mean_score", path), path);
   MeshSolver<Model, Scheme> solver(std::move(net), std::move(aux), e, sharing, std::move(curves),

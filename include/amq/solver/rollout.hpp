@@ -28,6 +28,7 @@ class Rollout {
                   "Train a network that returns the change of the state.");
     sample_ = e.encode(mesh, view(std::as_const(state_)));
     prepare_sample(solver.net().model, sample_);
+    work_ = solver.prepare(sample_);
   }
 
   /// From now on bits are allocated at the next step and at every n-th after it; steps between have
@@ -47,7 +48,7 @@ class Rollout {
   const Field& step(const Given& given) {
     solver_->encoding().encode_given(view(std::as_const(state_)), sample_);
     if (since_ == 0) {
-      plan_ = solver_->plan(sample_);
+      plan_ = solver_->plan(sample_, work_);
       report_ = solver_->report();
     } else {  // without the auxiliary model
       report_.bops -= report_.auxiliary_bops;
@@ -72,6 +73,7 @@ class Rollout {
   BasicMeshSolver<Model>* solver_;
   Field state_;
   GraphSample sample_;
+  PassWork work_;  ///< of the mesh, counted once
   BitPlan plan_;
   SolveReport report_;
   Index steps_ = 0, every_ = 1, since_ = 0;

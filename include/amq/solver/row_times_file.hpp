@@ -5,7 +5,7 @@
 ///     {"machine": "avx512vnni", "levels": [2, 4, 8],
 ///      "points": [{"name": "gnn_layers.0.features", "picoseconds": [41200, 41000, 41100]}, ...]}
 
-#include <amq/allocation/row_times.hpp>
+#include <amq/allocation/price.hpp>
 #include <amq/io/file.hpp>
 #include <amq/io/json.hpp>
 
@@ -28,7 +28,7 @@ inline void save_row_times(const std::string& path, const RowTimes& times) {
 }
 
 /// @throws Error naming the file for what is not such a JSON. Whether the times are this network's,
-///         Planner::price_by() looks.
+///         price_by() looks.
 [[nodiscard]] inline RowTimes load_row_times(const std::string& path) {
   const Bytes bytes = read_file(path);
   const auto v = json::parse(

@@ -84,4 +84,17 @@ template <typename Model>
   return curves;
 }
 
+/// The same for scores that are not learned: relative to what they say of these samples.
+template <typename Model, allocation::score Score>
+[[nodiscard]] PointCurves measure_curves(Network<Model>& net, std::span<const GraphSample> samples,
+                                         const std::vector<int>& levels, int reference_bits,
+                                         const Score& score, Executor& executor) {
+  std::vector<PointScores> seen;
+  for (const GraphSample& s : samples) {
+    seen.emplace_back(net.layout, s.graph.n_nodes());
+    score(s, seen.back().view());
+  }
+  return measure_curves(net, samples, levels, reference_bits, mean_scores(seen), executor);
+}
+
 }  // namespace amq

@@ -3,8 +3,8 @@
 /// Training of a steady model on meshes: in float, quantized at one width, or adaptively, together
 /// with the auxiliary model that decides the bits.
 
+#include <amq/allocation/allocator.hpp>
 #include <amq/allocation/auxiliary.hpp>
-#include <amq/allocation/planner.hpp>
 #include <amq/allocation/sensitivity.hpp>
 #include <amq/models/graph_sample.hpp>
 #include <amq/train/network_training.hpp>
@@ -17,15 +17,55 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace amq {
 
-/// What a node's score is made of.
-enum class ScoreKind : std::uint8_t {
-  sensitivity,  ///< predicted squared Jacobian of the output times row power, per point
-  gradient,     ///< the same with the gradient of the training loss: no extra pass
-  loss,         ///< predicted squared error of the node, one column for all points
+/// What the auxiliary model learns to say of a row. Those below, or a user's own.
+struct ScoreTarget {
+  std::string_view name;
+  /// Whether it is read after a pass of its own, whose output's gradient is random signs; else
+  /// after the training pass.
+  bool probed = false;
+  bool one_column = false;  ///< a node has one number for all points
+  /// Adds to scores, so many times, what the pass says that the arithmetic has just carried
+  /// backwards.
+  std::function<void(BasicTraining<float>&, const GraphSample&, PointScores&, double times)> read;
+
+  [[nodiscard]] Index columns(const ParameterLayout& layout) const {
+    return one_column ? 1 : PointScores(layout).columns();
+  }
+  /// Squared Jacobian of the output times row power, per point.
+  [[nodiscard]] static ScoreTarget sensitivity() {
+    return {"sensitivity", true, false,
+            [](BasicTraining<float>& a, const GraphSample& s, PointScores& scores, double times) {
+              add_sensitivity(a, a.tape(), s, scores, times);
+            }};
+  }
+  /// The same with the gradient of the training loss: no extra pass.
+  [[nodiscard]] static ScoreTarget gradient() {
+    return {"gradient", false, false,
+            [](BasicTraining<float>& a, const GraphSample& s, PointScores& scores, double times) {
+              const auto n = static_cast<double>(s.y.size());
+              add_sensitivity(a, a.tape(), s, scores, times * n * n);
+            }};
+  }
+  /// Squared error of the node.
+  [[nodiscard]] static ScoreTarget loss() {
+    return {"loss", false, true,
+            [](BasicTraining<float>& a, const GraphSample& s, PointScores& scores, double times) {
+              const auto y = a.output();
+              const auto v = scores.view();
+              for (Index i = 0; i < v.rows; ++i) {
+                float sum = 0;
+                for (Index c = 0; c < y.cols; ++c)
+                  sum += (y(i, c) - s.y(i, c)) * (y(i, c) - s.y(i, c));
+                for (Index c = 0; c < v.cols; ++c) v(i, c) += static_cast<float>(times) * sum;
+              }
+            }};
+  }
 };
 
 struct MeshTrainingOptions : NetworkTrainingOptions {
@@ -50,17 +90,7 @@ class MeshTraining : public NetworkTraining<Model, GraphSample> {
   }
   [[nodiscard]] PointScores probe(BasicTraining<float>& a, const GraphSample& s,
                                   const BitPlan* plan, Random& random, int probes) {
-    PointScores scores(this->net().layout, s.graph.n_nodes());
-    for (int k = 0; k < probes; ++k) {
-      a.begin({&this->net().parameters, nullptr, plan});
-      const auto y = this->forward(a, s);
-      Matrix signs(s.y.rows(), s.y.cols());
-      for (Index i = 0; i < signs.size(); ++i)
-        signs.data()[i] = random.uniform() < 0.5 ? -1.0f : 1.0f;
-      a.tape().backward(y.ref, view(std::as_const(signs)));
-      add_sensitivity(a, a.tape(), s, scores, 1.0 / probes);
-    }
-    return scores;
+    return sensitivity_of(this->net(), a, s, plan, random, probes);
   }
   [[nodiscard]] const MeshTrainingOptions& options() const noexcept { return options_; }
 
@@ -68,16 +98,16 @@ class MeshTraining : public NetworkTraining<Model, GraphSample> {
   MeshTrainingOptions options_;
 };
 
-/// Adaptive mesh quantization: the auxiliary model scores every node, the planner turns scores into
-/// bits within the budget, the main model trains at these bits, and what its gradients say becomes
-/// the auxiliary model's target (gradient stopped; each has its own optimizer).
+/// Adaptive mesh quantization: the auxiliary model scores every node, the allocator turns scores
+/// into bits within the budget, the main model trains at these bits, and what its gradients say
+/// becomes the auxiliary model's target (gradient stopped; each has its own optimizer).
 template <typename Model>
 class AdaptiveTraining {
  public:
   AdaptiveTraining(Network<Model>& net, Auxiliary& auxiliary, std::span<const GraphSample> samples,
-                   ScoreKind kind, Sharing sharing, MeshTrainingOptions options)
-      : main_(net, samples, options), auxiliary_(&auxiliary), kind_(kind), sharing_(sharing) {
-    for (const auto& s : samples) add_work(s, work_, overhead_);
+                   ScoreTarget target, MeshTrainingOptions options)
+      : main_(net, samples, options), auxiliary_(&auxiliary), target_(std::move(target)) {
+    for (const auto& s : samples) add_work(s, work_);
   }
 
   /// Observes `count` samples' scores with the network as it is, fits the columns, and trains the
@@ -145,7 +175,7 @@ class AdaptiveTraining {
   /// the network as it is, calibrated and not yet trained at few bits, has the least loss on the
   /// first samples. Costs a pass for each of both.
   /// @throws amq::Error where no power or no sample is given
-  [[nodiscard]] double best_power(Planner planner, double mean_bits, std::size_t count = 48,
+  [[nodiscard]] double best_power(Allocator<> allocator, double mean_bits, std::size_t count = 48,
                                   std::span<const double> powers = score_powers) {
     count = std::min(count, main_.samples().size());
     if (count == 0 || powers.empty())
@@ -157,8 +187,8 @@ class AdaptiveTraining {
     for (std::size_t k = 0; k < count; ++k) {
       const PointScores scores = predict(*tapes_[0], k);
       for (std::size_t p = 0; p < powers.size(); ++p) {
-        planner.score_power(powers[p]);
-        const Planned planned = make_plan(planner, k, scores, mean_bits);
+        allocator.score_power(powers[p]);
+        const Planned planned = make_plan(allocator, k, scores, mean_bits);
         loss[p] += main_.pass(main_.tape(0), k, &planned.plan, nullptr);
       }
     }
@@ -168,18 +198,18 @@ class AdaptiveTraining {
   static constexpr std::array<double, 5> score_powers{0.125, 0.25, 0.5, 0.75, 1};
 
   /// Joint training at a mean of `mean_bits`, the auxiliary model's pass inside the budget.
-  /// @throws amq::Error for a planner that prices by measured time: the auxiliary model's own
+  /// @throws amq::Error for an allocator that prices by measured time: the auxiliary model's own
   ///         time is not known, and what a machine says should not shape the weights
-  void run(Executor& executor, const Planner& planner, double mean_bits,
+  void run(Executor& executor, const Allocator<>& allocator, double mean_bits,
            const ProgressCallback& progress = {}) {
-    run(executor, planner, std::span(&mean_bits, 1), progress);
+    run(executor, allocator, std::span(&mean_bits, 1), progress);
   }
   /// The same for a solver that is to run at several budgets: every pass draws one of them.
   /// @throws amq::Error, too, where there is none
-  void run(Executor& executor, const Planner& planner, std::span<const double> mean_bits,
+  void run(Executor& executor, const Allocator<>& allocator, std::span<const double> mean_bits,
            const ProgressCallback& progress = {}) {
-    if (!planner.times().empty())
-      throw Error("AdaptiveTraining", "a planner that prices by BOPs", "one with measured times",
+    if (allocator.unit() != allocation::Bops::unit)
+      throw Error("AdaptiveTraining", "an allocator that prices by BOPs", "one with measured times",
                   "Train by BOPs, then call price_by() on the deployed solver.");
     if (mean_bits.empty())
       throw Error("AdaptiveTraining", "a budget to train at", "none",
@@ -193,11 +223,10 @@ class AdaptiveTraining {
       o.recipe = main_.recipe();
       o.recipe["mode"] = "adaptive";
       o.recipe["mean bits"] = numbers_text(mean_bits);
-      o.recipe["scores"] = number_text(static_cast<int>(kind_)) + " sharing " +
-                           number_text(static_cast<int>(sharing_)) + ", random " +
+      o.recipe["scores"] = std::string(target_.name) + ", random " +
                            number_text(main_.options().random_share) + ", probed " +
                            number_text(main_.options().probe_share);
-      o.recipe["planner"] = fingerprint(planner);
+      o.recipe["allocator"] = fingerprint(allocator);
       o.recipe["auxiliary"] =
           "hidden " + number_text(auxiliary_->config().hidden) + ", layers " +
           number_text(auxiliary_->config().layers) + ", bits " +
@@ -215,7 +244,7 @@ class AdaptiveTraining {
     if (!main_.validation_samples().empty()) {
       prepare_validation();
       make_tapes(executor.threads());
-      validate = [&] { return validation(executor, planner, mean_bits); };
+      validate = [&] { return validation(executor, allocator, mean_bits); };
     }
     trainer.run(
         executor,
@@ -226,22 +255,16 @@ class AdaptiveTraining {
           const GraphSample& s = main_.seen(turn, [&](const GraphSample& at) {
             // Bits are allocated anew at every step, as in a rollout.
             const PointScores scores = as_scores(a[score_pass(a, at, plan, nullptr)]);
-            const Planned planned = make_plan(planner, turn.sample, scores, bits);
+            const Planned planned = make_plan(allocator, turn.sample, scores, bits);
             return main_.answer(m, &planned.plan)(at);
           });
           const auto y = score_pass(a, s, plan, &turn.gradients[1]);
           PointScores scores = as_scores(a[y]);
           if (turn.random.uniform() < main_.options().random_share) scramble(scores, turn.random);
-          const Planned planned = make_plan(planner, turn.sample, scores, bits);
+          const Planned planned = make_plan(allocator, turn.sample, scores, bits);
           const double value = main_.pass(m, s, &planned.plan, &turn.gradients[0]);
-          const bool probe = kind_ == ScoreKind::sensitivity;
-          if (!probe || turn.random.uniform() < main_.options().probe_share) {
-            PointScores seen(net.layout);
-            if (probe)
-              seen = main_.probe(m, s, &planned.plan, turn.random, 1);
-            else
-              seen = seen_in_pass(m, s);
-            teach(a, y, seen);
+          if (!target_.probed || turn.random.uniform() < main_.options().probe_share) {
+            teach(a, y, target_.probed ? probed(m, s, &planned.plan, turn.random, 1) : read(m, s));
           }
           return value;
         },
@@ -257,10 +280,9 @@ class AdaptiveTraining {
     aux.quantizers.fit_weights(aux.layout, aux.parameters);
   }
 
-  [[nodiscard]] Planned make_plan(const Planner& planner, std::size_t sample,
+  [[nodiscard]] Planned make_plan(const Allocator<>& allocator, std::size_t sample,
                                   const PointScores& scores, double mean_bits) const {
-    return make_plan(planner, main_samples()[sample], work_[sample], overhead_[sample], scores,
-                     mean_bits);
+    return make_plan(allocator, main_samples()[sample], work_[sample], scores, mean_bits);
   }
   [[nodiscard]] std::span<const GraphSample> main_samples() const noexcept {
     return main_.samples();
@@ -276,35 +298,35 @@ class AdaptiveTraining {
   }
   /// True scores of a sample: what an oracle would know.
   PointScores observe(BasicTraining<float>& a, std::size_t sample, Random& random, int probes) {
-    if (kind_ == ScoreKind::sensitivity) return main_.probe(a, sample, nullptr, random, probes);
+    if (target_.probed) return probed(a, main_.samples()[sample], nullptr, random, probes);
     std::vector<float> unused(main_.net().parameters.values.size(), 0.0f);
     main_.pass(a, sample, nullptr, &unused);
-    return seen_in_pass(a, main_.samples()[sample]);
+    return read(a, main_.samples()[sample]);
   }
 
  private:
   using Tensor = BasicTraining<float>::Tensor;
 
-  void add_work(const GraphSample& s, std::vector<PassWork>& work, std::vector<Cost>& overhead) {
+  void add_work(const GraphSample& s, std::vector<PassWork>& work) {
     auto& net = main_.net();
     const BitPlan any = BitPlan::uniform(net.quantizers.info().levels.back());
     BasicCounting count(net.layout, net.quantizers, any);
     forward(net.model, count, s);
     work.emplace_back(net.layout, count.cost());
-    overhead.push_back(auxiliary_->cost(s.graph, view(s.u), view(s.x)));
+    work.back().score_bops = auxiliary_->cost(s.graph, view(s.u), view(s.x));
   }
-  [[nodiscard]] Planned make_plan(const Planner& planner, const GraphSample& s,
-                                  const PassWork& work, Cost overhead, const PointScores& scores,
+  [[nodiscard]] Planned make_plan(const Allocator<>& allocator, const GraphSample& s,
+                                  const PassWork& work, const PointScores& scores,
                                   double mean_bits) const {
-    const Cost budget = planner.uniform_cost(s, work, mean_bits);
-    return planner.plan(s, work, scores, budget, overhead, sharing_);
+    const Cost budget = allocator.uniform_cost(s, work, mean_bits);
+    return allocator.plan(s, work, scores, budget, work.score_bops);
   }
   void prepare_validation() {
     for (std::size_t k = validation_work_.size(); k < main_.validation_samples().size(); ++k)
-      add_work(main_.validation_samples()[k], validation_work_, validation_overhead_);
+      add_work(main_.validation_samples()[k], validation_work_);
   }
   /// As deployed: at the plans of predicted scores, at every budget.
-  [[nodiscard]] double validation(Executor& executor, const Planner& planner,
+  [[nodiscard]] double validation(Executor& executor, const Allocator<>& allocator,
                                   std::span<const double> mean_bits) {
     const std::size_t lanes = std::min(main_.validation_samples().size(), executor.threads());
     std::vector<std::vector<BitPlan>> plans(lanes);
@@ -314,18 +336,17 @@ class AdaptiveTraining {
       const PointScores scores = as_scores(a[score_pass(a, s, auxiliary_->plan(), nullptr)]);
       plans[lane].clear();
       for (const double bits : mean_bits)
-        plans[lane].push_back(
-            make_plan(planner, s, validation_work_[k], validation_overhead_[k], scores, bits).plan);
+        plans[lane].push_back(make_plan(allocator, s, validation_work_[k], scores, bits).plan);
       return std::span<const BitPlan>(plans[lane]);
     });
   }
-  [[nodiscard]] static std::string fingerprint(const Planner& planner) {
-    const PointCurves& c = planner.curves();
+  [[nodiscard]] static std::string fingerprint(const Allocator<>& allocator) {
+    const PointCurves& c = allocator.curves();
     Fingerprint f;
     for (const auto& error : c.error) f.add(error);
-    const std::vector<double> more{c.score_power, static_cast<double>(c.edges),
-                                   static_cast<double>(c.clusters)};
-    return f.add(c.mean_score).add(more).add(planner.levels()).text();
+    const std::vector<double> more{c.score_power, static_cast<double>(c.clusters)};
+    return f.add(c.mean_score).add(more).add(allocator.levels()).text() + ", a " +
+           std::string(allocator.sharing().name);
   }
   void make_tapes(std::size_t lanes) {
     auto& aux = auxiliary_->net();
@@ -348,20 +369,18 @@ class AdaptiveTraining {
     return const_cast<AdaptiveTraining*>(this)->main_.net();
   }
   /// From the backward pass the tape has just made.
-  [[nodiscard]] PointScores seen_in_pass(BasicTraining<float>& m, const GraphSample& s) {
+  [[nodiscard]] PointScores read(BasicTraining<float>& m, const GraphSample& s) {
     PointScores scores(main_.net().layout, s.graph.n_nodes());
-    if (kind_ == ScoreKind::loss) {
-      // The last value of the tape is the output.
-      const auto y = m.output();
-      const auto v = scores.view();
-      for (Index i = 0; i < v.rows; ++i) {
-        float sum = 0;
-        for (Index c = 0; c < y.cols; ++c) sum += (y(i, c) - s.y(i, c)) * (y(i, c) - s.y(i, c));
-        for (Index c = 0; c < v.cols; ++c) v(i, c) = sum;
-      }
-    } else {
-      const auto n = static_cast<double>(s.y.size());
-      add_sensitivity(m, m.tape(), s, scores, n * n);
+    target_.read(m, s, scores, 1);
+    return scores;
+  }
+  /// The mean of what passes say whose output's gradient is random signs.
+  [[nodiscard]] PointScores probed(BasicTraining<float>& m, const GraphSample& s,
+                                   const BitPlan* plan, Random& random, int probes) {
+    PointScores scores(main_.net().layout, s.graph.n_nodes());
+    for (int k = 0; k < probes; ++k) {
+      back_from_signs(main_.net(), m, s, plan, random);
+      target_.read(m, s, scores, 1.0 / probes);
     }
     return scores;
   }
@@ -392,10 +411,8 @@ class AdaptiveTraining {
 
   MeshTraining<Model> main_;
   Auxiliary* auxiliary_;
-  ScoreKind kind_;
-  Sharing sharing_;
+  ScoreTarget target_;
   std::vector<PassWork> work_, validation_work_;
-  std::vector<Cost> overhead_, validation_overhead_;
   LearningCurve curve_;
   std::vector<std::unique_ptr<BasicTraining<float>>> tapes_;
 };

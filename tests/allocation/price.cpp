@@ -1,17 +1,20 @@
-#include <amq/allocation/row_times.hpp>
+#include <amq/allocation/price.hpp>
 
-#include <amq/allocation/planner.hpp>
+#include <amq/allocation/allocator.hpp>
+#include <amq/allocation/row_times.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/random_square.hpp>
 #include <amq/models/mp_pde.hpp>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 using namespace amq;
+using namespace amq::allocation;
 
 namespace {
 
@@ -66,27 +69,31 @@ struct Setting {
 
 TEST_CASE("a plan priced by times costs what its rows take, to the picosecond, within its budget") {
   Setting s;
-  Planner planner(s.layout, 8, s.levels);
   const PassWork work(s.layout, s.count(BitPlan::uniform(8)));
   const RowTimes times = s.times();
-  planner.price_by(times);
-  CHECK(planner.uniform_cost(s.graph, work, 8) > planner.uniform_cost(s.graph, work, 2));
-  for (const Sharing sharing : {Sharing::node_and_point, Sharing::node, Sharing::point})
+  const Allocator<> allocator(s.layout, s.levels, {}, {}, MeasuredTimes{times});
+  CHECK(allocator.unit() == "picoseconds");
+  CHECK(allocator.uniform_cost(s.graph, work, 8) > allocator.uniform_cost(s.graph, work, 2));
+  for (const AnySharing& sharing : {AnySharing(PerNodeAndPoint()), AnySharing(PerEdge()),
+                                    AnySharing(PerNode()), AnySharing(PerPoint())}) {
+    const Allocator<> shared(s.layout, s.levels, {}, {}, MeasuredTimes{times}, sharing);
     for (const double bits : {0.5, 2.0, 3.0}) {
-      CAPTURE(static_cast<int>(sharing));
-      const Cost budget = planner.uniform_cost(s.graph, work, bits), overhead = 1234;
-      const Planned p = planner.plan(s.graph, work, s.scores, budget + overhead, overhead, sharing);
+      CAPTURE(std::string(sharing.name));
+      const Cost budget = shared.uniform_cost(s.graph, work, bits), overhead = 1234;
+      const Planned p = shared.plan(s.graph, work, s.scores, budget + overhead, overhead);
       CHECK(p.cost <= budget + overhead);
       CHECK(p.cost - overhead == s.price(p.plan, times));
       CHECK(p.cost > overhead + budget / 2);
     }
+  }
   // A level that another beats in time and error is taken by nobody.
   const Planned p =
-      planner.plan(s.graph, work, s.scores, planner.uniform_cost(s.graph, work, 6), 0);
+      allocator.plan(s.graph, work, s.scores, allocator.uniform_cost(s.graph, work, 6));
   for (std::size_t c = 0; c < s.scores.points.size(); c += 3)
     for (const auto b : p.plan.by_point[to_index(s.scores.points[c])]) REQUIRE(b != 4);
-  planner.price_by({});
-  CHECK(static_cast<double>(planner.uniform_cost(s.graph, work, 4)) ==
+  const Allocator<> by_bops(s.layout, s.levels);
+  CHECK(by_bops.unit() == "BOPs");
+  CHECK(static_cast<double>(by_bops.uniform_cost(s.graph, work, 4)) ==
         s.count(BitPlan::uniform(4)).bops());
 }
 
@@ -94,15 +101,15 @@ TEST_CASE("a priced allocation is within one step of the best of all assignments
   Random random(9);
   for (int trial = 0; trial < 60; ++trial) {
     const std::vector<int> bits{0, 2, 4, 8};
-    GroupedProblem p;
-    p.bits = bits;
+    Problem p;
+    p.levels = bits;
     std::vector<Cost> macs;
     std::vector<float> score;
     std::vector<std::uint16_t> group;
     for (int g = 0; g < 2; ++g) {
       double last = 1;
-      auto& d = p.distortion.emplace_back();
-      auto& t = p.prices.emplace_back();
+      auto& d = p.error.emplace_back();
+      auto& t = p.price.emplace_back();
       for (std::size_t k = 0; k < 4; ++k) {
         d.push_back(last *= random.uniform(0.1, 0.9));
         t.push_back(static_cast<Cost>(random.index(100)));
@@ -113,13 +120,11 @@ TEST_CASE("a priced allocation is within one step of the best of all assignments
       score.push_back(static_cast<float>(random.uniform(0.1, 3.0)));
       group.push_back(static_cast<std::uint16_t>(random.index(2)));
     }
-    p.macs = macs;
+    p.work = macs;
     p.score = score;
     p.group = group;
     Cost least = 0, most = 0;
-    const auto price = [&](std::size_t e, std::size_t k) {
-      return macs[e] * p.prices[group[e]][k];
-    };
+    const auto price = [&](std::size_t e, std::size_t k) { return macs[e] * p.price[group[e]][k]; };
     for (std::size_t e = 0; e < 5; ++e) {
       Cost low = price(e, 0), high = low;
       for (std::size_t k = 1; k < 4; ++k) {
@@ -130,7 +135,7 @@ TEST_CASE("a priced allocation is within one step of the best of all assignments
       most += high;
     }
     p.budget = least + (most - least) / 3;
-    const Allocation a = allocate_grouped(p);
+    const Allocation a = allocate(p);
     CHECK(a.cost <= p.budget);
     double best = std::numeric_limits<double>::infinity(), step = 0;
     for (std::size_t code = 0; code < 1024; ++code) {
@@ -139,18 +144,18 @@ TEST_CASE("a priced allocation is within one step of the best of all assignments
       for (std::size_t e = 0; e < 5; ++e) {
         const std::size_t k = (code >> (2 * e)) & 3u;
         cost += price(e, k);
-        error += static_cast<double>(score[e]) * p.distortion[group[e]][k];
+        error += static_cast<double>(score[e]) * p.error[group[e]][k];
       }
       if (cost <= p.budget) best = std::min(best, error);
     }
     for (std::size_t e = 0; e < 5; ++e)
-      step = std::max(step, static_cast<double>(score[e]) * p.distortion[group[e]][0]);
+      step = std::max(step, static_cast<double>(score[e]) * p.error[group[e]][0]);
     CHECK(a.distortion >= best - 1e-9);
     CHECK(a.distortion <= best + step);
     p.budget = least - 1;
-    CHECK_THROWS_AS(static_cast<void>(allocate_grouped(p)), Error);
+    CHECK_THROWS_AS(static_cast<void>(allocate(p)), Error);
     p.budget = most + 1;
-    CHECK_THROWS_AS(static_cast<void>(allocate_grouped(p)), Error);
+    CHECK_THROWS_AS(static_cast<void>(allocate(p)), Error);
   }
 }
 
@@ -196,13 +201,51 @@ TEST_CASE("a row of no codes takes less than one of eight bits, one of sixteen m
   CHECK(t.picoseconds[0][1] < t.picoseconds[0][2]);
 }
 
+namespace {
+
+/// What rows weigh in memory, as a user may count it: bytes of codes.
+struct Bytes {
+  static constexpr std::string_view unit = "bytes";
+  [[nodiscard]] Cost work(const RowWork& row) const { return row.channels; }
+  [[nodiscard]] Cost per_unit(const RowWork&, std::size_t, int bits) const { return bits; }
+  [[nodiscard]] Cost fixed(const PassWork&) const { return 0; }
+};
+
+}  // namespace
+
+TEST_CASE("a price of one's own is kept as exactly as BOPs") {
+  Setting s;
+  const PassWork work(s.layout, s.count(BitPlan::uniform(8)));
+  const Allocator<AnyScore, Bytes, PerNodeAndPoint> allocator(s.layout, s.levels);
+  const Cost budget = allocator.uniform_cost(s.graph, work, 3);
+  const Planned p = allocator.plan(s.graph, work, s.scores, budget);
+  Cost bits = 0;
+  for (std::size_t c = 0; c < s.scores.points.size(); ++c)
+    for (const auto b : p.plan.by_point[to_index(s.scores.points[c])])
+      bits += b * s.layout.point(s.scores.points[c]).channels;
+  CHECK(p.cost == bits);
+  CHECK(p.cost <= budget);
+  CHECK(p.cost > budget * 9 / 10);
+}
+
+TEST_CASE("a product whose weights have bits of their own costs what it costs") {
+  Setting s;
+  PassCost cost = s.count(BitPlan::uniform(8));
+  const PassWork before(s.layout, cost);
+  for (ProductCost& c : cost.products)
+    if (c.adaptive) c.weight_bits = 4;
+  const PassWork after(s.layout, cost);
+  for (std::size_t p = 0; p < before.bops_per_bit.size(); ++p)
+    CHECK(2 * after.bops_per_bit[p] == before.bops_per_bit[p]);
+}
+
 TEST_CASE("times of another network, of other levels, or negative ones are refused") {
   Setting s;
-  Planner planner(s.layout, 8, s.levels);
+  Allocator<> allocator(s.layout, s.levels);
   const auto refused = [&](auto change) {
     RowTimes t = s.times();
     change(t);
-    CHECK_THROWS_AS(planner.price_by(t), Error);
+    CHECK_THROWS_AS(allocator.price_by(MeasuredTimes{t}), Error);
   };
   refused([](RowTimes& t) { t.levels[1] = 3; });
   refused([](RowTimes& t) { t.points[0] += "?"; });

@@ -8,21 +8,23 @@
 /// - mean: the lowest level >= the mean bits of i and j. A compromise, rounded up to a level.
 ///
 /// An edge with a score of its own is an element like any other: see edge_scores(), and
-/// EdgeDecider for plans with bits per quantization point.
+/// allocation::PerEdge for plans with bits per quantization point.
 
-#include <amq/allocation/allocate.hpp>
+#include "baselines.hpp"
+
 #include <amq/mesh/graph.hpp>
 #include <amq/quant/row_bits.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace baselines {
 
 enum class EdgeRule : std::uint8_t { receiver, max, mean };
 
@@ -118,11 +120,11 @@ struct GraphWork {
 }
 
 /// Node bits that keep the budget with their edges counted. Under `receiver` this is
-/// allocate_lagrangian. Under `max` and `mean` an edge's cost depends on both its ends: nodes take
+/// allocate(). Under `max` and `mean` an edge's cost depends on both its ends: nodes take
 /// hull steps by error saved per receiver's cost, the longest run of that order whose exact cost
 /// keeps the budget (found by bisection: cost grows along the order); then every node in turn, in
 /// the same order, takes the steps that still fit, each priced exactly over its edges.
-/// @throws Error as allocate_lagrangian, and when scores and nodes differ in number
+/// @throws Error as allocate(), and when scores and nodes differ in number
 [[nodiscard]] inline Allocation allocate_graph(const Graph& graph, const GraphWork& w,
                                                std::span<const float> score,
                                                EdgeRule rule = EdgeRule::receiver) {
@@ -130,27 +132,27 @@ struct GraphWork {
   if (w.node_macs < 0 || w.edge_macs < 0)
     throw Error("allocate_graph", "work counts >= 0", "a negative one", "Count the work again.");
   const auto macs = receiver_macs(graph, w.node_macs, w.edge_macs);
-  const AllocationProblem p{w.bits, {{macs, score, w.price, w.distortion}}, w.budget, w.overhead};
-  if (rule == EdgeRule::receiver) return allocate_lagrangian(p);
-  check(p);
-  detail::check_ascending(p);
-  detail::check_uniform_budget(p, 0, p.n_levels() - 1);
+  const Problem p{w.bits, {w.price}, {w.distortion}, macs, score, {}, w.budget, w.overhead};
+  if (rule == EdgeRule::receiver) return allocation::allocate(p);
+  detail::check(p);
 
   const auto at = [](auto k) { return static_cast<std::size_t>(k); };
-  const detail::Hull hull = detail::convex_hull(
-      p.n_levels(), [&](int k) { return w.price[at(k)]; },
+  const auto hull = allocation::detail::convex_hull(
+      static_cast<int>(p.levels.size()), [&](int k) { return w.price[at(k)]; },
       [&](int k) { return w.distortion[at(k)]; });
   struct Step {
-    detail::Worth worth;
+    double worth;
     std::int32_t node, j;
   };
   std::vector<Step> steps;
-  for (Index i = 0; i < p.n_elements(); ++i)
+  for (Index i = 0; i < graph.n_nodes(); ++i)
     for (int j = 0; j + 1 < hull.count; ++j) {
       const auto a = hull.level[at(j)], b = hull.level[at(j + 1)];
       const double saved = static_cast<double>(score[at(i)]) * (w.distortion[a] - w.distortion[b]);
       const auto cost = static_cast<double>(macs[at(i)] * (w.price[b] - w.price[a]));
-      const auto worth = detail::worth_of(detail::ratio_of(saved, cost));
+      const double worth = saved <= 0 ? 0.0
+                           : cost > 0 ? saved / cost
+                                      : std::numeric_limits<double>::infinity();
       if (worth > 0) steps.push_back({worth, static_cast<std::int32_t>(i), j});
     }
   std::stable_sort(steps.begin(), steps.end(),  // made in order of node and step: ties keep it
@@ -216,8 +218,8 @@ struct GraphWork {
   a.bits = RowBits(std::move(bits));
   a.cost = cost;
   a.budget = w.budget;
-  a.lambda = good > 0 ? detail::worth_value(steps[good - 1].worth) : 0.0;
+  a.lambda = good > 0 ? steps[good - 1].worth : 0.0;
   return a;
 }
 
-}  // namespace amq
+}  // namespace baselines

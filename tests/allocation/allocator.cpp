@@ -1,13 +1,12 @@
-#include <amq/allocation/owners.hpp>
+#include <amq/allocation/allocator.hpp>
 
-#include <amq/allocation/planner.hpp>
 #include <amq/allocation/sensitivity.hpp>
 #include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/training.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/random_square.hpp>
 #include <amq/models/graph_vit.hpp>
-#include <amq/models/mesh_graph_net.hpp>
+#include <amq/models/mp_pde.hpp>
 #include <amq/models/network.hpp>
 
 #include <doctest/doctest.h>
@@ -17,8 +16,13 @@
 #include <numeric>
 
 using namespace amq;
+using namespace amq::allocation;
 
 namespace {
+
+std::vector<AnySharing> every_sharing() {
+  return {PerNodeAndPoint(), PerEdge(), PerNode(), PerPoint()};
+}
 
 struct Clustered {
   GraphVitConfig config;
@@ -60,12 +64,13 @@ TEST_CASE("nodes, edges and clusters share one budget, and the pass costs what t
   PointScores scores(c.net->layout, owners.n_nodes());
   Random random(6);
   for (float& s : scores.values) s = static_cast<float>(std::exp(2 * random.normal()));
-  const Planner planner(c.net->layout, 8, c.levels);
-  CHECK(static_cast<double>(planner.uniform_cost(c.sample, work, 3)) ==
+  const Allocator<> finest(c.net->layout, c.levels);
+  CHECK(static_cast<double>(finest.uniform_cost(c.sample, work, 3)) ==
         c.count(BitPlan::uniform(3)).bops());
-  for (const Sharing sharing : {Sharing::node_and_point, Sharing::node, Sharing::point}) {
-    const Cost budget = planner.uniform_cost(c.sample, work, 2.7), overhead = 4321;
-    const Planned p = planner.plan(c.sample, work, scores, budget, overhead, sharing);
+  for (const AnySharing& sharing : every_sharing()) {
+    const Allocator<> allocator(c.net->layout, c.levels, {}, {}, {}, sharing);
+    const Cost budget = allocator.uniform_cost(c.sample, work, 2.7), overhead = 4321;
+    const Planned p = allocator.plan(c.sample, work, scores, budget, overhead);
     CHECK(p.cost <= budget);
     CHECK(static_cast<double>(p.cost - overhead) == c.count(p.plan).bops());
     CHECK(p.node_bits.size() == static_cast<std::size_t>(owners.n_nodes()));
@@ -84,7 +89,7 @@ TEST_CASE("nodes, edges and clusters share one budget, and the pass costs what t
     CHECK(map(y.view()).allFinite());
   }
   CHECK_THROWS_WITH_AS(
-      static_cast<void>(planner.plan(RowOwners(c.sample.graph), work, scores, work.float_bops)),
+      static_cast<void>(finest.plan(RowOwners(c.sample.graph), work, scores, work.float_bops)),
       doctest::Contains("expected clusters"), Error);
 }
 
@@ -102,10 +107,9 @@ TEST_CASE(
     for (Index p = 0; p < scores.columns(); ++p) scores.view()(i, p) = s;
   }
   PointCurves curves = PointCurves::gaussian(static_cast<std::size_t>(scores.columns()), c.levels);
-  curves.edges = EdgeDecider::edge;
-  const Planner planner(c.net->layout, 8, c.levels, curves);
-  const Cost budget = planner.uniform_cost(c.sample, work, 2.7);
-  const Planned p = planner.plan(c.sample, work, scores, budget);
+  const Allocator<AnyScore, Bops, PerEdge> allocator(c.net->layout, c.levels, curves);
+  const Cost budget = allocator.uniform_cost(c.sample, work, 2.7);
+  const Planned p = allocator.plan(c.sample, work, scores, budget);
   CHECK(p.cost <= budget);
   CHECK(static_cast<double>(p.cost) == c.count(p.plan).bops());
   const auto of_one = [&](std::int32_t i) {
@@ -131,10 +135,10 @@ TEST_CASE(
   CHECK(of_nodes > 0);
   for (std::size_t k = 0; k < c.net->layout.points().size(); ++k)
     for (const auto b : p.plan.by_point[k]) {
-      of_rows += static_cast<double>(work.macs_per_row[k]) * b;
-      macs += static_cast<double>(work.macs_per_row[k]);
+      of_rows += static_cast<double>(work.bops_per_bit[k]) * b;
+      macs += static_cast<double>(work.bops_per_bit[k]);
     }
-  CHECK(static_cast<double>(p.cost - work.fixed_bops) == 8 * of_rows);
+  CHECK(static_cast<double>(p.cost - work.fixed_bops) == of_rows);
   CHECK(of_rows / macs <= 2.7);
   // Simulated as it is deployed, bit for bit, with other bits in edges of one receiver.
   BasicFixed a(c.net->layout, c.net->quantizers, c.net->parameters);
@@ -152,10 +156,10 @@ TEST_CASE("a cluster's score is its members' sum, or its largest times their num
   PointScores scores(c.net->layout, owners.n_nodes());
   Random random(9);
   for (float& s : scores.values) s = static_cast<float>(std::exp(random.normal()));
-  Deciders d{&owners};
-  const auto sum = d.weigh(scores, 2, RowKind::cluster);
+  Choosers d{owners};
+  const auto sum = d.weigh(scores.view(), 2, RowKind::cluster);
   d.clusters = ClusterScore::max;
-  const auto largest = d.weigh(scores, 2, RowKind::cluster);
+  const auto largest = d.weigh(scores.view(), 2, RowKind::cluster);
   for (Index k = 0; k < owners.n_clusters; ++k) {
     double total = 0, most = 0, members = 0;
     for (Index i = 0; i < owners.n_nodes(); ++i)
@@ -170,9 +174,9 @@ TEST_CASE("a cluster's score is its members' sum, or its largest times their num
     CHECK(sum.weight[at] == members);
   }
   // All kinds of rows weigh the same together, and their scores add up to the nodes'.
-  d.edges = EdgeDecider::edge;
+  d.sharing = PerEdge();
   for (const RowKind kind : {RowKind::node, RowKind::edge, RowKind::cluster}) {
-    const auto w = d.weigh(scores, 2, kind);
+    const auto w = d.weigh(scores.view(), 2, kind);
     CHECK(std::accumulate(w.weight.begin(), w.weight.end(), 0.0) ==
           doctest::Approx(static_cast<double>(owners.n_nodes())));
   }
@@ -182,7 +186,7 @@ TEST_CASE("a cluster whose members score higher gets no fewer bits") {
   Clustered c;
   const RowOwners owners(c.sample);
   const PassWork work(c.net->layout, c.count(BitPlan::uniform(8)));
-  const Planner planner(c.net->layout, 8, c.levels);
+  const Allocator<> allocator(c.net->layout, c.levels);
   PointScores scores(c.net->layout, owners.n_nodes());
   // Members of cluster 1 matter a thousand times as much as those of 0. The others are alike.
   for (Index i = 0; i < owners.n_nodes(); ++i) {
@@ -190,7 +194,8 @@ TEST_CASE("a cluster whose members score higher gets no fewer bits") {
     for (Index p = 0; p < scores.columns(); ++p)
       scores.view()(i, p) = k == 0 ? 0.03f : k == 1 ? 30.0f : 1.0f;
   }
-  const Planned p = planner.plan(c.sample, work, scores, planner.uniform_cost(c.sample, work, 2.5));
+  const Planned p =
+      allocator.plan(c.sample, work, scores, allocator.uniform_cost(c.sample, work, 2.5));
   const auto& points = c.net->layout.points();
   bool differ = false;
   for (std::size_t k = 0; k < points.size(); ++k)
@@ -243,4 +248,168 @@ TEST_CASE("the sensitivity of a cluster's row is shared by its members, none is 
   const std::vector<std::int32_t> wrong(static_cast<std::size_t>(owners.n_nodes()), 9);
   CHECK_THROWS_AS(RowOwners(c.sample.graph, wrong, 3), Error);
   CHECK_THROWS_AS(RowOwners(c.sample.graph, std::span(wrong).first(4), 10), Error);
+}
+
+TEST_CASE("a plan's cost is what the pass is counted to cost, under every sharing") {
+  Random random(5);
+  const Mesh mesh = random_refined_square(random, 120);
+  const Graph graph = cell_edges(mesh);
+  ParameterLayout layout;
+  MpPdeConfig config;
+  config.hidden = 16;
+  config.layers = 2;
+  const MpPde model(layout, config);
+  const std::vector<int> levels{0, 1, 2, 3, 4, 8};
+  const Quantizers quantizers(layout, {8, RowRule::affine, levels});
+  const Matrix u = Matrix::Ones(mesh.n_nodes(), 1), x = Matrix::Zero(mesh.n_nodes(), 2);
+  const auto count = [&](const BitPlan& plan) {
+    BasicCounting a(layout, quantizers, plan);
+    model(a, graph, view(u), view(x));
+    return a.cost();
+  };
+  const PassWork work(layout, count(BitPlan::uniform(8)));
+  PointScores scores(layout, graph.n_nodes());
+  for (float& s : scores.values) s = static_cast<float>(std::exp(random.normal()));
+  const Allocator<> finest(layout, levels);
+  CHECK(static_cast<double>(finest.uniform_cost(graph, work, 3)) ==
+        count(BitPlan::uniform(3)).bops());
+  for (const AnySharing& sharing : every_sharing()) {
+    const Allocator<> allocator(layout, levels, {}, {}, {}, sharing);
+    const Cost budget = allocator.uniform_cost(graph, work, 2.5), overhead = 12345;
+    const Planned p = allocator.plan(graph, work, scores, budget, overhead);
+    CHECK(p.cost <= budget);
+    CHECK(static_cast<double>(p.cost - overhead) == count(p.plan).bops());
+    if (sharing.by_edge) continue;
+    // An edge has its receiver's bits.
+    const auto& points = layout.points();
+    for (std::size_t k = 0; k < points.size(); ++k)
+      if (points[k].kind == RowKind::edge)
+        for (std::size_t e = 1; e < graph.receiver.size(); ++e)
+          if (graph.receiver[e] == graph.receiver[e - 1])
+            REQUIRE(p.plan.by_point[k][e] == p.plan.by_point[k][e - 1]);
+  }
+  CHECK_THROWS_AS(static_cast<void>(finest.plan(graph, work, scores, work.fixed_bops - 1)), Error);
+  CHECK_THROWS_AS(
+      static_cast<void>(finest.plan(graph, work, PointScores(layout, 3), work.fixed_bops)), Error);
+}
+
+namespace {
+
+/// A score of one's own: one struct, one function. Nodes on the left matter.
+struct OnTheLeft {
+  void operator()(const GraphSample& s, MatrixView<float> to) const {
+    for (Index i = 0; i < to.rows; ++i)
+      for (Index c = 0; c < to.cols; ++c) to(i, c) = s.x(i, 0) < 0.5f ? 100.0f : 1.0f;
+  }
+};
+/// One that costs something.
+struct Dear : Flat {
+  [[nodiscard]] Cost cost(const GraphSample&) const { return 100'000; }
+};
+/// One that fails.
+struct Unfinished {
+  void operator()(const GraphSample&, MatrixView<float> to) const { to(1, 0) = std::nanf(""); }
+};
+static_assert(score<OnTheLeft> && score<Dear> && !score<int>);
+
+}  // namespace
+
+TEST_CASE("a score of one's own decides, by its type or left to run time, to the same bits") {
+  Clustered c;
+  const Allocator<OnTheLeft, Bops, PerNodeAndPoint> typed(c.net->layout, c.levels);
+  const Allocator<> any = typed;
+  const PassWork work = typed.prepare(*c.net, c.sample);
+  const Planned p = typed(c.sample, work, 2.5), q = any(c.sample, work, 2.5);
+  CHECK(p.plan.by_point == q.plan.by_point);
+  CHECK(p.cost <= typed.uniform_cost(c.sample, work, 2.5));
+  double left = 0, right = 0, n_left = 0, n_right = 0;
+  for (Index i = 0; i < c.sample.x.rows(); ++i) {
+    const double b = static_cast<double>(p.node_bits[static_cast<std::size_t>(i)]);
+    if (c.sample.x(i, 0) < 0.5f)
+      left += b, ++n_left;
+    else
+      right += b, ++n_right;
+  }
+  CHECK(left / n_left > right / n_right + 0.5);
+}
+
+TEST_CASE("what scoring costs is paid from the budget") {
+  Clustered c;
+  const Allocator<Dear> dear(c.net->layout, c.levels);
+  const Allocator<Flat> free(c.net->layout, c.levels);
+  const PassWork work = dear.prepare(*c.net, c.sample);
+  CHECK(work.score_bops == 100'000);
+  const Planned p = dear(c.sample, work, 3), q = free(c.sample, free.prepare(*c.net, c.sample), 3);
+  CHECK(p.cost <= p.budget);
+  CHECK(static_cast<double>(p.cost) == c.count(p.plan).bops() + 100'000);
+  CHECK(c.count(p.plan).bops() < c.count(q.plan).bops());
+}
+
+TEST_CASE("no score, a NaN in one, levels that are none or unsorted: one error each") {
+  Clustered c;
+  const Allocator<> none(c.net->layout, c.levels);
+  const PassWork work = none.prepare(*c.net, c.sample);
+  CHECK_THROWS_WITH_AS(static_cast<void>(none(c.sample, work, 3)),
+                       doctest::Contains("expected a score, found none"), Error);
+  const Allocator<Unfinished> unfinished(c.net->layout, c.levels);
+  CHECK_THROWS_WITH_AS(static_cast<void>(unfinished(c.sample, work, 3)),
+                       doctest::Contains("finite scores"), Error);
+  CHECK_THROWS_WITH_AS(Allocator<>(c.net->layout, {}), doctest::Contains("at least one level"),
+                       Error);
+  CHECK_THROWS_WITH_AS(Allocator<>(c.net->layout, {2, 8, 4}), doctest::Contains("ascending levels"),
+                       Error);
+  CHECK_THROWS_WITH_AS(Allocator<>(c.net->layout, {2, 4, 17}), doctest::Contains("0 to 16 bits"),
+                       Error);
+  const Allocator<Flat> flat(c.net->layout, {2, 4});
+  CHECK_THROWS_WITH_AS(static_cast<void>(flat.plan(
+                           c.sample, work, PointScores(c.net->layout, c.sample.graph.n_nodes()),
+                           flat.uniform_cost(c.sample, work, 2) - 1)),
+                       doctest::Contains("a budget of at least"), Error);
+  PointCurves few = PointCurves::gaussian(2, c.levels);
+  CHECK_THROWS_WITH_AS(Allocator<>(c.net->layout, c.levels, few),
+                       doctest::Contains("Measure the curves"), Error);
+}
+
+TEST_CASE("sharings have the names that files keep, and no other name is one") {
+  for (const AnySharing& s : every_sharing()) CHECK(AnySharing::of(s.name).name == s.name);
+  CHECK(AnySharing::of("edge").by_edge);
+  CHECK_FALSE(AnySharing::of("node").over_points);
+  CHECK_FALSE(AnySharing::of("point").over_mesh);
+  for (const char* bad : {"foo", "", "Node", "node_and_point "})
+    CHECK_THROWS_WITH_AS(static_cast<void>(AnySharing::of(bad)),
+                         doctest::Contains("expected node_and_point, edge, node or point"), Error);
+}
+
+TEST_CASE("bits do not depend on how nodes are numbered, but for a few that share the rest") {
+  Random random(7);
+  Clustered c;
+  const Index n = c.sample.graph.n_nodes();
+  // A graph without edges to sort: every node for itself.
+  ParameterLayout layout;
+  layout.add_point("a", RowKind::node, 16);
+  PassWork work;
+  work.bops_per_bit = {1024};
+  Graph g;
+  g.first.assign(static_cast<std::size_t>(n) + 1, 0);
+  PointScores scores(layout, n), turned(layout, n);
+  std::vector<Index> place(static_cast<std::size_t>(n));
+  std::iota(place.begin(), place.end(), Index{0});
+  random.shuffle(place);
+  for (Index i = 0; i < n; ++i)
+    turned.view()(place[static_cast<std::size_t>(i)], 0) = scores.view()(i, 0) =
+        static_cast<float>(std::exp(random.normal()));
+  const Allocator<> allocator(layout, {1, 2, 3, 4, 8});
+  double last = 0;
+  for (const double bits : {1.5, 2.7, 3.0, 5.0, 7.5}) {
+    const Cost budget = allocator.uniform_cost(g, work, bits);
+    const Planned p = allocator.plan(g, work, scores, budget),
+                  q = allocator.plan(g, work, turned, budget);
+    int differ = 0;
+    for (Index i = 0; i < n; ++i)
+      differ += p.plan.by_point[0][static_cast<std::size_t>(i)] !=
+                q.plan.by_point[0][static_cast<std::size_t>(place[static_cast<std::size_t>(i)])];
+    CHECK(differ <= 2);
+    CHECK(static_cast<double>(p.cost) > last);
+    last = static_cast<double>(p.cost);
+  }
 }

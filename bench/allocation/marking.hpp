@@ -19,7 +19,9 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace baselines {
+
+using namespace amq;
 
 namespace detail {
 inline void check_marking(const char* where, std::span<const float> eta, double share) {
@@ -83,4 +85,4 @@ inline void check_marking(const char* where, std::span<const float> eta, double 
   return marked;
 }
 
-}  // namespace amq
+}  // namespace baselines

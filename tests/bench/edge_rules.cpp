@@ -1,4 +1,4 @@
-#include <amq/allocation/edges.hpp>
+#include "../../bench/allocation/edge_rules.hpp"
 
 #include <amq/core/random.hpp>
 
@@ -8,6 +8,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace baselines;
 
 namespace {
 /// Random directed graph, loops and isolated nodes included; no edge twice.

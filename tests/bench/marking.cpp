@@ -1,4 +1,4 @@
-#include <amq/allocation/marking.hpp>
+#include "../../bench/allocation/marking.hpp"
 
 #include <amq/core/random.hpp>
 
@@ -10,6 +10,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace baselines;
 using Marks = std::vector<std::uint8_t>;
 
 TEST_CASE("each strategy marks what its definition says") {

@@ -1,11 +1,6 @@
-#include <amq/allocation/grouped.hpp>
+#include <amq/allocation/engine.hpp>
 
-#include <amq/allocation/allocate.hpp>
-#include <amq/allocation/planner.hpp>
 #include <amq/core/random.hpp>
-#include <amq/mesh/edges.hpp>
-#include <amq/mesh/random_square.hpp>
-#include <amq/models/mp_pde.hpp>
 
 #include <doctest/doctest.h>
 
@@ -16,6 +11,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::allocation;
 
 namespace {
 
@@ -50,22 +46,22 @@ struct Instance {
     for (const Cost m : macs) sum += m * price[k];
     return sum;
   }
-  [[nodiscard]] GroupedProblem problem(Cost budget, Cost overhead = 0) const {
-    return {bits, price, distortion, macs, score, group, budget, overhead};
+  [[nodiscard]] Problem problem(Cost budget, Cost overhead = 0) const {
+    return {bits, {price}, distortion, macs, score, group, budget, overhead};
   }
 };
 
 /// @param p  must outlive what is returned
-detail::GroupedSteps steps_of(const GroupedProblem& p) {
-  std::vector<detail::GroupSteps> groups;
-  for (std::size_t g = 0; g < p.distortion.size(); ++g)
-    groups.push_back(detail::steps_of(p, g, detail::group_levels(p, g).hull));
-  return {std::move(groups), p.macs, p.score, p.group};
+allocation::detail::GroupedSteps steps_of(const Problem& p) {
+  std::vector<allocation::detail::GroupSteps> groups;
+  for (std::size_t g = 0; g < p.error.size(); ++g)
+    groups.push_back(allocation::detail::GroupLevels(p.price_of(g), p.error[g]).steps);
+  return {std::move(groups), p.work, p.score, p.group};
 }
 
 }  // namespace
 
-TEST_CASE("a grouped allocation never exceeds its budget, and what is left improves nobody") {
+TEST_CASE("an allocation never exceeds its budget, and what is left improves nobody") {
   Random random(1);
   for (int trial = 0; trial < 2000; ++trial) {
     const Instance in(random, 1 + random.index(60), 1 + random.index(5));
@@ -73,7 +69,7 @@ TEST_CASE("a grouped allocation never exceeds its budget, and what is left impro
     const Cost budget =
         overhead + least +
         static_cast<Cost>(random.index(static_cast<std::uint64_t>(most - least) + 1));
-    const Allocation a = allocate_grouped(in.problem(budget, overhead));
+    const Allocation a = allocate(in.problem(budget, overhead));
     Cost cost = overhead;
     for (std::size_t e = 0; e < in.macs.size(); ++e)
       cost += in.macs[e] * 8 * a.bits[static_cast<Index>(e)];
@@ -90,7 +86,7 @@ TEST_CASE("a grouped allocation never exceeds its budget, and what is left impro
   }
 }
 
-TEST_CASE("a grouped allocation is within one step of the best of all assignments") {
+TEST_CASE("an allocation is within one step of the best of all assignments") {
   Random random(2);
   for (int trial = 0; trial < 300; ++trial) {
     const Instance in(random, 5, 3);
@@ -98,7 +94,7 @@ TEST_CASE("a grouped allocation is within one step of the best of all assignment
     const Cost budget =
         in.uniform(0) + static_cast<Cost>(random.uniform() *
                                           static_cast<double>(in.uniform(K - 1) - in.uniform(0)));
-    const Allocation a = allocate_grouped(in.problem(budget));
+    const Allocation a = allocate(in.problem(budget));
     double best = 1e300, step = 0;
     std::size_t total = 1;
     for (int e = 0; e < 5; ++e) total *= K;
@@ -135,8 +131,8 @@ TEST_CASE("steps are taken as a full sort would take them") {
     if (trial % 6 == 5)
       for (auto& d : in.distortion)
         for (double& x : d) x *= 1e-300;
-    const GroupedProblem p = in.problem(0);
-    const detail::GroupedSteps steps = steps_of(p);
+    const Problem p = in.problem(0);
+    const allocation::detail::GroupedSteps steps = steps_of(p);
     struct Step {
       std::uint64_t key;
       std::size_t element, j;
@@ -156,7 +152,7 @@ TEST_CASE("steps are taken as a full sort would take them") {
     for (const double share : {0.0, 0.001, 0.3, 0.5, 0.9, 0.999, 1.0}) {
       Cost left = static_cast<Cost>(share * static_cast<double>(total));
       if (share == 1.0) left = total;
-      const auto taken = detail::take_while_they_fit(steps, left);
+      const auto taken = allocation::detail::take_while_they_fit(steps, left);
       std::vector<std::uint8_t> expected(in.macs.size(), 0);
       double lambda = 0;
       for (const Step& s : all) {
@@ -177,9 +173,9 @@ TEST_CASE("a histogram of elements bounds what steps cost") {
   Random random(6);
   for (int trial = 0; trial < 100; ++trial) {
     const Instance in(random, 200, 3);
-    const GroupedProblem p = in.problem(0);
-    const detail::GroupedSteps steps = steps_of(p);
-    const detail::StepCosts costs(steps);
+    const Problem p = in.problem(0);
+    const allocation::detail::GroupedSteps steps = steps_of(p);
+    const allocation::detail::StepCosts costs(steps);
     double nearness = 0;
     for (int k = 0; k < 20; ++k) {
       const double worth = std::exp(random.uniform(-15.0, 5.0));
@@ -197,74 +193,104 @@ TEST_CASE("a histogram of elements bounds what steps cost") {
   }
 }
 
-TEST_CASE("one group of one curve is the Lagrangian allocator's problem") {
-  Random random(3);
-  for (int trial = 0; trial < 200; ++trial) {
-    const Instance in(random, 40, 1);
-    const Cost budget = (in.uniform(0) + in.uniform(in.bits.size() - 1)) / 2;
-    const Allocation a = allocate_grouped(in.problem(budget));
-    AllocationProblem p;
-    p.bits = in.bits;
-    p.classes.push_back({in.macs, in.score, in.price, in.distortion[0]});
-    p.budget = budget;
-    const Allocation b = allocate_lagrangian(p);
-    double step = 0;
-    for (std::size_t e = 0; e < 40; ++e)
-      step = std::max(step, static_cast<double>(in.score[e]) * in.distortion[0][0]);
-    CHECK(std::abs(a.distortion - b.distortion) <= step);
-  }
-}
-
 TEST_CASE("budgets outside the levels, NaN scores and unknown groups are refused") {
   Random random(4);
   Instance in(random, 10, 2);
   const Cost least = in.uniform(0), most = in.uniform(in.bits.size() - 1);
-  CHECK_THROWS_AS(static_cast<void>(allocate_grouped(in.problem(least - 1))), Error);
-  CHECK_THROWS_AS(static_cast<void>(allocate_grouped(in.problem(most + 1))), Error);
+  CHECK_THROWS_AS(static_cast<void>(allocate(in.problem(least - 1))), Error);
+  CHECK_THROWS_AS(static_cast<void>(allocate(in.problem(most + 1))), Error);
   in.score[3] = std::nanf("");
-  CHECK_THROWS_AS(static_cast<void>(allocate_grouped(in.problem(least))), Error);
+  CHECK_THROWS_AS(static_cast<void>(allocate(in.problem(least))), Error);
   in.score[3] = 1;
   in.group[5] = 2;
-  CHECK_THROWS_AS(static_cast<void>(allocate_grouped(in.problem(least))), Error);
+  CHECK_THROWS_AS(static_cast<void>(allocate(in.problem(least))), Error);
 }
 
-TEST_CASE("a plan's cost is what the pass is counted to cost, under every sharing") {
+TEST_CASE("more budget means less error, and higher scores no fewer bits but for the rest") {
   Random random(5);
-  const Mesh mesh = random_refined_square(random, 120);
-  const Graph graph = cell_edges(mesh);
-  ParameterLayout layout;
-  MpPdeConfig config;
-  config.hidden = 16;
-  config.layers = 2;
-  const MpPde model(layout, config);
-  const std::vector<int> levels{0, 1, 2, 3, 4, 8};
-  const Quantizers quantizers(layout, {8, RowRule::affine, levels});
-  const Matrix u = Matrix::Ones(mesh.n_nodes(), 1), x = Matrix::Zero(mesh.n_nodes(), 2);
-  const auto count = [&](const BitPlan& plan) {
-    BasicCounting a(layout, quantizers, plan);
-    model(a, graph, view(u), view(x));
-    return a.cost();
-  };
-  const PassWork work(layout, count(BitPlan::uniform(8)));
-  PointScores scores(layout, graph.n_nodes());
-  for (float& s : scores.values) s = static_cast<float>(std::exp(random.normal()));
-  const Planner planner(layout, 8, levels);
-  CHECK(static_cast<double>(planner.uniform_cost(graph, work, 3)) ==
-        count(BitPlan::uniform(3)).bops());
-  for (const Sharing sharing : {Sharing::node_and_point, Sharing::node, Sharing::point}) {
-    const Cost budget = planner.uniform_cost(graph, work, 2.5), overhead = 12345;
-    const Planned p = planner.plan(graph, work, scores, budget, overhead, sharing);
-    CHECK(p.cost <= budget);
-    CHECK(static_cast<double>(p.cost - overhead) == count(p.plan).bops());
-    // An edge has its receiver's bits.
-    const auto& points = layout.points();
-    for (std::size_t k = 0; k < points.size(); ++k)
-      if (points[k].kind == RowKind::edge)
-        for (std::size_t e = 1; e < graph.receiver.size(); ++e)
-          if (graph.receiver[e] == graph.receiver[e - 1])
-            REQUIRE(p.plan.by_point[k][e] == p.plan.by_point[k][e - 1]);
+  const std::vector<Cost> work(300, 64);
+  std::vector<float> score(300);
+  for (auto& s : score) s = static_cast<float>(std::exp(2 * random.normal()));
+  Problem p{{2, 4, 8}, {{16, 32, 64}}, {{0.1, 0.01, 1e-4}}, work, score};
+  double previous = 1e300;
+  for (double mean = 2; mean <= 8; mean += 0.25) {
+    p.budget = budget_of_mean_bits(p, mean);
+    const Allocation a = allocate(p);
+    CHECK(a.distortion <= previous);
+    previous = a.distortion;
+    if (mean == 2 || mean == 8) CHECK(a.bits.uniform());
+    int inversions = 0;
+    for (std::size_t i = 0; i < 300; ++i)
+      for (std::size_t j = 0; j < 300; ++j)
+        inversions +=
+            score[i] > score[j] && a.bits[static_cast<Index>(i)] < a.bits[static_cast<Index>(j)];
+    CHECK(inversions <= 300);
   }
-  CHECK_THROWS_AS(static_cast<void>(planner.plan(graph, work, scores, work.fixed_bops - 1)), Error);
-  CHECK_THROWS_AS(
-      static_cast<void>(planner.plan(graph, work, PointScores(layout, 3), work.fixed_bops)), Error);
+}
+
+TEST_CASE("equal scores are served in the order of their numbers, run after run") {
+  const std::vector<Cost> work(10, 1);
+  const std::vector<float> score(10, 0.5f);
+  Problem p{{2, 4, 8}, {{16, 32, 64}}, {{0.1, 0.01, 1e-4}}, work, score};
+  p.budget = 10 * 16 + 3 * 16;
+  const Allocation a = allocate(p);
+  CHECK(a.bits == allocate(p).bits);
+  for (Index e = 0; e < 10; ++e) CHECK(a.bits[e] == (e < 3 ? 4 : 2));
+}
+
+TEST_CASE("a level of 0 bits is a level, a free element gets all it can use, no score no more") {
+  const std::vector<Cost> work{10, 10, 0, 10};
+  const std::vector<float> score{1, 5, 1, 0};
+  Problem p{{0, 4}, {{0, 32}}, {{1, 0.01}}, work, score};
+  p.budget = 640;
+  const Allocation a = allocate(p);
+  CHECK(std::vector<int>{a.bits[0], a.bits[1], a.bits[2], a.bits[3]} ==
+        std::vector<int>{4, 4, 4, 0});
+  CHECK(a.cost == 640);
+}
+
+TEST_CASE(
+    "a level that costs more and is no better is never chosen; a cheaper better one is free") {
+  const std::vector<Cost> work{10, 10};
+  const std::vector<float> score{1, 2};
+  // Measured: 4 bits are cheaper than 2, and 6 are worse than 4.
+  Problem p{{2, 4, 6, 8}, {{20, 10, 30, 40}}, {{0.1, 0.01, 0.02, 0.001}}, work, score};
+  p.budget = 200;
+  const Allocation a = allocate(p);
+  CHECK(a.bits[0] == 4);
+  CHECK(a.bits[1] == 4);
+  p.budget = 500;
+  const Allocation b = allocate(p);
+  CHECK(b.bits[0] == 4);
+  CHECK(b.bits[1] == 8);
+}
+
+TEST_CASE("no elements need no bits") {
+  const Allocation a = allocate(Problem{{2, 4}, {{2, 4}}, {{1, 0.1}}, {}, {}});
+  CHECK(a.bits.empty());
+  CHECK(a.cost == 0);
+}
+
+TEST_CASE("the chapter's example: four bits on average, more where the score is high") {
+  Random random(8);
+  std::vector<float> score(1000);
+  for (auto& s : score) s = static_cast<float>(std::exp(2 * random.normal()));
+  // [allocation]
+  const std::vector<amq::Cost> work(score.size(), 8 * 65536);  // (element) BOPs for each bit
+
+  amq::allocation::Problem p;
+  p.levels = {2, 3, 4, 6, 8};
+  p.price = {{2, 3, 4, 6, 8}};                              // of a unit of work, by level
+  p.error = {{0.119, 0.0374, 0.0115, 0.00104, 0.0000877}};  // measured D(b)
+  p.work = work;
+  p.score = score;
+  p.overhead = 1'000'000;                                 // the auxiliary model, paid first
+  p.budget = amq::allocation::budget_of_mean_bits(p, 4);  // what 4 bits everywhere would cost
+  const amq::allocation::Allocation a = amq::allocation::allocate(p);
+  // [allocation]
+  CHECK(a.cost <= p.budget);
+  CHECK(a.bits.mean() < 4);  // the overhead had to be paid
+  double uniform = 0;
+  for (const float s : score) uniform += static_cast<double>(s) * 0.0115;
+  CHECK(a.distortion < 0.4 * uniform);
 }

@@ -1,0 +1,407 @@
+#pragma once
+/// @file
+/// From scores to the bits of every row of a pass, within an exact budget.
+
+#include <amq/allocation/engine.hpp>
+#include <amq/allocation/price.hpp>
+#include <amq/allocation/rows.hpp>
+#include <amq/allocation/score.hpp>
+#include <amq/arithmetic/bit_plan.hpp>
+#include <amq/core/portable_math.hpp>
+#include <amq/models/network.hpp>
+#include <amq/quant/gaussian.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// A plan and what it costs, to the last operation.
+struct Planned {
+  BitPlan plan;
+  Cost cost = 0;                 ///< of the pass, fixed products and overhead included
+  Cost budget = 0;               ///< never below cost
+  std::vector<float> node_bits;  ///< (node) mean bits, weighted by work: for pictures
+};
+
+/// How much error each quantization point leaves at each level, and what scores are relative to.
+/// Columns are those of PointScores.
+struct PointCurves {
+  std::vector<std::vector<double>> error;  ///< (column)(level) for rows of mean score
+  std::vector<double> mean_score;          ///< (column)
+  /// Scores count by this power of their ratio to the mean. 1 would be right if the errors of
+  /// neighbouring rows were independent and the scores exact; 0 gives all rows of a point alike.
+  double score_power = 0.25;
+  ClusterScore clusters = ClusterScore::sum;
+
+  /// D(b) of Gaussian rows, on top of the scores themselves.
+  [[nodiscard]] static PointCurves gaussian(std::size_t columns, const std::vector<int>& levels) {
+    PointCurves c;
+    c.error.resize(columns);
+    for (auto& e : c.error)
+      for (const int b : levels) e.push_back(gaussian_distortion(b));
+    c.mean_score.assign(columns, 1.0);
+    c.score_power = 1;
+    return c;
+  }
+  /// Those given, or, where no error was, Gaussian ones.
+  /// @throws Error for levels that are none, or curves of other levels or another network
+  [[nodiscard]] static PointCurves of(const ParameterLayout& layout, const std::vector<int>& levels,
+                                      PointCurves given) {
+    allocation::check_levels(levels);
+    const auto columns = static_cast<std::size_t>(PointScores(layout).columns());
+    if (given.error.empty()) {
+      PointCurves c = gaussian(columns, levels);
+      c.clusters = given.clusters;
+      return c;
+    }
+    bool good = given.error.size() == columns && given.mean_score.size() == columns;
+    for (const auto& e : given.error) good &= e.size() == levels.size();
+    for (const double m : given.mean_score) good &= m > 0;
+    if (!good)
+      throw Error("Allocator",
+                  "an error for each of " + std::to_string(levels.size()) + " levels at each of " +
+                      std::to_string(columns) + " points, and positive mean scores",
+                  std::to_string(given.error.size()) + " curves",
+                  "Measure the curves of this network and scheme.");
+    return given;
+  }
+};
+
+namespace allocation {
+
+/// The points whose bits are chosen, and what their rows cost: an allocator's policies, resolved.
+struct PricedPoints {
+  std::vector<PointId> id;               ///< (column)
+  std::vector<RowKind> kind;             ///< (column)
+  std::vector<Cost> work;                ///< (column) units of a row
+  std::vector<std::vector<Cost>> price;  ///< (column)(level) of a unit
+  Cost fixed = 0;                        ///< of the pass
+  bool alike = true;                     ///< all columns have one price list
+  bool by_bit = true;                    ///< and it is the bits themselves
+
+  template <typename Price>
+  PricedPoints(const ParameterLayout& layout, const std::vector<int>& levels, const PassWork& pass,
+               const Price& p)
+      : id(PointScores(layout).points), fixed(p.fixed(pass)) {
+    for (std::size_t c = 0; c < id.size(); ++c) {
+      const PointEntry& point = layout.point(id[c]);
+      const RowWork row{c, point.kind, point.channels, pass.bops_per_bit[to_index(id[c])]};
+      kind.push_back(point.kind);
+      work.push_back(p.work(row));
+      auto& own = price.emplace_back();
+      for (std::size_t k = 0; k < levels.size(); ++k) {
+        own.push_back(p.per_unit(row, k, levels[k]));
+        by_bit &= own[k] == levels[k];
+      }
+      alike &= own == price.front();
+    }
+  }
+  /// Of all rows at level k, the fixed part left out.
+  [[nodiscard]] Cost at_level(const RowOwners& owners, std::size_t k) const {
+    Cost sum = 0;
+    for (std::size_t c = 0; c < id.size(); ++c)
+      sum += work[c] * price[c][k] * static_cast<Cost>(owners.rows(kind[c]));
+    return sum;
+  }
+  /// What a pass with every such row at `bits` costs; on the line between two levels.
+  [[nodiscard]] Cost uniform(const RowOwners& owners, const std::vector<int>& levels,
+                             double bits) const {
+    if (!by_bit)
+      return fixed + cost_between(levels, bits, [&](std::size_t k) { return at_level(owners, k); });
+    Cost sum = 0;
+    for (std::size_t c = 0; c < id.size(); ++c)
+      sum += work[c] * static_cast<Cost>(owners.rows(kind[c]));
+    return fixed + static_cast<Cost>(std::floor(static_cast<long double>(sum) * bits));
+  }
+};
+
+/// Who competes: everything of a Problem but the budget, with its memory.
+struct Competition {
+  std::vector<Cost> work;            ///< (element)
+  std::vector<float> score;          ///< (element)
+  std::vector<std::uint16_t> group;  ///< (element)
+  std::vector<std::vector<Cost>> price;
+  std::vector<std::vector<double>> error;
+
+  Competition(const PricedPoints& points, const Choosers& rows, const Elements& element,
+              const PointScores& s, const PointCurves& curves)
+      : work(element.count, 0), score(element.count, 0.0f), group(element.count, 0) {
+    const bool over_points = rows.sharing.over_points;
+    // Nodes of one width everywhere, and clusters of one, err as the sum of their points' curves; a
+    // score weighs every point by its share of the error at the lowest level.
+    double total[2] = {0, 0};
+    std::vector<std::vector<double>> sums(2, std::vector<double>(curves.error.front().size(), 0.0));
+    const auto of_cluster = [&](std::size_t c) {
+      return points.kind[c] == RowKind::cluster ? std::size_t{1} : std::size_t{0};
+    };
+    for (std::size_t c = 0; c < points.id.size(); ++c)
+      for (std::size_t k = 0; k < curves.error[c].size(); ++k)
+        sums[of_cluster(c)][k] += curves.error[c][k];
+    for (std::size_t k = 0; k < 2; ++k) total[k] = std::max(sums[k].front(), 1e-300);
+
+    for (std::size_t c = 0; c < points.id.size(); ++c) {
+      const auto [weight, own] = rows.weigh(s.view(), static_cast<Index>(c), points.kind[c]);
+      std::vector<double> relative(weight.size());
+      for (std::size_t i = 0; i < weight.size(); ++i)
+        relative[i] = weight[i] > 0 ? own[i] / weight[i] / curves.mean_score[c] : 0.0;
+      portable::pow(relative, curves.score_power);
+      for (std::size_t i = 0; i < weight.size(); ++i) {
+        const std::size_t e = element(i, c);
+        work[e] += points.work[c] * rows.rows_of(points.kind[c], static_cast<Index>(i));
+        const double counts = weight[i] > 0 ? weight[i] * relative[i] : 0.0;
+        score[e] += static_cast<float>(
+            over_points ? counts : counts * curves.error[c].front() / total[of_cluster(c)]);
+        if (over_points) group[e] = static_cast<std::uint16_t>(c);
+      }
+    }
+    if (over_points) {
+      error = curves.error;
+      price = points.alike ? std::vector(1, points.price.front()) : points.price;
+      return;
+    }
+    const auto nodes = static_cast<std::size_t>(rows.owners.n_nodes());
+    if (points.alike) {
+      for (std::size_t e = nodes; e < element.count; ++e) group[e] = 1;
+      error = std::move(sums);
+      if (rows.owners.n_clusters == 0) error.pop_back();
+      price.assign(1, points.price.front());
+      return;
+    }
+    // Points differ in price: what a node pays depends on how many edges come in, so nodes of one
+    // degree are a group, and clusters another.
+    std::vector<Cost> at_node(points.price.front().size(), 0), at_edge(at_node),
+        at_cluster(at_node);
+    for (std::size_t c = 0; c < points.id.size(); ++c) {
+      auto& at = points.kind[c] == RowKind::edge      ? at_edge
+                 : points.kind[c] == RowKind::cluster ? at_cluster
+                                                      : at_node;
+      for (std::size_t k = 0; k < at.size(); ++k) at[k] += points.work[c] * points.price[c][k];
+    }
+    std::map<Index, std::uint16_t> of_degree;
+    for (std::size_t i = 0; i < nodes; ++i) {
+      const Index degree = rows.owners.graph->in_degree(static_cast<Index>(i));
+      const auto [it, fresh] =
+          of_degree.try_emplace(degree, static_cast<std::uint16_t>(price.size()));
+      if (fresh) {
+        auto& own = price.emplace_back(at_node);
+        for (std::size_t k = 0; k < own.size(); ++k) own[k] += degree * at_edge[k];
+        error.push_back(sums[0]);
+      }
+      group[i] = it->second;
+    }
+    for (std::size_t e = nodes; e < element.count; ++e)
+      group[e] = static_cast<std::uint16_t>(price.size());
+    if (element.count > nodes) {
+      price.push_back(at_cluster);
+      error.push_back(sums[1]);
+    }
+    std::fill(work.begin(), work.end(), Cost{1});
+  }
+  [[nodiscard]] Problem problem(const std::vector<int>& levels) const {
+    Problem p;
+    p.levels = levels;
+    p.price = price;
+    p.error = error;
+    p.work = work;
+    p.score = score;
+    p.group = group;
+    return p;
+  }
+};
+
+/// Bits of elements, written to the rows that follow them.
+/// @param pass  whose work weighs the mean bits of nodes
+[[nodiscard]] inline Planned spread(const PricedPoints& points, const Choosers& rows,
+                                    const Elements& element, const PassWork& pass,
+                                    const RowBits& bits) {
+  const RowOwners& owners = rows.owners;
+  const auto n = static_cast<std::size_t>(owners.n_nodes());
+  const std::vector<Index> members = owners.members();
+  Planned out;
+  out.plan.by_point.resize(pass.bops_per_bit.size());
+  std::vector<double> spent(n, 0), work_of(n, 0);
+  for (std::size_t c = 0; c < points.id.size(); ++c) {
+    const RowKind kind = points.kind[c];
+    auto& map = out.plan.by_point[to_index(points.id[c])];
+    map.reserve(static_cast<std::size_t>(owners.rows(kind)));
+    for (Index i = 0; i < rows.count(kind); ++i)
+      map.insert(map.end(), static_cast<std::size_t>(rows.rows_of(kind, i)),
+                 static_cast<std::uint8_t>(
+                     bits[static_cast<Index>(element(static_cast<std::size_t>(i), c))]));
+    // A cluster's work is its members', an edge's its receiver's.
+    const auto each = static_cast<double>(pass.bops_per_bit[to_index(points.id[c])]);
+    const auto add = [&](std::size_t node, std::size_t row, double work) {
+      spent[node] += work * map[row];
+      work_of[node] += work;
+    };
+    if (kind == RowKind::edge) {
+      for (std::size_t e = 0; e < map.size(); ++e)
+        add(static_cast<std::size_t>(owners.graph->receiver[e]), e, each);
+    } else if (kind == RowKind::cluster) {
+      for (std::size_t i = 0; i < n; ++i) {
+        const auto row = static_cast<std::size_t>(owners.cluster_of[i]);
+        add(i, row, each / static_cast<double>(members[row]));
+      }
+    } else {
+      for (std::size_t i = 0; i < n; ++i) add(i, i, each);
+    }
+  }
+  for (std::size_t i = 0; i < n; ++i)
+    out.node_bits.push_back(work_of[i] > 0 ? static_cast<float>(spent[i] / work_of[i]) : 0.0f);
+  return out;
+}
+
+}  // namespace allocation
+
+/// Gives every row of a pass its bits. What a row is scored by, what it costs, and what may differ
+/// from what are policies; `Allocator<>` leaves all three to run time, as a solver that is read
+/// from a file does. A value: it keeps no mesh, and may be shared by threads while none changes it.
+template <typename Score = allocation::AnyScore, typename Price = allocation::AnyPrice,
+          typename Sharing = allocation::AnySharing>
+class Allocator {
+  static_assert(allocation::score<Score>,
+                "amq::Allocator<Score>: a score is a struct with a const function "
+                "void operator()(const GraphSample&, MatrixView<float>): see allocation/score.hpp");
+  static_assert(allocation::price_or_any<Price>,
+                "amq::Allocator<, Price>: a price has unit, work(), per_unit() and fixed(): see "
+                "allocation/price.hpp");
+  static_assert(allocation::sharing<Sharing>,
+                "amq::Allocator<,, Sharing>: a sharing has name, over_mesh, over_points and "
+                "by_edge: see allocation/rows.hpp");
+
+ public:
+  /// @param layout  of the network; outlives the allocator
+  /// @param curves  measured for the network in use; without errors: Gaussian ones
+  /// @throws Error for no level, levels that do not ascend, curves of other levels or another
+  ///         network, and for measured times that are not of this network
+  Allocator(const ParameterLayout& layout, std::vector<int> levels, PointCurves curves = {},
+            Score score = {}, Price price = {}, Sharing sharing = {})
+      : layout_(&layout),
+        levels_(std::move(levels)),
+        curves_(PointCurves::of(layout, levels_, std::move(curves))),
+        score_(std::move(score)),
+        sharing_(std::move(sharing)) {
+    price_by(std::move(price));
+  }
+  /// Another's policies, left to run time.
+  template <typename S, typename P, typename H>
+  requires(!std::same_as<Allocator<S, P, H>, Allocator> && std::convertible_to<S, Score> &&
+           std::convertible_to<P, Price> && std::convertible_to<H, Sharing>)
+      Allocator(const Allocator<S, P, H>& a)  // NOLINT: the same allocator
+      : Allocator(a.layout(), a.levels(), a.curves(), a.score(), a.price(), a.sharing()) {}
+
+  /// @throws Error for times of other levels or another network
+  void price_by(Price price) {
+    allocation::with_price(price, [&](const auto& p) {
+      if constexpr (requires { p.check(*layout_, levels_); }) p.check(*layout_, levels_);
+    });
+    price_ = std::move(price);
+  }
+  void score_by(Score score) { score_ = std::move(score); }
+  /// See PointCurves. @throws Error if negative or NaN
+  void score_power(double power) {
+    if (!(power >= 0))
+      throw Error("Allocator::score_power", "a power of at least 0", std::to_string(power),
+                  "1 takes scores as they are, 0 makes all rows of a point alike.");
+    curves_.score_power = power;
+  }
+
+  [[nodiscard]] const ParameterLayout& layout() const noexcept { return *layout_; }
+  [[nodiscard]] const std::vector<int>& levels() const noexcept { return levels_; }
+  [[nodiscard]] const PointCurves& curves() const noexcept { return curves_; }
+  [[nodiscard]] const Score& score() const noexcept { return score_; }
+  [[nodiscard]] const Price& price() const noexcept { return price_; }
+  [[nodiscard]] const Sharing& sharing() const noexcept { return sharing_; }
+  /// What costs are counted in: "BOPs", "picoseconds".
+  [[nodiscard]] std::string_view unit() const {
+    return allocation::with_price(price_, [](const auto& p) {
+      return std::string_view(std::remove_cvref_t<decltype(p)>::unit);
+    });
+  }
+
+  /// What can be known of a pass before bits are given out: once a mesh. The score's own cost is
+  /// counted in, where it has one.
+  template <typename Model>
+  [[nodiscard]] PassWork prepare(const Network<Model>& net, const GraphSample& sample) const {
+    const BitPlan any = BitPlan::uniform(levels_.back());
+    BasicCounting counting(net.layout, net.quantizers, any);
+    forward(net.model, counting, sample);
+    PassWork work(net.layout, counting.cost());
+    work.score_bops = allocation::cost_of(score_, sample);
+    return work;
+  }
+  /// What a pass with every such row at `bits` costs: by BOPs of any number of bits, else on the
+  /// line between two levels.
+  /// @throws Error for bits outside the levels, where it matters
+  [[nodiscard]] Cost uniform_cost(const RowOwners& owners, const PassWork& work,
+                                  double bits) const {
+    return priced(work).uniform(owners, levels_, bits);
+  }
+
+  /// The plan of least predicted error whose cost, with `overhead`, does not exceed `budget`.
+  /// @throws amq::Error if the budget is below the cheapest level everywhere, or scores are of
+  ///         another graph, negative or NaN
+  [[nodiscard]] Planned plan(const RowOwners& owners, const PassWork& work,
+                             const PointScores& scores, Cost budget, Cost overhead = 0) const {
+    if (scores.nodes != owners.n_nodes())
+      throw Error("Allocator", "scores of " + std::to_string(owners.n_nodes()) + " nodes",
+                  std::to_string(scores.nodes), "Score the graph that is planned for.");
+    const allocation::PricedPoints points = priced(work);
+    for (std::size_t c = 0; c < points.id.size(); ++c)
+      if (points.kind[c] == RowKind::cluster && owners.n_clusters == 0)
+        throw Error(
+            "Allocator",
+            "clusters, since " + layout_->point(points.id[c]).name + " quantizes rows of clusters",
+            "none", "Pass RowOwners with the cluster of each node.");
+    const allocation::Choosers rows{owners, sharing_, curves_.clusters};
+    const allocation::Elements element(points.kind, rows);
+    const allocation::Competition all(points, rows, element, scores, curves_);
+    allocation::Problem p = all.problem(levels_);
+    p.overhead = points.fixed + overhead;
+    // Spending more than the dearest assignment is no merit; asking for less than the cheapest is
+    // refused by the engine.
+    Cost most = p.overhead;
+    const std::vector<Cost> of_group = p.work_of_groups();
+    for (std::size_t g = 0; g < of_group.size(); ++g)
+      most += of_group[g] * *std::max_element(p.price_of(g).begin(), p.price_of(g).end());
+    p.budget = std::min(budget, most);
+    const allocation::Allocation a = allocation::allocate(p);
+    Planned out = allocation::spread(points, rows, element, work, a.bits);
+    out.cost = a.cost;
+    out.budget = budget;
+    return out;
+  }
+  /// The same from the allocator's own score, at what `mean_bits` everywhere would cost; the
+  /// score's own cost is paid from it.
+  [[nodiscard]] Planned operator()(const GraphSample& sample, const PassWork& work,
+                                   double mean_bits) const {
+    PointScores scores(*layout_, sample.graph.n_nodes());
+    score_(sample, scores.view());
+    return plan(sample, work, scores, uniform_cost(sample, work, mean_bits),
+                unit() == allocation::Bops::unit ? work.score_bops : 0);
+  }
+
+ private:
+  [[nodiscard]] allocation::PricedPoints priced(const PassWork& work) const {
+    return allocation::with_price(price_, [&](const auto& p) {
+      return allocation::PricedPoints(*layout_, levels_, work, p);
+    });
+  }
+  const ParameterLayout* layout_;
+  std::vector<int> levels_;
+  PointCurves curves_;
+  [[no_unique_address]] Score score_;
+  [[no_unique_address]] Price price_{};
+  [[no_unique_address]] Sharing sharing_;
+};
+
+}  // namespace amq

@@ -1,0 +1,401 @@
+#pragma once
+/// @file
+/// The engine of the allocator: which elements get which level, so that the predicted error is
+/// least and the cost within the budget. Every group offers steps along the convex hull of its
+/// (cost, error); steps are taken by error saved per cost as long as they fit. A step's worth is
+/// its element's score per work times a number of its group, so a histogram of elements, not of
+/// steps, tells where the budget ends, and only the few steps near there are ever looked at one by
+/// one.
+
+#include <amq/allocation/problem.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amq::allocation {
+
+namespace detail {
+
+/// The levels worth having: from the cheapest, along the lower convex hull of (cost, distortion).
+/// Levels off the hull are never the best choice for any lambda.
+struct Hull {
+  std::array<std::uint8_t, max_bits + 1> level{};
+  std::array<double, max_bits + 1> slope{};  ///< error saved per cost from level[j] to level[j + 1]
+  int count = 0;                             ///< >= 1; slopes fall
+};
+template <typename CostOf, typename DistortionOf>
+[[nodiscard]] Hull convex_hull(int n_levels, CostOf cost, DistortionOf distortion) {
+  const auto at = [](int k) { return static_cast<std::size_t>(k); };
+  const auto slope = [&](int a, int b) {
+    return (distortion(a) - distortion(b)) / static_cast<double>(cost(b) - cost(a));
+  };
+  Hull h;
+  // Nearly always the levels are their own hull.
+  const auto as_listed = [&] {
+    for (int k = 0; k + 1 < n_levels; ++k) {
+      if (cost(k) >= cost(k + 1) || !(distortion(k) > distortion(k + 1))) return false;
+      h.slope[at(k)] = slope(k, k + 1);
+      if (k > 0 && !(h.slope[at(k)] < h.slope[at(k - 1)])) return false;
+    }
+    return true;
+  };
+  if (as_listed()) {
+    for (int k = 0; k < n_levels; ++k) h.level[at(k)] = static_cast<std::uint8_t>(k);
+    h.count = n_levels;
+    return h;
+  }
+  std::array<std::uint8_t, max_bits + 1> by_cost{};
+  for (int k = 0; k < n_levels; ++k) {  // insertion sort: cost, then distortion, then fewer bits
+    int place = k;
+    for (; place > 0; --place) {
+      const int q = by_cost[at(place - 1)];
+      if (cost(q) < cost(k) || (cost(q) == cost(k) && distortion(q) <= distortion(k))) break;
+      by_cost[at(place)] = by_cost[at(place - 1)];
+    }
+    by_cost[at(place)] = static_cast<std::uint8_t>(k);
+  }
+  for (int i = 0; i < n_levels; ++i) {
+    const int k = by_cost[at(i)];
+    if (h.count > 0 && !(distortion(k) < distortion(h.level[at(h.count - 1)])))
+      continue;  // dearer, no better
+    while (h.count > 1 && h.slope[at(h.count - 2)] <= slope(h.level[at(h.count - 1)], k)) --h.count;
+    if (h.count > 0) h.slope[at(h.count - 1)] = slope(h.level[at(h.count - 1)], k);
+    h.level[at(h.count++)] = static_cast<std::uint8_t>(k);
+  }
+  return h;
+}
+
+/// Narrows a range of worths to where the budget runs out: all steps worth more than `high` fit
+/// together, those worth `low` and more do not, or the range is a single worth.
+/// @param left   what there is to spend; less what all steps above `high` cost, afterwards
+/// @param few    as many steps inside the range are few enough; 0: narrow to a single worth
+/// @param sweep  sweep(low, high, add) calls add(worth, cost) for every step of worth low to high
+template <typename Key, typename Sweep>
+void narrow_to_budget(Key& low, Key& high, Cost& left, std::size_t few, const Sweep& sweep) {
+  constexpr std::size_t n_bins = 4096;
+  for (std::size_t inside = few + 1; low < high && inside > few;) {
+    int shift = 0;  // bins of 2^shift: dividing would cost more than all the rest
+    while (((high - low) >> shift) >= n_bins) ++shift;
+    std::array<Cost, n_bins> sum{};
+    std::array<std::uint32_t, n_bins> many{};
+    sweep(low, high, [&, low](Key key, Cost cost) {
+      const std::size_t b = (key - low) >> shift;
+      sum[b] += cost;
+      ++many[b];
+    });
+    std::size_t b = (high - low) >> shift;
+    for (; b > 0 && sum[b] <= left; --b) left -= sum[b];
+    inside = many[b];
+    low += static_cast<Key>(b) << shift;
+    high = std::min(high, low + ((Key{1} << shift) - 1));
+  }
+}
+
+/// The steps of all elements of a group, along its hull, for one unit of work and of score.
+struct GroupSteps {
+  int count = 0;
+  std::array<Cost, max_bits + 1> rise{};    ///< (step) of cost, > 0
+  std::array<double, max_bits + 1> fall{};  ///< (step) of error, > 0; falls per rise do not grow
+};
+
+/// The steps of every element. A step's worth is kept as the bits of a double, which order positive
+/// numbers as their values do; it never rises along an element.
+class GroupedSteps {
+ public:
+  using Key = std::uint64_t;  ///< 0: worthless, never taken
+
+  /// @param work, score, group  (element), and kept; no groups: all of the first
+  GroupedSteps(std::vector<GroupSteps> groups, std::span<const Cost> work,
+               std::span<const float> score, std::span<const std::uint16_t> group)
+      : groups_(std::move(groups)), work_(work), group_(group), per_work_(work.size()) {
+    for (std::size_t e = 0; e < work.size(); ++e)
+      per_work_[e] =
+          work[e] > 0 ? static_cast<double>(score[e]) / static_cast<double>(work[e]) : 1e300;
+  }
+  [[nodiscard]] std::size_t n_elements() const noexcept { return work_.size(); }
+  [[nodiscard]] const std::vector<GroupSteps>& groups() const noexcept { return groups_; }
+  [[nodiscard]] const GroupSteps& of(std::size_t e) const noexcept { return groups_[group(e)]; }
+  [[nodiscard]] std::size_t group(std::size_t e) const noexcept {
+    return group_.empty() ? 0 : group_[e];
+  }
+  [[nodiscard]] double per_work(std::size_t e) const noexcept { return per_work_[e]; }
+  [[nodiscard]] Cost work(std::size_t e) const noexcept { return work_[e]; }
+
+  /// Calls f(step, key, cost) for the first `count` steps of element e.
+  template <typename F>
+  void each(std::size_t e, int count, const F& f) const {
+    const GroupSteps& own = of(e);
+    Key before = std::numeric_limits<Key>::max();
+    for (std::size_t j = 0; j < static_cast<std::size_t>(count); ++j) {
+      const double worth = per_work_[e] * own.fall[j] / static_cast<double>(own.rise[j]);
+      before = std::min(before, worth > 0 ? std::bit_cast<Key>(worth) : 0);
+      f(j, before, work_[e] * own.rise[j]);
+    }
+  }
+
+ private:
+  std::vector<GroupSteps> groups_;
+  std::span<const Cost> work_;
+  std::span<const std::uint16_t> group_;
+  std::vector<double> per_work_;  ///< (element) score over work
+};
+
+/// What all steps above a worth cost, from below and from above: elements are known by their bin
+/// alone, a sixteenth of an octave of score per work.
+class StepCosts {
+ public:
+  explicit StepCosts(const GroupedSteps& steps)
+      : groups_(&steps.groups()), above_(steps.groups().size()) {
+    double most = 0;
+    for (std::size_t e = 0; e < steps.n_elements(); ++e)
+      if (steps.work(e) > 0) most = std::max(most, steps.per_work(e));
+    first_ = std::max<std::int64_t>(0, bin_of(most) - n_bins + 1);
+    for (auto& a : above_) a.fill(0);
+    for (std::size_t e = 0; e < steps.n_elements(); ++e)
+      above_[steps.group(e)][place(steps.per_work(e))] += steps.per_work(e) > 0 ? steps.work(e) : 0;
+    for (auto& a : above_)
+      for (std::size_t b = n_bins; b-- > 0;) a[b] += a[b + 1];
+  }
+  /// At least what the steps cost that are worth `worth` or more.
+  [[nodiscard]] Cost at_most(double worth) const noexcept { return sum(worth, 1 - margin, 0); }
+  /// At most what they cost.
+  [[nodiscard]] Cost at_least(double worth) const noexcept { return sum(worth, 1 + margin, 1); }
+  /// Covers what rounding does to a worth.
+  static constexpr double margin = 1e-12;
+
+ private:
+  static constexpr std::int64_t n_bins = 512;
+  using Above = std::array<Cost, n_bins + 1>;  ///< [bin] work of elements there and higher
+
+  [[nodiscard]] static std::int64_t bin_of(double x) noexcept {
+    return std::bit_cast<std::int64_t>(x) >> 48;
+  }
+  /// The lowest bin holds all below, too, the highest all above.
+  [[nodiscard]] std::size_t place(double x) const noexcept {
+    return static_cast<std::size_t>(std::clamp<std::int64_t>(bin_of(x) - first_, 0, n_bins - 1));
+  }
+  /// Of elements from `bins` bins above the one on, where an element's step has the worth.
+  [[nodiscard]] Cost sum(double worth, double factor, std::size_t bins) const noexcept {
+    Cost total = 0;
+    for (std::size_t g = 0; g < groups_->size(); ++g) {
+      const GroupSteps& own = (*groups_)[g];
+      for (std::size_t j = 0; j < static_cast<std::size_t>(own.count); ++j) {
+        const double least = worth * static_cast<double>(own.rise[j]) / own.fall[j];
+        total += own.rise[j] * above_[g][place(least * factor) + bins];
+      }
+    }
+    return total;
+  }
+  const std::vector<GroupSteps>* groups_;
+  std::vector<Above> above_;  ///< (group)
+  std::int64_t first_ = 0;
+};
+
+/// How many steps each element takes: all steps in order of worth, ties by element, as long as they
+/// fit.
+struct Taken {
+  std::vector<std::uint8_t> steps;  ///< (element)
+  Cost left = 0;
+  double lambda = 0;  ///< the least worth taken
+};
+[[nodiscard]] inline Taken take_while_they_fit(const GroupedSteps& steps, Cost left) {
+  using Key = GroupedSteps::Key;
+  const std::size_t n = steps.n_elements();
+  Taken t{std::vector<std::uint8_t>(n, 0), left, 0};
+
+  // Worths between which the budget ends, as the upper 16 bits of a double. Below 2^-900 products
+  // round too coarsely to be told from each other by one factor.
+  const StepCosts costs(steps);
+  const auto value = [](std::uint64_t upper) { return std::bit_cast<double>(upper << 48); };
+  const auto first_where = [](std::uint64_t from, std::uint64_t to, const auto& holds) {
+    while (from < to) {
+      const std::uint64_t middle = (from + to) / 2;
+      if (holds(middle))
+        to = middle;
+      else
+        from = middle + 1;
+    }
+    return from;
+  };
+  constexpr std::uint64_t infinite = 0x7ff0, tiny = std::uint64_t{1023 - 900} << 4;
+  const double high = value(first_where(
+      tiny, infinite, [&](std::uint64_t w) { return costs.at_most(value(w)) <= left; }));
+  const std::uint64_t fits =
+      first_where(0, infinite, [&](std::uint64_t w) { return costs.at_least(value(w)) <= left; });
+  const double low = fits > tiny ? value(fits - 1) : 0;
+
+  // By group and step, the least score per work that surely takes it, and the least that may.
+  struct Limits {
+    std::array<double, max_bits + 1> surely, perhaps;
+    std::array<Cost, max_bits + 2> cost{};  ///< of so many steps
+  };
+  std::vector<Limits> limits;
+  for (const GroupSteps& own : steps.groups()) {
+    Limits l;
+    for (std::size_t j = 0; j < static_cast<std::size_t>(own.count); ++j) {
+      const double rise = static_cast<double>(own.rise[j]);
+      l.surely[j] = high * rise / own.fall[j] * (1 + StepCosts::margin);
+      l.perhaps[j] = low * rise / own.fall[j] * (1 - StepCosts::margin);
+      l.cost[j + 1] = l.cost[j] + own.rise[j];
+    }
+    limits.push_back(l);
+  }
+  struct Candidate {
+    Key key;
+    std::size_t element;
+    Cost cost;
+  };
+  std::vector<Candidate> close;
+  for (std::size_t e = 0; e < n; ++e) {
+    const Limits& l = limits[steps.group(e)];
+    const double x = steps.per_work(e);
+    int sure = 0, possible = 0;
+    for (std::size_t j = 0; j < static_cast<std::size_t>(steps.of(e).count); ++j) {
+      sure += x > l.surely[j];
+      possible += x >= l.perhaps[j];
+    }
+    t.steps[e] = static_cast<std::uint8_t>(sure);
+    t.left -= steps.work(e) * l.cost[static_cast<std::size_t>(sure)];
+    if (possible > sure)
+      steps.each(e, possible, [&](std::size_t j, Key key, Cost cost) {
+        if (static_cast<int>(j) >= sure && key > 0) close.push_back({key, e, cost});
+      });
+  }
+
+  // Of the candidates all above the worth where the budget ends, and of that worth the first.
+  Key from = std::numeric_limits<Key>::max(), to = 0;
+  for (const Candidate& c : close) from = std::min(from, c.key), to = std::max(to, c.key);
+  narrow_to_budget(from, to, t.left, 0, [&](Key a, Key b, const auto& add) {
+    for (const Candidate& c : close)
+      if (c.key >= a && c.key <= b) add(c.key, c.cost);
+  });
+  Key least = std::numeric_limits<Key>::max();
+  bool fits_still = true;
+  for (const Candidate& c : close) {
+    if (c.key < to) continue;
+    if (c.key == to) {
+      fits_still &= c.cost <= t.left;
+      if (!fits_still) continue;
+      t.left -= c.cost;
+    }
+    ++t.steps[c.element];
+    least = std::min(least, c.key);
+  }
+  if (least == std::numeric_limits<Key>::max())  // none of them
+    for (std::size_t e = 0; e < n; ++e)
+      steps.each(e, t.steps[e], [&](std::size_t, Key key, Cost) { least = std::min(least, key); });
+  if (least < std::numeric_limits<Key>::max()) t.lambda = std::bit_cast<double>(least);
+  return t;
+}
+
+/// A group along its hull.
+struct GroupLevels {
+  Hull hull;
+  GroupSteps steps;
+  Cost cheapest = 0, dearest = 0;  ///< prices of a unit of work
+  /// [level] the least that a unit of work pays to err less, or none
+  std::array<Cost, max_bits + 1> next{};
+  static constexpr Cost none = std::numeric_limits<Cost>::max();
+
+  GroupLevels(const std::vector<Cost>& price, const std::vector<double>& error)
+      : hull(convex_hull(
+            static_cast<int>(price.size()),
+            [&](int k) { return price[static_cast<std::size_t>(k)]; },
+            [&](int k) { return error[static_cast<std::size_t>(k)]; })),
+        cheapest(price[hull.level[0]]),
+        dearest(*std::max_element(price.begin(), price.end())) {
+    steps.count = hull.count - 1;
+    for (std::size_t j = 0; j + 1 < static_cast<std::size_t>(hull.count); ++j) {
+      const auto from = hull.level[j], to = hull.level[j + 1];
+      steps.rise[j] = price[to] - price[from];
+      steps.fall[j] = error[from] - error[to];
+    }
+    for (std::size_t k = 0; k < price.size(); ++k) {
+      next[k] = none;
+      for (std::size_t to = 0; to < price.size(); ++to)
+        if (error[to] < error[k]) next[k] = std::min(next[k], price[to] - price[k]);
+    }
+  }
+};
+
+/// @throws Error for a budget outside what the levels can cost.
+inline void check_budget(const Problem& p, Cost least, Cost most) {
+  const auto refuse = [&](const char* bound, Cost cost, const char* which, const char* mend) {
+    throw Error("allocation",
+                std::string("a budget of at ") + bound + " " + std::to_string(cost) + ", the " +
+                    which + " of " + std::to_string(p.levels.front()) + " to " +
+                    std::to_string(p.levels.back()) + " bits everywhere",
+                std::to_string(p.budget), mend);
+  };
+  if (p.budget < least)
+    refuse("least", least, "cheapest level", "Raise the budget, or add a lower level.");
+  if (p.budget > most)
+    refuse("most", most, "dearest level", "Lower the budget, or add a higher level.");
+}
+
+}  // namespace detail
+
+/// The multiple-choice knapsack: least predicted error under the budget. Steps along every group's
+/// convex hull are taken by error saved per cost, as long as they fit (what bisection of the
+/// multiplier lambda converges to); then what is left goes to the first elements whose next step
+/// still fits. The error exceeds the optimum by less than the worth of one step, and afterwards no
+/// element could be improved with what is left. Exact, never above the budget, ties by element
+/// number. O(elements * levels).
+/// @throws Error as check(), and for a budget below the cheapest or above the dearest assignment
+[[nodiscard]] inline Allocation allocate(const Problem& p) {
+  check(p);
+  const std::size_t n = p.n_elements();
+  std::vector<detail::GroupLevels> groups;
+  std::vector<detail::GroupSteps> steps;
+  Cost cheapest = p.overhead, dearest = p.overhead;
+  const std::vector<Cost> work = p.work_of_groups();
+  for (std::size_t g = 0; g < p.error.size(); ++g) {
+    groups.emplace_back(p.price_of(g), p.error[g]);
+    steps.push_back(groups.back().steps);
+    cheapest += work[g] * groups[g].cheapest;
+    dearest += work[g] * groups[g].dearest;
+  }
+  detail::check_budget(p, cheapest, dearest);
+
+  const detail::Taken taken = detail::take_while_they_fit(
+      detail::GroupedSteps(std::move(steps), p.work, p.score, p.group), p.budget - cheapest);
+  Cost left = taken.left;
+  std::vector<std::uint8_t> level(n);
+  for (std::size_t e = 0; e < n; ++e) level[e] = groups[p.group_of(e)].hull.level[taken.steps[e]];
+  for (std::size_t e = 0; e < n; ++e) {
+    const detail::GroupLevels& own = groups[p.group_of(e)];
+    const Cost next = own.next[level[e]];
+    if (next == detail::GroupLevels::none || p.work[e] * next > left || !(p.score[e] > 0)) continue;
+    const auto& d = p.error[p.group_of(e)];
+    const auto& price = p.price_of(p.group_of(e));
+    for (std::size_t k = 0; k < p.levels.size(); ++k) {
+      const Cost c = p.work[e] * (price[k] - price[level[e]]);
+      if (c <= left && d[k] < d[level[e]]) {
+        left -= c;
+        level[e] = static_cast<std::uint8_t>(k);
+      }
+    }
+  }
+  Allocation a;
+  std::vector<std::uint8_t> bits(n);
+  a.cost = p.overhead;
+  for (std::size_t e = 0; e < n; ++e) {
+    bits[e] = static_cast<std::uint8_t>(p.levels[level[e]]);
+    a.cost += p.cost(e, level[e]);
+    a.distortion += p.distortion(e, level[e]);
+  }
+  a.bits = RowBits(std::move(bits));
+  a.budget = p.budget;
+  a.lambda = taken.lambda;
+  return a;
+}
+
+}  // namespace amq::allocation

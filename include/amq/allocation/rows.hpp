@@ -1,0 +1,237 @@
+#pragma once
+/// @file
+/// The rows of one pass: whose they are, which of them choose bits of their own and which follow,
+/// and what the choosers are scored by.
+///
+// clang-format off
+/// | sharing         | what may differ in bits                           | take it when         |
+/// |-----------------|---------------------------------------------------|----------------------|
+/// | PerNodeAndPoint | every node at every point; edges follow receivers | always: the finest   |
+/// | PerEdge         | the same, and each edge by itself                 | edges differ much    |
+/// | PerNode         | nodes, one width with their edges in all layers   | a node has one score |
+/// | PerPoint        | quantization points; all rows of one are alike    | no adaptivity        |
+// clang-format on
+
+#include <amq/arithmetic/parameter.hpp>
+#include <amq/core/error.hpp>
+#include <amq/mesh/graph.hpp>
+#include <amq/models/graph_sample.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// The rows of one pass. An edge belongs to its receiver, whose bits it inherits; a cluster has
+/// bits of its own, and its score is made of its members'.
+struct RowOwners {
+  const Graph* graph = nullptr;
+  std::span<const std::int32_t> cluster_of;  ///< (node) empty: no clusters
+  Index n_clusters = 0;
+
+  RowOwners(const Graph& g) noexcept : graph(&g) {}  // NOLINT: a graph alone is the usual case
+  /// @throws Error for another number of nodes, or a cluster that does not exist
+  RowOwners(const Graph& g, std::span<const std::int32_t> of_node, Index clusters)
+      : graph(&g), cluster_of(of_node), n_clusters(clusters) {
+    bool good = static_cast<Index>(of_node.size()) == g.n_nodes() && clusters > 0;
+    for (const auto c : of_node) good &= c >= 0 && c < clusters;
+    if (!good)
+      throw Error("RowOwners",
+                  "a cluster from 0 to " + std::to_string(clusters - 1) + " for each of " +
+                      std::to_string(g.n_nodes()) + " nodes",
+                  "others, for " + std::to_string(of_node.size()) + " nodes",
+                  "Make the clusters from the nodes of this graph.");
+  }
+  RowOwners(const GraphSample& s) noexcept : graph(&s.graph) {  // NOLINT
+    if (s.of_mesh.cluster_of) {
+      cluster_of = *s.of_mesh.cluster_of;
+      n_clusters = s.of_mesh.n_clusters;
+    }
+  }
+  [[nodiscard]] Index n_nodes() const noexcept { return graph->n_nodes(); }
+  /// Rows of a kind. Grids have no owners.
+  [[nodiscard]] Index rows(RowKind k) const noexcept {
+    return k == RowKind::edge ? graph->n_edges() : k == RowKind::cluster ? n_clusters : n_nodes();
+  }
+  /// Members of each cluster.
+  [[nodiscard]] std::vector<Index> members() const {
+    std::vector<Index> n(static_cast<std::size_t>(n_clusters), 0);
+    for (const auto c : cluster_of) ++n[static_cast<std::size_t>(c)];
+    return n;
+  }
+};
+
+/// (owner, point) -> score. An owner is a node: an edge's row counts for its receiver, a cluster's
+/// row in equal shares for the members. Points of fixed bits have column -1.
+struct PointScores {
+  std::vector<int> column_of_point;  ///< [PointId]
+  std::vector<PointId> points;       ///< of each column
+  std::vector<float> values;         ///< (node, column)
+  Index nodes = 0;
+
+  explicit PointScores(const ParameterLayout& layout, Index n_nodes = 0) : nodes(n_nodes) {
+    column_of_point.assign(layout.points().size(), -1);
+    for (std::size_t p = 0; p < layout.points().size(); ++p)
+      if (layout.points()[p].fixed_bits == 0) {
+        column_of_point[p] = static_cast<int>(points.size());
+        points.push_back(static_cast<PointId>(p));
+      }
+    values.assign(static_cast<std::size_t>(nodes) * points.size(), 0.0f);
+  }
+  [[nodiscard]] Index columns() const noexcept { return static_cast<Index>(points.size()); }
+  [[nodiscard]] MatrixView<float> view() noexcept { return {values.data(), nodes, columns()}; }
+  [[nodiscard]] MatrixView<const float> view() const noexcept {
+    return {values.data(), nodes, columns()};
+  }
+};
+
+/// How a cluster is scored by its members.
+enum class ClusterScore : std::uint8_t {
+  sum,  ///< what they lose together: errors add up
+  max,  ///< as if all were as sensitive as the most sensitive
+};
+
+namespace allocation {
+
+/// What may differ in bits from what. `over_mesh`: rows of one point; `over_points`: points;
+/// `by_edge`: edges of one receiver, where the other two are true.
+template <typename S>
+concept sharing = requires(const S s) {
+  { s.name } -> std::convertible_to<std::string_view>;
+  { s.over_mesh } -> std::convertible_to<bool>;
+  { s.over_points } -> std::convertible_to<bool>;
+  { s.by_edge } -> std::convertible_to<bool>;
+};
+struct PerNodeAndPoint {
+  static constexpr std::string_view name = "node_and_point";
+  static constexpr bool over_mesh = true, over_points = true, by_edge = false;
+};
+struct PerEdge {
+  static constexpr std::string_view name = "edge";
+  static constexpr bool over_mesh = true, over_points = true, by_edge = true;
+};
+struct PerNode {
+  static constexpr std::string_view name = "node";
+  static constexpr bool over_mesh = true, over_points = false, by_edge = false;
+};
+struct PerPoint {
+  static constexpr std::string_view name = "point";
+  static constexpr bool over_mesh = false, over_points = true, by_edge = false;
+};
+/// One of them, chosen at run time.
+struct AnySharing {
+  std::string_view name = PerNodeAndPoint::name;
+  bool over_mesh = true, over_points = true, by_edge = false;
+
+  AnySharing() = default;
+  template <sharing S>
+  requires(!std::same_as<S, AnySharing>) AnySharing(const S& s)
+  noexcept  // NOLINT: any sharing is one
+      : name(s.name),
+        over_mesh(s.over_mesh),
+        over_points(s.over_points),
+        by_edge(s.by_edge && s.over_mesh && s.over_points) {}
+  /// By its name, as files keep it. @throws Error for an unknown one
+  [[nodiscard]] static AnySharing of(std::string_view name, std::string where = "sharing") {
+    for (const AnySharing& s : {AnySharing(PerNodeAndPoint()), AnySharing(PerEdge()),
+                                AnySharing(PerNode()), AnySharing(PerPoint())})
+      if (s.name == name) return s;
+    throw Error(std::move(where), "node_and_point, edge, node or point", std::string(name),
+                "Name what may differ in bits; a file may be of a newer amq, or damaged.");
+  }
+};
+static_assert(sharing<PerNodeAndPoint> && sharing<PerEdge> && sharing<PerNode> &&
+              sharing<PerPoint> && sharing<AnySharing>);
+
+/// The rows of one pass that choose bits, and the elements of an allocation that they are.
+struct Choosers {
+  RowOwners owners;
+  AnySharing sharing{};
+  ClusterScore clusters = ClusterScore::sum;
+
+  /// Whether each edge chooses for itself.
+  [[nodiscard]] bool by_edge(RowKind kind) const noexcept {
+    return kind == RowKind::edge && sharing.by_edge;
+  }
+  /// Choosers of rows of a kind: each edge, or its receiver; each cluster; each node.
+  [[nodiscard]] Index count(RowKind kind) const noexcept {
+    return kind == RowKind::cluster || by_edge(kind) ? owners.rows(kind) : owners.n_nodes();
+  }
+  /// Rows of such a kind that follow chooser i.
+  [[nodiscard]] Index rows_of(RowKind kind, Index i) const noexcept {
+    return kind == RowKind::edge && !by_edge(kind) ? owners.graph->in_degree(i) : 1;
+  }
+  /// All choosers together weigh what the nodes weigh, since curves are of all rows together.
+  struct Weighed {
+    std::vector<double> weight;  ///< (chooser)
+    std::vector<double> score;   ///< (chooser) sums to what the nodes' scores sum to, or more
+  };
+  [[nodiscard]] Weighed weigh(MatrixView<const float> scores, Index column, RowKind kind) const {
+    const Graph& g = *owners.graph;
+    const auto of_node = [&](std::int32_t node) {
+      return static_cast<double>(scores(node, column));
+    };
+    const auto n = static_cast<std::size_t>(count(kind));
+    Weighed d{std::vector<double>(n, 1.0), std::vector<double>(n, 0.0)};
+    if (by_edge(kind)) {
+      // A node's score is that of all its incoming edges.
+      const auto of_one = [&](std::int32_t node) {
+        return of_node(node) / static_cast<double>(std::max<Index>(1, g.in_degree(node)));
+      };
+      for (std::size_t e = 0; e < n; ++e) {
+        d.weight[e] = static_cast<double>(owners.n_nodes()) / static_cast<double>(n);
+        d.score[e] = 0.5 * (of_one(g.receiver[e]) + of_one(g.sender[e]));
+      }
+    } else if (kind == RowKind::cluster) {
+      const std::vector<Index> members = owners.members();
+      for (std::size_t i = 0; i < owners.cluster_of.size(); ++i) {
+        double& total = d.score[static_cast<std::size_t>(owners.cluster_of[i])];
+        const double s = of_node(static_cast<std::int32_t>(i));
+        total = clusters == ClusterScore::sum ? total + s : std::max(total, s);
+      }
+      for (std::size_t c = 0; c < n; ++c) {
+        d.weight[c] = static_cast<double>(members[c]);
+        if (clusters == ClusterScore::max) d.score[c] *= d.weight[c];
+      }
+    } else {
+      for (std::size_t i = 0; i < n; ++i) d.score[i] = of_node(static_cast<std::int32_t>(i));
+    }
+    return d;
+  }
+};
+
+/// Elements of an allocation: a chooser of each column, or one for all columns, or a column.
+struct Elements {
+  std::vector<std::size_t> first;  ///< (column) element of the column's first chooser
+  std::size_t count = 0;
+  bool over_mesh = true;
+
+  Elements(const std::vector<RowKind>& kinds, const Choosers& choosers)
+      : over_mesh(choosers.sharing.over_mesh) {
+    const auto n = static_cast<std::size_t>(choosers.owners.n_nodes());
+    for (const RowKind kind : kinds) {
+      if (!choosers.sharing.over_points) {
+        first.push_back(kind == RowKind::cluster ? n : 0);
+      } else {
+        first.push_back(count);
+        count += over_mesh ? static_cast<std::size_t>(choosers.count(kind)) : 1;
+      }
+    }
+    if (!choosers.sharing.over_points)
+      count = n + static_cast<std::size_t>(choosers.owners.n_clusters);
+  }
+  [[nodiscard]] std::size_t operator()(std::size_t chooser, std::size_t column) const noexcept {
+    return first[column] + (over_mesh ? chooser : 0);
+  }
+};
+
+}  // namespace allocation
+
+}  // namespace amq
