@@ -215,8 +215,7 @@ class NetworkTraining {
     r["steps of weights"] = options_.learn_weight_steps
                                 ? "learned"
                                 : "fitted every " + number_text(options_.refit_weights_every);
-    r["scheme"] = "w" + number_text(info.weight_bits) + "a" + numbers_text(info.levels) + " rule " +
-                  number_text(static_cast<int>(info.rule));
+    r["scheme"] = info.name();
     Fingerprint points;
     for (const auto& p : net_->layout.points())
       points.add(p.name).add(static_cast<std::uint64_t>(p.fixed_bits));
