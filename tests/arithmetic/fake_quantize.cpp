@@ -36,10 +36,10 @@ struct Point {
     const auto in = tape.value(x.rows(), x.cols(), true);
     map(tape[in]) = x;
     Result r;
-    RowQuantization<float> spec;
-    spec.rule = rule;
+    RowQuantization<float> spec(rule);
     spec.uniform_bits = bits;
-    spec.level[static_cast<std::size_t>(bits)] = {a, o, &r.da, &r.d_offset};
+    spec.coders[static_cast<std::size_t>(bits)] = {rule, bits, a, o};
+    spec.sums[static_cast<std::size_t>(bits)] = {&r.da, &r.d_offset};
     const auto out = fake_quantize(tape, in, spec);
     const auto y = tape[out.value];
     for (Index i = 0; i < y.rows; ++i)

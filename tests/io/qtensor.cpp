@@ -120,9 +120,9 @@ TEST_CASE("what kernels and plain loops make of the same rows is one tensor") {
     for (Index i = 0; i < rows.buckets()[k].rows; ++i)
       bits[static_cast<std::size_t>(rows.buckets()[k].target(i))] =
           static_cast<std::uint8_t>(rows.bits(k));
-  auto scales = default_scales<AnyLevels, RowMinMax>();
-  for (auto& s : scales) s.a = 0.9f;
-  const MixedQTensor<AnyLevels, RowMinMax> plain({x.data(), 41, 70}, RowBits(bits), scales);
+  auto coders = default_coders<AnyLevels, ByRange>();
+  for (auto& c : coders) c.a = 0.9f;
+  const MixedQTensor<AnyLevels, RowMinMax> plain({x.data(), 41, 70}, RowBits(bits), coders);
   safetensors::File a, b;
   safetensors::put(a, "rows", rows);
   safetensors::put(b, "rows", plain);

@@ -63,7 +63,8 @@ TEST_CASE_TEMPLATE("a rule whose type is forgotten does what its type does", Rul
     CHECK(any.default_a(bits) == a);
     CHECK(any.lowest(bits) == lowest_of(Rule{}, bits));
     std::vector<std::int16_t> known(50), forgotten(50);
-    const RowGrid g = quantize_row<Rule>(x.data(), 50, bits, a, 0.1f, known.data());
+    const RowGrid g =
+        quantize_row(x.data(), 50, BasicRowCoder<Rule>{{}, bits, a, 0.1f}, known.data());
     const RowCoder coder{any, bits, a, 0.1f};
     CHECK(quantize_row(x.data(), 50, coder, forgotten.data()) == g);
     CHECK(known == forgotten);

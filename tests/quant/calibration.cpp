@@ -28,12 +28,13 @@ std::vector<float> gaussian_rows(Index rows, Index cols, std::uint64_t seed) {
 TEST_CASE("calibrated on Gaussian rows, the affine rule finds Max's steps and his distortion") {
   const auto x = gaussian_rows(60, 1024, 1);
   for (int bits : {1, 2, 3, 4, 6}) {
-    const auto s = best_scale<RowAffine>({x.data(), 60, 1024}, bits);
+    const auto s = best_coder<RowAffine>({x.data(), 60, 1024}, bits);
     CHECK(s.a == doctest::Approx(gaussian_step(bits)).epsilon(0.06));
-    const double d = row_distortion<RowAffine>({x.data(), 60, 1024}, bits, s);
+    const double d = row_distortion({x.data(), 60, 1024}, s);
     CHECK(d == doctest::Approx(gaussian_distortion(bits)).epsilon(0.03));
   }
-  CHECK(row_distortion<RowAffine>({x.data(), 60, 1024}, 0, {}) == doctest::Approx(1).epsilon(1e-4));
+  CHECK(row_distortion({x.data(), 60, 1024}, BasicRowCoder<ByDeviation>{{}, 0}) ==
+        doctest::Approx(1).epsilon(1e-4));
 }
 
 TEST_CASE_TEMPLATE("no scanned a leaves less distortion than the calibrated one", Rule, RowAffine,
@@ -41,28 +42,28 @@ TEST_CASE_TEMPLATE("no scanned a leaves less distortion than the calibrated one"
   const auto x = gaussian_rows(40, 48, 2);
   const MatrixView<const float> rows(x.data(), 40, 48);
   for (int bits : {2, 3, 4, 8}) {
-    const auto s = best_scale<Rule>(rows, bits);
-    const double found = row_distortion<Rule>(rows, bits, s);
+    const auto s = best_coder<Rule>(rows, bits);
+    const double found = row_distortion(rows, s);
     for (int i = 1; i <= 60; ++i) {
       const float a = Rule::default_a(bits) * 0.05f * static_cast<float>(i);
-      CHECK(found <= 1.03 * row_distortion<Rule>(rows, bits, {a, 0}));
+      CHECK(found <= 1.03 * row_distortion(rows, BasicRowCoder<Rule>{{}, bits, a}));
     }
   }
 }
 
 TEST_CASE("the static grid of a range has the range's ends as its ends") {
   for (int bits : {1, 2, 4, 8}) {
-    const auto s = static_scale({-1, 3}, bits);
+    const auto s = static_coder({-1, 3}, bits);
     const RowGrid g{s.a, s.offset};
     CHECK(g.decode(lowest_code(bits)) == doctest::Approx(-1));
     CHECK(g.decode(highest_code(bits)) == doctest::Approx(3));
   }
-  const auto flat = static_scale({2, 2}, 4);
+  const auto flat = static_coder({2, 2}, 4);
   CHECK(flat.a == 1.0f);
   CHECK(flat.offset == 2.0f);
-  CHECK(static_scale({-1, 3}, 0).offset == 1.0f);
-  CHECK_THROWS_AS(static_cast<void>(static_scale({1, -1}, 4)), Error);
-  CHECK_THROWS_AS(static_cast<void>(static_scale({NAN, 1}, 4)), Error);
+  CHECK(static_coder({-1, 3}, 0).offset == 1.0f);
+  CHECK_THROWS_AS(static_cast<void>(static_coder({1, -1}, 4)), Error);
+  CHECK_THROWS_AS(static_cast<void>(static_coder({NAN, 1}, 4)), Error);
 }
 
 TEST_CASE(
@@ -76,14 +77,14 @@ TEST_CASE(
   skewed.add(y);
   for (int bits : {1, 2, 3, 4, 8}) {
     for (const auto* k : {&h, &skewed}) {
-      const double best = static_error(*k, bits, best_static_scale(*k, bits));
-      CHECK(best <= static_error(*k, bits, static_scale(k->range(), bits)));
-      CHECK(best <= static_error(*k, bits, static_scale(k->percentile_range(1e-3), bits)));
+      const double best = static_error(*k, best_static_coder(*k, bits));
+      CHECK(best <= static_error(*k, static_coder(k->range(), bits)));
+      CHECK(best <= static_error(*k, static_coder(k->percentile_range(1e-3), bits)));
     }
-    const double d = static_error(h, bits, best_static_scale(h, bits)) / 4;
+    const double d = static_error(h, best_static_coder(h, bits)) / 4;
     CHECK(d == doctest::Approx(gaussian_distortion(bits)).epsilon(0.04));
   }
-  CHECK_THROWS_AS(static_cast<void>(best_static_scale(Histogram{}, 4)), Error);
+  CHECK_THROWS_AS(static_cast<void>(best_static_coder(Histogram{}, 4)), Error);
 }
 
 TEST_CASE("a measured curve falls with the bits; static steps starve rows of unlike size") {
@@ -93,22 +94,19 @@ TEST_CASE("a measured curve falls with the bits; static steps starve rows of unl
   using L = Levels<0, 1, 2, 3, 4, 6, 8>;
   const auto affine = calibrate<L, RowAffine>(sample.view());
   const auto fixed = calibrate<L, Static>(sample.view());
-  const auto a = distortion_curve<RowAffine>(sample.view(), L::bits, affine);
-  const auto s = distortion_curve<Static>(sample.view(), L::bits, fixed);
+  const auto a = distortion_curve(sample.view(), affine);
+  const auto s = distortion_curve(sample.view(), fixed);
   for (std::size_t k = 1; k < a.size(); ++k) {
     CHECK(a[k] < a[k - 1]);
     CHECK(s[k] < s[k - 1]);
   }
   CHECK(a[0] == doctest::Approx(1).epsilon(1e-4));
-  CHECK_THROWS_AS(static_cast<void>(distortion_curve<RowAffine>(sample.view(), L::bits,
-                                                                std::span(affine).first(2))),
-                  Error);
 }
 
 TEST_CASE("rows that do not vary, or are not finite, cannot be calibrated on") {
   const std::vector<float> flat(40, 2.0f), bad{1, NAN, 3, 4};
-  CHECK_THROWS_AS(static_cast<void>(best_scale<RowAffine>({flat.data(), 4, 10}, 4)), Error);
-  CHECK_THROWS_AS(static_cast<void>(best_scale<RowAffine>({bad.data(), 1, 4}, 4)), Error);
+  CHECK_THROWS_AS(static_cast<void>(best_coder<RowAffine>({flat.data(), 4, 10}, 4)), Error);
+  CHECK_THROWS_AS(static_cast<void>(best_coder<RowAffine>({bad.data(), 1, 4}, 4)), Error);
 }
 
 TEST_CASE("the chapter's example: calibrate on a stream, quantize rows at bits of their own") {
@@ -123,10 +121,10 @@ TEST_CASE("the chapter's example: calibrate on a stream, quantize rows at bits o
   amq::RowReservoir sample(100);
   sample.add(x);  // (row, channel), as often as there are batches
 
-  const auto scales = amq::calibrate<Scheme::levels, Scheme::rule>(sample.view());
-  const auto D = amq::distortion_curve<Scheme::rule>(sample.view(), Scheme::levels::bits, scales);
+  const auto coders = amq::calibrate<Scheme::levels, Scheme::rule>(sample.view());
+  const auto D = amq::distortion_curve(sample.view(), coders);
 
-  const amq::MixedQTensor<Scheme::levels, Scheme::rule> q(x, bits, scales);
+  const amq::MixedQTensor<Scheme::levels, Scheme::rule> q(x, bits, coders);
   q.decode(y);  // rows in their original order
   // [quant]
   CHECK(D.size() == 3);

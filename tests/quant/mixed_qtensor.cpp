@@ -39,8 +39,9 @@ TEST_CASE_TEMPLATE("mixed rows decode to what each row alone gives, in the origi
     t.decode({y.data(), rows, cols});
     std::vector<std::int16_t> q(static_cast<std::size_t>(cols));
     for (Index i = 0; i < rows; ++i) {
-      const auto g = quantize_row<Rule>(x.data() + i * cols, cols, bits[i],
-                                        Rule::default_a(bits[i]), 0.0f, q.data());
+      const auto g =
+          quantize_row(x.data() + i * cols, cols,
+                       BasicRowCoder<Rule>{{}, bits[i], Rule::default_a(bits[i])}, q.data());
       for (Index j = 0; j < cols; ++j)
         REQUIRE(y[static_cast<std::size_t>(i * cols + j)] ==
                 g.decode(q[static_cast<std::size_t>(j)]));
@@ -81,7 +82,7 @@ TEST_CASE("threads do not change a mixed tensor") {
   ThreadPool pool(3);
   using T = MixedQTensor<Levels<2, 4, 8>>;
   const T one({x.data(), 500, 20}, bits);
-  const T many({x.data(), 500, 20}, bits, default_scales<Levels<2, 4, 8>, RowAffine>(), pool);
+  const T many({x.data(), 500, 20}, bits, default_coders<Levels<2, 4, 8>, ByDeviation>(), pool);
   for (std::size_t k = 0; k < 3; ++k) {
     const auto a = one.buckets()[k], b = many.buckets()[k];
     CHECK(std::memcmp(a.codes, b.codes, static_cast<std::size_t>(a.rows * a.stride)) == 0);

@@ -29,8 +29,8 @@ std::vector<float> gaussian_row(Index n, std::uint64_t seed, double mean = 0,
 template <typename Rule>
 double error(const std::vector<float>& x, int bits, float a, float o = 0) {
   std::vector<std::int16_t> q(x.size());
-  const auto grid =
-      quantize_row<Rule>(x.data(), static_cast<Index>(x.size()), bits, a, o, q.data());
+  const auto grid = quantize_row(x.data(), static_cast<Index>(x.size()),
+                                 BasicRowCoder<Rule>{{}, bits, a, o}, q.data());
   double e = 0;
   for (std::size_t k = 0; k < x.size(); ++k) {
     const double d = grid.decode(q[k]) - x[k];
@@ -46,8 +46,9 @@ TEST_CASE_TEMPLATE("codes stay in their bits and decode within half a step insid
   for (int bits = 0; bits <= 16; ++bits)
     for (float scale : {0.2f, 1.0f, 3.0f}) {
       std::vector<std::int16_t> q(x.size());
-      const auto grid =
-          quantize_row<Rule>(x.data(), 131, bits, scale * Rule::default_a(bits), 0.1f, q.data());
+      const auto grid = quantize_row(
+          x.data(), 131, BasicRowCoder<Rule>{{}, bits, scale * Rule::default_a(bits), 0.1f},
+          q.data());
       const int low = lowest_of(Rule{}, bits), high = highest_code(bits);
       REQUIRE(grid.step > 0);
       for (std::size_t k = 0; k < x.size(); ++k) {
@@ -98,7 +99,7 @@ TEST_CASE("a row of zeros under the symmetric rule stays zero, also at 0 and 1 b
   for (int bits = 0; bits <= 8; ++bits) CHECK(error<RowSymmetric>(zero, bits, 1) == 0.0);
   const auto x = gaussian_row(40, 8);
   std::vector<std::int8_t> q(40, 9);
-  const auto g = quantize_row<RowSymmetric>(x.data(), 40, 1, 1.0f, 0.0f, q.data());
+  const auto g = quantize_row(x.data(), 40, BasicRowCoder<RowSymmetric>{{}, 1}, q.data());
   for (auto c : q) CHECK(g.decode(c) == 0.0f);
 }
 
@@ -109,7 +110,7 @@ TEST_CASE("denormal, infinite and NaN rows neither trap nor leave the code range
     std::vector<std::int8_t> q(3);
     const auto check = [&](auto rule) {
       using R = decltype(rule);
-      const auto g = quantize_row<R>(x.data(), 3, 4, R::default_a(4), 0.0f, q.data());
+      const auto g = quantize_row(x.data(), 3, BasicRowCoder<R>{{}, 4, R::default_a(4)}, q.data());
       CHECK(!(g.step <= 0));
       for (auto c : q) CHECK((-8 <= c && c <= 7));
       return g;

@@ -15,27 +15,26 @@
 namespace amq {
 
 /// What one point needs to know of its rows: their bits (empty: all `uniform_bits`), and for each
-/// number of bits the step factor a, the offset o, and where their gradients are summed (or null).
+/// number of bits a coder, and where the gradients of its a and o are summed (or null).
 template <typename T>
 struct RowQuantization {
-  struct Level {
-    float a = 1, o = 0;
+  struct Sums {
     T* da = nullptr;
     T* d_offset = nullptr;
   };
   AnyRule rule;
   const std::uint8_t* bits = nullptr;
   int uniform_bits = 8;
-  std::array<Level, max_bits + 1> level{};
+  std::array<RowCoder, max_bits + 1> coders;
+  std::array<Sums, max_bits + 1> sums{};
 
+  RowQuantization() : RowQuantization(AnyRule()) {}
+  explicit RowQuantization(const AnyRule& r) : rule(r), coders(default_coders<AnyLevels>(r)) {}
   [[nodiscard]] int bits_of(Index row) const noexcept { return bits ? bits[row] : uniform_bits; }
   /// As a kernel wants them.
   [[nodiscard]] std::array<kernels::RowLevel, max_bits + 1> levels() const noexcept {
     std::array<kernels::RowLevel, max_bits + 1> l;
-    for (int b = 0; b <= max_bits; ++b) {
-      const auto& own = level[static_cast<std::size_t>(b)];
-      l[static_cast<std::size_t>(b)] = kernels::RowLevel(RowCoder{rule, b, own.a, own.o});
-    }
+    for (std::size_t b = 0; b < l.size(); ++b) l[b] = kernels::RowLevel(coders[b]);
     return l;
   }
 };
@@ -47,8 +46,8 @@ struct LevelGradients {
 
   void add_to(const RowQuantization<T>& spec) const noexcept {
     for (std::size_t b = 0; b < da.size(); ++b) {
-      if (spec.level[b].da) *spec.level[b].da += static_cast<T>(da[b]);
-      if (spec.level[b].d_offset) *spec.level[b].d_offset += static_cast<T>(d_offset[b]);
+      if (spec.sums[b].da) *spec.sums[b].da += static_cast<T>(da[b]);
+      if (spec.sums[b].d_offset) *spec.sums[b].d_offset += static_cast<T>(d_offset[b]);
     }
   }
 };
@@ -72,7 +71,7 @@ template <typename T>
 void add_slopes(const kernels::GridSlopes& s, const RowQuantization<T>& spec, float step, int bits,
                 LevelGradients<T>& into) noexcept {
   const auto b = static_cast<std::size_t>(bits);
-  const auto unit = static_cast<double>(step / spec.level[b].a);
+  const auto unit = static_cast<double>(step / spec.coders[b].a);
   into.da[b] += static_cast<double>(s.step) * unit;
   into.d_offset[b] +=
       static_cast<double>(s.offset) * (spec.rule.facts().offset == OffsetUnit::widths ? unit : 1.0);

@@ -332,18 +332,18 @@ class BasicTraining {
     const PointEntry& point = on_.layout->point(id);
     const auto bits =
         point.fixed_bits ? std::span<const std::uint8_t>{} : on_.pass.plan->bits(id, point.kind, n);
-    RowQuantization<T> spec;
-    spec.rule = on_.quantizers->info().rule;
+    RowQuantization<T> spec(on_.quantizers->info().rule);
     spec.bits = bits.empty() ? nullptr : bits.data();
     spec.uniform_bits = point.fixed_bits ? point.fixed_bits : on_.pass.plan->uniform_bits;
     const auto fill = [&](int b) {
       const std::size_t k = on_.quantizers->level(point, b);
-      auto& level = spec.level[static_cast<std::size_t>(b)];
-      level.a = static_cast<float>(on_.value(on_.quantizers->step(id))[k]);
-      if (on_.pass.gradients) level.da = on_.gradient(on_.quantizers->step(id)) + k;
+      auto& coder = spec.coders[static_cast<std::size_t>(b)];
+      auto& sums = spec.sums[static_cast<std::size_t>(b)];
+      coder.a = static_cast<float>(on_.value(on_.quantizers->step(id))[k]);
+      if (on_.pass.gradients) sums.da = on_.gradient(on_.quantizers->step(id)) + k;
       if (on_.quantizers->offset(id) != no_parameter) {
-        level.o = static_cast<float>(on_.value(on_.quantizers->offset(id))[k]);
-        if (on_.pass.gradients) level.d_offset = on_.gradient(on_.quantizers->offset(id)) + k;
+        coder.offset = static_cast<float>(on_.value(on_.quantizers->offset(id))[k]);
+        if (on_.pass.gradients) sums.d_offset = on_.gradient(on_.quantizers->offset(id)) + k;
       }
     };
     if (bits.empty())

@@ -58,10 +58,7 @@ struct MessageTraining {
       l.weights = packed;
       l.bits = quantization.uniform_bits;
       if (quantization.bits) l.row_bits = {quantization.bits, graph->sender.size()};
-      for (int b = 0; b <= max_bits; ++b) {
-        const auto& own = quantization.level[static_cast<std::size_t>(b)];
-        l.coders[static_cast<std::size_t>(b)] = {quantization.rule, b, own.a, own.o};
-      }
+      l.coders = quantization.coders;
       kernels::message_mean(l, out);
       return;
     }

@@ -125,29 +125,7 @@ class AnyRule {
   return r.grid(x, n, bits, a, o);
 }
 
-/// A rule with its numbers at one (quantization point, level), as data.
-/// @tparam Rule  a row_rule, or AnyRule
-template <typename Rule>
-struct BasicRowCoder {
-  [[no_unique_address]] Rule rule{};
-  int bits = 8;      ///< 0 .. 16; 0 keeps the row's offset only
-  float a = 1;       ///< > 0: what the rule's step is multiplied by
-  float offset = 0;  ///< o, of rules that have one
-
-  [[nodiscard]] constexpr int lowest() const noexcept { return lowest_of(rule, bits); }
-  [[nodiscard]] constexpr int highest() const noexcept { return highest_code(bits); }
-};
 using RowCoder = BasicRowCoder<AnyRule>;
-
-/// A row to codes and its grid, in the contract's order. `codes` holds n. @returns the grid.
-template <typename Rule, typename Code>
-RowGrid quantize_row(const float* x, Index n, const BasicRowCoder<Rule>& c, Code* codes) noexcept {
-  const RowGrid grid = row_grid(c.rule, x, n, c.bits, c.a, c.offset);
-  const float inv = grid.inverse(), shift = grid.shift(inv);
-  for (Index k = 0; k < n; ++k)
-    codes[k] = static_cast<Code>(RowGrid::encode(x[k], inv, shift, c.lowest(), c.highest()));
-  return grid;
-}
 
 /// Looks at a user's rule as a network is built with it: at every level, on a few rows, steps are
 /// positive and proportional to a, offsets finite, and the same row has the same grid again.

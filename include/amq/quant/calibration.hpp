@@ -1,14 +1,16 @@
 #pragma once
 /// @file
-/// From samples to the numbers a and o of a row rule, and to the distortion that remains.
+/// From samples to coders, a rule's numbers at a level, and to the distortion that remains.
 ///
-/// | method                        | for          | when to take it |
-/// |-------------------------------|--------------|----------------------------------------------------|
-/// | static_scale(range())         | Static       | nothing may be clipped; 8 bits and more | |
-/// static_scale(percentile_range)| Static       | the usual baseline: outliers are cut | |
-/// best_static_scale             | Static       | least squared error; few bits | |
-/// best_scale<Rule>              | row rules    | least squared error, relative to each row's power
-/// | | distortion_curve<Rule>        | all          | D(b) for the allocator: measured, not 4^-b |
+// clang-format off
+/// | method                        | for       | when to take it                                    |
+/// |-------------------------------|-----------|----------------------------------------------------|
+/// | static_coder(range())         | Static    | nothing may be clipped; 8 bits and more            |
+/// | static_coder(percentile_range)| Static    | the usual baseline: outliers are cut               |
+/// | best_static_coder             | Static    | least squared error; few bits                      |
+/// | best_coder<Rule>              | row rules | least squared error, relative to each row's power  |
+/// | distortion_curve              | all       | D(b) for the allocator: measured, not 4^-b         |
+// clang-format on
 
 #include <amq/core/error.hpp>
 #include <amq/core/matrix_view.hpp>
@@ -21,7 +23,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -30,21 +31,21 @@ namespace amq {
 /// The grid of 2^bits codes whose ends are those of the range. A range of no width keeps its value:
 /// step 1, every code 0. 0 bits keep the middle.
 /// @throws Error for a range that is not finite or upside down
-[[nodiscard]] inline LevelScale static_scale(Range r, int bits) {
+[[nodiscard]] inline BasicRowCoder<Static> static_coder(Range r, int bits) {
   if (!std::isfinite(r.low) || !std::isfinite(r.high) || r.low > r.high)
-    throw Error("static_scale", "a finite range, low <= high",
+    throw Error("static_coder", "a finite range, low <= high",
                 std::to_string(r.low) + " to " + std::to_string(r.high), "Collect samples first.");
   const float middle = 0.5f * r.low + 0.5f * r.high;
-  if (bits == 0) return {1.0f, middle};
+  if (bits == 0) return {{}, bits, 1.0f, middle};
   const float step = (r.high - r.low) / static_cast<float>((1 << bits) - 1);
-  if (!(step > smallest_step)) return {1.0f, middle};
-  return {step, std::fma(0.5f, step, middle)};
+  if (!(step > smallest_step)) return {{}, bits, 1.0f, middle};
+  return {{}, bits, step, std::fma(0.5f, step, middle)};
 }
 
 /// Mean squared error of the values in a histogram under a static grid, bin centres standing for
 /// their values.
-[[nodiscard]] inline double static_error(const Histogram& h, int bits, LevelScale s) {
-  const double low = lowest_code(bits), high = highest_code(bits), step = static_cast<double>(s.a),
+[[nodiscard]] inline double static_error(const Histogram& h, const BasicRowCoder<Static>& s) {
+  const double low = s.lowest(), high = s.highest(), step = static_cast<double>(s.a),
                offset = static_cast<double>(s.offset);
   double sum = 0;
   for (std::size_t i = 0; i < Histogram::n_bins; ++i) {
@@ -60,34 +61,36 @@ namespace amq {
 /// The static grid of least squared error: from ranges cut at either end by several tails, each
 /// improved by regression of the values on their codes. Never worse than the full range.
 /// @throws Error when nothing was collected
-[[nodiscard]] inline LevelScale best_static_scale(const Histogram& h, int bits) {
+[[nodiscard]] inline BasicRowCoder<Static> best_static_coder(const Histogram& h, int bits) {
   if (h.count() == 0)
-    throw Error("best_static_scale", "collected values", "none", "Add batches first.");
-  LevelScale best = static_scale(h.range(), bits);
+    throw Error("best_static_coder", "collected values", "none", "Add batches first.");
+  BasicRowCoder<Static> best = static_coder(h.range(), bits);
   if (bits == 0 || !(h.range().low < h.range().high)) return best;
-  double least = static_error(h, bits, best);
-  const auto regress = [&](LevelScale s) {  // x ~ step * q + offset for the codes q of s
-    const double low = lowest_code(bits), high = highest_code(bits);
-    double n = 0, q1 = 0, q2 = 0, x1 = 0, xq = 0;
-    for (std::size_t i = 0; i < Histogram::n_bins; ++i) {
-      if (h.in_bin(i) == 0) continue;
-      const double w = static_cast<double>(h.in_bin(i)), x = h.centre(i);
-      const double q = std::nearbyint(
-          std::clamp((x - static_cast<double>(s.offset)) / static_cast<double>(s.a), low, high));
-      n += w, q1 += w * q, q2 += w * q * q, x1 += w * x, xq += w * x * q;
-    }
-    const double spread = q2 - q1 * q1 / n;
-    if (!(spread > 0)) return s;
-    const double step = (xq - q1 * x1 / n) / spread;
-    if (!(step > static_cast<double>(smallest_step))) return s;
-    return LevelScale{static_cast<float>(step), static_cast<float>((x1 - step * q1) / n)};
-  };
+  double least = static_error(h, best);
+  const auto regress =
+      [&](const BasicRowCoder<Static>& s) {  // x ~ step * q + offset for the codes q of s
+        const double low = lowest_code(bits), high = highest_code(bits);
+        double n = 0, q1 = 0, q2 = 0, x1 = 0, xq = 0;
+        for (std::size_t i = 0; i < Histogram::n_bins; ++i) {
+          if (h.in_bin(i) == 0) continue;
+          const double w = static_cast<double>(h.in_bin(i)), x = h.centre(i);
+          const double q = std::nearbyint(std::clamp(
+              (x - static_cast<double>(s.offset)) / static_cast<double>(s.a), low, high));
+          n += w, q1 += w * q, q2 += w * q * q, x1 += w * x, xq += w * x * q;
+        }
+        const double spread = q2 - q1 * q1 / n;
+        if (!(spread > 0)) return s;
+        const double step = (xq - q1 * x1 / n) / spread;
+        if (!(step > static_cast<double>(smallest_step))) return s;
+        return BasicRowCoder<Static>{
+            {}, bits, static_cast<float>(step), static_cast<float>((x1 - step * q1) / n)};
+      };
   constexpr std::array<double, 9> tails{0, 1e-5, 1e-4, 1e-3, 5e-3, 0.02, 0.05, 0.1, 0.2};
   for (const double below : tails)
     for (const double above : tails) {
-      LevelScale s = static_scale({h.quantile(below), h.quantile(1 - above)}, bits);
+      BasicRowCoder<Static> s = static_coder({h.quantile(below), h.quantile(1 - above)}, bits);
       for (int pass = 0; pass < 4; ++pass) {
-        const double error = static_error(h, bits, s);
+        const double error = static_error(h, s);
         if (error < least) least = error, best = s;
         s = regress(s);
       }
@@ -100,7 +103,8 @@ namespace amq {
 /// the sum of variances, since a fixed step serves large rows and starves small ones.
 /// @throws Error when no row varies, or a value is not finite
 template <row_rule Rule>
-[[nodiscard]] double row_distortion(MatrixView<const float> rows, int bits, LevelScale s) {
+[[nodiscard]] double row_distortion(MatrixView<const float> rows,
+                                    const BasicRowCoder<Rule>& coder) {
   std::vector<std::int32_t> codes(static_cast<std::size_t>(rows.cols));
   double ratios = 0, errors = 0, powers = 0;
   Index counted = 0;
@@ -113,7 +117,7 @@ template <row_rule Rule>
       throw Error("row_distortion", "finite rows", "row " + std::to_string(i) + " is not",
                   "Look for the layer or sample where it first appears.");
     if (!(power > 0)) continue;
-    const RowGrid g = quantize_row<Rule>(x, rows.cols, bits, s.a, s.offset, codes.data());
+    const RowGrid g = quantize_row(x, rows.cols, coder, codes.data());
     double error = 0;
     for (Index k = 0; k < rows.cols; ++k) {
       const double e = static_cast<double>(g.decode(codes[static_cast<std::size_t>(k)])) -
@@ -135,13 +139,14 @@ template <row_rule Rule>
 /// default, then golden section. For Static see best_static_scale.
 /// @throws Error as row_distortion
 template <row_rule Rule>
-[[nodiscard]] LevelScale best_scale(MatrixView<const float> rows,
-                                    int bits) requires(facts_of(Rule{}).dynamic) {
+[[nodiscard]] BasicRowCoder<Rule> best_coder(MatrixView<const float> rows,
+                                             int bits) requires(facts_of(Rule{}).dynamic) {
   const double start = static_cast<double>(Rule::default_a(bits));
-  if (bits == 0) return {static_cast<float>(start), 0};
-  const auto error = [&](double a) {
-    return row_distortion<Rule>(rows, bits, {static_cast<float>(a), 0});
+  const auto coder = [&](double a) {
+    return BasicRowCoder<Rule>{{}, bits, static_cast<float>(a), 0};
   };
+  if (bits == 0) return coder(start);
+  const auto error = [&](double a) { return row_distortion(rows, coder(a)); };
   double best = start, least = error(start);
   // Fine, since rows off zero or with outliers have several local minima.
   const double ratio = std::pow(2.0, 1.0 / 16);
@@ -164,24 +169,25 @@ template <row_rule Rule>
       d = low + golden * (high - low), fd = error(d);
     }
   }
-  return {static_cast<float>(best), 0};
+  return coder(best);
 }
 
 /// Factor and shift of the affine rule that leave least distortion in a sample: a coarse scan
 /// around the best unshifted factor, then a fine one around its winner. Rows behind a swish lean to
 /// one side; there the shift is worth about a bit.
 /// @throws Error as row_distortion
-[[nodiscard]] inline LevelScale best_shifted_scale(MatrixView<const float> rows, int bits) {
-  const LevelScale plain = best_scale<RowAffine>(rows, bits);
-  LevelScale best = plain;
-  double least = row_distortion<RowAffine>(rows, bits, best);
+[[nodiscard]] inline BasicRowCoder<ByDeviation> best_shifted_coder(MatrixView<const float> rows,
+                                                                   int bits) {
+  const auto plain = best_coder<ByDeviation>(rows, bits);
+  auto best = plain;
+  double least = row_distortion(rows, best);
   const auto scan = [&](float a0, float a_step, int a_count, float o0, float o_step, int o_count) {
     for (int i = -a_count; i <= a_count; ++i)
       for (int j = -o_count; j <= o_count; ++j) {
-        const LevelScale t{a0 + a_step * static_cast<float>(i),
-                           o0 + o_step * static_cast<float>(j)};
+        const BasicRowCoder<ByDeviation> t{
+            {}, bits, a0 + a_step * static_cast<float>(i), o0 + o_step * static_cast<float>(j)};
         if (!(t.a > 0)) continue;
-        const double error = row_distortion<RowAffine>(rows, bits, t);
+        const double error = row_distortion(rows, t);
         if (error < least) least = error, best = t;
       }
   };
@@ -190,34 +196,30 @@ template <row_rule Rule>
   return best;
 }
 
-/// Scales of every level of a list from a sample of rows at one quantization point.
-/// @throws Error as best_scale
+/// Coders of every level of a list from a sample of rows at one quantization point.
+/// @throws Error as best_coder
 template <typename List, row_rule Rule>
-[[nodiscard]] std::array<LevelScale, List::bits.size()> calibrate(MatrixView<const float> rows) {
-  std::array<LevelScale, List::bits.size()> scales;
+[[nodiscard]] std::array<BasicRowCoder<Rule>, List::bits.size()> calibrate(
+    MatrixView<const float> rows) {
+  std::array<BasicRowCoder<Rule>, List::bits.size()> coders;
   if constexpr (facts_of(Rule{}).dynamic) {
-    for (std::size_t k = 0; k < scales.size(); ++k)
-      scales[k] = best_scale<Rule>(rows, List::bits[k]);
+    for (std::size_t k = 0; k < coders.size(); ++k)
+      coders[k] = best_coder<Rule>(rows, List::bits[k]);
   } else {
     Histogram h;
     for (Index i = 0; i < rows.rows; ++i) h.add(rows.row_span(i));
-    for (std::size_t k = 0; k < scales.size(); ++k) scales[k] = best_static_scale(h, List::bits[k]);
+    for (std::size_t k = 0; k < coders.size(); ++k) coders[k] = best_static_coder(h, List::bits[k]);
   }
-  return scales;
+  return coders;
 }
 
 /// D(b) of a sample for each level: what the allocator weighs scores with.
-/// @throws Error as row_distortion, and when levels and scales differ in number
-template <row_rule Rule>
+/// @throws Error as row_distortion
+template <typename Coders>
 [[nodiscard]] std::vector<double> distortion_curve(MatrixView<const float> rows,
-                                                   std::span<const int> levels,
-                                                   std::span<const LevelScale> scales) {
-  if (levels.size() != scales.size())
-    throw Error("distortion_curve", std::to_string(levels.size()) + " scales",
-                std::to_string(scales.size()), "Give each level its scale.");
-  std::vector<double> d(levels.size());
-  for (std::size_t k = 0; k < d.size(); ++k)
-    d[k] = row_distortion<Rule>(rows, levels[k], scales[k]);
+                                                   const Coders& coders) {
+  std::vector<double> d;
+  for (const auto& coder : coders) d.push_back(row_distortion(rows, coder));
   return d;
 }
 

@@ -5,12 +5,13 @@
 #include <amq/core/error.hpp>
 #include <amq/core/executor.hpp>
 #include <amq/core/matrix_view.hpp>
+#include <amq/quant/any_rule.hpp>
 #include <amq/quant/levels.hpp>
 #include <amq/quant/mixed_rows.hpp>
 #include <amq/quant/row_bits.hpp>
-#include <amq/quant/row_rule.hpp>
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -22,12 +23,13 @@ namespace amq {
 
 /// @tparam List   Levels<...>: the widths rows may have; AnyLevels where a file says which
 /// @tparam Rule   the row rule by which each row gets its step and offset
-template <typename List, row_rule Rule = RowAffine>
-class MixedQTensor : public MixedRows {
+///                AnyRule likewise
+template <typename List, typename Rule = ByDeviation>
+requires(row_rule<Rule> || std::same_as<Rule, AnyRule>) class MixedQTensor : public MixedRows {
  public:
   using levels = List;
   using rule = Rule;
-  using Scales = std::array<LevelScale, List::bits.size()>;
+  using Coders = std::array<BasicRowCoder<Rule>, List::bits.size()>;  ///< (level)
 
   MixedQTensor() = default;
   /// Room for rows that kernels write, all of the same bits: those of a point whose bits are fixed
@@ -40,21 +42,20 @@ class MixedQTensor : public MixedRows {
   MixedQTensor(RowMemory* memory, std::shared_ptr<const RowOrder> order, Index cols)
       : MixedRows(memory, checked(std::move(order)), cols) {}
   /// Quantizes x (row, column), row i at bits[i]: the plain loops that kernels are compared with.
+  /// @param coders  of the list's levels, in their order
   /// @throws Error when the numbers of rows differ or a row's bits are not in the list
   MixedQTensor(MatrixView<const float> x, const RowBits& bits,
-               const Scales& scales = default_scales<List, Rule>(),
+               const Coders& coders = default_coders<List, Rule>(),
                Executor& executor = serial_executor())
       : MixedQTensor(nullptr, order_of(x, bits), x.cols) {
     for (std::size_t k = 0; k < buckets().size(); ++k) {
       const RowsSpan to = span(k);
-      const int b = this->bits(k);
-      const LevelScale scale = scales[static_cast<std::size_t>(List::index_of(b))];
+      const auto& coder = coders[static_cast<std::size_t>(List::index_of(this->bits(k)))];
       executor.parallel_for(
           static_cast<std::size_t>(to.rows), 64, [&](std::size_t from, std::size_t end) {
             std::vector<std::int32_t> codes(static_cast<std::size_t>(to.cols));
             for (auto i = static_cast<Index>(from); i < static_cast<Index>(end); ++i) {
-              to.grid_of(i) = quantize_row<Rule>(x.row(to.target(i)), to.cols, b, scale.a,
-                                                 scale.offset, codes.data());
+              to.grid_of(i) = quantize_row(x.row(to.target(i)), to.cols, coder, codes.data());
               pack_codes(codes.data(), to.cols, to.container, to.row(i));
             }
           });

@@ -223,27 +223,36 @@ template <row_rule R>
     return R::grid(x, n, bits, a, o);
 }
 
-/// The numbers a and o of a row rule at one level.
-struct LevelScale {
-  float a = 1, offset = 0;
+/// A rule with its numbers at one quantization point and level: how rows become codes there.
+/// @tparam Rule  a row_rule, or AnyRule
+template <typename Rule>
+struct BasicRowCoder {
+  [[no_unique_address]] Rule rule{};
+  int bits = 8;      ///< 0 .. 16; 0 keeps the row's offset only
+  float a = 1;       ///< > 0: what the rule's step is multiplied by
+  float offset = 0;  ///< o, of rules that have one
+
+  [[nodiscard]] constexpr int lowest() const noexcept { return lowest_of(rule, bits); }
+  [[nodiscard]] constexpr int highest() const noexcept { return highest_code(bits); }
 };
 
-/// One LevelScale per level of the list, a being the rule's default.
-template <typename List, row_rule Rule>
-[[nodiscard]] constexpr std::array<LevelScale, List::bits.size()> default_scales() noexcept {
-  std::array<LevelScale, List::bits.size()> s;
-  for (std::size_t k = 0; k < s.size(); ++k) s[k].a = Rule::default_a(List::bits[k]);
-  return s;
+/// One coder per level of the list, with the rule's own a.
+template <typename List, typename Rule>
+[[nodiscard]] constexpr std::array<BasicRowCoder<Rule>, List::bits.size()> default_coders(
+    Rule rule = {}) noexcept {
+  std::array<BasicRowCoder<Rule>, List::bits.size()> c;
+  for (std::size_t k = 0; k < c.size(); ++k)
+    c[k] = {rule, List::bits[k], rule.default_a(List::bits[k])};
+  return c;
 }
 
 /// A row to codes and its grid, in the contract's order. `codes` holds n. @returns the grid.
-template <row_rule Rule, typename Code>
-RowGrid quantize_row(const float* x, Index n, int bits, float a, float o, Code* codes) noexcept {
-  const RowGrid grid = row_grid(Rule{}, x, n, bits, a, o);
+template <typename Rule, typename Code>
+RowGrid quantize_row(const float* x, Index n, const BasicRowCoder<Rule>& c, Code* codes) noexcept {
+  const RowGrid grid = row_grid(c.rule, x, n, c.bits, c.a, c.offset);
   const float inv = grid.inverse(), shift = grid.shift(inv);
-  const int lowest = lowest_of(Rule{}, bits), highest = highest_code(bits);
   for (Index k = 0; k < n; ++k)
-    codes[k] = static_cast<Code>(RowGrid::encode(x[k], inv, shift, lowest, highest));
+    codes[k] = static_cast<Code>(RowGrid::encode(x[k], inv, shift, c.lowest(), c.highest()));
   return grid;
 }
 

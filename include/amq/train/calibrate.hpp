@@ -60,21 +60,21 @@ void calibrate(Network<Model>& net, const Samples& samples,
         points[p].fixed_bits ? std::vector<int>{points[p].fixed_bits} : info.levels;
     for (std::size_t k = 0; k < levels.size(); ++k) {
       if (info.rule == RowRule::fixed) {
-        const LevelScale s = levels[k] > 8 ? static_scale(histograms[p].range(), levels[k])
-                             : range == RangeRule::percentile
-                                 ? static_scale(histograms[p].percentile_range(0.0005), levels[k])
-                                 : best_static_scale(histograms[p], levels[k]);
+        const auto s = levels[k] > 8 ? static_coder(histograms[p].range(), levels[k])
+                       : range == RangeRule::percentile
+                           ? static_coder(histograms[p].percentile_range(0.0005), levels[k])
+                           : best_static_coder(histograms[p], levels[k]);
         step[k] = s.a;
         offset[k] = s.offset;
       } else if (info.rule == RowRule::affine) {
         if (levels[k] == 0 || levels[k] > 8) continue;
-        const LevelScale s = best_shifted_scale(rows[p].view(), levels[k]);
+        const auto s = best_shifted_coder(rows[p].view(), levels[k]);
         step[k] = s.a;
         offset[k] = s.offset;
       } else if (levels[k] > 0 && levels[k] <= 8) {
         step[k] = info.rule == RowRule::symmetric
-                      ? best_scale<RowSymmetric>(rows[p].view(), levels[k]).a
-                      : best_scale<RowMinMax>(rows[p].view(), levels[k]).a;
+                      ? best_coder<RowSymmetric>(rows[p].view(), levels[k]).a
+                      : best_coder<RowMinMax>(rows[p].view(), levels[k]).a;
       }
     }
   }
