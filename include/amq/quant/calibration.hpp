@@ -136,7 +136,7 @@ template <row_rule Rule>
 }
 
 /// The a of a dynamic rule that leaves least distortion in a sample: a scan around the rule's
-/// default, then golden section. For Static see best_static_scale.
+/// default, then golden section. For Static see best_static_coder.
 /// @throws Error as row_distortion
 template <row_rule Rule>
 [[nodiscard]] BasicRowCoder<Rule> best_coder(MatrixView<const float> rows,
