@@ -166,3 +166,35 @@ TEST_CASE("a file of another tensor, or a damaged one, is refused by name") {
   bad.tensors["rows.bits"].bytes[0] = std::byte{8};
   AMQ_REFUSES(safetensors::get<MixedQTensor<AnyLevels>>(bad, "rows"), "bytes");
 }
+
+TEST_CASE("a tensor whose members are mutated is refused, or has codes of its bits") {
+  const auto x = field(40, 4);
+  QTensor<3, PerRow, dynamic, dynamic> t({{{1, 2, 3, 4, 5}}}, 5, 8);
+  t.encode({x.data(), 5, 8});
+  safetensors::File good;
+  safetensors::put(good, "t", t);
+  safetensors::put(good, "m", MixedQTensor<AnyLevels>({x.data(), 5, 8}, RowBits({0, 3, 16, 8, 3})));
+  Random r(11);
+  int refusals = 0;
+  for (int k = 0; k < 4000; ++k) {
+    auto f = good;
+    for (auto& [name, a] : f.tensors)
+      if (r.index(3) == 0) {
+        a.bytes = test::mutate(a.bytes, r);
+        const std::size_t n = a.bytes.size() / size_of(a.dtype);
+        a.bytes.resize(n * size_of(a.dtype));
+        a.shape = {static_cast<Index>(n)};
+      }
+    try {
+      const auto q = safetensors::get<decltype(t)>(f, "t");
+      for (Index i = 0; i < q.rows(); ++i)
+        for (Index j = 0; j < q.cols(); ++j) REQUIRE(std::abs(q.code(i, j)) <= 3);
+      const auto m = safetensors::get<MixedQTensor<AnyLevels>>(f, "m");
+      for (const float v : floats(m)) REQUIRE(!std::isnan(v));
+    } catch (const Error&) {
+      ++refusals;
+    }
+  }
+  CHECK(refusals > 2000);
+  CHECK(refusals < 4000);
+}

@@ -156,7 +156,7 @@ requires requires {
     throw Error(where, std::to_string(t.rows()) + " x " + std::to_string(t.cols()) + " codes",
                 std::to_string(rows) + " x " + std::to_string(cols),
                 "Read it as a tensor of this shape.");
-  for (Index i = 0; i < rows; ++i)
+  for (Index i = 0; cols > 0 && i < rows; ++i)
     for (Index j = 0; j < cols; ++j) {
       const int code = code_at(bytes + i * row, j, container);
       if (code < Q::lowest || code > Q::highest)
