@@ -8,13 +8,16 @@
 #include <amq/models/unet.hpp>
 #include <amq/train/calibrate.hpp>
 #include <amq/train/checkpoint.hpp>
+#include <amq/train/train_grid.hpp>
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <numbers>
 #include <span>
+#include <utility>
 #include <vector>
 
 using namespace amq;
@@ -374,4 +377,73 @@ TEST_CASE("settled norms are those of the samples they were settled on") {
   Float32 b(raw.layout, raw.parameters);
   CHECK((Matrix(map(forward(raw.model, b, one[0]).view())) - expected).norm() >
         0.3f * expected.norm());
+}
+
+TEST_CASE(
+    "from one's own set on a grid to integers, and again from the folder of a run that stopped") {
+  const GridSet seen = travelling(10, 12, 24), unseen = travelling(12, 12, 24);
+  TrainOptions how;
+  how.epochs = 12;
+  how.quantized_epochs = 3;
+  how.batch = 4;
+  how.lr = 5e-3;
+  how.loss = Loss::relative_l2;
+  how.learn_weight_steps = true;
+  how.report_every = 1;
+  using W8 = Scheme<Weights<8>, Activations<8>>;
+  using Widths = Scheme<Weights<8>, Activations<2, 4>>;
+  const auto error = [&](auto& solve) {
+    double sum = 0;
+    for (Index i = 10; i < 12; ++i) {
+      const auto truth = GridEncoding::sought(unseen, usual, i, 1);
+      const Matrix u = solve(unseen, i, 1);
+      sum += normalized_rmse(view(u), {truth.data(), u.rows(), u.cols()}) / 2;
+    }
+    return sum;
+  };
+  const auto made = [&](const TrainOptions& o) {
+    auto net = train<Fno>(seen, usual, o, small());
+    auto widths = train_uniform<Widths>(net, seen, o);
+    return std::pair(std::move(net), std::move(widths));
+  };
+  auto [net, widths] = made(how);
+  CHECK(net.curve.rows().size() == 12);
+  const double in_float = error(net);
+  CHECK(in_float < 0.7);
+  auto eight = quantize<W8>(net, seen);
+  CHECK(error(eight) < 1.1 * in_float + 0.01);
+  CHECK(eight.report.layers.size() > 4);
+  widths.bits(4);
+  CHECK(error(widths) < 1.3);
+  CHECK_THROWS_WITH_AS(widths.bits(3), doctest::Contains("one of 2,4 bits"), Error);
+
+  struct Stop {};
+  TrainOptions kept = how;
+  kept.folder = "own_grid_run";
+  kept.checkpoint_every = 3;
+  std::filesystem::remove_all(kept.folder);
+  int stops = 0;
+  for (bool done = false; !done;) {
+    int updates = 0;
+    kept.progress = [&](const Progress&) {
+      if (++updates == 11) throw Stop();
+    };
+    try {
+      const auto [again, narrow] = made(kept);
+      CHECK(again.net->parameters.values == net.net->parameters.values);
+      CHECK(narrow.net().parameters.values == widths.net().parameters.values);
+      done = true;
+    } catch (const Stop&) {
+      ++stops;
+    }
+  }
+  CHECK(stops > 1);
+  kept.progress = {};
+  kept.lr = 1e-3;
+  CHECK_THROWS_WITH_AS(static_cast<void>(train<Fno>(seen, usual, kept, small())),
+                       doctest::Contains("lr 0.005"), Error);
+  std::filesystem::remove_all(kept.folder);
+  how.augmentation = reflections({0}, {0.5});
+  CHECK_THROWS_WITH_AS(static_cast<void>(train<Fno>(seen, usual, how, small())),
+                       doctest::Contains("no augmentation"), Error);
 }

@@ -76,8 +76,15 @@ struct GridEncoding {
   /// From the windows of the first `samples` samples. @throws Error for fields that are constant 0
   [[nodiscard]] static GridEncoding of(const GridSet& set, const GridMapping& mapping,
                                        Index samples) {
+    std::vector<Index> first;
+    for (Index i = 0; i < std::min(samples, set.u.n_samples); ++i) first.push_back(i);
+    return of(set, mapping, first);
+  }
+  /// From the windows of these samples.
+  [[nodiscard]] static GridEncoding of(const GridSet& set, const GridMapping& mapping,
+                                       const std::vector<Index>& samples) {
     double n = 0, sum = 0, square = 0, m = 0, target = 0;
-    for (Index i = 0; i < std::min(samples, set.u.n_samples); ++i)
+    for (const Index i : samples)
       for (Index w = 0; w < mapping.count(set); ++w) {
         for (const float v : seen(set, mapping, i, w))
           n += 1, sum += static_cast<double>(v), square += static_cast<double>(v) * v;
@@ -87,7 +94,7 @@ struct GridEncoding {
     const double mean = sum / n, variance = square / n - mean * mean;
     if (!(n > 0) || !(variance > 0) || !(target > 0) || !std::isfinite(variance + target))
       throw Error("GridEncoding", "samples whose fields vary and are finite",
-                  std::to_string(samples) + " samples, variance " + std::to_string(variance),
+                  std::to_string(samples.size()) + " samples, variance " + std::to_string(variance),
                   "Check the data set.");
     return {static_cast<float>(mean), static_cast<float>(std::sqrt(variance)),
             static_cast<float>(std::sqrt(target / m))};
@@ -125,21 +132,40 @@ struct GridEncoding {
     }
     return u;
   }
-  /// Window w of sample i.
-  [[nodiscard]] GridExample encode(const GridSet& set, const GridMapping& mapping, Index i,
-                                   Index w = 0) const {
+  /// What window w of sample i gives, without what it seeks.
+  [[nodiscard]] GridExample encode_given(const GridSet& set, const GridMapping& mapping, Index i,
+                                         Index w = 0) const {
     static_cast<void>(mapping.count(set));
     GridExample e;
     e.grid.dims = static_cast<int>(set.u.points.size());
     for (int d = 0; d < e.grid.dims; ++d) e.grid[d] = set.u.points[static_cast<std::size_t>(d)];
-    const Index n = e.grid.points(), t = mapping.past > 0 ? mapping.first(set, w) : 0;
+    const Index t = mapping.past > 0 ? mapping.first(set, w) : 0;
     e.u = given(mapping.past > 0 ? set.u : set.input, i, t, std::max<Index>(1, mapping.past));
-    const std::vector<float> y = sought(set, mapping, i, w);
-    e.y.resize(n, set.u.n_channels);
-    for (Index k = 0; k < e.y.size(); ++k)
-      e.y.data()[k] = y[static_cast<std::size_t>(k)] / output_scale;
     e.x = positions(set, e.grid);
     return e;
+  }
+  /// Window w of sample i.
+  [[nodiscard]] GridExample encode(const GridSet& set, const GridMapping& mapping, Index i,
+                                   Index w = 0) const {
+    GridExample e = encode_given(set, mapping, i, w);
+    const std::vector<float> y = sought(set, mapping, i, w);
+    e.y.resize(e.grid.points(), set.u.n_channels);
+    for (Index k = 0; k < e.y.size(); ++k)
+      e.y.data()[k] = y[static_cast<std::size_t>(k)] / output_scale;
+    return e;
+  }
+  /// A network's answer in the problem's units; to a change the last given frame is added.
+  /// @param y  (point, channel)
+  [[nodiscard]] Matrix decode(const GridSet& set, const GridMapping& mapping, Index i, Index w,
+                              MatrixView<const float> y) const {
+    Matrix u(y.rows, y.cols);
+    const auto last = mapping.change ? set.u.frame(i, mapping.first(set, w) + mapping.past - 1)
+                                     : std::span<const float>();
+    for (Index p = 0; p < y.rows; ++p)
+      for (Index c = 0; c < y.cols; ++c)
+        u(p, c) = y(p, c) * output_scale +
+                  (last.empty() ? 0.0f : last[static_cast<std::size_t>(p * y.cols + c)]);
+    return u;
   }
   /// Every window of the samples first .. first + n - 1.
   [[nodiscard]] std::vector<GridExample> encode_all(const GridSet& set, const GridMapping& mapping,

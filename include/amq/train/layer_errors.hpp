@@ -1,0 +1,138 @@
+#pragma once
+/// @file
+/// What quantization spoils, layer by layer.
+
+#include <amq/arithmetic/counting.hpp>
+#include <amq/arithmetic/float32.hpp>
+#include <amq/train/network_training.hpp>
+
+#include <cmath>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// A product of a pass and what its quantization alone does to the answers.
+struct LayerError {
+  std::string weight, point;  ///< names of the layout
+  int weight_bits = 0;
+  double row_bits = 0;    ///< mean
+  double of_weights = 0;  ///< |change of the answers| / |answers|, its weights alone quantized
+  double of_rows = 0;     ///< the same, its rows alone; on the first product that reads them
+};
+
+/// Costs a pass over the samples for every weight and every point.
+/// @param net   with its steps fitted
+/// @param bits  of the rows that the scheme decides, one of its levels
+template <typename Model, typename Samples>
+[[nodiscard]] std::vector<LayerError> layer_errors(const Network<Model>& net,
+                                                   const Samples& samples, int bits) {
+  const auto answers_with = [&](auto& a, const auto& read) {
+    std::vector<Matrix> all;
+    for (const auto& s : samples) {
+      const auto y = detail::forward_sample(net.model, a, s);
+      all.push_back(read(y));
+    }
+    return all;
+  };
+  const auto in_float = [&](const Parameters& p) {
+    Float32 a(net.layout, p);
+    return answers_with(a, [](const auto& y) { return Matrix(map(y.view())); });
+  };
+  const auto distance = [](const std::vector<Matrix>& a, const std::vector<Matrix>& b) {
+    double change = 0, size = 0;
+    for (std::size_t k = 0; k < a.size(); ++k) {
+      change += static_cast<double>((a[k] - b[k]).squaredNorm());
+      size += static_cast<double>(b[k].squaredNorm());
+    }
+    return size > 0 ? std::sqrt(change / size) : 0.0;
+  };
+
+  std::map<std::string, double> of_weights, of_rows;
+  const auto exact = in_float(net.parameters);
+  const Parameters decoded = decoded_weights(net.layout, net.quantizers, net.parameters);
+  for (const WeightEntry& w : net.layout.weights()) {
+    Parameters p = net.parameters;
+    for (const WeightPart& part : w.parts) {
+      const auto& e = net.layout.entry(part.weight);
+      std::copy_n(decoded.values.begin() + e.offset, e.size(), p.values.begin() + e.offset);
+    }
+    of_weights[w.name] = distance(in_float(p), exact);
+  }
+  // Rows: the same steps in a ladder with 16 bits above, where all points but one stay.
+  SchemeInfo info = net.quantizers.info();
+  const auto level = std::find(info.levels.begin(), info.levels.end(), bits);
+  if (level == info.levels.end())
+    throw Error("layer_errors", "a level of the scheme", number_text(bits),
+                "Ask at one of " + numbers_text(info.levels) + " bits.");
+  const auto at = static_cast<Index>(level - info.levels.begin());
+  info.levels = {bits, 16};
+  Network<Model> wide(net.model.config(), info, 0);
+  for (std::size_t k = 0; k < net.layout.entries().size(); ++k) {
+    const auto &from = net.layout.entries()[k], &to = wide.layout.entries()[k];
+    if (k < net.quantizers.first_entry())
+      std::copy_n(net.parameters.values.begin() + from.offset, from.size(),
+                  wide.parameters.values.begin() + to.offset);
+  }
+  wide.quantizers.fit_weights(wide.layout, wide.parameters);
+  for (std::size_t p = 0; p < net.layout.points().size(); ++p) {
+    const auto id = static_cast<PointId>(p);
+    const auto take = [&](ParameterId from, ParameterId to) {
+      if (from == no_parameter) return;
+      const bool fixed = net.layout.points()[p].fixed_bits != 0;
+      wide.parameters.view(wide.layout.entry(to)).data[0] =
+          net.parameters.view(net.layout.entry(from)).data[fixed ? 0 : at];
+    };
+    take(net.quantizers.step(id), wide.quantizers.step(id));
+    take(net.quantizers.offset(id), wide.quantizers.offset(id));
+  }
+  BitPlan plan = BitPlan::uniform(16);
+  BasicTraining<float> a(wide.layout, wide.quantizers);
+  const auto quantized = [&](const std::vector<Index>* rows, std::size_t p) {
+    std::vector<Matrix> all;
+    std::size_t k = 0;
+    for (const auto& s : samples) {
+      plan.by_point.assign(rows ? wide.layout.points().size() : 0, {});
+      if (rows)
+        plan.by_point[p].assign(static_cast<std::size_t>((*rows)[k]),
+                                static_cast<std::uint8_t>(bits));
+      a.begin({&wide.parameters, nullptr, &plan});
+      all.push_back(map(a[detail::forward_sample(wide.model, a, s)]));
+      ++k;
+    }
+    return all;
+  };
+  std::vector<PassCost> costs;
+  const BitPlan any = BitPlan::uniform(bits);
+  for (const auto& s : samples) {
+    BasicCounting count(net.layout, net.quantizers, any);
+    detail::forward_sample(net.model, count, s);
+    costs.push_back(count.cost());
+  }
+  const auto unspoilt = quantized(nullptr, 0);
+  for (std::size_t p = 0; p < net.layout.points().size(); ++p) {
+    const PointEntry& point = net.layout.points()[p];
+    if (point.fixed_bits || bits >= 16) continue;
+    std::vector<Index> rows;
+    for (const PassCost& c : costs) {
+      rows.push_back(0);
+      for (const auto& product : c.products)
+        if (product.point == point.name) rows.back() = product.rows;
+    }
+    if (rows.empty() || rows.front() == 0) continue;
+    of_rows[point.name] = distance(quantized(&rows, p), unspoilt);
+  }
+  std::vector<LayerError> all;
+  if (costs.empty()) return all;
+  for (const auto& product : costs.front().products)
+    all.push_back({product.weight, product.point, product.weight_bits, product.mean_bits,
+                   std::exchange(of_weights[product.weight], 0),
+                   std::exchange(of_rows[product.point], 0)});
+  return all;
+}
+
+}  // namespace amq

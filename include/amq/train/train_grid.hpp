@@ -1,0 +1,201 @@
+#pragma once
+/// @file
+/// From one's own set on a regular grid to a network in integers: in float, quantized after
+/// training, trained at uniform bits.
+
+#include <amq/arithmetic/fixed.hpp>
+#include <amq/arithmetic/float32.hpp>
+#include <amq/train/grid_training.hpp>
+#include <amq/train/mesh_samples.hpp>
+#include <amq/train/quantized_network.hpp>
+#include <amq/train/run_folder.hpp>
+#include <amq/train/train_options.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// A network on grids that knows the user's units, in float.
+template <typename Model>
+struct FloatGridSolver {
+  std::unique_ptr<Network<Model>> net;
+  GridEncoding encoding;
+  GridMapping mapping;
+  LearningCurve curve;
+
+  /// @returns (point, channel) what window w of sample i leads to, in the user's units; the set's
+  ///          solution is read where a change is added to its last given frame alone
+  [[nodiscard]] Matrix operator()(const GridSet& set, Index i, Index w = 0) const {
+    const GridExample e = encoding.encode_given(set, mapping, i, w);
+    Float32 a(net->layout, net->parameters);
+    return encoding.decode(set, mapping, i, w, detail::forward_sample(net->model, a, e).view());
+  }
+};
+
+/// A network on grids in integers, its rows at uniform bits.
+template <typename Model>
+class TrainedGrid {
+ public:
+  TrainingReport report;
+
+  TrainedGrid(std::unique_ptr<Network<Model>> net, GridEncoding encoding, GridMapping mapping,
+              TrainingReport made)
+      : report(std::move(made)),
+        net_(std::move(net)),
+        encoding_(encoding),
+        mapping_(mapping),
+        fixed_(std::make_unique<BasicFixed>(net_->layout, net_->quantizers, net_->parameters)),
+        plan_(BitPlan::uniform(net_->quantizers.info().levels.front())) {}
+
+  /// One of the scheme's levels, the lowest at first. @throws amq::Error for another
+  void bits(int b) {
+    const auto& levels = net_->quantizers.info().levels;
+    if (std::find(levels.begin(), levels.end(), b) == levels.end())
+      throw Error("TrainedGrid::bits", "one of " + numbers_text(levels) + " bits", number_text(b),
+                  "Name a level of the scheme.");
+    plan_ = BitPlan::uniform(b);
+  }
+  /// As FloatGridSolver's.
+  [[nodiscard]] Matrix operator()(const GridSet& set, Index i, Index w = 0) {
+    const GridExample e = encoding_.encode_given(set, mapping_, i, w);
+    fixed_->begin(plan_);
+    const auto y = detail::forward_sample(net_->model, *fixed_, e);
+    return encoding_.decode(set, mapping_, i, w, y.view());
+  }
+  [[nodiscard]] const Network<Model>& net() const noexcept { return *net_; }
+  [[nodiscard]] const GridEncoding& encoding() const noexcept { return encoding_; }
+  [[nodiscard]] const GridMapping& mapping() const noexcept { return mapping_; }
+
+ private:
+  std::unique_ptr<Network<Model>> net_;
+  GridEncoding encoding_;
+  GridMapping mapping_;
+  std::unique_ptr<BasicFixed> fixed_;
+  BitPlan plan_;
+};
+
+namespace detail {
+
+/// Windows of some samples of a set.
+inline std::vector<GridExample> windows_of(const GridSet& set, const GridMapping& mapping,
+                                           const GridEncoding& e,
+                                           const std::vector<std::size_t>& samples) {
+  std::vector<GridExample> all;
+  for (const std::size_t i : samples)
+    for (Index w = 0; w < mapping.count(set); ++w)
+      all.push_back(e.encode(set, mapping, static_cast<Index>(i), w));
+  return all;
+}
+inline NetworkTrainingOptions grid_stage(const TrainOptions& o, const GridEncoding& e,
+                                         const GridMapping& m, std::string what,
+                                         const std::string& file, bool quantized) {
+  if (o.augmentation.change)
+    throw Error("training on a grid", "no augmentation", '"' + o.augmentation.name + '"',
+                "Put the mirrored samples into the set.");
+  NetworkTrainingOptions t = o.stage(std::move(what), file, quantized);
+  t.loss = o.loss;  // an output keeps its mean: a relative error is the same in both units
+  if (o.own_loss.function) {
+    TrainOptions own = o;
+    own.loss = Loss::mse;
+    t.own_loss =
+        in_users_units(own, std::vector<float>(64, 0.0f), std::vector<float>(64, e.output_scale));
+  }
+  t.trainer.recipe["encoding"] = number_text(e.input_mean) + ", " + number_text(e.input_deviation) +
+                                 ", " + number_text(e.output_scale);
+  t.trainer.recipe["mapping"] = number_text(m.past) + " past, lead " + number_text(m.lead) + ", " +
+                                number_text(m.windows) + " windows" + (m.change ? ", change" : "");
+  return t;
+}
+inline SampleSplit grid_split(const GridSet& set, const TrainOptions& o) {
+  return SampleSplit::of(static_cast<std::size_t>(set.u.n_samples), o.validation, o.seed);
+}
+
+}  // namespace detail
+
+/// A network in float, trained on a set in the user's units: what is given leads to what is sought,
+/// as the mapping says.
+/// @param sizes  of the network; channels and dimensions are the set's
+/// @throws amq::Error for a set the mapping does not fit, the update that went wrong, or what
+///         differs from the run that the folder holds
+template <typename Model>
+[[nodiscard]] FloatGridSolver<Model> train(const GridSet& set, const GridMapping& mapping,
+                                           const TrainOptions& o = {},
+                                           typename Model::Config sizes = {}) {
+  const detail::RunFolder folder(o.folder);
+  const SampleSplit split = detail::grid_split(set, o);
+  FloatGridSolver<Model> made;
+  made.mapping = mapping;
+  if (split.validation.empty()) {
+    made.encoding = GridEncoding::of(set, mapping, set.u.n_samples);
+  } else {
+    made.encoding = GridEncoding::of(
+        set, mapping, std::vector<Index>(split.training.begin(), split.training.end()));
+  }
+  sizes.dims = static_cast<int>(set.u.points.size());
+  sizes.inputs = mapping.inputs(set);
+  sizes.outputs = set.u.n_channels;
+  made.net = std::make_unique<Network<Model>>(sizes, SchemeInfo{8, RowRule::min_max, {8}}, o.seed);
+  const auto seen = detail::windows_of(set, mapping, made.encoding, split.training),
+             unseen = detail::windows_of(set, mapping, made.encoding, split.validation);
+  settle_norms(*made.net, std::span(seen).first(std::min<std::size_t>(16, seen.size())));
+  GridTraining<Model> t(*made.net, seen,
+                        detail::grid_stage(o, made.encoding, mapping, "float", "float", false));
+  t.validate_on(unseen);
+  t.run(o.runs_on(), nullptr, o.progress);
+  made.curve = t.curve();
+  return made;
+}
+
+/// Quantizes a float network without further training: steps are fitted to the first o.calibration
+/// samples. The report says what every layer's quantization spoils, at the scheme's lowest level.
+template <typename Scheme, typename Model>
+[[nodiscard]] TrainedGrid<Model> quantize(const FloatGridSolver<Model>& from, const GridSet& set,
+                                          const TrainOptions& o = {}) {
+  std::vector<std::size_t> first;
+  for (std::size_t k = 0; k < std::min(o.calibration, static_cast<std::size_t>(set.u.n_samples));
+       ++k)
+    first.push_back(k);
+  if (first.empty())
+    throw Error("quantize", "samples to fit steps to", "none", "Give a few of the training's.");
+  const auto few = detail::windows_of(set, from.mapping, from.encoding, first);
+  auto net =
+      calibrated_network(*from.net, SchemeInfo::of<Scheme>(), few, o.ranges, o.seed, o.weight_bits);
+  TrainingReport report;
+  report.layers = layer_errors(*net, few, net->quantizers.info().levels.front());
+  return {std::move(net), from.encoding, from.mapping, std::move(report)};
+}
+
+/// Trains on at uniform bits, quantization-aware. Of several levels each pass draws one.
+template <typename Scheme, typename Model>
+[[nodiscard]] TrainedGrid<Model> train_uniform(const FloatGridSolver<Model>& from,
+                                               const GridSet& set, const TrainOptions& o = {}) {
+  const detail::RunFolder folder(o.folder);
+  const SampleSplit split = detail::grid_split(set, o);
+  const auto seen = detail::windows_of(set, from.mapping, from.encoding, split.training),
+             unseen = detail::windows_of(set, from.mapping, from.encoding, split.validation);
+  auto net = calibrated_network(*from.net, SchemeInfo::of<Scheme>(),
+                                std::span(seen).first(std::min(o.calibration, seen.size())),
+                                o.ranges, o.seed, o.weight_bits);
+  const SchemeInfo info = net->quantizers.info();
+  const std::string bits = numbers_text(info.levels);
+  NetworkTrainingOptions stage =
+      detail::grid_stage(o, from.encoding, from.mapping, "uniform " + bits + " bits",
+                         "uniform_w" + number_text(info.weight_bits) + "a" + bits, true);
+  stage.trainer.recipe["begins as"] = Fingerprint().add(net->parameters.values).text();
+  GridTraining<Model> t(*net, seen, stage);
+  t.validate_on(unseen);
+  std::vector<BitPlan> plans;
+  for (const int b : info.levels) plans.push_back(BitPlan::uniform(b));
+  t.run_by_turns(o.runs_on(), plans, o.progress);
+  if (!o.learn_weight_steps) net->quantizers.fit_weights(net->layout, net->parameters);
+  TrainingReport report;
+  report.curve = t.curve();
+  return {std::move(net), from.encoding, from.mapping, std::move(report)};
+}
+
+}  // namespace amq

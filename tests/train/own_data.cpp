@@ -1,0 +1,330 @@
+#include <amq/train/train_mesh.hpp>
+
+#include <amq/mesh/random_square.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace amq;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A field on meshes in metres far from the origin, and what follows from it, in some unit.
+std::vector<Sample> own_samples(std::size_t n) {
+  std::vector<Sample> all(n);
+  for (std::size_t k = 0; k < n; ++k) {
+    Random random = Random::stream(6, k);
+    Sample& s = all[k];
+    s.mesh = random_refined_square(random, 50);
+    for (double& x : s.mesh.points) x = 100 + 20 * x;
+    const Index m = s.mesh.n_nodes();
+    s.given.resize(m, 1);
+    s.solution.resize(m, 1);
+    const double phase = random.uniform(0, 6.28);
+    for (Index i = 0; i < m; ++i) {
+      const double x = (s.mesh.point(i)[0] - 110) / 10, y = (s.mesh.point(i)[1] - 110) / 10;
+      s.given(i, 0) = static_cast<float>(300 + 40 * std::sin(3 * x + phase));
+      s.solution(i, 0) = static_cast<float>(2 + 5 * std::sin(3 * x + phase) + x * y);
+    }
+  }
+  return all;
+}
+MpPdeConfig small() {
+  MpPdeConfig c;
+  c.hidden = 12;
+  c.layers = 2;
+  return c;
+}
+TrainOptions quick() {
+  TrainOptions o;
+  o.epochs = 8;
+  o.quantized_epochs = 2;
+  o.lr = 1e-2;
+  o.validation = 0.25;
+  o.graph.lattices.clear();
+  o.adaptive.auxiliary.hidden = 4;
+  return o;
+}
+struct Folder {
+  std::string path;
+  explicit Folder(const char* name)
+      : path((fs::temp_directory_path() / ("amq_own_" + std::to_string(::getpid()) + name))
+                 .string()) {
+    fs::remove_all(path);
+  }
+  ~Folder() { fs::remove_all(path); }
+};
+template <typename Solve>
+double relative_error(const std::vector<Sample>& samples, Solve&& solve) {
+  double error = 0, norm = 0;
+  for (const Sample& s : samples) {
+    const Field u = solve(s);
+    error += static_cast<double>((u - s.solution).squaredNorm());
+    norm += static_cast<double>((s.solution.array() - 2).square().sum());
+  }
+  return std::sqrt(error / norm);
+}
+using Ladder = Scheme<Weights<8>, Activations<1, 2, 3, 4, 8>, ByRange>;
+using Eight = Scheme<Weights<8>, Activations<8>, ByRange>;
+
+}  // namespace
+
+TEST_CASE("from one's own samples to a saved solver") {
+  const std::vector<Sample> samples = own_samples(12);
+  const Folder folder("docs");
+  TrainOptions options = quick();
+  const std::string file = folder.path + "/mine.safetensors";
+  // [own]
+  // std::vector<Sample>: mesh, given (node, channel), solution (node, channel), in your units
+  options.folder = folder.path;  // a run that was stopped goes on from here
+  const auto net = train<MpPde>(samples, options, small());     // in float
+  auto solver = train_adaptive<Ladder>(net, samples, options);  // bits to the rows that need them
+  save(file, solver);                                           // with a self-test
+  const auto u = solver(samples[0].mesh, samples[0].given);     // in integers, in your units
+  // [own]
+  auto loaded = load<MpPde, Ladder>(file);
+  loaded.budget(mean_bits(3));
+  const auto v = loaded(samples[0].mesh, samples[0].given);
+  CHECK(relative_error(samples, [&](const Sample& s) { return net(s.mesh, s.given); }) < 0.35);
+  CHECK(relative_error(samples, [&](const Sample& s) { return solver(s.mesh, s.given); }) < 0.5);
+  CHECK(relative_error({samples[0]}, [&](const Sample&) { return v; }) < 0.6);
+  CHECK(u.rows() == v.rows());
+  CHECK(fs::exists(folder.path + "/float.csv"));
+  CHECK(solver.report.curve.rows().size() == 2);
+}
+
+TEST_CASE("train_adaptive takes the steps that could be taken by hand, to the bit") {
+  const auto samples = own_samples(6);
+  auto o = quick();
+  o.validation = 0;
+  const auto from = train<MpPde>(samples, o, small());
+  const MeshEncoding e = MeshEncoding::of(samples, o.graph);
+  std::vector<GraphSample> encoded;
+  for (const Sample& s : samples) {
+    encoded.push_back(e.encode(s.mesh, view(s.given)));
+    e.encode_solution(view(s.solution), encoded.back());
+  }
+  Network<MpPde> net(from.net->model.config(), {8, RowRule::min_max, {8}}, 0);
+  MeshTrainingOptions t;
+  t.trainer.epochs = o.epochs;
+  t.trainer.batch = o.batch;
+  t.lr = o.lr;
+  MeshTraining<MpPde>(net, encoded, t).run(serial_executor(), nullptr);
+  CHECK(net.parameters.values == from.net->parameters.values);
+
+  Network<MpPde> low(net.model.config(), SchemeInfo::of<Ladder>(), 0);
+  low.take_weights(net.layout, net.parameters);
+  calibrate(low, encoded);
+  t.trainer.seed = 1000;
+  t.trainer.epochs = o.quantized_epochs;
+  t.lr = o.quantized_lr;
+  const auto& levels = low.quantizers.info().levels;
+  Auxiliary aux(o.adaptive.auxiliary, e.inputs(), 2, PointScores(low.layout).columns(), 7);
+  AdaptiveTraining<MpPde> adaptive(low, aux, encoded, ScoreTarget::sensitivity(), t);
+  std::vector<PointScores> seen;
+  BasicTraining<float> a(low.layout, low.quantizers);
+  for (std::size_t k = 0; k < encoded.size(); ++k) {
+    Random random = Random::stream(0xbeef, k);
+    seen.push_back(adaptive.observe(a, k, random, 4));
+  }
+  const PointCurves curves = measure_curves(low, std::span<const GraphSample>(encoded), levels,
+                                            levels.back(), mean_scores(seen), serial_executor());
+  adaptive.prepare(serial_executor(), encoded.size(), 4, 12);
+  adaptive.run(serial_executor(), Allocator<>(low.layout, levels, curves), 3.0);
+  const auto made = train_adaptive<Ladder>(from, samples, o);
+  CHECK(made.solver.net().parameters.values == low.parameters.values);
+  CHECK(made.solver.auxiliary()->net().parameters.values == aux.net().parameters.values);
+}
+
+TEST_CASE("a run killed at any moment and begun again ends with the bits of one that was not") {
+  const auto samples = own_samples(8);
+  struct Bits {
+    std::vector<float> net, uniform, adaptive, auxiliary;
+    bool operator==(const Bits&) const = default;
+  };
+  const auto run = [&](const std::string& folder) {
+    auto o = quick();
+    o.folder = folder;
+    o.checkpoint_every = 2;
+    o.average = 0.9;
+    o.augmentation = reflections({0, 1}, {110, 110});
+    const auto net = train<MpPde>(samples, o, small());
+    const auto uniform =
+        train_uniform<Scheme<Weights<8>, Activations<2, 4>, ByRange>>(net, samples, o);
+    const auto adaptive = train_adaptive<Ladder>(net, samples, o);
+    return Bits{net.net->parameters.values, uniform.solver.net().parameters.values,
+                adaptive.solver.net().parameters.values,
+                adaptive.solver.auxiliary()->net().parameters.values};
+  };
+  const auto begun = std::chrono::steady_clock::now();
+  const Bits whole = run("");
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  const Folder folder("killed");
+  Random random(11);
+  int killed = 0;
+  for (int k = 0; k < 40 && killed < 5; ++k) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      try {
+        static_cast<void>(run(folder.path));
+      } catch (...) {
+        ::_exit(1);
+      }
+      ::_exit(0);
+    }
+    ::usleep(static_cast<useconds_t>(1e6 * seconds * random.uniform(0.1, 0.35)));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK_FALSE((WIFEXITED(status) && WEXITSTATUS(status) == 1));
+    killed += WIFSIGNALED(status) ? 1 : 0;
+    if (WIFEXITED(status)) break;
+  }
+  CHECK(killed >= 2);
+  CHECK(run(folder.path) == whole);
+  // Finished, it is read.
+  CHECK(run(folder.path) == whole);
+  for (const auto& f : fs::directory_iterator(folder.path))
+    CHECK(f.path().extension().string().find(".part") == std::string::npos);
+}
+
+TEST_CASE("a folder is one run's: other options, samples and a second process are refused") {
+  auto samples = own_samples(6);
+  const Folder folder("one");
+  auto o = quick();
+  o.epochs = 2;
+  o.folder = folder.path;
+  const auto net = train<MpPde>(samples, o, small());
+  const auto refused = [&](const TrainOptions& other, const char* why) {
+    CHECK_THROWS_WITH_AS(static_cast<void>(train<MpPde>(samples, other, small())),
+                         doctest::Contains(why), Error);
+  };
+  auto other = o;
+  other.epochs = 3;
+  refused(other, "epochs 2 (here 3)");
+  other = o;
+  other.loss = Loss::relative_l2;
+  refused(other, "loss mse (here own: relative L2 of decoded values)");
+  other = o;
+  other.augmentation = reflections({0}, {110, 110});
+  refused(other, "approach none (here reflections of axes 0)");
+  other = o;
+  other.validation = 0.5;
+  refused(other, "data");
+  samples[0].solution(0, 0) += 1;
+  refused(o, "encoding");
+  samples[0].solution(0, 0) -= 1;
+  const FileLock busy(folder.path + "/lock");
+  refused(o, "another process or thread that holds the lock");
+}
+
+TEST_CASE("quantized without training, a solver says which layer lost what") {
+  const auto samples = own_samples(8);
+  const auto net = train<MpPde>(samples, quick(), small());
+  auto eight = quantize<Eight>(net, samples);
+  auto two = quantize<Scheme<Weights<8>, Activations<2>, ByRange>>(net, samples);
+  const auto in_float = [&](const Sample& s) { return net(s.mesh, s.given); };
+  const double plain = relative_error(samples, in_float);
+  CHECK(relative_error(samples, [&](const Sample& s) { return eight(s.mesh, s.given); }) <
+        1.1 * plain + 0.02);
+  double sum8 = 0, sum2 = 0, weights = 0;
+  CHECK(eight.report.layers.size() > 4);
+  for (const auto& l : eight.report.layers) {
+    CHECK_FALSE(l.weight.empty());
+    sum8 += l.of_rows, weights += l.of_weights;
+  }
+  for (const auto& l : two.report.layers) sum2 += l.of_rows;
+  CHECK(weights > 0);
+  CHECK(sum8 > 0);
+  CHECK(sum2 > 10 * sum8);
+  CHECK(eight.report.curve.empty());
+  CHECK_THROWS_WITH_AS(static_cast<void>(quantize<Eight>(net, std::span<const Sample>())),
+                       doctest::Contains("samples to fit steps to"), Error);
+}
+
+TEST_CASE("samples and shares that cannot be are refused in a sentence") {
+  const auto good = own_samples(4);
+  const auto refused = [&](auto spoil, const char* why) {
+    auto samples = good;
+    auto o = quick();
+    spoil(samples, o);
+    CHECK_THROWS_WITH_AS(static_cast<void>(train<MpPde>(samples, o, small())),
+                         doctest::Contains(why), Error);
+  };
+  refused([](auto& s, auto&) { s.clear(); }, "0 samples");
+  refused([](auto& s, auto&) { s[1].solution = Field(); }, "sample 1");
+  refused([](auto& s, auto&) { s[2].solution(3, 0) = std::nanf(""); }, "sample");
+  refused([](auto& s, auto&) { s[2].given(3, 0) = std::numeric_limits<float>::infinity(); },
+          "expected finite numbers");
+  refused([](auto& s, auto&) { s[3].given = Field::Zero(s[3].mesh.n_nodes(), 2); }, "1 channels");
+  refused([](auto&, auto& o) { o.validation = 1; }, "a validation share from 0 to below 1");
+  refused([](auto&, auto& o) { o.validation = -0.1; }, "a validation share");
+  refused([](auto&, auto& o) { o.validation = 0, o.patience = 2; },
+          "a validation, to stop early by it");
+  refused(
+      [](auto& s, auto&) {
+        for (auto& one : s) one.solution.setConstant(3);
+      },
+      "a solution that varies");
+  refused(
+      [](auto& s, auto& o) {
+        s[1].solution.setZero();
+        o.loss = Loss::relative_l2;
+      },
+      "sample 1: expected a solution to be relative to");
+  refused(
+      [](auto&, auto& o) {
+        o.augmentation = {"shorter", [](Sample& s, Random&) {
+                            s.mesh.points.resize(s.mesh.points.size() - 2);
+                            s.mesh.node_type.pop_back();
+                            s.given = s.given.topRows(s.mesh.n_nodes()).eval();
+                            s.solution = s.solution.topRows(s.mesh.n_nodes()).eval();
+                          }};
+      },
+      "nodes, as it was given");
+}
+
+TEST_CASE("a user's own loss sees the user's units, and its gradient reaches the network") {
+  const auto samples = own_samples(6);
+  auto o = quick();
+  o.validation = 0;
+  const auto by_mse = train<MpPde>(samples, o, small());
+  double seen = 0;
+  o.own_loss = {"squares in my unit", [&](auto y, auto t, auto dy) {
+                  double sum = 0;
+                  for (Index i = 0; i < y.rows; ++i) {
+                    const double d = static_cast<double>(y(i, 0)) - static_cast<double>(t(i, 0));
+                    dy(i, 0) = static_cast<float>(2 * d / static_cast<double>(y.rows));
+                    sum += d * d;
+                    seen = std::max(seen, static_cast<double>(t(i, 0)));
+                  }
+                  return sum / static_cast<double>(y.rows);
+                }};
+  const auto by_own = train<MpPde>(samples, o, small());
+  CHECK(seen > 6);  // normalized values stay below 3
+  const double unit = static_cast<double>(by_own.encoding.output_deviation[0]);
+  CHECK(by_own.curve.back().training ==
+        doctest::Approx(by_mse.curve.back().training * unit * unit).epsilon(0.6));
+  CHECK(by_own.curve.back().training < by_own.curve.rows()[0].training);
+  o.own_loss = {};
+  o.loss = Loss::relative_l2;
+  const auto relative = train<MpPde>(samples, o, small());
+  CHECK(relative.curve.back().training < 0.6);
+  CHECK(relative.curve.back().training < relative.curve.rows()[0].training);
+}
