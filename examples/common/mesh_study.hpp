@@ -7,9 +7,8 @@
 
 #include <amq/core/thread_pool.hpp>
 #include <amq/solver.hpp>
-#include <amq/train/calibrate.hpp>
 #include <amq/train/checkpoint.hpp>
-#include <amq/train/measure_curves.hpp>
+#include <amq/train/quantized_network.hpp>
 #include <amq/train/unrolling.hpp>
 
 #include <algorithm>
@@ -138,7 +137,8 @@ inline MeshTrainingOptions training_options(const Options& o, const std::string&
 template <typename Training>
 void unroll(const Options& o, const Data& d, Training& t) {
   if (o.unroll > 0 && !d.training_steps.next.empty())
-    t.approach_by(Unrolling(d.training, d.training_steps, o.unroll, 1));
+    t.approach_by(Unrolling(d.training, d.training_steps, o.unroll, 1),
+                  "unrolled " + std::to_string(o.unroll));
 }
 /// What tells this further training from others in the names of files.
 inline std::string further(const Options& o) {
@@ -248,10 +248,8 @@ std::unique_ptr<BasicMeshSolver<Model>> uniform_solver(const Options& o, const D
                                                        RowRule rule = RowRule::min_max,
                                                        RangeRule range = RangeRule::least_squares) {
   const auto from = float_network<Model>(o, d, executor);
-  auto net = std::make_unique<Network<Model>>(model_config<Model>(o, d), SchemeInfo{8, rule, bits},
-                                              o.seed);
-  net->take_weights(from->layout, from->parameters);
-  calibrate(*net, calibration_part(d), range);
+  auto net =
+      calibrated_network(*from, SchemeInfo{8, rule, bits}, calibration_part(d), range, o.seed);
   std::vector<BitPlan> plans;
   std::string widths;
   for (const int b : bits) {
@@ -267,14 +265,9 @@ std::unique_ptr<BasicMeshSolver<Model>> uniform_solver(const Options& o, const D
   return solver;
 }
 
-struct Adaptive {
+struct Adaptive : AdaptiveOptions {
   std::vector<int> levels{1, 2, 3, 4, 5, 6, 8};
-  ScoreTarget score = ScoreTarget::sensitivity();
-  allocation::AnySharing sharing{};
-  std::vector<double> mean_bits{3};  ///< of several each pass draws one
   RowRule rule = RowRule::min_max;
-  ClusterScore clusters = ClusterScore::sum;
-  std::optional<double> score_power = 0.25;  ///< see PointCurves; none: the best of some, measured
 };
 
 /// Bits by the auxiliary model, both trained jointly from the float network.
@@ -282,39 +275,19 @@ template <typename Model = MpPde>
 std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const Data& d,
                                                         Executor& executor, const Adaptive& how) {
   const auto from = float_network<Model>(o, d, executor);
-  auto net = std::make_unique<Network<Model>>(model_config<Model>(o, d),
-                                              SchemeInfo{8, how.rule, how.levels}, o.seed);
-  net->take_weights(from->layout, from->parameters);
   const auto few = calibration_part(d);
-  calibrate(*net, few);
-  auto aux = std::make_unique<Auxiliary>(o.auxiliary, d.encoding.inputs(),
-                                         static_cast<Index>(d.encoding.centre.size()),
-                                         how.score.columns(net->layout), o.seed + 7);
-  auto options = training_options(
-      o, "adaptive, mean " + std::to_string(how.mean_bits.front()).substr(0, 3), true);
-  AdaptiveTraining<Model> t(*net, *aux, d.training, how.score, options);
-  unroll(o, d, t.main());
-  // Curves are relative to the mean score of every column.
-  std::vector<PointScores> seen;
-  BasicTraining<float> a(net->layout, net->quantizers);
-  for (std::size_t k = 0; k < std::min<std::size_t>(24, d.training.size()); ++k) {
-    Random random = Random::stream(o.seed + 0xbeef, k);
-    seen.push_back(t.observe(a, k, random, 4));
-  }
-  // A ladder without a level near float is measured against its own highest.
-  PointCurves curves =
-      measure_curves(*net, few, how.levels, how.levels.back(), mean_scores(seen), executor);
-  curves.clusters = how.clusters;
-  if (how.score_power) curves.score_power = *how.score_power;
-  Allocator<> allocator(net->layout, how.levels, curves, {}, {}, how.sharing);
-  t.prepare(executor, std::min<std::size_t>(128, d.training.size()), 4, 12, o.progress);
-  if (!how.score_power) {
-    curves.score_power = t.best_power(allocator, how.mean_bits.front());
-    allocator.score_power(curves.score_power);
-  }
-  t.run(executor, allocator, how.mean_bits, o.progress);
-  auto solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), std::move(aux), d.encoding,
-                                                         how.sharing, curves);
+  auto net = calibrated_network(*from, SchemeInfo{8, how.rule, how.levels}, few,
+                                RangeRule::least_squares, o.seed);
+  AdaptiveOptions adaptive = how;
+  adaptive.auxiliary = o.auxiliary;
+  auto made = train_adaptive_network<Model>(
+      std::move(net), d.training, few, adaptive,
+      training_options(o, "adaptive, mean " + std::to_string(how.mean_bits.front()).substr(0, 3),
+                       true),
+      o.seed, executor, o.progress, [&](MeshTraining<Model>& t) { unroll(o, d, t); });
+  auto solver =
+      std::make_unique<BasicMeshSolver<Model>>(std::move(made.net), std::move(made.auxiliary),
+                                               d.encoding, how.sharing, std::move(made.curves));
   solver->budget(mean_bits(how.mean_bits.front()));
   return solver;
 }
