@@ -10,11 +10,19 @@
 #include <cmath>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 using namespace amq;
 
 static_assert(arithmetic<BasicTraining<double>>);  // Float32 and the others say so themselves
+
+// What Fixed makes is the tensor of its scheme's types, and QTensor is a name of every solver.
+using Typed = Scheme<Weights<8>, Activations<2, 4, 8>, ByRange>;
+static_assert(std::is_base_of_v<MixedQTensor<Levels<2, 4, 8>, ByRange>, Fixed<Typed>::Quantized>);
+static_assert(std::is_base_of_v<MixedQTensor<AnyLevels, AnyRule>, Fixed<AnyScheme>::Quantized>);
+static_assert(std::is_same_v<QTensor<8, PerRow, dynamic, dynamic>,
+                             BasicQTensor<Symmetric<8, PerRow>, Shape<dynamic, dynamic>>>);
 
 namespace {
 

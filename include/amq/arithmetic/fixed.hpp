@@ -12,7 +12,7 @@
 #include <amq/arithmetic/quantizers.hpp>
 #include <amq/kernels/gemm.hpp>
 #include <amq/kernels/layer_update.hpp>
-#include <amq/quant/mixed_rows.hpp>
+#include <amq/quant/mixed_qtensor.hpp>
 
 #include <algorithm>
 #include <deque>
@@ -29,8 +29,10 @@ template <typename Scheme>
 class Fixed : public FloatRows {
  public:
   using scheme = Scheme;
-  /// Rows sorted by bits, one bucket per number of bits that occurs; what the rows are.
-  struct Quantized : MixedRows {
+  /// Rows sorted by bits, one bucket per number of bits that occurs.
+  using Rows = MixedQTensor<typename Scheme::levels, typename Scheme::rule>;
+  /// What the rows are, too.
+  struct Quantized : Rows {
     RowKind kind = RowKind::node;
   };
 
@@ -57,8 +59,8 @@ class Fixed : public FloatRows {
     const auto bits =
         point.fixed_bits ? std::span<const std::uint8_t>{} : plan_->bits(id, point.kind, x.rows());
     const int all = point.fixed_bits ? point.fixed_bits : plan_->uniform_bits;
-    Quantized q{bits.empty() ? MixedRows(&memory_, x.rows(), x.cols(), all)
-                             : MixedRows(&memory_, order_of(bits), x.cols()),
+    Quantized q{bits.empty() ? Rows(&memory_, x.rows(), x.cols(), all)
+                             : Rows(&memory_, order_of(bits), x.cols()),
                 x.kind};
     for (std::size_t k = 0; k < q.buckets().size(); ++k)
       kernels::quantize_rows<simd::Native, stored>(x.view(), weights_.coder(id, q.bits(k)),

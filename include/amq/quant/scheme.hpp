@@ -53,6 +53,7 @@ struct Scheme {
 /// A scheme that is read at run time: what is compiled for it serves all levels, the rules of amq
 /// and those of users.
 struct AnyScheme {
+  using levels = AnyLevels;
   using rule = AnyRule;
 };
 template <typename Scheme>
