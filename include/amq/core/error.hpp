@@ -2,6 +2,8 @@
 /// @file
 /// The one exception of amq. It says what was expected, what came, where, and the mend.
 
+#include <amq/core/text.hpp>
+
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -15,7 +17,8 @@ class Error : public std::runtime_error {
   /// @param expected  what it wanted, e.g. "a field of 812 nodes"
   /// @param found     what came, e.g. "810 rows"
   /// @param mend      what the caller can do about it
-  Error(std::string where, std::string expected, std::string found, std::string mend)
+  [[gnu::noinline]] Error(std::string where, std::string expected, std::string found,
+                          std::string mend)
       : std::runtime_error("amq: " + where + ": expected " + expected + ", found " + found + ". " +
                            mend),
         where_(std::move(where)),
