@@ -20,7 +20,8 @@ int main(int argc, char** argv) try {
     given.row(i) << a[static_cast<std::size_t>(i)], a_mean[static_cast<std::size_t>(i)];
 
   // [solve]
-  using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<1, 2, 3, 4, 5, 6, 8>>;
+  using Bits = amq::Activations<1, 2, 3, 4, 5, 6, 8>;  // those the file was trained for
+  using Scheme = amq::Scheme<amq::Weights<8>, Bits, amq::ByDeviation>;
   auto solver = amq::load<amq::MpPde, Scheme>(path);  // replays its self-test, bit for bit
   solver.budget(amq::mean_bits(3));                   // what a pass may cost
   const amq::Field u = solver(sample.mesh, given);    // (node, channel), in integers

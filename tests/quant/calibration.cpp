@@ -117,7 +117,7 @@ TEST_CASE("the chapter's example: calibrate on a stream, quantize rows at bits o
   std::vector<float> out(values.size());
   const MatrixView<float> y(out.data(), 300, 64);
   // [quant]
-  using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>>;  // rows: RowAffine
+  using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>>;  // rows: ByRange
   amq::RowReservoir sample(100);
   sample.add(x);  // (row, channel), as often as there are batches
 

@@ -137,7 +137,7 @@ TEST_CASE("files of another scheme, truncated or altered files are refused") {
   save(path, *m.solver, {m.mesh, m.a, {3}});
   CHECK_THROWS_WITH_AS(
       static_cast<void>(load<MpPde, Scheme<Weights<8>, Activations<2, 4, 8>>>(path)),
-      doctest::Contains("amq.scheme w8a2,4,8_row_affine, found w8a1,2,3,4,8_row_affine"), Error);
+      doctest::Contains("amq.scheme w8a2,4,8_by_range, found w8a1,2,3,4,8_by_range"), Error);
   CHECK_THROWS_AS(static_cast<void>(load<MpPde, S>(scratch("amq_no_such_file"))), Error);
   std::string bytes;
   {

@@ -390,8 +390,8 @@ TEST_CASE(
   how.loss = Loss::relative_l2;
   how.learn_weight_steps = true;
   how.report_every = 1;
-  using W8 = Scheme<Weights<8>, Activations<8>>;
-  using Widths = Scheme<Weights<8>, Activations<2, 4>>;
+  using W8 = Scheme<Weights<8>, Activations<8>, ByDeviation>;
+  using Widths = Scheme<Weights<8>, Activations<2, 4>, ByDeviation>;
   const auto error = [&](auto& solve) {
     double sum = 0;
     for (Index i = 10; i < 12; ++i) {

@@ -25,8 +25,13 @@ struct Activations {
   using levels = Levels<Bits...>;
 };
 
-template <typename W, typename A, row_rule Rule = RowAffine>
+/// @tparam Rule  a row_rule, amq's or a user's
+template <typename W, typename A, typename Rule = ByRange>
 struct Scheme {
+  static_assert(
+      row_rule<Rule>,
+      "amq::Scheme: a row rule is a struct of static members name, grid(x, n, bits, a, o) "
+      "and default_a(bits), noexcept: see the concept row_rule");
   using levels = typename A::levels;
   using rule = Rule;
   static constexpr int weight_bits = W::bits;
@@ -34,7 +39,7 @@ struct Scheme {
       !levels::contains(1) || lowest_of(Rule{}, 1) < 0,
       "amq::Scheme: a symmetric row has nothing but zero at 1 bit; use ByRange, or drop level 1");
 
-  /// "w8a2,4,8_row_affine", as in tables and model files.
+  /// "w8a2,4,8_by_range", as in tables and model files.
   [[nodiscard]] static std::string name() {
     std::string text = "w";
     text += std::to_string(weight_bits);

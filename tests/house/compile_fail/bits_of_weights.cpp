@@ -1,4 +1,4 @@
-// expect: amq::Weights<Bits>: Bits is 2, 4 or 8
+// expect: amq::Weights<Bits>: Bits is 2, 4, 8 or 16
 #include <amq/quant/scheme.hpp>
 
 #ifdef AMQ_COMPILE_FAIL

@@ -1,10 +1,10 @@
-// expect: row_rule
+// expect: amq::Scheme: a row rule is a struct of static members
 #include <amq/quant/scheme.hpp>
 
 #ifdef AMQ_COMPILE_FAIL
 struct Rule {};  // says nothing of steps
 #else
-using Rule = amq::RowMinMax;
+using Rule = amq::ByRange;
 #endif
 
 int main() {
