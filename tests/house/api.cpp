@@ -5,6 +5,9 @@
 #include <amq/models.hpp>
 #include <amq/quant.hpp>
 #include <amq/solver.hpp>
+#include <amq/solver/rollout.hpp>
+#include <amq/solver/row_times_file.hpp>
+#include <amq/train.hpp>
 
 #include <cstdio>
 #include <span>
@@ -59,6 +62,36 @@ void networks() {
   const amq::Network<amq::GalerkinTransformer> galerkin({.width = 64}, scheme(), seed);
   // [networks]
   std::printf("%zu parameters\n", mp_pde.parameters.values.size());
+}
+
+void training(const std::vector<amq::Sample>& samples, const amq::TrainOptions& options) {
+  using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>>;
+  // [training]
+  // A sample is a mesh, a given field and a solution, in your units.
+  const auto net = amq::train<amq::MpPde>(samples, options);  // in float
+
+  const auto fast = amq::quantize<Scheme>(net, samples, options);       // no further training
+  const auto even = amq::train_uniform<Scheme>(net, samples, options);  // every row alike
+  auto solver = amq::train_adaptive<Scheme>(net, samples, options);     // bits where they matter
+
+  amq::save("mine.safetensors", solver);  // with a self-test that loading replays
+  // [training]
+}
+
+void solving(const amq::Mesh& mesh, const amq::Field& a) {
+  using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>>;
+  // [solving]
+  auto solver = amq::load<amq::MpPde, Scheme>("mine.safetensors");  // a MeshSolver<MpPde, Scheme>
+  const amq::Budget budget = amq::mean_bits(3);  // as many operations as uniform 3 bits
+  solver.budget(budget);
+  const amq::Field u = solver(mesh, a);  // (node, solution channel), in integers
+
+  amq::Rollout<amq::MpPde> rollout(solver, mesh, a);  // a solver that predicts changes of state
+  rollout.allocate_every(10);                         // keeps its bits for ten steps
+
+  const amq::RowTimes times = amq::load_row_times("this_machine.json");
+  solver.price_by(times);  // a budget is now the time that so many bits take
+  // [solving]
 }
 
 void the_host() {
