@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace amq {
@@ -40,13 +41,16 @@ class Fixed : public FloatRows {
   /// not finite or an accumulator could overflow, and for a network of another scheme
   Fixed(const ParameterLayout& layout, const Quantizers& quantizers, const Parameters& parameters,
         Executor& executor = serial_executor())
-      : FloatRows(layout, parameters, executor), weights_(layout, quantizers, parameters) {
+      : FloatRows(layout, parameters, executor),
+        shared_(std::make_shared<FixedWeights<Scheme>>(layout, quantizers, parameters)) {
     for (const PointEntry& p : layout.points())
       if (!holds(stored, container_bits(p.fixed_bits)) && p.fixed_bits)
         throw Error("point " + p.name, "8 or 16 bits, or bits that rows of the scheme have",
                     std::to_string(p.fixed_bits) + " bits",
                     "Add this level to the scheme, or use AnyScheme.");
   }
+  /// Reads the packed weights of another, with buffers and a plan of its own: one a thread.
+  [[nodiscard]] Fixed beside() const { return Fixed(*this, shared_); }
 
   /// The bits of the next passes; rows are sorted here. `plan` is read until the next begin().
   void begin(const BitPlan& plan) {
@@ -307,6 +311,9 @@ class Fixed : public FloatRows {
     u.activation = Activation::swish;
     return u;
   }
+  Fixed(const Fixed& other, std::shared_ptr<FixedWeights<Scheme>> weights)
+      : FloatRows(*other.layout_, *other.parameters_, *other.executor_),
+        shared_(std::move(weights)) {}
   /// Sorted once per map and plan.
   const std::shared_ptr<const RowOrder>& order_of(std::span<const std::uint8_t> bits) {
     for (const auto& [map, order] : orders_)
@@ -315,7 +322,8 @@ class Fixed : public FloatRows {
         .second;
   }
 
-  FixedWeights<Scheme> weights_;
+  std::shared_ptr<FixedWeights<Scheme>> shared_;  // with those beside
+  FixedWeights<Scheme>& weights_ = *shared_;
   const BitPlan* plan_ = nullptr;
   std::deque<std::pair<const std::uint8_t*, std::shared_ptr<const RowOrder>>> orders_;
   RowMemory memory_;

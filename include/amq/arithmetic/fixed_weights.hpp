@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <span>
 #include <string>
 #include <utility>
@@ -68,7 +69,9 @@ class FixedWeights {
     const auto& w = low_[to_index(id)];
     return w.empty() ? nullptr : w.data();
   }
+  /// Made when it is first asked for. Passes of several threads may ask at once.
   const Split& split(WeightId id, Index hidden) {
+    const std::lock_guard lock(mutex_);
     for (const Split& s : splits_)
       if (s.id == id) return s;
     const auto& w = packed(id);
@@ -160,6 +163,7 @@ class FixedWeights {
   std::vector<kernels::PackedWeights> packed_;
   std::vector<std::vector<kernels::PackedWeights>> low_;  // (WeightId)[group]
   std::vector<std::size_t> first_packed_;                 // (WeightId)
+  std::mutex mutex_;                                      // of splits_; the rest is constant
   std::deque<Split> splits_;
 };
 
