@@ -62,8 +62,10 @@ void check_scheme(const SchemeInfo& info) {
 class Quantizers {
  public:
   /// Appends the entries to the layout. Call after the model has declared its own.
-  /// @throws Error for a user's row rule that breaks its laws
+  /// @throws amq::Error for levels and widths that no kernel has, and a user's row rule that breaks
+  ///         its laws
   Quantizers(ParameterLayout& layout, SchemeInfo info) : info_(std::move(info)) {
+    check(layout);
     check_row_rule(info_.rule, info_.levels);
     index_of_bits_.fill(-1);
     for (std::size_t k = 0; k < info_.levels.size(); ++k)
@@ -138,6 +140,24 @@ class Quantizers {
   }
 
  private:
+  void check(const ParameterLayout& layout) const {
+    bool good = !info_.levels.empty();
+    for (std::size_t k = 0; k < info_.levels.size(); ++k)
+      good &= info_.levels[k] >= 0 && info_.levels[k] <= max_bits &&
+              (k == 0 || info_.levels[k] > info_.levels[k - 1]);
+    if (!good)
+      throw Error("SchemeInfo",
+                  "levels from 0 to " + std::to_string(max_bits) + " bits, in ascending order",
+                  info_.levels.empty() ? "none" : "levels" + list(), "Name each level once.");
+    const auto width = [](int bits) { return bits == 2 || bits == 4 || bits == 8 || bits == 16; };
+    if (!width(info_.weight_bits))
+      throw Error("SchemeInfo", "weights of 2, 4, 8 or 16 bits", std::to_string(info_.weight_bits),
+                  "Choose one of these.");
+    for (const PointEntry& p : layout.points())
+      if (p.fixed_bits < 0 || p.fixed_bits > max_bits)
+        throw Error("point " + p.name, "0 to " + std::to_string(max_bits) + " fixed bits",
+                    std::to_string(p.fixed_bits), "Correct the network's settings.");
+  }
   [[nodiscard]] std::string list() const {
     std::string s;
     for (const int b : info_.levels) s += " " + std::to_string(b);
