@@ -17,7 +17,7 @@ namespace study {
 
 /// The mean square error one step ahead from every true state of the test trajectories.
 template <typename Model>
-double follow(const Data& d, BasicMeshSolver<Model>& solver, std::size_t every) {
+double follow(const Data& d, const BasicMeshSolver<Model>& solver, std::size_t every) {
   double mse = 0, steps = 0;
   for (const Trajectory& t : d.trajectories) {
     GraphSample s = d.encoding.encode(t.mesh, view(t.state[0]));
@@ -27,8 +27,8 @@ double follow(const Data& d, BasicMeshSolver<Model>& solver, std::size_t every) 
       d.encoding.encode_given(view(t.state[f]), s);
       const Field change = t.state[f + 1] - t.state[f];
       d.encoding.encode_solution(view(change), s);
-      if (f % every == 0) plan = solver.plan(s);
-      const Matrix y = map(solver.normalized(s, plan));
+      if (f % every == 0) plan = solver.plan(s).plan;
+      const Matrix y = solver.normalized(s, plan);
       steps += 1;
       mse += static_cast<double>((y - s.y).squaredNorm()) / static_cast<double>(y.size());
     }

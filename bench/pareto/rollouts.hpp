@@ -62,7 +62,7 @@ void roll_out_float(const Data& d, const Network<Model>& net, const std::string&
 }
 
 template <typename Model>
-void roll_out_solver(const Data& d, BasicMeshSolver<Model>& solver, const std::string& key,
+void roll_out_solver(const Data& d, const BasicMeshSolver<Model>& solver, const std::string& key,
                      std::uint64_t seed, const std::string& csv) {
   roll_out(d, key, seed, csv, [&](const Trajectory& t) {
     auto rollout = std::make_shared<Rollout<Model>>(solver, t.mesh, t.state[0]);

@@ -105,14 +105,14 @@ void picture(const Plan& plan, const Options& o, const Data& d) {
   auto solver = load<Model, Fine<Rule>>(solver_file(o, Table::key(plan.model, plan.task, arm)));
   solver.budget(mean_bits(3));
   const std::size_t k = d.test.size() / 2;
-  const Field u = solver(d.test_mesh[k], d.test_given[k]);
+  const Solution s = solver(d.test_mesh[k], d.test_given[k]);
   const Mesh& m = d.test_mesh[k];
   npz::write(o.folder + "/picture.npz",
              {{"points", Array::of(m.points, {m.n_nodes(), m.dim})},
               {"cells", Array::of(m.cells, {m.n_cells(), m.nodes_per_cell})},
               {"truth", Array::of(view(d.test_solution[k]))},
-              {"predicted", Array::of(view(u))},
-              {"bits", Array::of(solver.report().node_bits)}});
+              {"predicted", Array::of(view(s.field))},
+              {"bits", Array::of(s.report.node_bits)}});
   std::cout << o.folder << "/picture.npz\n";
 }
 

@@ -110,9 +110,10 @@ int main(int argc, char** argv) try {
 
   const Mesh& mesh = data.test_mesh[0];
   const Field& given = data.test_given[0];
-  const Field solution = (*adaptive)(mesh, given);
+  const Solution solved = (*adaptive)(mesh, given);
+  const Field& solution = solved.field;
   const std::vector<float> a0 = channel(given, 0), u0 = channel(solution, 0),
-                           node_bits = adaptive->report().node_bits;
+                           node_bits = solved.report.node_bits;
   std::vector<float> error;
   for (Index i = 0; i < solution.rows(); ++i)
     error.push_back(std::abs(solution(i, 0) - data.test_solution[0](i, 0)));

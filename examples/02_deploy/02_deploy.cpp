@@ -22,9 +22,9 @@ int main(int argc, char** argv) try {
   // [solve]
   using Bits = amq::Activations<1, 2, 3, 4, 5, 6, 8>;  // those the file was trained for
   using Scheme = amq::Scheme<amq::Weights<8>, Bits, amq::ByDeviation>;
-  auto solver = amq::load<amq::MpPde, Scheme>(path);  // replays its self-test, bit for bit
-  solver.budget(amq::mean_bits(3));                   // what a pass may cost
-  const amq::Field u = solver(sample.mesh, given);    // (node, channel), in integers
+  const auto solver = amq::load<amq::MpPde, Scheme>(path);  // replays its self-test, bit for bit
+  const amq::Solution s = solver(sample.mesh, given, amq::mean_bits(3));  // in integers
+  const amq::Field& u = s.field;                                          // (node, channel)
   // [solve]
 
   const auto& truth = amq::node_field(sample, "u");
@@ -33,7 +33,7 @@ int main(int argc, char** argv) try {
     const double t = truth[static_cast<std::size_t>(i)], d = static_cast<double>(u(i, 0)) - t;
     wrong += d * d, norm += t * t;
   }
-  const auto& r = solver.report();
+  const auto& r = s.report;
   std::printf("%td nodes: %.3g of %.3g budgeted BOPs (float32: %.3g), relative L2 error %.3f\n",
               sample.mesh.n_nodes(), static_cast<double>(r.bops), static_cast<double>(r.budget),
               static_cast<double>(r.float_bops), std::sqrt(wrong / norm));

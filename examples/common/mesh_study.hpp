@@ -224,16 +224,17 @@ Result evaluate_float(const Data& d, const Network<Model>& net) {
 
 /// In integers, everything included: scores, allocation, the pass.
 template <typename Model = MpPde>
-Result evaluate_solver(const Data& d, BasicMeshSolver<Model>& solver) {
+Result evaluate_solver(const Data& d, const BasicMeshSolver<Model>& solver) {
   double bops = 0, bits = 0;
   Result r = evaluate(d, [&](std::size_t k) {
-    Matrix y = map(solver.normalized(d.test[k]));
-    bops += static_cast<double>(solver.report().bops);
-    const auto& b = solver.report().node_bits;
+    const auto [plan, report] = solver.plan(d.test[k]);
+    bops += static_cast<double>(report.bops);
+    const auto& b = report.node_bits;
     bits += std::accumulate(b.begin(), b.end(), 0.0) / static_cast<double>(b.size());
-    return y;
+    return solver.normalized(d.test[k], plan);
   });
-  r.ms = median_ms(d.test.size(), [&](std::size_t k) { solver.normalized(d.test[k]); });
+  r.ms = median_ms(d.test.size(),
+                   [&](std::size_t k) { static_cast<void>(solver.normalized(d.test[k])); });
   r.bops = bops / static_cast<double>(d.test.size());
   r.mean_bits = bits / static_cast<double>(d.test.size());
   r.bytes = solver.model_bytes();

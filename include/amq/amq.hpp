@@ -1,6 +1,6 @@
 #pragma once
 /// @file
-/// Everything: the root of the single header. Adapters to optional libraries are not in it.
+/// Everything: the root of the single header.
 
 #include <amq/allocation.hpp>
 #include <amq/arithmetic.hpp>
@@ -15,5 +15,7 @@
 #include <amq/quant.hpp>
 #include <amq/simd.hpp>
 #include <amq/solver.hpp>
+#include <amq/solver/grid_file.hpp>
+#include <amq/solver/grid_solver.hpp>
 #include <amq/solver/rollout_series.hpp>
 #include <amq/train.hpp>

@@ -79,8 +79,8 @@ TEST_CASE("a score of one's own measures curves, trains a network and is carried
   solver.allocate_by(allocator);
   solver.budget(mean_bits(3));  // between two levels: the score decides who has more
   // [solver]
-  const Field u = solver(p.mesh, p.a);
-  const SolveReport& r = solver.report();
+  const Solution u = solver(p.mesh, p.a);
+  const SolveReport& r = u.report;
   CHECK(r.bops <= r.budget);
   CHECK(r.bops > 0.9 * static_cast<double>(r.budget));
   CHECK(r.auxiliary_bops == 0);

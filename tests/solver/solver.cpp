@@ -65,12 +65,13 @@ TEST_CASE("a saved solver comes back and solves to the same bits") {
     for (const double bits : {2.0, 3.0, 8.0}) {
       m.solver->budget(mean_bits(bits));
       loaded.budget(mean_bits(bits));
-      const Field u = (*m.solver)(m.mesh, m.a), v = loaded(m.mesh, m.a);
-      CHECK((u.array() == v.array()).all());
+      const Field u = (*m.solver)(m.mesh, m.a);
+      const Solution v = loaded(m.mesh, m.a);
+      CHECK((u.array() == v.field.array()).all());
       CHECK(u.allFinite());
-      CHECK(loaded.report().bops <= loaded.report().budget);
-      CHECK(loaded.report().bops > 0.9 * static_cast<double>(loaded.report().budget));
-      CHECK((loaded.report().auxiliary_bops > 0) == adaptive);
+      CHECK(v.report.bops <= v.report.budget);
+      CHECK(v.report.bops > 0.9 * static_cast<double>(v.report.budget));
+      CHECK((v.report.auxiliary_bops > 0) == adaptive);
     }
   }
   std::filesystem::remove(path);
@@ -91,7 +92,7 @@ TEST_CASE("who decides edges' bits and how clusters are scored is kept in the fi
   CHECK((u.array() == v.array()).all());
   Made other(true);
   other.solver->budget(mean_bits(3));
-  CHECK_FALSE((u.array() == (*other.solver)(m.mesh, m.a).array()).all());
+  CHECK_FALSE((u.array() == (*other.solver)(m.mesh, m.a).field.array()).all());
 
   safetensors::File f = safetensors::read(path);
   std::string& text = f.metadata.at("amq.curves");
@@ -123,12 +124,11 @@ TEST_CASE("a large mesh in any order is solved as along Hilbert's curve") {
   NodeOrder order(static_cast<std::size_t>(a.rows()));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(i);
   random.shuffle(order);
-  const Field u = (*m.solver)(sorted, a);
-  const std::vector<float> bits = m.solver->report().node_bits;
+  const Solution u = (*m.solver)(sorted, a);
   const Field shuffled = a(order, Eigen::all);
-  const Field v = (*m.solver)(renumber(sorted, order), shuffled);
-  CHECK((u(order, Eigen::all).array() == v.array()).all());
-  CHECK(renumber(std::span<const float>(bits), order) == m.solver->report().node_bits);
+  const Solution v = (*m.solver)(renumber(sorted, order), shuffled);
+  CHECK((u.field(order, Eigen::all).array() == v.field.array()).all());
+  CHECK(renumber(std::span<const float>(u.report.node_bits), order) == v.report.node_bits);
 }
 
 TEST_CASE("files of another scheme, truncated or altered files are refused") {

@@ -20,6 +20,13 @@ namespace amq {
 struct AuxiliaryConfig {
   Index hidden = 8, layers = 1;
   int bits = 4;  ///< of its own rows; weights have 8
+
+  template <typename Self, typename Visit>
+  static void each(Self& c, const Visit& visit) {
+    visit("hidden", c.hidden);
+    visit("layers", c.layers);
+    visit("bits", c.bits);
+  }
 };
 
 /// A steady MP-PDE whose outputs are logarithms of scores, one per column (a quantization point, or
@@ -34,7 +41,7 @@ class Auxiliary {
   Auxiliary(const AuxiliaryConfig& config, Index inputs, Index dim, Index columns,
             std::uint64_t seed)
       : config_(config),
-        net_(net_config(config, inputs, dim, columns), {8, RowRule::affine, {config.bits}}, seed),
+        net_(net_config(config, inputs, dim, columns), scheme(config), seed),
         centre(static_cast<std::size_t>(columns), 0.0f),
         scale(static_cast<std::size_t>(columns), 1.0f),
         lift(static_cast<std::size_t>(columns), 0.0f) {}
@@ -90,7 +97,10 @@ class Auxiliary {
 
   static constexpr float smallest = 1e-20f;  ///< keeps the logarithm of a vanished score finite
 
- private:
+  [[nodiscard]] static SchemeInfo scheme(const AuxiliaryConfig& c) {
+    return {8, RowRule::affine, {c.bits}};
+  }
+  /// Of the network it is.
   static MpPdeConfig net_config(const AuxiliaryConfig& c, Index inputs, Index dim, Index columns) {
     MpPdeConfig m;
     m.hidden = c.hidden;
@@ -101,6 +111,8 @@ class Auxiliary {
     m.edge_of_net_bits = c.bits;
     return m;
   }
+
+ private:
   AuxiliaryConfig config_;
   Net net_;
 

@@ -49,12 +49,9 @@ struct RowOwners {
                   "others, for " + std::to_string(of_node.size()) + " nodes",
                   "Make the clusters from the nodes of this graph.");
   }
-  RowOwners(const GraphSample& s) noexcept : graph(&s.graph) {  // NOLINT
-    if (s.of_mesh.cluster_of) {
-      cluster_of = *s.of_mesh.cluster_of;
-      n_clusters = s.of_mesh.n_clusters;
-    }
-  }
+  RowOwners(const MeshInputs& s) noexcept  // NOLINT
+      : graph(s.graph), cluster_of(s.of_mesh->cluster_of()), n_clusters(s.of_mesh->n_clusters()) {}
+  RowOwners(const GraphSample& s) noexcept : RowOwners(MeshInputs(s)) {}  // NOLINT
   [[nodiscard]] Index n_nodes() const noexcept { return graph->n_nodes(); }
   /// Rows of a kind. Grids have no owners.
   [[nodiscard]] Index rows(RowKind k) const noexcept {

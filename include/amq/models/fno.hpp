@@ -4,6 +4,7 @@
 /// and as it was published (Li et al. 2021, fourier_1d.py to fourier_3d.py): the two differ in
 /// padding and sizes alone.
 
+#include <amq/models/grid_model.hpp>
 #include <amq/nn/linear.hpp>
 #include <amq/nn/spectral_conv.hpp>
 #include <amq/ops/resize.hpp>
@@ -13,6 +14,7 @@
 #include <cmath>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +33,24 @@ struct FnoConfig {
   int input_bits = 16;                    ///< given fields and positions
   int mode_bits = 0;                      ///< of modes, few rows that carry much; 0: the scheme's
   ProductBits transform_bits{};           ///< of Fourier transforms, in every scheme; none: float
+
+  [[nodiscard]] GridChannels channels() const noexcept { return {dims, inputs, outputs}; }
+  /// Every setting by name, as files keep it.
+  template <typename Self, typename Visit>
+  static void each(Self& c, const Visit& visit) {
+    visit("dims", c.dims);
+    visit("modes", c.modes);
+    visit("width", c.width);
+    visit("layers", c.layers);
+    visit("inputs", c.inputs);
+    visit("outputs", c.outputs);
+    visit("projection", c.projection);
+    visit("padding", c.padding);
+    visit("edge_of_net_bits", c.edge_of_net_bits);
+    visit("input_bits", c.input_bits);
+    visit("mode_bits", c.mode_bits);
+    visit("transform_bits", c.transform_bits);
+  }
 
   /// PDEBench's: 2 zeros at the end of each axis in 1-D and 2-D, 6 at the end of the last in 3-D.
   [[nodiscard]] static FnoConfig pdebench(int dims, Index modes, Index width, Index inputs,
@@ -58,6 +78,7 @@ struct FnoConfig {
 class Fno {
  public:
   using Config = FnoConfig;
+  static constexpr std::string_view name = "Fno";
 
   /// @throws Error for sizes that make no network
   explicit Fno(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
@@ -130,5 +151,6 @@ class Fno {
   std::vector<nn::SpectralConv> spectral_;
   std::vector<nn::Linear> local_;
 };
+static_assert(grid_model<Fno>);
 
 }  // namespace amq

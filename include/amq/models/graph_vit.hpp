@@ -7,15 +7,14 @@
 #include <amq/core/eigen.hpp>
 #include <amq/core/portable_math.hpp>
 #include <amq/mesh/cluster.hpp>
-#include <amq/models/graph_sample.hpp>
 #include <amq/models/mesh_inputs.hpp>
+#include <amq/models/mesh_model.hpp>
 #include <amq/nn/attention.hpp>
 #include <amq/nn/gru.hpp>
 #include <amq/nn/mesh_graph_layer.hpp>
 #include <amq/ops/rows.hpp>
 
 #include <cmath>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +38,8 @@ struct GraphVitConfig {
 
   /// Channels of the code of one position.
   [[nodiscard]] Index code() const noexcept { return 2 * frequencies * dim; }
+
+  [[nodiscard]] MeshChannels channels() const noexcept { return {inputs, dim, 0, outputs}; }
 
   /// Every setting by name, as files keep it.
   template <typename Self, typename Visit>
@@ -69,6 +70,7 @@ struct GraphVitMesh {
   std::vector<std::uint8_t> empty;       ///< (cluster)
   nn::ReadingOrder order;
 
+  [[nodiscard]] Index n_clusters() const noexcept { return static_cast<Index>(empty.size()); }
   /// Per coordinate [cos(f_0 p) ... cos(f_K p), sin(f_0 p) ...], f_k = 2^(k - 3) pi.
   static void encode(const double* p, Index dim, Index frequencies, float* out) noexcept {
     for (Index d = 0; d < dim; ++d)
@@ -136,6 +138,7 @@ class GraphVit {
  public:
   using Config = GraphVitConfig;
   static constexpr std::string_view name = "GraphVit";
+  using MeshData = GraphVitMesh;
 
   /// @throws amq::Error for sizes that make no network
   GraphVit(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
@@ -170,6 +173,13 @@ class GraphVit {
   }
 
   [[nodiscard]] const Config& config() const noexcept { return config_; }
+  /// Clusters of the configured size and all that is coded of them. @param x  (node, dim)
+  /// @throws amq::Error for positions that make no clusters
+  [[nodiscard]] MeshData mesh_data(const Graph& graph, MatrixView<const float> x) const {
+    ClusterOptions o;
+    o.capacity = config_.cluster_size;
+    return {config_, graph, x, same_size_clusters(x, o)};
+  }
 
   /// @param u  (node, inputs): normalized state, one-hot type
   /// @returns  (node, outputs): the change of state in one step
@@ -231,23 +241,12 @@ class GraphVit {
   nn::LayerNorm norm_;
 };
 
-/// Clusters of the configured size and all that is coded of them.
-/// @throws amq::Error for positions that make no clusters
-inline void prepare_sample(const GraphVit& model, GraphSample& s) {
-  ClusterOptions o;
-  o.capacity = model.config().cluster_size;
-  const auto x = view(std::as_const(s.x));
-  const auto tokens =
-      std::make_shared<const GraphVitMesh>(model.config(), s.graph, x, same_size_clusters(x, o));
-  s.of_mesh = {
-      nullptr, tokens, {tokens, &tokens->cluster_of}, static_cast<Index>(tokens->empty.size())};
-}
-/// One pass over a sample, in any arithmetic.
+/// One pass, in any arithmetic.
 /// @throws amq::Error for a sample that was not prepared
 template <typename A>
-typename A::Tensor forward(const GraphVit& model, A& a, const GraphSample& s) {
-  detail::require_prepared(s.of_mesh.tokens != nullptr, "GraphVit");
-  return model(a, s.graph, *s.of_mesh.tokens, view(s.u));
+typename A::Tensor forward(const GraphVit& model, A& a, const MeshInputs& s) {
+  return model(a, *s.graph, s.of_mesh->get<GraphVitMesh>("GraphVit"), s.u);
 }
+static_assert(mesh_model<GraphVit>);
 
 }  // namespace amq

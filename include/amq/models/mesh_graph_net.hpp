@@ -3,11 +3,10 @@
 /// MeshGraphNet (Pfaff, Fortunato, Sanchez-Gonzalez, Battaglia, "Learning mesh-based simulation
 /// with graph networks", ICLR 2021): the change of a state on a mesh in one step.
 
-#include <amq/models/graph_sample.hpp>
 #include <amq/models/mesh_inputs.hpp>
+#include <amq/models/mesh_model.hpp>
 #include <amq/nn/mesh_graph_layer.hpp>
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +24,8 @@ struct MeshGraphNetConfig {
   bool block_norm = true;    ///< false: EAGLE's variant, norms in the encoders alone
   int input_bits = 16;       ///< given fields and relative positions
   int edge_of_net_bits = 8;  ///< encoders' and decoder's hidden rows, in every scheme
+
+  [[nodiscard]] MeshChannels channels() const noexcept { return {inputs, dim, 0, outputs}; }
 
   /// Every setting by name, as files keep it.
   template <typename Self, typename Visit>
@@ -47,6 +48,9 @@ class MeshGraphNet {
  public:
   using Config = MeshGraphNetConfig;
   static constexpr std::string_view name = "MeshGraphNet";
+  struct MeshData {
+    Matrix edges;  ///< (edge, dim + 1) relative positions of receiver and sender
+  };
 
   /// @throws amq::Error for sizes that make no network
   MeshGraphNet(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
@@ -67,6 +71,12 @@ class MeshGraphNet {
   }
 
   [[nodiscard]] const Config& config() const noexcept { return config_; }
+  /// @param x  (node, dim)
+  [[nodiscard]] MeshData mesh_data(const Graph& graph, MatrixView<const float> x) const {
+    MeshData m{Matrix(graph.n_edges(), config_.dim + 1)};
+    relative_positions(x, graph, view(m.edges));
+    return m;
+  }
 
   /// @param u  (node, inputs)
   /// @param x  (edge, dim + 1): relative position of receiver from sender and its length, see
@@ -104,18 +114,13 @@ class MeshGraphNet {
   std::vector<nn::MeshGraphLayer> layers_;
 };
 
-/// Relative positions of receiver and sender.
-inline void prepare_sample(const MeshGraphNet& model, GraphSample& s) {
-  Matrix e(s.graph.n_edges(), model.config().dim + 1);
-  relative_positions(view(std::as_const(s.x)), s.graph, view(e));
-  s.of_mesh = {std::make_shared<const Matrix>(std::move(e)), nullptr, nullptr, 0};
-}
-/// One pass over a sample, in any arithmetic.
+/// One pass, in any arithmetic.
 /// @throws amq::Error for a sample that was not prepared
 template <typename A>
-typename A::Tensor forward(const MeshGraphNet& model, A& a, const GraphSample& s) {
-  detail::require_prepared(s.of_mesh.edges != nullptr, "MeshGraphNet");
-  return model(a, s.graph, view(s.u), view(*s.of_mesh.edges));
+typename A::Tensor forward(const MeshGraphNet& model, A& a, const MeshInputs& s) {
+  const auto& mesh = s.of_mesh->get<MeshGraphNet::MeshData>("MeshGraphNet");
+  return model(a, *s.graph, s.u, view(mesh.edges));
 }
+static_assert(mesh_model<MeshGraphNet>);
 
 }  // namespace amq

@@ -4,11 +4,13 @@
 /// "Towards multi-spatiotemporal-scale generalized PDE modeling"): residual blocks with group norm
 /// in front of each convolution, strided convolutions for pooling.
 
+#include <amq/models/grid_model.hpp>
 #include <amq/nn/conv.hpp>
 #include <amq/nn/grid_attention.hpp>
 #include <amq/nn/linear.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace amq {
@@ -27,6 +29,25 @@ struct ModernUnetConfig {
   Padding beyond = Padding::zero;
   int edge_of_net_bits = 8;  ///< last layer's rows, in every scheme
   int input_bits = 16;       ///< given fields
+
+  [[nodiscard]] GridChannels channels() const noexcept { return {dims, inputs, outputs}; }
+  /// Every setting by name, as files keep it.
+  template <typename Self, typename Visit>
+  static void each(Self& c, const Visit& visit) {
+    visit("dims", c.dims);
+    visit("inputs", c.inputs);
+    visit("outputs", c.outputs);
+    visit("features", c.features);
+    visit("multipliers", c.multipliers);
+    visit("attention", c.attention);
+    visit("middle_attention", c.middle_attention);
+    visit("blocks", c.blocks);
+    visit("norm", c.norm);
+    visit("activation", c.activation);
+    visit("beyond", c.beyond);
+    visit("edge_of_net_bits", c.edge_of_net_bits);
+    visit("input_bits", c.input_bits);
+  }
 };
 
 /// Parameter names and shapes are those of the public implementation, of which attention deviates:
@@ -35,12 +56,13 @@ struct ModernUnetConfig {
 class ModernUnet {
  public:
   using Config = ModernUnetConfig;
+  static constexpr std::string_view name = "ModernUnet";
 
   /// @throws Error for sizes that make no network
   explicit ModernUnet(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
       : config_(check(config)) {
     const auto levels = config.multipliers.size();
-    const auto name = [&](const char* part, std::size_t k) {
+    const auto part_name = [&](const char* part, std::size_t k) {
       return prefix + part + "." + std::to_string(k);
     };
     const auto attends = [&](std::size_t level) {
@@ -53,11 +75,11 @@ class ModernUnet {
       const Index out = in * config.multipliers[i];
       for (Index b = 0; b < config.blocks; ++b, in = out)
         down_.push_back(
-            {Block(layout, name("down", down_.size()), in, out, attends(i), config), {}});
+            {Block(layout, part_name("down", down_.size()), in, out, attends(i), config), {}});
       if (i + 1 < levels) {
         auto s = shape(in, in);
         s.stride = 2;
-        down_.push_back({{}, nn::Conv(layout, name("down", down_.size()) + ".conv", s)});
+        down_.push_back({{}, nn::Conv(layout, part_name("down", down_.size()) + ".conv", s)});
         down_.back().moves = true;
       }
     }
@@ -68,12 +90,12 @@ class ModernUnet {
       for (Index b = 0; b <= config.blocks; ++b) {
         const Index out = b == config.blocks ? last : in;
         up_.push_back(
-            {Block(layout, name("up", up_.size()), in + out, out, attends(i), config), {}});
+            {Block(layout, part_name("up", up_.size()), in + out, out, attends(i), config), {}});
       }
       in = last;
       if (i > 0) {
         up_.push_back({{},
-                       nn::TransposedConv(layout, name("up", up_.size()) + ".conv",
+                       nn::TransposedConv(layout, part_name("up", up_.size()) + ".conv",
                                           {config.dims, in, in, 4, 2, 1})});
         up_.back().moves = true;
       }
@@ -130,17 +152,17 @@ class ModernUnet {
     bool projects = false;
 
     Residual() = default;
-    Residual(ParameterLayout& layout, const std::string& name, Index in, Index out, const Config& c)
+    Residual(ParameterLayout& layout, const std::string& at, Index in, Index out, const Config& c)
         : projects(in != out) {
       nn::ConvShape s{c.dims, in, out};
       s.beyond = c.beyond;
-      conv1 = nn::Conv(layout, name + ".conv1", s);
+      conv1 = nn::Conv(layout, at + ".conv1", s);
       s.in = out;
-      conv2 = nn::Conv(layout, name + ".conv2", s);
-      if (projects) shortcut = nn::Conv(layout, name + ".shortcut", {c.dims, in, out, 1, 1, 0});
+      conv2 = nn::Conv(layout, at + ".conv2", s);
+      if (projects) shortcut = nn::Conv(layout, at + ".shortcut", {c.dims, in, out, 1, 1, 0});
       if (c.norm) {
-        norm1 = nn::GroupNorm(layout, name + ".norm1", in, 1);
-        norm2 = nn::GroupNorm(layout, name + ".norm2", out, 1);
+        norm1 = nn::GroupNorm(layout, at + ".norm1", in, 1);
+        norm2 = nn::GroupNorm(layout, at + ".norm2", out, 1);
       }
     }
     template <typename A>
@@ -159,12 +181,12 @@ class ModernUnet {
     bool attends = false;
 
     Block() = default;
-    Block(ParameterLayout& layout, const std::string& name, Index in, Index out, bool attention,
+    Block(ParameterLayout& layout, const std::string& at, Index in, Index out, bool attention,
           const Config& c, const char* first = "res")
-        : residual(layout, name + "." + first, in, out, c), attends(attention) {
+        : residual(layout, at + "." + first, in, out, c), attends(attention) {
       if (!attends) return;
-      projection = nn::Linear(layout, name + ".attn.projection", RowKind::grid, out, 3 * out);
-      output = nn::Linear(layout, name + ".attn.output", RowKind::grid, out, out);
+      projection = nn::Linear(layout, at + ".attn.projection", RowKind::grid, out, 3 * out);
+      output = nn::Linear(layout, at + ".attn.output", RowKind::grid, out, out);
     }
     template <typename A>
     typename A::Tensor operator()(A& a, const GridShape& g, const typename A::Tensor& x,
@@ -225,5 +247,7 @@ class ModernUnet {
   Block middle_;
   Residual middle2_;
 };
+
+static_assert(grid_model<ModernUnet>);
 
 }  // namespace amq

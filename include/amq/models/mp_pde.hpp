@@ -3,7 +3,7 @@
 /// MP-PDE, the message-passing neural PDE solver (Brandstetter, Worrall, Welling, "Message passing
 /// neural PDE solvers", ICLR 2022), time-dependent and steady.
 
-#include <amq/models/graph_sample.hpp>
+#include <amq/models/mesh_model.hpp>
 #include <amq/nn/linear.hpp>
 #include <amq/nn/mp_pde_layer.hpp>
 #include <amq/ops/windows.hpp>
@@ -31,6 +31,9 @@ struct MpPdeConfig {
 
   /// u columns of the encoder and of each message.
   [[nodiscard]] Index fields() const noexcept { return window > 0 ? window : inputs; }
+  [[nodiscard]] MeshChannels channels() const noexcept {
+    return {fields(), dim, variables, window > 0 ? window : outputs};
+  }
 
   /// Every setting by name, as files keep it.
   template <typename Self, typename Visit>
@@ -54,6 +57,7 @@ class MpPde {
  public:
   using Config = MpPdeConfig;
   static constexpr std::string_view name = "MpPde";
+  using MeshData = NoMeshData;
 
   /// Declares every parameter, weight and quantization point.
   /// @throws amq::Error for sizes that make no network
@@ -87,6 +91,9 @@ class MpPde {
   }
 
   [[nodiscard]] const Config& config() const noexcept { return config_; }
+  [[nodiscard]] MeshData mesh_data(const Graph&, MatrixView<const float>) const noexcept {
+    return {};
+  }
 
   /// @param u  (node, fields): the given field, or the last `window` values, oldest first
   /// @param x  (node, dim): positions in units of the domain's length
@@ -199,12 +206,11 @@ class MpPde {
   std::vector<nn::MpPdeLayer> layers_;
 };
 
-/// MP-PDE reads nothing of the mesh beside u and x.
-inline void prepare_sample(const MpPde&, GraphSample&) {}
-/// One pass over a sample, in any arithmetic.
+/// One pass, in any arithmetic.
 template <typename A>
-typename A::Tensor forward(const MpPde& model, A& a, const GraphSample& s) {
-  return model(a, s.graph, view(s.u), view(s.x));
+typename A::Tensor forward(const MpPde& model, A& a, const MeshInputs& s) {
+  return model(a, *s.graph, s.u, s.x, s.v);
 }
+static_assert(mesh_model<MpPde>);
 
 }  // namespace amq

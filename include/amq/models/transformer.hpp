@@ -3,6 +3,7 @@
 /// Transformers on regular grids: one over patches with softmax attention, and the one without
 /// softmax whose cost grows with the points (Cao 2021).
 
+#include <amq/models/grid_model.hpp>
 #include <amq/nn/conv.hpp>
 #include <amq/nn/grid_attention.hpp>
 #include <amq/nn/linear.hpp>
@@ -10,6 +11,7 @@
 #include <amq/ops/interpolation.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace amq {
@@ -26,6 +28,23 @@ struct PatchTransformerConfig {
   int edge_of_net_bits = 8;      ///< last layer's rows, in every scheme
   int input_bits = 16;           ///< given fields and positions
   ProductBits attention_bits{};  ///< of products between rows, in every scheme; none: float
+
+  [[nodiscard]] GridChannels channels() const noexcept { return {dims, inputs, outputs}; }
+  /// Every setting by name, as files keep it.
+  template <typename Self, typename Visit>
+  static void each(Self& c, const Visit& visit) {
+    visit("dims", c.dims);
+    visit("inputs", c.inputs);
+    visit("outputs", c.outputs);
+    visit("patch", c.patch);
+    visit("width", c.width);
+    visit("layers", c.layers);
+    visit("heads", c.heads);
+    visit("mlp_ratio", c.mlp_ratio);
+    visit("edge_of_net_bits", c.edge_of_net_bits);
+    visit("input_bits", c.input_bits);
+    visit("attention_bits", c.attention_bits);
+  }
 };
 
 /// A vision transformer (Dosovitskiy et al. 2021) from field to field: patches become tokens,
@@ -35,6 +54,7 @@ struct PatchTransformerConfig {
 class PatchTransformer {
  public:
   using Config = PatchTransformerConfig;
+  static constexpr std::string_view name = "PatchTransformer";
 
   /// @throws Error for sizes that make no network
   explicit PatchTransformer(ParameterLayout& layout, const Config& config,
@@ -123,6 +143,29 @@ struct GalerkinTransformerConfig {
   int edge_of_net_bits = 8;       ///< last layer's rows, in every scheme
   int input_bits = 16;            ///< given fields and positions
 
+  [[nodiscard]] GridChannels channels() const noexcept { return {dims, inputs, outputs}; }
+  /// Every setting by name, as files keep it.
+  template <typename Self, typename Visit>
+  static void each(Self& c, const Visit& visit) {
+    visit("dims", c.dims);
+    visit("inputs", c.inputs);
+    visit("outputs", c.outputs);
+    visit("width", c.width);
+    visit("layers", c.layers);
+    visit("heads", c.heads);
+    visit("hidden", c.hidden);
+    visit("kind", c.kind);
+    visit("norm_eps", c.norm_eps);
+    visit("coarsen", c.coarsen);
+    visit("modes", c.modes);
+    visit("spectral_width", c.spectral_width);
+    visit("spectral_layers", c.spectral_layers);
+    visit("projection", c.projection);
+    visit("decoder_positions", c.decoder_positions);
+    visit("edge_of_net_bits", c.edge_of_net_bits);
+    visit("input_bits", c.input_bits);
+  }
+
   /// Burgers of the public examples: fourier attention, one head.
   [[nodiscard]] static GalerkinTransformerConfig burgers(Index inputs = 1, Index outputs = 1) {
     GalerkinTransformerConfig c;
@@ -150,6 +193,7 @@ struct GalerkinTransformerConfig {
 class GalerkinTransformer {
  public:
   using Config = GalerkinTransformerConfig;
+  static constexpr std::string_view name = "GalerkinTransformer";
 
   /// @throws Error for sizes that make no network
   explicit GalerkinTransformer(ParameterLayout& layout, const Config& config,
@@ -254,5 +298,8 @@ class GalerkinTransformer {
   std::vector<nn::SpectralConv> spectral_;
   std::vector<nn::Linear> local_;
 };
+
+static_assert(grid_model<PatchTransformer>);
+static_assert(grid_model<GalerkinTransformer>);
 
 }  // namespace amq

@@ -3,9 +3,11 @@
 /// The UNet of PDEBench in 1 and 2 dimensions (pdebench/models/unet/unet.py, after Ronneberger,
 /// Fischer, Brox 2015).
 
+#include <amq/models/grid_model.hpp>
 #include <amq/nn/conv.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace amq {
@@ -20,6 +22,21 @@ struct UnetConfig {
   Padding beyond = Padding::zero;
   int edge_of_net_bits = 8;  ///< last layer's rows, in every scheme
   int input_bits = 16;       ///< given fields
+
+  [[nodiscard]] GridChannels channels() const noexcept { return {dims, inputs, outputs}; }
+  /// Every setting by name, as files keep it.
+  template <typename Self, typename Visit>
+  static void each(Self& c, const Visit& visit) {
+    visit("dims", c.dims);
+    visit("inputs", c.inputs);
+    visit("outputs", c.outputs);
+    visit("features", c.features);
+    visit("levels", c.levels);
+    visit("activation", c.activation);
+    visit("beyond", c.beyond);
+    visit("edge_of_net_bits", c.edge_of_net_bits);
+    visit("input_bits", c.input_bits);
+  }
 };
 
 /// Twice convolution, batch norm, tanh at each level; the largest of two points going down, a
@@ -28,6 +45,7 @@ struct UnetConfig {
 class Unet {
  public:
   using Config = UnetConfig;
+  static constexpr std::string_view name = "Unet";
 
   /// @throws Error for sizes that make no network
   explicit Unet(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
@@ -37,11 +55,11 @@ class Unet {
       nn::ConvShape s{config.dims, in, out};
       s.beyond = config.beyond;
       s.bias = false;
-      const std::string name = prefix + outer + "." + inner;
+      const std::string at = prefix + outer + "." + inner;
       Block b;
-      b.first = nn::Conv(layout, name + "conv1", s, name + "norm1", bits);
+      b.first = nn::Conv(layout, at + "conv1", s, at + "norm1", bits);
       s.in = out;
-      b.second = nn::Conv(layout, name + "conv2", s, name + "norm2");
+      b.second = nn::Conv(layout, at + "conv2", s, at + "norm2");
       return b;
     };
     Index width = config.features, in = config.inputs;
@@ -136,5 +154,7 @@ class Unet {
   std::vector<Up> up_;
   nn::Conv last_;
 };
+
+static_assert(grid_model<Unet>);
 
 }  // namespace amq

@@ -14,6 +14,12 @@ struct ProductBits {
   int matrix = 0;  ///< 2, 4, 8 or 16: a transform's matrix; keys and values
   int rows = 0;    ///< 2 to 16: lines of points or modes; queries and shares
 
+  template <typename Self, typename Visit>
+  static void each(Self& b, const Visit& visit) {
+    visit("matrix", b.matrix);
+    visit("rows", b.rows);
+  }
+
   [[nodiscard]] explicit operator bool() const noexcept { return rows != 0; }
   bool operator==(const ProductBits&) const = default;
   /// @throws Error unless both are 0, or kernels have both

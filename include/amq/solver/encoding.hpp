@@ -7,18 +7,19 @@
 #include <amq/mesh/multi_mesh.hpp>
 #include <amq/mesh/neighbours.hpp>
 #include <amq/models/graph_sample.hpp>
+#include <amq/solver/solution.hpp>
+#include <amq/solver/stored.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace amq {
-
-/// (node, channel), in the user's units.
-using Field = Matrix;
 
 /// Where edges of a graph come from.
 struct GraphOptions {
@@ -30,11 +31,68 @@ struct GraphOptions {
 struct MeshEncoding {
   std::vector<float> input_mean{0}, input_deviation{1};    ///< (given channel)
   std::vector<float> output_mean{0}, output_deviation{1};  ///< (solution channel)
-  std::vector<float> centre{0.5f, 0.5f};                   ///< (dim) of the domain
+  std::vector<double> centre{0.5, 0.5};                    ///< (dim) of the domain
   float half_width = 0.5f;    ///< of the domain: positions become -1 .. 1
   std::vector<int> lattices;  ///< of multi_mesh_edges(); empty: the sides of the cells alone
   int neighbours = 0;         ///< edges from so many nearest points, for clouds; 0: from the cells
   int node_types = 0;         ///< channels of the one-hot type, from NodeType::normal on; 0: none
+  bool boundary = true;       ///< a channel marks nodes that are not NodeType::normal
+  std::vector<float> variable_scale;  ///< (variable) what time and parameters are divided by
+  /// The time step of a solution that is the next values of the last given channel: channel k is
+  /// u(t + (k + 1) time_step), and the network says the mean rate of change up to there (MP-PDE
+  /// with a window). 0: the network says the solution.
+  float time_step = 0;
+
+  template <typename Self, typename Visit>
+  static void each(Self& e, const Visit& visit) {
+    visit("input_mean", e.input_mean);
+    visit("input_deviation", e.input_deviation);
+    visit("output_mean", e.output_mean);
+    visit("output_deviation", e.output_deviation);
+    visit("centre", e.centre);
+    visit("half_width", e.half_width);
+    visit("lattices", e.lattices);
+    visit("neighbours", e.neighbours, may_lack);
+    visit("node_types", e.node_types, may_lack);
+    visit("boundary", e.boundary, may_lack);
+    visit("variable_scale", e.variable_scale, may_lack);
+    visit("time_step", e.time_step, may_lack);
+  }
+  /// @throws amq::Error for numbers that encode nothing
+  void check() const {
+    const auto want = [](bool good, const char* what, const std::string& found) {
+      if (!good) throw Error("MeshEncoding", what, found, "Correct the encoding.");
+    };
+    const auto finite = [](const auto& all, bool positive) {
+      for (const auto x : all)
+        if (!std::isfinite(x) || (positive && !(x > 0))) return false;
+      return true;
+    };
+    want(input_mean.size() == input_deviation.size() &&
+             output_mean.size() == output_deviation.size(),
+         "a deviation for every mean", "others");
+    want(finite(input_mean, false) && finite(output_mean, false), "finite means", "others");
+    want(finite(input_deviation, true) && finite(output_deviation, true) &&
+             finite(variable_scale, true),
+         "positive deviations and scales", "others");
+    want(!centre.empty() && centre.size() <= 3 && finite(centre, false),
+         "the centre of a domain of 1 to 3 dimensions",
+         std::to_string(centre.size()) + " coordinates");
+    want(half_width > 0 && std::isfinite(half_width), "a positive half width",
+         std::to_string(half_width));
+    want(time_step >= 0 && std::isfinite(time_step), "a time step of 0 or more",
+         std::to_string(time_step));
+    want(time_step == 0 || !input_mean.empty(), "a given channel that time steps go on from",
+         "none");
+    want(neighbours >= 0, "0 or more neighbours", std::to_string(neighbours));
+    want(node_types >= 0 && node_types <= 255, "0 to 255 node types", std::to_string(node_types));
+    for (const int n : lattices) {
+      // Far more cells than meshes have nodes, and not yet a burden.
+      const double cells = std::pow(static_cast<double>(n), static_cast<double>(centre.size()));
+      want(n >= 1 && cells <= 1e6, "lattices of at least 1 cell a side and at most 1000000 in all",
+           std::to_string(n) + " a side");
+    }
+  }
 
   /// Found from samples: mean and deviation of every channel, the box that holds all points,
   /// whether nodes are of more types than inside and wall.
@@ -47,7 +105,7 @@ struct MeshEncoding {
 
   /// Given channels, one that marks the boundary, the type.
   [[nodiscard]] Index inputs() const noexcept {
-    return static_cast<Index>(input_mean.size()) + 1 + node_types;
+    return static_cast<Index>(input_mean.size()) + (boundary ? 1 : 0) + node_types;
   }
   [[nodiscard]] Index outputs() const noexcept { return static_cast<Index>(output_mean.size()); }
 
@@ -57,39 +115,58 @@ struct MeshEncoding {
     return lattices.empty() ? sides : multi_mesh_edges(sides, mesh.points, mesh.dim, lattices);
   }
   /// Everything but the solution.
-  /// @param a  (node, given channel)
+  /// @param a          (node, given channel)
+  /// @param variables  (variable) in the user's units
   /// @throws amq::Error for a field of other shape, or numbers that are not finite
-  [[nodiscard]] GraphSample encode(const Mesh& mesh, MatrixView<const float> a) const {
-    const Index n = mesh.n_nodes();
-    if (mesh.dim != static_cast<int>(centre.size()) ||
-        static_cast<Index>(mesh.node_type.size()) != n)
+  [[nodiscard]] GraphSample encode(const Mesh& mesh, MatrixView<const float> a,
+                                   std::span<const double> variables = {}) const {
+    GraphSample s = on(mesh);
+    encode_given(a, s);
+    encode_variables(variables, s);
+    return s;
+  }
+  /// What a sample has of the mesh: all but given channels, variables and the solution.
+  /// @throws amq::Error for a mesh of other dimension, or without types
+  [[nodiscard]] GraphSample on(const Mesh& mesh) const {
+    const bool typed = boundary || node_types > 0;
+    if (mesh.dim != static_cast<int>(centre.size()) || mesh.dim < 1 ||
+        (typed && static_cast<Index>(mesh.node_type.size()) != mesh.n_nodes()))
       throw Error(
           "solver",
           "a mesh of " + std::to_string(centre.size()) + " dimensions with a type for every node",
           std::to_string(mesh.dim) + " dimensions and " + std::to_string(mesh.node_type.size()) +
               " types",
           "Mark the nodes of the boundary with NodeType::wall.");
+    const Index n = mesh.n_nodes();
     GraphSample s;
     s.u = Matrix::Zero(n, inputs());
     s.x.resize(n, mesh.dim);
-    const Index channels = static_cast<Index>(input_mean.size());
+    const Index first = static_cast<Index>(input_mean.size()), types = first + (boundary ? 1 : 0);
     for (Index i = 0; i < n; ++i) {
-      const NodeType type = mesh.node_type[static_cast<std::size_t>(i)];
-      s.u(i, channels) = type == NodeType::normal ? 0.0f : 1.0f;
-      if (static_cast<int>(type) < node_types)
-        s.u(i, channels + 1 + static_cast<Index>(type)) = 1.0f;
+      const NodeType type = typed ? mesh.node_type[static_cast<std::size_t>(i)] : NodeType::normal;
+      if (boundary) s.u(i, first) = type == NodeType::normal ? 0.0f : 1.0f;
+      if (static_cast<int>(type) < node_types) s.u(i, types + static_cast<Index>(type)) = 1.0f;
       for (int k = 0; k < mesh.dim; ++k)
-        s.x(i, k) = (static_cast<float>(mesh.point(i)[k]) - centre[static_cast<std::size_t>(k)]) /
-                    half_width;
+        s.x(i, k) = normalized(mesh.point(i)[k], centre[static_cast<std::size_t>(k)]);
     }
-    encode_given(a, s);
     s.graph = graph(mesh);
     return s;
   }
   /// Another given field on the mesh of a sample, e.g. the next state of a flow.
   /// @throws amq::Error for a field of other shape, or numbers that are not finite
-  void encode_given(MatrixView<const float> a, GraphSample& s) const {
-    const Index n = s.u.rows(), channels = static_cast<Index>(input_mean.size());
+  void encode_given(MatrixView<const float> a, GraphSample& s) const { encode_given(a, view(s.u)); }
+  /// @param u  (node, input) of a sample, whose given channels are written
+  void encode_given(MatrixView<const float> a, MatrixView<float> u) const {
+    check_given(a, u.rows);
+    for (Index i = 0; i < a.rows; ++i)
+      for (Index c = 0; c < a.cols; ++c) {
+        const auto k = static_cast<std::size_t>(c);
+        u(i, c) = (a(i, c) - input_mean[k]) / input_deviation[k];
+      }
+  }
+  /// @throws amq::Error for a field of other shape than n nodes, or numbers that are not finite
+  void check_given(MatrixView<const float> a, Index n) const {
+    const auto channels = static_cast<Index>(input_mean.size());
     if (a.rows != n || a.cols != channels)
       throw Error("solver",
                   "a field of " + std::to_string(n) + " nodes and " + std::to_string(channels) +
@@ -97,16 +174,34 @@ struct MeshEncoding {
                   std::to_string(a.rows) + " nodes and " + std::to_string(a.cols) + " channels",
                   "Give one row per node of the mesh.");
     for (Index i = 0; i < n; ++i)
-      for (Index c = 0; c < channels; ++c) {
-        const auto k = static_cast<std::size_t>(c);
+      for (Index c = 0; c < channels; ++c)
         if (!std::isfinite(a(i, c)))
           throw Error("solver, given field", "finite numbers",
                       std::to_string(a(i, c)) + " at node " + std::to_string(i),
                       "Repair the field before it is passed on.");
-        s.u(i, c) = (a(i, c) - input_mean[k]) / input_deviation[k];
-      }
   }
-  /// The solution as the network should return it. @param u  (node, solution channel)
+  void encode_variables(std::span<const double> variables, GraphSample& s) const {
+    s.v.resize(s.u.rows(), static_cast<Index>(variable_scale.size()));
+    encode_variables(variables, view(s.v));
+  }
+  /// The same at every node. @param v  (node, variable)
+  /// @throws amq::Error for another number of variables, or numbers that are not finite
+  void encode_variables(std::span<const double> variables, MatrixView<float> v) const {
+    if (variables.size() != variable_scale.size())
+      throw Error("solver, variables",
+                  std::to_string(variable_scale.size()) + " of time and parameters",
+                  std::to_string(variables.size()),
+                  "Pass SolveOptions with the variables the model was trained with.");
+    for (std::size_t k = 0; k < variables.size(); ++k) {
+      const auto value = static_cast<float>(variables[k] / static_cast<double>(variable_scale[k]));
+      if (!std::isfinite(value))
+        throw Error("solver, variable " + std::to_string(k), "a finite number",
+                    std::to_string(variables[k]), "Repair it before it is passed on.");
+      for (Index i = 0; i < v.rows; ++i) v(i, static_cast<Index>(k)) = value;
+    }
+  }
+  /// The solution as the network should return it, after encode_given().
+  /// @param u  (node, solution channel)
   void encode_solution(MatrixView<const float> u, GraphSample& s) const {
     if (u.rows != s.u.rows() || u.cols != outputs())
       throw Error(
@@ -118,7 +213,11 @@ struct MeshEncoding {
     for (Index i = 0; i < u.rows; ++i)
       for (Index c = 0; c < u.cols; ++c) {
         const auto k = static_cast<std::size_t>(c);
-        s.y(i, c) = (u(i, c) - output_mean[k]) / output_deviation[k];
+        float said = u(i, c);
+        if (time_step > 0)
+          said = (said - last_given(view(std::as_const(s.u)), i)) /
+                 (static_cast<float>(c + 1) * time_step);
+        s.y(i, c) = (said - output_mean[k]) / output_deviation[k];
       }
   }
   /// What an answer adds to the given channels of the next state, where the solution is the change
@@ -128,14 +227,38 @@ struct MeshEncoding {
   [[nodiscard]] Field decode(MatrixView<const float> y) const {
     Field u(y.rows, y.cols);
     for (Index i = 0; i < y.rows; ++i)
-      for (Index c = 0; c < y.cols; ++c) {
-        const auto k = static_cast<std::size_t>(c);
-        u(i, c) = std::fma(y(i, c), output_deviation[k], output_mean[k]);
-      }
+      for (Index c = 0; c < y.cols; ++c) u(i, c) = decoded(y(i, c), c);
     return u;
+  }
+  /// What the network says to the given field u, in the user's units; a window is added up.
+  /// @param u     (node, input) as encode_given() left it
+  /// @param into  (node, solution channel), resized
+  void decode(MatrixView<const float> y, MatrixView<const float> u, Field& into) const {
+    into.resize(y.rows, y.cols);
+    for (Index i = 0; i < y.rows; ++i)
+      for (Index c = 0; c < y.cols; ++c)
+        into(i, c) = time_step > 0 ? std::fma(static_cast<float>(c + 1) * time_step,
+                                              decoded(y(i, c), c), last_given(u, i))
+                                   : decoded(y(i, c), c);
   }
 
  private:
+  [[nodiscard]] float decoded(float y, Index channel) const noexcept {
+    const auto k = static_cast<std::size_t>(channel);
+    return std::fma(y, output_deviation[k], output_mean[k]);
+  }
+  /// The last given channel at node i, in the user's units.
+  [[nodiscard]] float last_given(MatrixView<const float> u, Index i) const noexcept {
+    return std::fma(u(i, static_cast<Index>(input_mean.size()) - 1), input_deviation.back(),
+                    input_mean.back());
+  }
+  /// Near the origin a coordinate is narrowed before the centre is taken off, as in the solutions
+  /// that files hold; elsewhere, as on maps, that would lose its digits.
+  [[nodiscard]] float normalized(double p, double c) const noexcept {
+    const double width = static_cast<double>(half_width);
+    return std::abs(c) > 4 * width ? static_cast<float>((p - c) / width)
+                                   : (static_cast<float>(p) - static_cast<float>(c)) / half_width;
+  }
   [[nodiscard]] std::vector<float> in_states(std::vector<float> change) const {
     if (change.size() != input_deviation.size())
       throw Error("MeshEncoding",
@@ -237,7 +360,7 @@ MeshEncoding MeshEncoding::of(const Samples& samples, const GraphOptions& graph)
   e.centre.clear();
   double width = 0;
   for (std::size_t d = 0; d < low.size(); ++d) {
-    e.centre.push_back(static_cast<float>(0.5 * (low[d] + high[d])));
+    e.centre.push_back(0.5 * (low[d] + high[d]));
     width = std::max(width, high[d] - low[d]);
   }
   if (!(width > 0) || !std::isfinite(width))

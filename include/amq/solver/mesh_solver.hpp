@@ -7,11 +7,16 @@
 #include <amq/allocation/auxiliary.hpp>
 #include <amq/allocation/row_times.hpp>
 #include <amq/arithmetic/fixed.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/mesh/node_order.hpp>
+#include <amq/models/mesh_model.hpp>
 #include <amq/solver/encoding.hpp>
+#include <amq/solver/examine.hpp>
+#include <amq/solver/workspaces.hpp>
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,219 +25,543 @@
 
 namespace amq {
 
-/// What a pass may cost.
-struct Budget {
-  double mean_bits = 8;  ///< BOPs of the pass with every adaptive row at so many bits
+/// The bits of every row of a pass, and what they cost.
+struct ChosenBits {
+  BitPlan plan;
+  SolveReport report;
 };
-/// As many operations as a uniform pass of so many bits has, the auxiliary model's included.
-[[nodiscard]] constexpr Budget mean_bits(double bits) noexcept {
-  return {bits};
+
+namespace detail {
+
+/// What a solver does once a mesh.
+struct OnMesh {
+  Mesh mesh;        ///< as it was given: whether another is the same is asked of its numbers
+  NodeOrder order;  ///< empty: solved in the user's
+  NodeOrder back;
+  GraphSample sample;  ///< without given channels and variables
+  MeshFindings findings;
+  std::optional<PassWork> work;
+  Cost auxiliary_bops = 0;
+
+  [[nodiscard]] bool is(const Mesh& m) const noexcept {
+    return mesh.dim == m.dim && mesh.nodes_per_cell == m.nodes_per_cell &&
+           mesh.cell_dim == m.cell_dim && mesh.points == m.points && mesh.cells == m.cells &&
+           mesh.node_type == m.node_type;
+  }
+};
+
+template <typename T, typename U>
+void in_order(MatrixView<const T> a, const NodeOrder& order, MatrixView<U> out) noexcept {
+  for (Index i = 0; i < a.rows; ++i)
+    std::copy_n(a.row(order[static_cast<std::size_t>(i)]), a.cols, out.row(i));
 }
 
-/// What a solve cost. BOPs are exact.
-struct SolveReport {
-  Cost bops = 0, budget = 0, auxiliary_bops = 0, float_bops = 0;
-  /// Where bits are chosen by measured times: what the rows should take, and what they may. The
-  /// budget in BOPs is then 0.
-  Cost picoseconds = 0, picosecond_budget = 0;
-  std::vector<float> node_bits;  ///< (node) mean bits of the node's rows and incoming edges
-};
+}  // namespace detail
+
+template <typename Model>
+class PreparedMesh;
 
 /// A trained model, its auxiliary model (if it was trained adaptively) and how fields are encoded.
+/// All const functions may be called by several threads at once, and give the same bits as one
+/// after another; every solve that runs at the same time has its own buffers, which are kept.
 template <typename Model>
 class BasicMeshSolver {
+  static_assert(require_mesh_model<Model>());
+
  public:
   /// @param net, auxiliary  trained; kept. No auxiliary: every row has the budget's bits, which
-  /// must
-  ///                        then be a level of the scheme.
+  ///                        must then be a level of the scheme.
+  /// @throws amq::Error for an encoding or an auxiliary model of other channels
   BasicMeshSolver(std::unique_ptr<Network<Model>> net, std::unique_ptr<Auxiliary> auxiliary,
                   MeshEncoding encoding, allocation::AnySharing sharing = {},
                   PointCurves curves = {}, Executor& executor = serial_executor())
-      : net_(std::move(net)),
-        auxiliary_(std::move(auxiliary)),
-        encoding_(std::move(encoding)),
-        allocator_(net_->layout, net_->quantizers.info().levels, std::move(curves), {}, {},
-                   sharing),
-        main_(net_->layout, net_->quantizers, net_->parameters, executor) {
-    if (auxiliary_)
-      light_.emplace(auxiliary_->net().layout, auxiliary_->net().quantizers,
-                     auxiliary_->net().parameters, executor);
-    budget_.mean_bits = net_->quantizers.info().levels.back();
+      : parts_(make_parts(std::move(net), std::move(auxiliary), std::move(encoding), sharing,
+                          std::move(curves), executor)) {
+    budget_.mean_bits = parts_->net->quantizers.info().levels.back();
   }
 
+  /// Of solves that name none. Not while others solve.
   /// @throws amq::Error below the lowest level or above the highest, or between levels without an
   ///         auxiliary model
   void budget(Budget b) {
-    const auto& levels = allocator_.levels();
-    if (!(b.mean_bits >= levels.front() && b.mean_bits <= levels.back()))
-      throw Error("budget",
-                  "a mean of " + std::to_string(levels.front()) + " to " +
-                      std::to_string(levels.back()) + " bits",
-                  std::to_string(b.mean_bits), "Choose a budget the scheme's levels can have.");
-    if (!chooses() && std::find(levels.begin(), levels.end(), b.mean_bits) == levels.end())
-      throw Error("budget",
-                  "one of the scheme's levels, since the model has neither an auxiliary network "
-                  "nor a score",
-                  std::to_string(b.mean_bits) + " bits",
-                  "Name a level, train the model adaptively, or give a score.");
+    check(b, allocator());
     budget_ = b;
   }
   [[nodiscard]] Budget budget() const noexcept { return budget_; }
+  /// What training saw, which files keep. Not while others solve.
+  void trained_on(TrainedOn seen) { parts_->seen = std::move(seen); }
+  [[nodiscard]] const TrainedOn& trained_on() const noexcept { return parts_->seen; }
+  /// What is done about inputs outside of it. Not while others solve.
+  /// @param tolerance  see Outside: refused beyond
+  void out_of_range(OutOfRange policy, double tolerance = 0) noexcept {
+    policy_ = policy;
+    tolerance_ = tolerance;
+  }
 
   /// From now on a budget is time: what a uniform pass of so many bits takes by these measurements;
-  /// the auxiliary model's own time is not counted. Empty times: BOPs again.
+  /// the auxiliary model's own time is not counted. Empty times: BOPs again. Not while others
+  /// solve.
   /// @throws amq::Error for times of another network or scheme
   void price_by(RowTimes times) {
     if (times.empty())
-      allocator_.price_by(allocation::Bops());
+      parts_->allocator.price_by(allocation::Bops());
     else
-      allocator_.price_by(allocation::MeasuredTimes{std::move(times)});
+      parts_->allocator.price_by(allocation::MeasuredTimes{std::move(times)});
   }
   /// From now on bits are chosen by this allocator: a score of the user's own, curves measured with
-  /// it, prices, sharing. Without a score of its own it asks the auxiliary model, as before.
+  /// it, prices, sharing. Without a score of its own it asks the auxiliary model, as before. Not
+  /// while others solve; where they share the solver, the score is asked by several threads at
+  /// once.
   /// @throws amq::Error for an allocator of another network or other levels
   void allocate_by(const Allocator<>& a) {
-    allocator_ = Allocator<>(net_->layout, net_->quantizers.info().levels, a.curves(), a.score(),
-                             a.price(), a.sharing());
+    parts_->allocator = Allocator<>(net().layout, net().quantizers.info().levels, a.curves(),
+                                    a.score(), a.price(), a.sharing());
   }
   /// Measures this network's rows on this machine, in a fraction of a second.
   [[nodiscard]] RowTimes measure_times(const GraphSample& s,
                                        const RowTimesOptions& options = {}) const {
-    const BitPlan any = BitPlan::uniform(allocator_.levels().back());
-    return measure_row_times(net_->layout, net_->quantizers, count(s, any), options);
+    const BitPlan any = BitPlan::uniform(allocator().levels().back());
+    return measure_row_times(net().layout, net().quantizers, count(s, any), options);
   }
 
   /// A large mesh whose neighbours lie far apart in memory is solved along Hilbert's curve, where
   /// their rows stay in cache: from so many nodes on, with edges that reach over an eighth of them.
   static constexpr Index renumbered_from = 16'384;
 
+  /// What belongs to the mesh, done once: examined, edges, order, what the network reads of it,
+  /// cost. It refers to this solver, and may be shared by threads like it.
+  /// @throws amq::Error for meshes that examine() or the encoding refuses
+  [[nodiscard]] PreparedMesh<Model> prepare(const Mesh& mesh) const {
+    return PreparedMesh<Model>(*this, make(mesh));
+  }
+
+  /// The last mesh is kept prepared, and asked for by its numbers.
   /// @param a  (node, given channel) in the user's units
-  /// @returns  (node, solution channel)
-  /// @throws amq::Error for meshes and fields the encoding refuses, or a budget that the lowest
-  ///         level already exceeds on this mesh
-  Field operator()(const Mesh& mesh, MatrixView<const float> a) {
-    GraphSample s = encoding_.encode(mesh, a);
-    NodeOrder order;
-    if (mesh.n_nodes() >= renumbered_from &&
-        mean_edge_length(s.graph) > static_cast<double>(mesh.n_nodes()) / 8) {
-      order = hilbert_order(mesh.points, mesh.dim);
-      const Field sorted = in_order(a, order);
-      s = encoding_.encode(renumber(mesh, order), view(sorted));
-    }
-    prepare_sample(net_->model, s);
-    Field u = solve(s);
-    if (order.empty()) return u;
-    const NodeOrder back = inverse(order);
-    report_.node_bits = renumber(std::span<const float>(report_.node_bits), back);
-    return in_order(view(std::as_const(u)), back);
+  /// @returns  field (node, solution channel), and what it cost
+  /// @throws amq::Error for meshes and fields that are refused, or a budget that the lowest level
+  ///         already exceeds on this mesh
+  Solution operator()(const Mesh& mesh, MatrixView<const float> a,
+                      const SolveOptions& options = {}) const {
+    return PreparedMesh<Model>(*this, kept(mesh))(a, options);
   }
-  Field operator()(const Mesh& mesh, const Field& a) { return (*this)(mesh, view(a)); }
+  Solution operator()(const Mesh& mesh, const Field& a, const SolveOptions& options = {}) const {
+    return (*this)(mesh, view(a), options);
+  }
   /// The same for a field of one channel.
-  Field operator()(const Mesh& mesh, std::span<const float> a) {
-    return (*this)(mesh, MatrixView<const float>(a.data(), static_cast<Index>(a.size()), 1));
+  Solution operator()(const Mesh& mesh, std::span<const float> a,
+                      const SolveOptions& options = {}) const {
+    return (*this)(mesh, MatrixView<const float>(a.data(), static_cast<Index>(a.size()), 1),
+                   options);
   }
+
   /// An encoded and prepared sample; its y is not read.
-  Field solve(const GraphSample& s) { return encoding_.decode(normalized(s)); }
-  /// With bits that were chosen before, e.g. for an earlier state on the same mesh: nothing is
-  /// predicted and nothing chosen, and report() stays that of the last choice.
+  [[nodiscard]] Field solve(const GraphSample& s) const { return solve(s, plan(s).plan); }
+  /// With bits that were chosen before, e.g. for an earlier state on the same mesh.
   /// @throws amq::Error for a plan of a graph of another size
-  Field solve(const GraphSample& s, const BitPlan& plan) {
-    return encoding_.decode(normalized(s, plan));
+  [[nodiscard]] Field solve(const GraphSample& s, const BitPlan& plan) const {
+    Field u;
+    pass(s, plan, [&](MatrixView<const float> y) { encoding().decode(y, view(s.u), u); });
+    return u;
   }
-  /// The network's own output, normalized; valid until the next solve.
-  MatrixView<const float> normalized(const GraphSample& s) { return normalized(s, plan(s)); }
-  MatrixView<const float> normalized(const GraphSample& s, const BitPlan& plan) {
-    main_.begin(plan);
-    result_ = forward(net_->model, main_, s);
-    return result_.view();
+  /// The network's own output, normalized. (node, output)
+  [[nodiscard]] Matrix normalized(const GraphSample& s) const {
+    return normalized(s, plan(s).plan);
   }
-  /// What a pass over this mesh costs, as far as it is known before bits are chosen; once a mesh.
-  [[nodiscard]] PassWork prepare(const GraphSample& s) const {
-    PassWork work = allocator_.prepare(*net_, s);
-    if (auxiliary_ && !allocator_.score())
-      work.score_bops = auxiliary_->cost(s.graph, view(s.u), view(s.x));
-    return work;
+  [[nodiscard]] Matrix normalized(const GraphSample& s, const BitPlan& plan) const {
+    Matrix out;
+    pass(s, plan, [&](MatrixView<const float> y) { out = map(y); });
+    return out;
   }
-  /// Chooses the bits of a sample's rows: what normalized() does first.
-  const BitPlan& plan(const GraphSample& s) { return plan(s, prepare(s)); }
+  /// Chooses the bits of a sample's rows: what a solve does first.
+  [[nodiscard]] ChosenBits plan(const GraphSample& s) const { return plan(s, prepare(s)); }
   /// @param work  of this mesh, prepared
-  const BitPlan& plan(const GraphSample& s, const PassWork& work) {
-    const bool by_time = allocator_.unit() != allocation::Bops::unit;
-    report_ = {};
-    report_.float_bops = work.float_bops;
-    const Cost budget = allocator_.uniform_cost(s, work, budget_.mean_bits);
-    (by_time ? report_.picosecond_budget : report_.budget) = budget;
-    if (!chooses()) {
-      plan_ = BitPlan::uniform(static_cast<int>(budget_.mean_bits));
-      report_.picoseconds = report_.picosecond_budget;
-      report_.bops = by_time ? static_cast<Cost>(count(s, plan_).bops()) : budget;
-      report_.node_bits.assign(static_cast<std::size_t>(s.graph.n_nodes()),
-                               static_cast<float>(budget_.mean_bits));
-      return plan_;
-    }
-    const PointScores scores = predict(s);
-    report_.auxiliary_bops = work.score_bops;
-    Planned planned =
-        allocator_.plan(s, work, scores, budget, by_time ? 0 : report_.auxiliary_bops);
-    report_.node_bits = std::move(planned.node_bits);
-    plan_ = std::move(planned.plan);
-    report_.bops = planned.cost;
-    if (by_time) {
-      report_.picoseconds = planned.cost;
-      report_.bops = static_cast<Cost>(count(s, plan_).bops()) + report_.auxiliary_bops;
-    }
-    return plan_;
+  [[nodiscard]] ChosenBits plan(const GraphSample& s, const PassWork& work) const {
+    return choose(allocator(), s, work, work.score_bops, budget_, *borrow(),
+                  [&]() -> const GraphSample& { return s; });
+  }
+  /// What a pass over a sample's mesh costs, as far as it is known before bits are chosen; once a
+  /// mesh.
+  [[nodiscard]] PassWork prepare(const GraphSample& s) const {
+    const BitPlan any = BitPlan::uniform(allocator().levels().back());
+    PassWork work(net().layout, count(s, any));
+    work.score_bops = auxiliary_bops(s);
+    return work;
   }
   /// What the allocator is told: by its own score, or by the auxiliary model, in integers.
   /// @pre there is one of them
-  [[nodiscard]] PointScores predict(const GraphSample& s) {
-    PointScores scores(net_->layout, s.graph.n_nodes());
-    if (allocator_.score())
-      allocator_.score()(s, scores.view());
-    else
-      allocation::LearnedScore<BasicFixed>{auxiliary_.get(), &*light_}(s, scores.view());
-    return scores;
+  [[nodiscard]] PointScores predict(const GraphSample& s) const {
+    return predict(allocator(), s, *borrow(), [&]() -> const GraphSample& { return s; });
   }
-
-  /// Of the last solve.
-  [[nodiscard]] const SolveReport& report() const noexcept { return report_; }
-  [[nodiscard]] const MeshEncoding& encoding() const noexcept { return encoding_; }
-  [[nodiscard]] const Network<Model>& net() const noexcept { return *net_; }
-  [[nodiscard]] const Auxiliary* auxiliary() const noexcept { return auxiliary_.get(); }
-  [[nodiscard]] const Allocator<>& allocator() const noexcept { return allocator_; }
+  [[nodiscard]] const MeshEncoding& encoding() const noexcept { return parts_->encoding; }
+  [[nodiscard]] const Network<Model>& net() const noexcept { return *parts_->net; }
+  [[nodiscard]] const Auxiliary* auxiliary() const noexcept { return parts_->auxiliary.get(); }
+  [[nodiscard]] const Allocator<>& allocator() const noexcept { return parts_->allocator; }
 
   /// Packed codes of both models, steps and biases: what a deployed file would hold.
   [[nodiscard]] double model_bytes() const {
-    return deployed_bytes(net_->layout, net_->quantizers) +
-           (auxiliary_ ? deployed_bytes(auxiliary_->net().layout, auxiliary_->net().quantizers)
-                       : 0.0);
+    return deployed_bytes(net().layout, net().quantizers) +
+           (auxiliary() ? deployed_bytes(auxiliary()->net().layout, auxiliary()->net().quantizers)
+                        : 0.0);
   }
 
  private:
-  [[nodiscard]] static Field in_order(MatrixView<const float> a, const NodeOrder& order) {
-    Field out(a.rows, a.cols);
-    for (Index i = 0; i < a.rows; ++i)
-      std::copy_n(a.row(order[static_cast<std::size_t>(i)]), a.cols, view(out).row(i));
-    return out;
+  friend class PreparedMesh<Model>;
+
+  /// What one solve writes to.
+  struct Workspace {
+    BasicFixed main;
+    std::optional<BasicFixed> light;
+    Matrix u, v, in_order;  // (node, channel) of the pass; the given field along the mesh's order
+    Field out;              // (node, solution channel) along the mesh's order
+  };
+  /// They stay where they are when the solver moves: arithmetics keep addresses.
+  struct Parts {
+    std::unique_ptr<Network<Model>> net;
+    std::unique_ptr<Auxiliary> auxiliary;
+    MeshEncoding encoding;
+    TrainedOn seen;
+    Allocator<> allocator;
+    FloatExecutor executor;  // the host's threads, in amq's floating-point environment
+    BasicFixed main;         // whose packed weights all passes read
+    std::optional<BasicFixed> light;
+    Workspaces<Workspace> workspaces;
+    std::mutex mutex;  // of `last`
+    std::shared_ptr<const detail::OnMesh> last;
+
+    Parts(std::unique_ptr<Network<Model>> n, std::unique_ptr<Auxiliary> a, MeshEncoding e,
+          const allocation::AnySharing& sharing, PointCurves curves, Executor& hosts)
+        : net(std::move(n)),
+          auxiliary(std::move(a)),
+          encoding(std::move(e)),
+          allocator(net->layout, net->quantizers.info().levels, std::move(curves), {}, {}, sharing),
+          executor(hosts),
+          main(net->layout, net->quantizers, net->parameters, executor) {
+      encoding.check();
+      const MeshChannels c = net->model.config().channels();
+      const auto want = [](const char* what, Index wanted, Index found) {
+        if (found != wanted)
+          throw Error("MeshSolver", std::to_string(wanted) + std::string(what),
+                      std::to_string(found), "Encode what the network was built for.");
+      };
+      want(" given channels, marks and types included", c.given, encoding.inputs());
+      want(" channels of the solution", c.outputs, encoding.outputs());
+      want(" dimensions", c.dim, static_cast<Index>(encoding.centre.size()));
+      want(" variables", c.variables, static_cast<Index>(encoding.variable_scale.size()));
+      if (auxiliary) {
+        want(" given channels of the auxiliary model", c.given,
+             auxiliary->net().model.config().inputs);
+        want(" dimensions of the auxiliary model", c.dim, auxiliary->net().model.config().dim);
+      }
+      if (auxiliary)
+        light.emplace(auxiliary->net().layout, auxiliary->net().quantizers,
+                      auxiliary->net().parameters, executor);
+    }
+  };
+
+  static std::unique_ptr<Parts> make_parts(std::unique_ptr<Network<Model>> net,
+                                           std::unique_ptr<Auxiliary> auxiliary,
+                                           MeshEncoding encoding,
+                                           const allocation::AnySharing& sharing,
+                                           PointCurves curves, Executor& executor) {
+    const FloatEnvironment own;
+    return std::make_unique<Parts>(std::move(net), std::move(auxiliary), std::move(encoding),
+                                   sharing, std::move(curves), executor);
   }
   /// Whether bits are chosen row by row.
-  [[nodiscard]] bool chooses() const noexcept { return auxiliary_ || allocator_.score(); }
-  [[nodiscard]] PassCost count(const GraphSample& s, const BitPlan& plan) const {
-    BasicCounting a(net_->layout, net_->quantizers, plan);
-    forward(net_->model, a, s);
+  [[nodiscard]] bool chooses(const Allocator<>& by) const noexcept {
+    return auxiliary() || by.score();
+  }
+  void check(Budget b, const Allocator<>& by) const {
+    const auto& levels = by.levels();
+    if (!(b.mean_bits >= levels.front() && b.mean_bits <= levels.back()))
+      throw Error("budget",
+                  "a mean of " + std::to_string(levels.front()) + " to " +
+                      std::to_string(levels.back()) + " bits",
+                  std::to_string(b.mean_bits), "Choose a budget the scheme's levels can have.");
+    if (!chooses(by) && std::find(levels.begin(), levels.end(), b.mean_bits) == levels.end())
+      throw Error("budget",
+                  "one of the scheme's levels, since the model has neither an auxiliary network "
+                  "nor a score",
+                  std::to_string(b.mean_bits) + " bits",
+                  "Name a level, train the model adaptively, or give a score.");
+  }
+  [[nodiscard]] auto borrow() const {
+    return parts_->workspaces.borrow([this] {
+      auto w = std::make_unique<Workspace>(Workspace{parts_->main.beside(), {}, {}, {}, {}, {}});
+      if (parts_->light) w->light.emplace(parts_->light->beside());
+      return w;
+    });
+  }
+  /// @param use  use(y (node, output)), while the pass's buffers stand
+  template <typename Use>
+  void pass(const MeshInputs& in, const BitPlan& plan, const Use& use) const {
+    const FloatEnvironment own;
+    const auto w = borrow();
+    w->main.begin(plan);
+    use(forward(net().model, w->main, in).view());
+  }
+  [[nodiscard]] PassCost count(const MeshInputs& in, const BitPlan& plan) const {
+    BasicCounting a(net().layout, net().quantizers, plan);
+    forward(net().model, a, in);
     return a.cost();
   }
+  [[nodiscard]] Cost auxiliary_bops(const MeshInputs& in) const {
+    return auxiliary() ? auxiliary()->cost(*in.graph, in.u, in.x) : 0;
+  }
+  /// @param whole  whole() is the sample, for a score of the user's own
+  template <typename Whole>
+  [[nodiscard]] PointScores predict(const Allocator<>& by, const MeshInputs& in, Workspace& w,
+                                    const Whole& whole) const {
+    const FloatEnvironment own;
+    if (by.score()) {
+      PointScores scores(net().layout, in.graph->n_nodes());
+      by.score()(whole(), scores.view());
+      return scores;
+    }
+    const auto& aux = auxiliary()->net();
+    const BitPlan bits = auxiliary()->plan();
+    w.light->begin(bits);
+    const auto y = forward(aux.model, *w.light, in);
+    PointScores scores(net().layout, in.graph->n_nodes());
+    auxiliary()->scores(y.view(), scores.view());
+    return scores;
+  }
+  template <typename Whole>
+  [[nodiscard]] ChosenBits choose(const Allocator<>& by, const MeshInputs& in, const PassWork& work,
+                                  Cost auxiliary_cost, Budget b, Workspace& w,
+                                  const Whole& whole) const {
+    const FloatEnvironment own;
+    const bool by_time = by.unit() != allocation::Bops::unit;
+    ChosenBits c;
+    c.report.float_bops = work.float_bops;
+    const Cost budget = by.uniform_cost(in, work, b.mean_bits);
+    (by_time ? c.report.picosecond_budget : c.report.budget) = budget;
+    if (!chooses(by)) {
+      c.plan = BitPlan::uniform(static_cast<int>(b.mean_bits));
+      c.report.picoseconds = c.report.picosecond_budget;
+      c.report.bops = by_time ? static_cast<Cost>(count(in, c.plan).bops()) : budget;
+      c.report.node_bits.assign(static_cast<std::size_t>(in.graph->n_nodes()),
+                                static_cast<float>(b.mean_bits));
+      return c;
+    }
+    const PointScores scores = predict(by, in, w, whole);
+    const Cost scoring = by.score() ? by.score().cost(whole()) : auxiliary_cost;
+    c.report.auxiliary_bops = scoring;
+    Planned planned = by.plan(in, work, scores, budget, by_time ? 0 : scoring);
+    c.report.node_bits = std::move(planned.node_bits);
+    c.plan = std::move(planned.plan);
+    c.report.bops = planned.cost;
+    if (by_time) {
+      c.report.picoseconds = planned.cost;
+      c.report.bops = static_cast<Cost>(count(in, c.plan).bops()) + scoring;
+    }
+    return c;
+  }
 
-  std::unique_ptr<Network<Model>> net_;
-  std::unique_ptr<Auxiliary> auxiliary_;
-  MeshEncoding encoding_;
-  Allocator<> allocator_;
-  BasicFixed main_;
-  std::optional<BasicFixed> light_;
+  /// The mesh's part, which is the same for all fields on it.
+  [[nodiscard]] Outside compare(const MeshFindings& f, Index n_nodes) const {
+    const TrainedOn& seen = parts_->seen;
+    Outside o;
+    for (std::size_t d = 0; d < f.low.size(); ++d) {
+      // Files of before say what domain they mean by their encoding alone.
+      const double c = encoding().centre[d], w = static_cast<double>(encoding().half_width);
+      const Range box = d < seen.box.size() ? seen.box[d] : Range{c - w, c + w};
+      o.box = std::max(o.box, box.beyond({f.low[d], f.high[d]}));
+    }
+    const auto n = static_cast<double>(n_nodes);
+    o.nodes = seen.nodes.factor_beyond({n, n});
+    o.edges = seen.edges.factor_beyond({f.shortest_edge, f.longest_edge});
+    return o;
+  }
+  void compare(MatrixView<const float> a, Outside& o) const {
+    const auto ranges = TrainedOn::ranges(a);
+    for (std::size_t c = 0; c < std::min(ranges.size(), parts_->seen.given.size()); ++c)
+      if (const double far = parts_->seen.given[c].beyond(ranges[c]); far > o.given) {
+        o.given = far;
+        o.given_channel = static_cast<Index>(c);
+      }
+  }
+  void refuse_outside(const Outside& o, const MeshFindings& f) const {
+    if (policy_ != OutOfRange::refuse) return;
+    const auto outside = [&](double far, const char* what, const char* unit) {
+      if (far > tolerance_)
+        throw Error(std::string("solver, ") + what, "what training saw",
+                    std::to_string(far) + " " + unit + " outside",
+                    "Check units and mesh, or allow it with out_of_range(OutOfRange::report).");
+    };
+    outside(o.box, "bounding box", "widths of it");
+    outside(o.nodes, "number of nodes", "times");
+    outside(o.edges, "lengths of edges", "times");
+    outside(o.given,
+            o.given_channel < 0 ? "given field"
+                                : ("given channel " + std::to_string(o.given_channel)).c_str(),
+            "widths of its range");
+    if (parts_->seen.marked_boundary && f.unmarked_boundary_nodes > 0)
+      throw Error("solver, boundary", "marks as in training",
+                  std::to_string(f.unmarked_boundary_nodes) + " nodes of it that are normal",
+                  "Mark the nodes of the boundary, e.g. with NodeType::wall.");
+  }
+
+  [[nodiscard]] std::shared_ptr<const detail::OnMesh> make(const Mesh& mesh) const {
+    const FloatEnvironment own;
+    const MeshEncoding& e = encoding();
+    const bool has_cells = e.neighbours == 0;
+    auto on = std::make_shared<detail::OnMesh>();
+    on->findings = examine(mesh, has_cells);
+    on->sample = e.on(mesh);
+    examine(mesh, on->sample.graph, has_cells, e.boundary, on->findings);
+    on->mesh = mesh;
+    if (mesh.n_nodes() >= renumbered_from && mesh.dim > 1 &&
+        mean_edge_length(on->sample.graph) > static_cast<double>(mesh.n_nodes()) / 8) {
+      on->order = hilbert_order(mesh.points, mesh.dim);
+      on->back = inverse(on->order);
+      on->sample = e.on(renumber(mesh, on->order));
+    }
+    on->sample.v = Matrix::Zero(mesh.n_nodes(), static_cast<Index>(e.variable_scale.size()));
+    prepare_sample(net().model, on->sample);
+    const BitPlan any = BitPlan::uniform(allocator().levels().back());
+    on->work.emplace(net().layout, count(on->sample, any));
+    on->auxiliary_bops = auxiliary_bops(on->sample);
+    return on;
+  }
+  [[nodiscard]] std::shared_ptr<const detail::OnMesh> kept(const Mesh& mesh) const {
+    {
+      const std::lock_guard lock(parts_->mutex);
+      if (parts_->last && parts_->last->is(mesh)) return parts_->last;
+    }
+    auto made = make(mesh);
+    const std::lock_guard lock(parts_->mutex);
+    return parts_->last = std::move(made);
+  }
+
+  std::unique_ptr<Parts> parts_;
   Budget budget_;
-  BitPlan plan_;
-  BasicFixed::Tensor result_;
-  SolveReport report_;
+  OutOfRange policy_ = OutOfRange::report;
+  double tolerance_ = 0;
+};
+
+/// A mesh that a solver has made ready: solves on it count, examine and encode nothing of the mesh
+/// again, and once a first pass has been, a pass at given bits allocates nothing of size.
+/// It refers to its solver, which must stay where it is; copies are cheap and share what was made.
+template <typename Model>
+class PreparedMesh {
+ public:
+  PreparedMesh(const BasicMeshSolver<Model>& solver, std::shared_ptr<const detail::OnMesh> on)
+      : solver_(&solver), on_(std::move(on)) {}
+
+  /// @param a  (node, given channel) in the user's units
+  /// @throws amq::Error for fields the encoding refuses, and budgets that cannot be held
+  Solution operator()(MatrixView<const float> a, const SolveOptions& options = {}) const {
+    Solution s;
+    solve(a, s, options);
+    return s;
+  }
+  Solution operator()(const Field& a, const SolveOptions& options = {}) const {
+    return (*this)(view(a), options);
+  }
+  /// The same into memory that was there before.
+  void solve(MatrixView<const float> a, Solution& into, const SolveOptions& options = {}) const {
+    solve(solver_->allocator(), a, into, options);
+  }
+  /// As a solver that a file gives back: without a score of the user's own, which is code, and
+  /// without measured times, which are a machine's.
+  [[nodiscard]] Solution as_loaded(const Field& a, const SolveOptions& options = {}) const {
+    const Allocator<>& own = solver_->allocator();
+    Solution s;
+    solve({own.layout(), own.levels(), own.curves(), {}, {}, own.sharing()}, view(a), s, options);
+    return s;
+  }
+  /// At bits that were chosen before on this mesh.
+  /// @throws amq::Error for a plan of another mesh
+  void solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
+             std::span<const double> variables = {}) const {
+    const FloatEnvironment own;
+    const auto w = solver_->borrow();
+    pass(encode(a, variables, *w), plan, *w, into);
+  }
+  /// Chooses bits for a field, for several solves. Node bits are in the user's order, the plan in
+  /// the order of the passes.
+  [[nodiscard]] ChosenBits choose(MatrixView<const float> a,
+                                  const SolveOptions& options = {}) const {
+    const FloatEnvironment own;
+    const auto w = solver_->borrow();
+    ChosenBits c = choose(solver_->allocator(), encode(a, options.variables, *w), options, *w);
+    c.report.outside = compare(a);
+    c.report.mesh = on_->findings;
+    if (!on_->back.empty())
+      c.report.node_bits = renumber(std::span<const float>(c.report.node_bits), on_->back);
+    return c;
+  }
+
+  [[nodiscard]] const MeshFindings& findings() const noexcept { return on_->findings; }
+  [[nodiscard]] Index n_nodes() const noexcept { return on_->sample.graph.n_nodes(); }
+  [[nodiscard]] const BasicMeshSolver<Model>& solver() const noexcept { return *solver_; }
+
+ private:
+  using Workspace = typename BasicMeshSolver<Model>::Workspace;
+
+  [[nodiscard]] MeshInputs encode(MatrixView<const float> a, std::span<const double> variables,
+                                  Workspace& w) const {
+    const MeshEncoding& e = solver_->encoding();
+    const GraphSample& s = on_->sample;
+    w.u = s.u;
+    w.v.resize(s.v.rows(), s.v.cols());
+    if (!on_->order.empty() && a.rows == s.u.rows()) {
+      e.check_given(a, a.rows);  // by the user's numbers, not by the curve's
+      w.in_order.resize(a.rows, a.cols);
+      detail::in_order(a, on_->order, view(w.in_order));
+      e.encode_given(view(std::as_const(w.in_order)), view(w.u));
+    } else {
+      e.encode_given(a, view(w.u));
+    }
+    e.encode_variables(variables, view(w.v));
+    return {&s.graph, view(std::as_const(w.u)), view(s.x), view(std::as_const(w.v)), &s.of_mesh};
+  }
+  [[nodiscard]] Outside compare(MatrixView<const float> a) const {
+    if (solver_->policy_ == OutOfRange::ignore) return {};
+    Outside o = solver_->compare(on_->findings, n_nodes());
+    solver_->compare(a, o);
+    solver_->refuse_outside(o, on_->findings);
+    return o;
+  }
+  void solve(const Allocator<>& by, MatrixView<const float> a, Solution& into,
+             const SolveOptions& options) const {
+    const FloatEnvironment own;
+    const auto w = solver_->borrow();
+    const MeshInputs in = encode(a, options.variables, *w);
+    const Outside outside = compare(a);
+    ChosenBits c = choose(by, in, options, *w);
+    pass(in, c.plan, *w, into.field);
+    into.report = std::move(c.report);
+    into.report.outside = outside;
+    into.report.mesh = on_->findings;
+    if (!on_->back.empty())
+      into.report.node_bits = renumber(std::span<const float>(into.report.node_bits), on_->back);
+  }
+  [[nodiscard]] ChosenBits choose(const Allocator<>& by, const MeshInputs& in,
+                                  const SolveOptions& options, Workspace& w) const {
+    const Budget b = options.budget.value_or(solver_->budget_);
+    if (options.budget) solver_->check(b, by);
+    // A user's score reads a sample; nobody else needs a copy of the mesh.
+    return solver_->choose(by, in, *on_->work, on_->auxiliary_bops, b, w, [&] {
+      GraphSample s = on_->sample;
+      s.u = map(in.u);
+      s.v = map(in.v);
+      return s;
+    });
+  }
+  void pass(const MeshInputs& in, const BitPlan& plan, Workspace& w, Field& into) const {
+    w.main.begin(plan);
+    const auto y = forward(solver_->net().model, w.main, in);
+    const MeshEncoding& e = solver_->encoding();
+    if (on_->back.empty()) return e.decode(y.view(), in.u, into);
+    e.decode(y.view(), in.u, w.out);
+    into.resize(w.out.rows(), w.out.cols());
+    detail::in_order(view(std::as_const(w.out)), on_->back, view(into));
+  }
+
+  const BasicMeshSolver<Model>* solver_;
+  std::shared_ptr<const detail::OnMesh> on_;
 };
 
 /// A solver whose scheme is a type: checked when a file is loaded.

@@ -4,31 +4,28 @@
 
 #include <amq/solver/mesh_solver.hpp>
 
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace amq {
 
-/// next = state + predicted change, in the user's units. The network's given channels are the
-/// state's; bits are allocated anew at every step, from the state of that step, or at every n-th.
+/// next = state + predicted change, in the user's units; or, for a solver of windows, the next
+/// window of values. The network's given channels are the state's; bits are allocated again at
+/// every step, from the state of that step, or at every n-th.
 template <typename Model>
 class Rollout {
  public:
-  /// @param solver  outlives the rollout
+  /// @param solver  outlives the rollout, and may serve others meanwhile
   /// @param start   (node, state channel)
-  /// @throws amq::Error for a solver whose given channels are not its solution's, and for what
-  ///         MeshEncoding::encode() refuses
-  Rollout(BasicMeshSolver<Model>& solver, const Mesh& mesh, Field start)
-      : solver_(&solver), state_(std::move(start)) {
-    const auto& e = solver.encoding();
-    if (e.input_mean.size() != e.output_mean.size())
-      throw Error("Rollout", "a solver whose given channels are those of its solution",
-                  std::to_string(e.input_mean.size()) + " given and " +
-                      std::to_string(e.output_mean.size()) + " of the solution",
-                  "Train a network that returns the change of the state.");
-    sample_ = e.encode(mesh, view(std::as_const(state_)));
-    prepare_sample(solver.net().model, sample_);
-    work_ = solver.prepare(sample_);
+  /// @throws amq::Error for a solver whose given channels are not its solution's, and for meshes
+  /// and
+  ///         fields that the solver refuses
+  Rollout(const BasicMeshSolver<Model>& solver, const Mesh& mesh, Field start)
+      : mesh_(solver.prepare(checked(solver, mesh))), state_(std::move(start)) {
+    solver.encoding().check_given(view(std::as_const(state_)), mesh.n_nodes());
   }
 
   /// From now on bits are allocated at the next step and at every n-th after it; steps between have
@@ -41,21 +38,34 @@ class Rollout {
     every_ = n;
     since_ = 0;
   }
+  /// Of the next steps: the budget, none for the solver's, and time and parameters of the equation.
+  void options(std::optional<Budget> budget, std::vector<double> variables = {}) {
+    budget_ = budget;
+    variables_ = std::move(variables);
+    since_ = 0;
+  }
 
   /// One step. @param given  sets what the boundary prescribes: given(next), (node, channel)
   /// @throws amq::Error where the state is no longer finite
   template <typename Given>
   const Field& step(const Given& given) {
-    solver_->encoding().encode_given(view(std::as_const(state_)), sample_);
+    const auto state = view(std::as_const(state_));
     if (since_ == 0) {
-      plan_ = solver_->plan(sample_, work_);
-      report_ = solver_->report();
+      SolveOptions o{std::span<const double>(variables_)};
+      o.budget = budget_;
+      ChosenBits c = mesh_.choose(state, o);
+      plan_ = std::move(c.plan);
+      report_ = std::move(c.report);
     } else {  // without the auxiliary model
       report_.bops -= report_.auxiliary_bops;
       report_.auxiliary_bops = 0;
     }
     since_ = (since_ + 1) % every_;
-    state_ += solver_->solve(sample_, plan_);
+    mesh_.solve(state, plan_, change_, variables_);
+    if (mesh_.solver().encoding().time_step > 0)
+      state_.swap(change_);
+    else
+      state_ += change_;
     given(state_);
     ++steps_;
     return state_;
@@ -70,12 +80,22 @@ class Rollout {
   [[nodiscard]] const SolveReport& report() const noexcept { return report_; }
 
  private:
-  BasicMeshSolver<Model>* solver_;
-  Field state_;
-  GraphSample sample_;
-  PassWork work_;  ///< of the mesh, counted once
+  static const Mesh& checked(const BasicMeshSolver<Model>& solver, const Mesh& mesh) {
+    const auto& e = solver.encoding();
+    if (e.input_mean.size() != e.output_mean.size())
+      throw Error("Rollout", "a solver whose given channels are those of its solution",
+                  std::to_string(e.input_mean.size()) + " given and " +
+                      std::to_string(e.output_mean.size()) + " of the solution",
+                  "Train a network that returns the change of the state.");
+    return mesh;
+  }
+
+  PreparedMesh<Model> mesh_;
+  Field state_, change_;
   BitPlan plan_;
   SolveReport report_;
+  std::optional<Budget> budget_;
+  std::vector<double> variables_;
   Index steps_ = 0, every_ = 1, since_ = 0;
 };
 

@@ -1,0 +1,93 @@
+#pragma once
+/// @file
+/// The file of a solver on grids: the format of model_file.hpp, with axes in place of a mesh.
+
+#include <amq/solver/grid_solver.hpp>
+#include <amq/solver/network_file.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// A grid and a given field, and the levels at which a loaded solver must return the saved bits.
+struct GridSelfTest {
+  RegularGrid grid;
+  Field a;  ///< (point, given channel)
+  std::vector<double> mean_bits;
+};
+
+/// Writes the solver under a temporary name and renames it. The self-test is solved here, and its
+/// solutions are kept.
+/// @throws amq::Error for a failing disk or a self-test the solver refuses
+template <typename Model>
+void save(const std::string& path, const BasicGridSolver<Model>& solver, const GridSelfTest& test) {
+  detail::require_budgets(path, test.mean_bits);
+  safetensors::File f;
+  f.path = path;
+  detail::put_network(f, solver.net());
+  f.metadata["amq.encoding"] = json::dump(stored::to_json(solver.encoding()));
+  f.metadata["amq.trained_on"] = json::dump(stored::to_json(solver.trained_on()));
+  for (std::size_t d = 0; d < test.grid.axes.size(); ++d)
+    f.tensors["self_test.axis." + std::to_string(d)] = Array::of(test.grid.axes[d]);
+  f.tensors["self_test.a"] = Array::of(view(test.a));
+  f.tensors["self_test.mean_bits"] = Array::of(test.mean_bits);
+  for (std::size_t k = 0; k < test.mean_bits.size(); ++k)
+    detail::put_solution(f, k, solver(test.grid, test.a, mean_bits(test.mean_bits[k])).field);
+  safetensors::write(path, f);
+}
+
+namespace detail {
+
+template <typename Model, typename Scheme>
+GridSolver<Model, Scheme> load_grid_solver(const std::string& path, Executor& executor) {
+  const NetworkFile file(path);
+  const safetensors::File& f = file.f;
+  const SchemeInfo info = SchemeInfo::of<Scheme>();
+  file.is<Model>(info);
+  const auto config = file.parsed<typename Model::Config>("amq.config");
+  auto e = file.parsed<GridFieldEncoding>("amq.encoding");
+  e.check();
+  const GridChannels c = config.channels();
+  if (c.dims < 1 || c.dims > 3)
+    throw Error(path + ": amq.config", "1 to 3 axes", std::to_string(c.dims),
+                "The file is damaged: save the model again.");
+  std::vector<safetensors::Expected> wanted;
+  NetworkFile::declare<Model>(wanted, "", config, info);
+  wanted.push_back({"self_test.a", {-1, e.inputs()}});
+  wanted.push_back({"self_test.mean_bits", {-1}});
+  for (int d = 0; d < c.dims; ++d) wanted.push_back({"self_test.axis." + std::to_string(d), {-1}});
+  const auto budgets = file.budgets();
+  for (std::size_t k = 0; k < budgets.size(); ++k)
+    wanted.push_back({"self_test.u." + std::to_string(k), {-1, e.outputs()}});
+  safetensors::expect(f, wanted);
+
+  auto net = std::make_unique<Network<Model>>(config, info, 0);
+  get_parameters(f, "", net->layout, net->parameters);
+  GridSolver<Model, Scheme> solver(std::move(net), std::move(e), executor);
+  if (file.has("amq.trained_on")) solver.trained_on(file.parsed<TrainedOn>("amq.trained_on"));
+  RegularGrid grid;
+  for (int d = 0; d < c.dims; ++d)
+    grid.axes.push_back(f.at("self_test.axis." + std::to_string(d)).template as<double>());
+  const auto given = f.at("self_test.a").template as<float>();
+  const MatrixView<const float> a(given.data(), f.at("self_test.a").shape[0],
+                                  f.at("self_test.a").shape[1]);
+  for (std::size_t k = 0; k < budgets.size(); ++k)
+    file.require_solution(k, budgets[k], solver(grid, a, mean_bits(budgets[k])).field);
+  return solver;
+}
+
+}  // namespace detail
+
+/// Reads a solver and solves its self-test: every bit must be as it was saved.
+/// @throws amq::Error  see load() of networks on meshes
+template <typename Model, typename Scheme>
+requires grid_model<Model>
+[[nodiscard]] GridSolver<Model, Scheme> load(const std::string& path,
+                                             Executor& executor = serial_executor()) {
+  return detail::naming(path,
+                        [&] { return detail::load_grid_solver<Model, Scheme>(path, executor); });
+}
+
+}  // namespace amq

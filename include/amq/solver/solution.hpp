@@ -1,0 +1,58 @@
+#pragma once
+/// @file
+/// What is asked of a solve and what comes back.
+
+#include <amq/allocation/problem.hpp>
+#include <amq/core/eigen.hpp>
+#include <amq/solver/examine.hpp>
+#include <amq/solver/trained_on.hpp>
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace amq {
+
+/// (node or point, channel), in the user's units.
+using Field = Matrix;
+
+/// What a pass may cost.
+struct Budget {
+  double mean_bits = 8;  ///< BOPs of the pass with every adaptive row at so many bits
+};
+/// As many operations as a uniform pass of so many bits has, the auxiliary model's included.
+[[nodiscard]] constexpr Budget mean_bits(double bits) noexcept {
+  return {bits};
+}
+
+/// One solve's wishes. A Budget is one.
+struct SolveOptions {
+  std::optional<Budget> budget;       ///< none: the solver's
+  std::span<const double> variables;  ///< time and parameters of the equation, in the user's units
+
+  SolveOptions() noexcept = default;
+  SolveOptions(Budget b) noexcept : budget(b) {}  // NOLINT: solver(mesh, a, mean_bits(4))
+  SolveOptions(Budget b, std::span<const double> v) noexcept : budget(b), variables(v) {}
+  explicit SolveOptions(std::span<const double> v) noexcept : variables(v) {}
+};
+
+/// What a solve cost. BOPs are exact.
+struct SolveReport {
+  Cost bops = 0, budget = 0, auxiliary_bops = 0, float_bops = 0;
+  /// Where bits are chosen by measured times: what the rows should take, and what they may. The
+  /// budget in BOPs is then 0.
+  Cost picoseconds = 0, picosecond_budget = 0;
+  std::vector<float> node_bits;  ///< (node) mean bits of the node's rows and incoming edges
+  Outside outside;               ///< how far the input lies outside of what training saw
+  MeshFindings mesh;             ///< what is odd about the mesh
+};
+
+/// A solved problem. Where a field is wanted, it is its field.
+struct Solution {
+  Field field;  ///< (node, solution channel)
+  SolveReport report;
+
+  operator Field() const { return field; }  // NOLINT: const Field u = solver(mesh, a)
+};
+
+}  // namespace amq
