@@ -94,11 +94,11 @@ TEST_CASE("from one's own samples to a saved solver") {
   const auto net = train<MpPde>(samples, options, small());     // in float
   auto solver = train_adaptive<Ladder>(net, samples, options);  // bits to the rows that need them
   save(file, solver);                                           // with a self-test
-  const auto u = solver(samples[0].mesh, samples[0].given);     // in integers, in your units
+  const Field u = solver(samples[0].mesh, samples[0].given);    // in integers, in your units
   // [own]
   auto loaded = load<MpPde, Ladder>(file);
   loaded.budget(mean_bits(3));
-  const auto v = loaded(samples[0].mesh, samples[0].given);
+  const Field v = loaded(samples[0].mesh, samples[0].given);
   CHECK(relative_error(samples, [&](const Sample& s) { return net(s.mesh, s.given); }) < 0.35);
   CHECK(relative_error(samples, [&](const Sample& s) { return solver(s.mesh, s.given); }) < 0.5);
   CHECK(relative_error({samples[0]}, [&](const Sample&) { return v; }) < 0.6);

@@ -365,7 +365,7 @@ class BasicMeshSolver {
     for (std::size_t d = 0; d < f.low.size(); ++d) {
       // Files of before say what domain they mean by their encoding alone.
       const double c = encoding().centre[d], w = static_cast<double>(encoding().half_width);
-      const Range box = d < seen.box.size() ? seen.box[d] : Range{c - w, c + w};
+      const SeenRange box = d < seen.box.size() ? seen.box[d] : SeenRange{c - w, c + w};
       o.box = std::max(o.box, box.beyond({f.low[d], f.high[d]}));
     }
     const auto n = static_cast<double>(n_nodes);

@@ -15,7 +15,7 @@
 namespace amq {
 
 /// Numbers from low to high; before the first, none.
-struct Range {
+struct SeenRange {
   double low = std::numeric_limits<double>::max(), high = -low;
 
   template <typename Self, typename Visit>
@@ -30,14 +30,14 @@ struct Range {
   }
   /// How far a range reaches beyond this one, in widths of this one. 0: it does not, or one is
   /// empty.
-  [[nodiscard]] double beyond(const Range& r) const noexcept {
+  [[nodiscard]] double beyond(const SeenRange& r) const noexcept {
     if (empty() || r.empty()) return 0;
     const double far = std::max({low - r.low, r.high - high, 0.0});
     const double width = std::max(high - low, 1e-6 * std::max(std::abs(low), std::abs(high)));
     return far == 0 ? 0 : far / std::max(width, std::numeric_limits<double>::min());
   }
   /// The same for counts and lengths: 1 for twice as much as the most, or half the least.
-  [[nodiscard]] double factor_beyond(const Range& r) const noexcept {
+  [[nodiscard]] double factor_beyond(const SeenRange& r) const noexcept {
     if (empty() || r.empty()) return 0;
     const double more = high > 0 ? r.high / high : 1, less = r.low > 0 ? low / r.low : 1;
     return std::max({more - 1, less - 1, 0.0});
@@ -47,10 +47,10 @@ struct Range {
 /// Ranges of the training set, kept in the model file. What is empty is not compared: files of
 /// before say nothing.
 struct TrainedOn {
-  std::vector<Range> box;              ///< (dim) coordinates, in the length unit
-  std::vector<Range> given, solution;  ///< (channel) in the user's units
-  Range nodes, edges;                  ///< nodes of a mesh; lengths of cells' sides
-  bool marked_boundary = false;        ///< some mesh had nodes that are not NodeType::normal
+  std::vector<SeenRange> box;              ///< (dim) coordinates, in the length unit
+  std::vector<SeenRange> given, solution;  ///< (channel) in the user's units
+  SeenRange nodes, edges;                  ///< nodes of a mesh; lengths of cells' sides
+  bool marked_boundary = false;            ///< some mesh had nodes that are not NodeType::normal
   std::vector<std::string> given_names, solution_names;  ///< (channel) for people, e.g. "a"
   std::vector<std::string> given_units, solution_units;  ///< (channel) e.g. "m/s"
   std::string length_unit;
@@ -91,14 +91,14 @@ struct TrainedOn {
     }
     for (const NodeType t : mesh.node_type) marked_boundary |= t != NodeType::normal;
   }
-  [[nodiscard]] static std::vector<Range> ranges(MatrixView<const float> m) {
-    std::vector<Range> r;
+  [[nodiscard]] static std::vector<SeenRange> ranges(MatrixView<const float> m) {
+    std::vector<SeenRange> r;
     add(m, r);
     return r;
   }
 
  private:
-  static void add(MatrixView<const float> m, std::vector<Range>& to) {
+  static void add(MatrixView<const float> m, std::vector<SeenRange>& to) {
     to.resize(std::max(to.size(), static_cast<std::size_t>(m.cols)));
     for (Index i = 0; i < m.rows; ++i)
       for (Index c = 0; c < m.cols; ++c)
@@ -113,7 +113,7 @@ enum class OutOfRange : std::uint8_t {
   refuse,  ///< amq::Error beyond a tolerance
 };
 
-/// How far an input lies outside of what training saw; 0: inside. See Range for the units.
+/// How far an input lies outside of what training saw; 0: inside. See SeenRange for the units.
 struct Outside {
   double box = 0;  ///< widths of the trained box: a mesh in millimetres for metres has 999 and more
   double nodes = 0;          ///< 1: twice as many as the most, or half of the fewest

@@ -45,11 +45,11 @@ struct Trained {
   TrainingReport report;
 
   /// Solves. @param a  (node, given channel) in the user's units
-  auto operator()(const Mesh& mesh, const Field& a) { return solver(mesh, a); }
+  Solution operator()(const Mesh& mesh, const Field& a) const { return solver(mesh, a); }
 };
 
 template <typename Solver>
-void save(const std::string& path, Trained<Solver>& trained) {
+void save(const std::string& path, const Trained<Solver>& trained) {
   save(path, trained.solver, trained.test);
 }
 
@@ -114,6 +114,19 @@ template <typename Model>
   return made;
 }
 
+namespace detail {
+/// What a solver compares its inputs with.
+[[nodiscard]] inline TrainedOn seen_in(std::span<const Sample> samples, const MeshEncoding& e) {
+  TrainedOn seen;
+  for (const Sample& s : samples) {
+    seen.add(s.mesh, e.neighbours > 0 ? knn_edges(s.mesh.points, s.mesh.dim, e.neighbours)
+                                      : cell_edges(s.mesh));
+    seen.add(view(s.given), view(s.solution));
+  }
+  return seen;
+}
+}  // namespace detail
+
 /// Quantizes a float network without further training: steps are fitted to a few samples. The
 /// report says what every layer's quantization spoils, at the scheme's lowest level.
 /// @param samples  solved or not; the first o.calibration of them are read
@@ -133,8 +146,11 @@ template <typename Scheme, typename Model>
   const std::vector<double> levels = detail::levels_of<Scheme>();
   TrainingReport report;
   report.layers = layer_errors(*net, few, static_cast<int>(levels.front()));
-  return {MeshSolver<Model, Scheme>(std::move(net), nullptr, from.encoding),
-          detail::self_test<Model>(samples, levels), std::move(report)};
+  Trained<MeshSolver<Model, Scheme>> made{
+      MeshSolver<Model, Scheme>(std::move(net), nullptr, from.encoding),
+      detail::self_test<Model>(samples, levels), std::move(report)};
+  made.solver.trained_on(detail::seen_in(samples, from.encoding));
+  return made;
 }
 
 /// Trains on at uniform bits, quantization-aware. Of several levels each pass draws one: the solver
@@ -167,6 +183,7 @@ template <typename Scheme, typename Model>
       MeshSolver<Model, Scheme>(std::move(net), nullptr, from.encoding),
       detail::self_test<Model>(samples, detail::levels_of<Scheme>()), std::move(report)};
   made.solver.budget(mean_bits(info.levels.front()));
+  made.solver.trained_on(detail::seen_in(samples, from.encoding));
   return made;
 }
 
@@ -198,6 +215,7 @@ template <typename Scheme, typename Model>
                                 o.adaptive.sharing, std::move(made.curves)),
       detail::self_test<Model>(samples, o.adaptive.mean_bits), std::move(report)};
   all.solver.budget(mean_bits(o.adaptive.mean_bits.front()));
+  all.solver.trained_on(detail::seen_in(samples, from.encoding));
   return all;
 }
 
