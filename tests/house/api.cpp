@@ -82,9 +82,8 @@ void solving(const amq::Mesh& mesh, const amq::Field& a) {
   using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>>;
   // [solving]
   auto solver = amq::load<amq::MpPde, Scheme>("mine.safetensors");  // a MeshSolver<MpPde, Scheme>
-  const amq::Budget budget = amq::mean_bits(3);  // as many operations as uniform 3 bits
-  solver.budget(budget);
-  const amq::Field u = solver(mesh, a);  // (node, solution channel), in integers
+  const amq::Solution s = solver(mesh, a, amq::mean_bits(3));       // in integers
+  std::printf("%td rows\n", s.field.rows());  // (node, solution channel); s.report: what it cost
 
   amq::Rollout<amq::MpPde> rollout(solver, mesh, a);  // a solver that predicts changes of state
   rollout.allocate_every(10);                         // keeps its bits for ten steps
