@@ -3,9 +3,9 @@
 /// Version, and every macro of amq.
 
 #define AMQ_VERSION_MAJOR 0
-#define AMQ_VERSION_MINOR 1
+#define AMQ_VERSION_MINOR 2
 #define AMQ_VERSION_PATCH 0
-#define AMQ_VERSION "0.1.0"
+#define AMQ_VERSION "0.2.0"
 
 // Infinities and NaN are looked for at the doors, and equal bits need sums in the order they are
 // written in: a compiler that is told to forget both would do so silently.
