@@ -285,14 +285,13 @@ TEST_CASE("fields of the wrong shape or with NaN are refused by name") {
   CHECK_THROWS_AS(s.model(a, Graph{}, view(std::as_const(s.u)), view(std::as_const(s.x))), Error);
 }
 
-TEST_CASE("weights of 16 bits are refused where layers multiply bytes") {
+TEST_CASE("weights of 16 bits pass through layers of messages, trained and deployed alike") {
   MpPdeConfig c;
   c.hidden = 24;
   c.layers = 1;
-  const Setting s(c, {16, RowRule::min_max, {8}}, 40);
-  const BitPlan plan = BitPlan::uniform(8);
-  CHECK_THROWS_WITH_AS(static_cast<void>(s.deployed(plan)), doctest::Contains("at most 8 bits"),
-                       Error);
-  CHECK_THROWS_WITH_AS(static_cast<void>(s.trained(&plan)), doctest::Contains("at most 8 bits"),
-                       Error);
+  const Setting s(c, {16, RowRule::min_max, {8, 16}}, 40);
+  for (const int bits : {8, 16}) {
+    const BitPlan plan = BitPlan::uniform(bits);
+    CHECK(s.deployed(plan) == s.trained(&plan));
+  }
 }

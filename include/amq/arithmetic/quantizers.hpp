@@ -37,6 +37,38 @@ struct SchemeInfo {
     return text + "_" + std::string(called);
   }
   [[nodiscard]] std::string name() const { return name(rule.name()); }
+  /// What name() has written, or an older amq.
+  /// @throws Error for text that names no scheme, or a rule that is not amq's
+  [[nodiscard]] static SchemeInfo named(const std::string& text, const std::string& where) {
+    const std::size_t a = text.find('a'), end = text.find('_');
+    const auto refuse = [&] {
+      return Error(where, "a scheme like w8a2,4,8_by_range", "'" + text.substr(0, 80) + "'",
+                   "The file is damaged, or of a newer amq: save the model again.");
+    };
+    const auto bits = [&](std::size_t from, std::size_t to) {
+      int b = 0;
+      if (from >= to || to - from > 2) throw refuse();
+      for (; from < to; ++from) {
+        if (text[from] < '0' || text[from] > '9') throw refuse();
+        b = 10 * b + (text[from] - '0');
+      }
+      if (b > max_bits) throw refuse();
+      return b;
+    };
+    if (text.empty() || text[0] != 'w' || end == std::string::npos || a >= end) throw refuse();
+    SchemeInfo s;
+    s.weight_bits = bits(1, a);
+    if (s.weight_bits != 2 && s.weight_bits != 4 && s.weight_bits != 8 && s.weight_bits != 16)
+      throw refuse();
+    for (std::size_t from = a + 1; from <= end;) {
+      const std::size_t to = std::min(end, text.find(',', from));
+      s.levels.push_back(bits(from, to));
+      if (s.levels.size() > 1 && s.levels[s.levels.size() - 2] >= s.levels.back()) throw refuse();
+      from = to + 1;
+    }
+    s.rule = AnyRule::named(std::string_view(text).substr(end + 1), where);
+    return s;
+  }
   bool operator==(const SchemeInfo&) const = default;
 };
 
@@ -51,10 +83,14 @@ template <typename Scheme>
 /// @throws Error if a network was built with another scheme than its arithmetic
 template <typename Scheme>
 void check_scheme(const SchemeInfo& info) {
-  if constexpr (!any_scheme<Scheme>)
-    if (const auto own = SchemeInfo::of<Scheme>(); info != own)
+  if constexpr (!any_scheme<Scheme>) {
+    const auto own = SchemeInfo::of<Scheme>();
+    bool same = info.weight_bits == own.weight_bits && info.rule == own.rule;
+    for (const int b : info.levels) same = same && Scheme::levels::contains(b);
+    if (!same)
       throw Error("Fixed<Scheme>", "a network of its scheme, " + own.name(), info.name(),
                   "Build the network with SchemeInfo::of<Scheme>(), or use AnyScheme.");
+  }
 }
 
 /// Step and, for static and affine rules, offset entries: one number per level of an adaptive

@@ -4,6 +4,7 @@
 
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/fake_quantize.hpp>
+#include <amq/arithmetic/message_passing.hpp>
 #include <amq/arithmetic/training_context.hpp>
 #include <amq/arithmetic/training_messages.hpp>
 #include <amq/arithmetic/training_weights.hpp>
@@ -153,6 +154,9 @@ class BasicTraining {
   Tensor message_mean(const Graph& g, const Tensor& at_receiver, const Tensor& at_sender,
                       PointId id, WeightId weight) requires std::is_same_v<T, float> {
     const WeightEntry& entry = on_.layout->weight(weight);
+    // A tile multiplies bytes.
+    if (on_.quantizes_rows() && on_.quantizers->weight_bits(entry) == 16)
+      return message_mean_in_pieces(*this, g, at_receiver, at_sender, id, weight);
     Weight& w = weights_.effective(on_, weight);
     const Ref p = at_receiver.ref, q = at_sender.ref, wr = w.ref;
     MessageTraining m;
@@ -163,9 +167,6 @@ class BasicTraining {
     m.bias = w.bias;
     if (on_.quantizes_rows()) {
       m.quantization = row_quantization(id, g.n_edges());
-      if (!w.low.empty())
-        throw Error("layer " + entry.name, "weights of at most 8 bits", "16",
-                    "Layers of messages multiply bytes: choose Weights<8>.");
       m.packed = &w.packed[0];
     } else {
       m.transposed = weights_.transposed(on_, w, 0, entry);

@@ -14,6 +14,7 @@
 
 #include <amq/core/error.hpp>
 #include <amq/core/matrix_view.hpp>
+#include <amq/quant/any_rule.hpp>
 #include <amq/quant/histogram.hpp>
 #include <amq/quant/levels.hpp>
 #include <amq/quant/row_rule.hpp>
@@ -102,7 +103,8 @@ namespace amq {
 /// (mean squared error / variance), rows of no variance left out; for Static the sum of errors over
 /// the sum of variances, since a fixed step serves large rows and starves small ones.
 /// @throws Error when no row varies, or a value is not finite
-template <row_rule Rule>
+/// @tparam Rule  a row_rule, or AnyRule
+template <typename Rule>
 [[nodiscard]] double row_distortion(MatrixView<const float> rows,
                                     const BasicRowCoder<Rule>& coder) {
   std::vector<std::int32_t> codes(static_cast<std::size_t>(rows.cols));
@@ -132,18 +134,20 @@ template <row_rule Rule>
   }
   if (counted == 0)
     throw Error("row_distortion", "at least one row that varies", "none", "Collect more rows.");
-  return facts_of(Rule{}).dynamic ? ratios / static_cast<double>(counted) : errors / powers;
+  return facts_of(coder.rule).dynamic ? ratios / static_cast<double>(counted) : errors / powers;
 }
 
 /// The a of a dynamic rule that leaves least distortion in a sample: a scan around the rule's
 /// default, then golden section. For Static see best_static_coder.
 /// @throws Error as row_distortion
-template <row_rule Rule>
-[[nodiscard]] BasicRowCoder<Rule> best_coder(MatrixView<const float> rows,
-                                             int bits) requires(facts_of(Rule{}).dynamic) {
-  const double start = static_cast<double>(Rule::default_a(bits));
+/// @tparam Rule  a row_rule, or AnyRule
+template <typename Rule>
+[[nodiscard]] BasicRowCoder<Rule> best_coder(MatrixView<const float> rows, int bits,
+                                             const Rule& rule = {}) {
+  AMQ_ASSERT(kind_of(rule) != RowRule::fixed, "a rule of fixed steps has best_static_coder");
+  const double start = static_cast<double>(rule.default_a(bits));
   const auto coder = [&](double a) {
-    return BasicRowCoder<Rule>{{}, bits, static_cast<float>(a), 0};
+    return BasicRowCoder<Rule>{rule, bits, static_cast<float>(a), 0};
   };
   if (bits == 0) return coder(start);
   const auto error = [&](double a) { return row_distortion(rows, coder(a)); };

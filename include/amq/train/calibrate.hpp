@@ -72,9 +72,7 @@ void calibrate(Network<Model>& net, const Samples& samples,
         step[k] = s.a;
         offset[k] = s.offset;
       } else if (levels[k] > 0 && levels[k] <= 8) {
-        step[k] = info.rule == RowRule::symmetric
-                      ? best_coder<RowSymmetric>(rows[p].view(), levels[k]).a
-                      : best_coder<RowMinMax>(rows[p].view(), levels[k]).a;
+        step[k] = best_coder(rows[p].view(), levels[k], info.rule).a;
       }
     }
   }
