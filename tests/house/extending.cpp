@@ -1,47 +1,54 @@
-// The code of docs/extending.md that no other test has: a network of one's own.
-#include <amq/arithmetic/fixed.hpp>
-#include <amq/arithmetic/float32.hpp>
-#include <amq/models/graph_sample.hpp>
-#include <amq/models/network.hpp>
+// The code of docs/extending.md that is not a test's already: a network of one's own.
+#include <amq/models/mesh_model.hpp>
 #include <amq/nn/linear.hpp>
+
+#include <string_view>
 
 // [network]
 /// A network that sees each node by itself: two linear layers with a swish between.
 class NodeMlp {
  public:
-  struct Config {
+  struct Config {  // sizes; each() names them for the file
     amq::Index hidden = 32, inputs = 2, dim = 2, outputs = 1;
+    [[nodiscard]] amq::MeshChannels channels() const { return {inputs, dim, 0, outputs}; }
+    template <typename Self, typename Visit>
+    static void each(Self& c, const Visit& visit) {
+      visit("hidden", c.hidden);
+      visit("inputs", c.inputs);
+      visit("dim", c.dim);
+      visit("outputs", c.outputs);
+    }
   };
+  static constexpr std::string_view name = "NodeMlp";  // by which its files know it
+  using MeshData = amq::NoMeshData;                    // what it reads of a mesh beside its graph
+
   NodeMlp(amq::ParameterLayout& layout, const Config& c)
-      : first_(layout, "first", amq::RowKind::node, c.inputs + c.dim, c.hidden, 8),
+      : config_(c),
+        first_(layout, "first", amq::RowKind::node, c.inputs + c.dim, c.hidden, 8),
         second_(layout, "second", amq::RowKind::node, c.hidden, c.outputs) {}
 
-  /// @param u, x  (node, input) given fields, (node, dim) positions
-  template <amq::arithmetic A>
-  typename A::Tensor operator()(A& a, amq::MatrixView<const float> u,
-                                amq::MatrixView<const float> x) const {
-    const auto given = a.input(u, amq::RowKind::node), at = a.input(x, amq::RowKind::node);
-    return second_(a, first_(a, a.concat({given, at}), amq::Activation::swish));
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] MeshData mesh_data(const amq::Graph&, amq::MatrixView<const float>) const {
+    return {};
   }
   template <amq::arithmetic A>
-  friend typename A::Tensor forward(const NodeMlp& m, A& a, const amq::GraphSample& s) {
-    return m(a, amq::view(s.u), amq::view(s.x));
+  friend typename A::Tensor forward(const NodeMlp& m, A& a, const amq::MeshInputs& s) {
+    const auto u = a.input(s.u, amq::RowKind::node), x = a.input(s.x, amq::RowKind::node);
+    return m.second_(a, m.first_(a, a.concat({u, x}), amq::Activation::swish));
   }
 
  private:
+  Config config_;
   amq::nn::Linear first_, second_;
 };
+static_assert(amq::mesh_model<NodeMlp>);  // else require_mesh_model<NodeMlp>() says what is missing
 // [network]
 
-double in_float(const amq::GraphSample& s) {
-  const amq::Network<NodeMlp> net({.hidden = 16}, {8, amq::RowRule::min_max, {4, 8}}, 1);
-  amq::Float32 a(net.layout, net.parameters);
-  return static_cast<double>(forward(net.model, a, s).view()(0, 0));
-}
-double in_integers(const amq::GraphSample& s) {
-  const amq::Network<NodeMlp> net({.hidden = 16}, {8, amq::RowRule::min_max, {4, 8}}, 1);
-  amq::BasicFixed a(net.layout, net.quantizers, net.parameters);
-  const amq::BitPlan plan = amq::BitPlan::uniform(4);
-  a.begin(plan);
-  return static_cast<double>(forward(net.model, a, s).view()(0, 0));
+#include <amq/solver.hpp>
+
+/// A solver of it is loaded like any other.
+double solved(const amq::Mesh& mesh, const amq::Field& a) {
+  using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<4, 8>>;
+  auto solver = amq::load<NodeMlp, Scheme>("node_mlp.safetensors");
+  return static_cast<double>(solver(mesh, a).field(0, 0));
 }
