@@ -43,14 +43,15 @@ struct CompiledSolver::Of : Any {
   explicit Of(const std::string& path) : solver(load<Model, S>(path)) {}
   void budget(double bits) override { solver.budget(mean_bits(bits)); }
   std::vector<float> solve(const Mesh& mesh, MatrixView<const float> a) override {
-    const Field u = solver(mesh, a);
-    return {u.data(), u.data() + u.size()};
+    const Solution s = std::as_const(solver)(mesh, a);
+    last = s.report;
+    return {s.field.data(), s.field.data() + s.field.size()};
   }
   [[nodiscard]] Report report() const override {
-    const auto& r = solver.report();
-    return {static_cast<double>(r.bops), static_cast<double>(r.budget), r.node_bits};
+    return {static_cast<double>(last.bops), static_cast<double>(last.budget), last.node_bits};
   }
   MeshSolver<Model, S> solver;
+  SolveReport last;
 };
 
 template <typename Model, typename... Schemes>
