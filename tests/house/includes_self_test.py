@@ -20,9 +20,9 @@ GOOD = {
     "nn/parameter.hpp": "#include <amq/mesh/m.hpp>",
     "models/m.hpp": "#include <amq/nn/parameter.hpp>",
     "io/s.hpp": "#include <amq/nn/parameter.hpp>",
-    "train/t.hpp": "#include <amq/io/s.hpp>",
-    "solver.hpp": "#include <amq/train/t.hpp>",
-    "amq.hpp": "#include <amq/solver.hpp>",
+    "solver.hpp": "#include <amq/io/s.hpp>",
+    "train/t.hpp": "#include <amq/solver.hpp>",
+    "amq.hpp": "#include <amq/train/t.hpp>",
 }
 BAD = [
     ({"quant/x.hpp": "\n\n#include <amq/train/t.hpp>"},

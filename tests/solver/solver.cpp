@@ -186,7 +186,7 @@ TEST_CASE("budgets, meshes and fields that cannot be are refused with the mend")
   CHECK_THROWS_AS(m.solver->budget(mean_bits(std::nan(""))), Error);
   Made uniform(false);
   CHECK_THROWS_WITH_AS(uniform.solver->budget(mean_bits(2.5)),
-                       doctest::Contains("no auxiliary network"), Error);
+                       doctest::Contains("neither an auxiliary network nor a score"), Error);
   // The lowest level is not enough once the auxiliary model has been paid.
   m.solver->budget(mean_bits(1));
   CHECK_THROWS_WITH_AS((*m.solver)(m.mesh, m.a), doctest::Contains("budget"), Error);
