@@ -12,7 +12,7 @@ static_assert(std::is_same_v<S::rule, ByRange>);
 static_assert(std::is_empty_v<S>);
 
 TEST_CASE("a scheme's name tells weights, levels and rule") {
-  CHECK(S::name() == "w8a2,4,8_by_deviation");
+  CHECK(S::name() == "w8a2,4,8_by_range");
   CHECK(Scheme<Weights<4>, Activations<8>, Static>::name() == "w4a8_static");
   CHECK(Scheme<Weights<2>, Activations<0, 16>, ByRange>::name() == "w2a0,16_by_range");
 }

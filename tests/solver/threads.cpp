@@ -61,6 +61,7 @@ std::unique_ptr<BasicMeshSolver<Model>> made(bool adaptive, Executor& executor) 
   c.hidden = 16;
   c.layers = 2;
   c.inputs = e.inputs();
+  c.outputs = e.outputs();
   if constexpr (std::is_same_v<Model, GraphVit>) {
     c.width = 32;
     c.blocks = 1;
