@@ -35,7 +35,7 @@ class BufferPool {
       return *this;
     }
     ~Handle() {
-      if (slot_ && --slot_->users == 0 && !slot_->in_pool) delete slot_;
+      if (slot_ && --slot_->users == 0 && !slot_->in_pool) free_alone(slot_);
     }
     [[nodiscard]] MatrixView<T> view() const noexcept { return view_; }
     [[nodiscard]] MatrixView<const T> read() const noexcept { return view_; }
@@ -49,6 +49,10 @@ class BufferPool {
 
    private:
     friend class BufferPool;
+    /// Out of line: g++ 12 does not see that of several handles only the last frees, and warns of
+    /// every other as a use after it.
+    [[gnu::noinline]] static void free_alone(Slot* slot) noexcept { delete slot; }
+
     Slot* slot_ = nullptr;
     MatrixView<T> view_;
   };
