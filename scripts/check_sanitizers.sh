@@ -28,20 +28,25 @@ run() {
     -Db_lundef=false $options >"$folder.log" 2>&1 || { cat "$folder.log"; exit 1; }
   if [ $# = 0 ]; then
     ninja -C "$folder" || exit 1
-    meson test -C "$folder" --no-rebuild --print-errorlogs --timeout-multiplier 20 --no-suite house $wrapper || status=1
+    meson test -C "$folder" --no-rebuild --print-errorlogs --timeout-multiplier 20 --no-suite house || status=1
   else
     for room in "$@"; do
       for program in $(ninja -C "$folder" -t targets all | sed -n "s#^\(tests/$room/[a-z_/]*test_[a-z0-9_]*\): .*LINKER#\1#p;
           s#^\(tests/$room/[a-z_/]*test_[a-z0-9_]*\): cpp_LINKER.*#\1#p" | sort -u); do
         ninja -C "$folder" "$program" >"$folder.log" 2>&1 || { tail -20 "$folder.log"; exit 1; }
-        echo "$name: $program"
-        $under "$folder/$program" | tail -1 || status=1
+        # Not through a pipe, whose status would be that of its last command.
+        if $under "$folder/$program" >"$folder.log" 2>&1; then
+          echo "$name: $program passes"
+        else
+          echo "$name: $program FAILS"
+          tail -40 "$folder.log"
+          status=1
+        fi
       done
     done
   fi
 }
 under=
-wrapper=
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1
@@ -54,12 +59,18 @@ case $check in debug | all)
   CXXFLAGS="-D_GLIBCXX_DEBUG -D_GLIBCXX_ASSERTIONS" run debug -- "$@" ;;
 esac
 case $check in thread | all)
-  [ $# -gt 0 ] || set -- core solver train
-  run tsan -Db_sanitize=thread -- "$@" ;;
+  if [ $# -gt 0 ]; then
+    run tsan -Db_sanitize=thread -- "$@"
+  else
+    run tsan -Db_sanitize=thread -- core solver train
+  fi ;;
 esac
 case $check in memory | all)
   under="valgrind --quiet --error-exitcode=9"
-  [ $# -gt 0 ] || set -- quant io solver
-  run portable -Dmarch= -- "$@" ;;
+  if [ $# -gt 0 ]; then
+    run portable -Dmarch= -- "$@"
+  else
+    run portable -Dmarch= -- quant io solver
+  fi ;;
 esac
 exit $status
