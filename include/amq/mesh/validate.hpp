@@ -48,15 +48,22 @@ namespace amq {
 }
 
 namespace detail {
+using Corners = std::array<std::int32_t, 8>;  // the most a cell has
+/// The corners of a cell in order, -1 behind them: equal for cells of the same nodes.
+/// @param n  corners, at most 8
+[[nodiscard]] inline Corners sorted_corners(const std::int32_t* v, int n) noexcept {
+  Corners c;
+  c.fill(-1);
+  std::copy_n(v, n, c.begin());
+  std::sort(c.begin(), c.begin() + n);
+  return c;
+}
 /// Two cells that have the same nodes, the lower first; -1 and -1 where there are none.
 [[nodiscard]] inline std::pair<Index, Index> cell_twice(const Mesh& mesh) {
-  const auto width = static_cast<std::size_t>(mesh.nodes_per_cell);
-  std::vector<std::array<std::int32_t, 8>> key(static_cast<std::size_t>(mesh.n_cells()));
+  std::vector<Corners> key(static_cast<std::size_t>(mesh.n_cells()));
   std::vector<Index> order(key.size());
   for (std::size_t c = 0; c < key.size(); ++c) {
-    key[c].fill(-1);
-    std::copy_n(mesh.cell(static_cast<Index>(c)), width, key[c].data());
-    std::sort(key[c].begin(), key[c].begin() + mesh.nodes_per_cell);
+    key[c] = sorted_corners(mesh.cell(static_cast<Index>(c)), mesh.nodes_per_cell);
     order[c] = static_cast<Index>(c);
   }
   const auto of = [&](Index c) -> const auto& {

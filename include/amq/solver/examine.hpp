@@ -127,12 +127,10 @@ inline void examine(const Mesh& mesh, const Graph& graph, bool has_cells, bool m
   const auto local = plane ? cell_sides(mesh) : std::span<const Side>{};
   for (Index c = 0; c < mesh.n_cells(); ++c) {
     const auto* v = mesh.cell(c);
-    std::array<std::int32_t, 8> corner{};
-    const auto n = static_cast<std::size_t>(std::min(mesh.nodes_per_cell, 8));
-    std::copy_n(v, n, corner.begin());
-    std::sort(corner.begin(), corner.begin() + static_cast<std::ptrdiff_t>(n));
+    const int n = std::min(mesh.nodes_per_cell, 8);
+    const detail::Corners corner = detail::sorted_corners(v, n);
     std::uint64_t hash = 0xcbf29ce484222325u;
-    for (std::size_t k = 0; k < n; ++k) {
+    for (std::size_t k = 0; k < static_cast<std::size_t>(n); ++k) {
       hash ^= static_cast<std::uint64_t>(corner[k]);
       hash *= 0x9e3779b97f4a7c15u;
       hash ^= hash >> 29;

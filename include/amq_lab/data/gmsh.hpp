@@ -307,12 +307,10 @@ class GmshReader {
   /// MSH 2.2 writes an element once for each of its groups: the same nodes are the same element.
   void merge(GmshElements& e, int width) {
     const auto w = static_cast<std::size_t>(width);
-    std::vector<std::array<std::int32_t, 8>> key(e.count());
+    std::vector<amq::detail::Corners> key(e.count());
     std::vector<std::size_t> order(e.count());
     for (std::size_t k = 0; k < e.count(); ++k) {
-      key[k].fill(-1);
-      std::copy_n(e.nodes.data() + k * w, w, key[k].data());
-      std::sort(key[k].begin(), key[k].begin() + width);
+      key[k] = amq::detail::sorted_corners(e.nodes.data() + k * w, width);
       order[k] = k;
     }
     std::stable_sort(order.begin(), order.end(),
