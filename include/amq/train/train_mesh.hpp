@@ -153,18 +153,41 @@ template <typename Scheme, typename Model>
   return made;
 }
 
+namespace detail {
+/// What a quantization-aware training begins with: the folder, which nobody else has meanwhile, the
+/// samples as the network reads them, and the network at the scheme, calibrated.
+template <typename Scheme, typename Model>
+struct QuantizedStart {
+  RunFolder folder;
+  MeshSamples<Model> data;
+  std::unique_ptr<Network<Model>> net;
+
+  QuantizedStart(const FloatSolver<Model>& from, std::span<const Sample> samples,
+                 const TrainOptions& o)
+      : folder(o.folder),
+        data(from.net->model, from.encoding, checked(o, samples),
+             SampleSplit::of(samples.size(), o.validation, o.seed)),
+        net(calibrated_network(*from.net, SchemeInfo::of<Scheme>(), data.first(o.calibration),
+                               o.ranges, o.seed, o.weight_bits)) {}
+
+ private:
+  [[nodiscard]] static std::span<const Sample> checked(const TrainOptions& o,
+                                                       std::span<const Sample> samples) {
+    check_relative(o, samples);
+    return samples;
+  }
+};
+}  // namespace detail
+
 /// Trains on at uniform bits, quantization-aware. Of several levels each pass draws one: the solver
 /// then runs at any of them.
 template <typename Scheme, typename Model>
 [[nodiscard]] Trained<MeshSolver<Model, Scheme>> train_uniform(const FloatSolver<Model>& from,
                                                                std::span<const Sample> samples,
                                                                const TrainOptions& o = {}) {
-  const detail::RunFolder folder(o.folder);
-  detail::check_relative(o, samples);
-  const MeshSamples<Model> data(from.net->model, from.encoding, samples,
-                                SampleSplit::of(samples.size(), o.validation, o.seed));
-  auto net = calibrated_network(*from.net, SchemeInfo::of<Scheme>(), data.first(o.calibration),
-                                o.ranges, o.seed, o.weight_bits);
+  detail::QuantizedStart<Scheme, Model> begun(from, samples, o);
+  const MeshSamples<Model>& data = begun.data;
+  auto& net = begun.net;
   const SchemeInfo info = net->quantizers.info();
   const std::string bits = numbers_text(info.levels);
   MeshTrainingOptions stage =
@@ -193,12 +216,9 @@ template <typename Scheme, typename Model>
 [[nodiscard]] Trained<MeshSolver<Model, Scheme>> train_adaptive(const FloatSolver<Model>& from,
                                                                 std::span<const Sample> samples,
                                                                 const TrainOptions& o = {}) {
-  const detail::RunFolder folder(o.folder);
-  detail::check_relative(o, samples);
-  const MeshSamples<Model> data(from.net->model, from.encoding, samples,
-                                SampleSplit::of(samples.size(), o.validation, o.seed));
-  auto net = calibrated_network(*from.net, SchemeInfo::of<Scheme>(), data.first(o.calibration),
-                                o.ranges, o.seed, o.weight_bits);
+  detail::QuantizedStart<Scheme, Model> begun(from, samples, o);
+  const MeshSamples<Model>& data = begun.data;
+  auto& net = begun.net;
   const SchemeInfo info = net->quantizers.info();
   const std::string bits = numbers_text(o.adaptive.mean_bits);
   auto made = train_adaptive_network<Model>(
