@@ -23,28 +23,33 @@ run() {
     shift
   done
   shift
+  log=$folder/check.log
+  mkdir -p "$folder"
   # shellcheck disable=SC2086
   [ -f "$folder/build.ninja" ] || meson setup "$folder" -Dtests=enabled -Dbench=disabled -Dexamples=disabled \
-    -Db_lundef=false $options >"$folder.log" 2>&1 || { cat "$folder.log"; exit 1; }
+    -Db_lundef=false $options >"$log" 2>&1 || { cat "$log"; exit 1; }
+  ninja -C "$folder" build.ninja >"$log" 2>&1 || { cat "$log"; exit 1; }  # what an older tree has left
   if [ $# = 0 ]; then
     ninja -C "$folder" || exit 1
     meson test -C "$folder" --no-rebuild --print-errorlogs --timeout-multiplier 20 --no-suite house || status=1
-  else
-    for room in "$@"; do
-      for program in $(ninja -C "$folder" -t targets all | sed -n "s#^\(tests/$room/[a-z_/]*test_[a-z0-9_]*\): .*LINKER#\1#p;
-          s#^\(tests/$room/[a-z_/]*test_[a-z0-9_]*\): cpp_LINKER.*#\1#p" | sort -u); do
-        ninja -C "$folder" "$program" >"$folder.log" 2>&1 || { tail -20 "$folder.log"; exit 1; }
-        # Not through a pipe, whose status would be that of its last command.
-        if $under "$folder/$program" >"$folder.log" 2>&1; then
-          echo "$name: $program passes"
-        else
-          echo "$name: $program FAILS"
-          tail -40 "$folder.log"
-          status=1
-        fi
-      done
-    done
+    return
   fi
+  for room in "$@"; do
+    programs=$(ninja -C "$folder" -t targets all |
+      sed -n "s#^\(tests/$room/[a-z_/]*test_[a-z0-9_]*\): .*LINKER#\1#p" | sort -u)
+    [ -n "$programs" ] || { echo "$name: tests/$room has no test program"; status=1; }
+    for program in $programs; do
+      ninja -C "$folder" "$program" >"$log" 2>&1 || { tail -20 "$log"; exit 1; }
+      # Not through a pipe, whose status would be that of its last command.
+      if $under "$folder/$program" >"$log" 2>&1; then
+        echo "$name: $program passes"
+      else
+        echo "$name: $program FAILS"
+        tail -40 "$log"
+        status=1
+      fi
+    done
+  done
 }
 under=
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
