@@ -12,12 +12,12 @@ namespace {
 // Sum over the modes of the law's eigenvalues: the mean square of the field.
 double expected_mean_square(FieldBasis basis, const GaussianLaw& law, Index n_modes) {
   double sum = 0;
-  const Index n = detail::field_functions(basis, n_modes);
+  const Index n = lab::detail::field_functions(basis, n_modes);
   for (Index i = 0; i < n; ++i)
     for (Index j = 0; j < n; ++j) {
       if (i + j == 0) continue;
-      const double d = detail::field_deviation(law, detail::field_frequency(basis, i),
-                                               detail::field_frequency(basis, j));
+      const double d = lab::detail::field_deviation(law, lab::detail::field_frequency(basis, i),
+                                                    lab::detail::field_frequency(basis, j));
       sum += d * d;
     }
   return sum;
