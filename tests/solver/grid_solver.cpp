@@ -79,6 +79,8 @@ TEST_CASE_TEMPLATE("networks on grids save, load, replay their self-test and sol
   Made<Model> m;
   save(path, *m.solver, {m.grid, m.a, {4, 8}});
   const auto loaded = load<Model, S>(path);
+  const auto any = load<Model, AnyScheme>(safetensors::read(path));
+  CHECK((any(m.grid, m.a).field.array() == loaded(m.grid, m.a).field.array()).all());
   for (const double bits : {4.0, 8.0}) {
     const Solution u = (*m.solver)(m.grid, m.a, mean_bits(bits)),
                    v = loaded(m.grid, m.a, mean_bits(bits));

@@ -168,6 +168,32 @@ TEST_CASE("hostile model files end in one error that names file and cause, soon 
   std::filesystem::remove(path);
 }
 
+TEST_CASE("a file says its scheme where the program does not, and may lie in memory") {
+  const std::string path = scratch("amq_any_scheme");
+  const Small m;
+  save(path, *m.solver, {m.mesh, m.a, {4, 8}});
+  const auto typed = load<MpPde, S>(path);
+  const auto any = load<MpPde, AnyScheme>(path);
+  const auto bytes = read_file(path);
+  const auto from_memory = load<MpPde, AnyScheme>(safetensors::decode(bytes, "model in memory"));
+  CHECK(any.net().quantizers.info() == SchemeInfo::of<S>());
+  for (const double bits : {4.0, 8.0}) {
+    const Solution u = typed(m.mesh, m.a, mean_bits(bits)), v = any(m.mesh, m.a, mean_bits(bits)),
+                   w = from_memory(m.mesh, m.a, mean_bits(bits));
+    CHECK((u.field.array() == v.field.array()).all());
+    CHECK((u.field.array() == w.field.array()).all());
+  }
+  auto cut = bytes;
+  cut.resize(cut.size() / 2);
+  CHECK_THROWS_WITH_AS(static_cast<void>(safetensors::decode(cut, "model in memory")),
+                       doctest::Contains("model in memory"), Error);
+  safetensors::File f = safetensors::read(path);
+  f.metadata["amq.scheme"] = "w8a1,2,3,4,8_of_mine";
+  CHECK_THROWS_WITH_AS(static_cast<void>(load<MpPde, AnyScheme>(f)),
+                       doctest::Contains("a row rule of amq"), Error);
+  std::filesystem::remove(path);
+}
+
 TEST_CASE("a scheme of levels that no kernel has is refused in a sentence") {
   MpPdeConfig c;
   c.hidden = 8;

@@ -41,10 +41,10 @@ void save(const std::string& path, const BasicGridSolver<Model>& solver, const G
 namespace detail {
 
 template <typename Model, typename Scheme>
-GridSolver<Model, Scheme> load_grid_solver(const std::string& path, Executor& executor) {
-  const NetworkFile file(path);
+GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& executor) {
   const safetensors::File& f = file.f;
-  const SchemeInfo info = SchemeInfo::of<Scheme>();
+  const std::string& path = f.path;
+  const SchemeInfo info = file.scheme<Scheme>();
   file.is<Model>(info);
   const auto config = file.parsed<typename Model::Config>("amq.config");
   auto e = file.parsed<GridFieldEncoding>("amq.encoding");
@@ -86,8 +86,20 @@ template <typename Model, typename Scheme>
 requires grid_model<Model>
 [[nodiscard]] GridSolver<Model, Scheme> load(const std::string& path,
                                              Executor& executor = serial_executor()) {
-  return detail::naming(path,
-                        [&] { return detail::load_grid_solver<Model, Scheme>(path, executor); });
+  return detail::naming(path, [&] {
+    return detail::load_grid_solver<Model, Scheme>(detail::NetworkFile(safetensors::read(path)),
+                                                   executor);
+  });
+}
+/// The same of a file that has been read, or of its bytes: safetensors::decode(bytes, name).
+template <typename Model, typename Scheme>
+requires grid_model<Model>
+[[nodiscard]] GridSolver<Model, Scheme> load(safetensors::File file,
+                                             Executor& executor = serial_executor()) {
+  const std::string path = file.path;
+  return detail::naming(path, [&] {
+    return detail::load_grid_solver<Model, Scheme>(detail::NetworkFile(std::move(file)), executor);
+  });
 }
 
 }  // namespace amq

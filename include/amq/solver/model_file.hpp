@@ -129,10 +129,10 @@ void save(const std::string& path, const BasicMeshSolver<Model>& solver, const S
 namespace detail {
 
 template <typename Model, typename Scheme>
-MeshSolver<Model, Scheme> load_mesh_solver(const std::string& path, Executor& executor) {
-  const NetworkFile file(path);
+MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& executor) {
   const safetensors::File& f = file.f;
-  const SchemeInfo info = SchemeInfo::of<Scheme>();
+  const std::string& path = f.path;
+  const SchemeInfo info = file.scheme<Scheme>();
   file.is<Model>(info);
   const auto config = file.parsed<typename Model::Config>("amq.config");
   const auto e = file.parsed<MeshEncoding>("amq.encoding");
@@ -213,6 +213,7 @@ MeshSolver<Model, Scheme> load_mesh_solver(const std::string& path, Executor& ex
 
 /// Reads a solver and solves its self-test: every bit must be as it was saved. For networks on
 /// grids include amq/solver/grid_file.hpp.
+/// @tparam Scheme  the file's; AnyScheme takes any whose row rule is amq's
 /// @throws amq::Error for a file that is truncated, hostile, of another model or scheme, whose
 ///         tensors do not fit (all are listed), or whose self-test comes out differently; it names
 ///         the file, and nothing is made that the file's own size does not justify
@@ -221,8 +222,21 @@ requires(!grid_model<Model>)
     [[nodiscard]] MeshSolver<Model, Scheme> load(const std::string& path,
                                                  Executor& executor = serial_executor()) {
   static_assert(require_mesh_model<Model>());
-  return detail::naming(path,
-                        [&] { return detail::load_mesh_solver<Model, Scheme>(path, executor); });
+  return detail::naming(path, [&] {
+    return detail::load_mesh_solver<Model, Scheme>(detail::NetworkFile(safetensors::read(path)),
+                                                   executor);
+  });
+}
+/// The same of a file that has been read, or of its bytes: safetensors::decode(bytes, name).
+template <typename Model, typename Scheme>
+requires(!grid_model<Model>)
+    [[nodiscard]] MeshSolver<Model, Scheme> load(safetensors::File file,
+                                                 Executor& executor = serial_executor()) {
+  static_assert(require_mesh_model<Model>());
+  const std::string path = file.path;
+  return detail::naming(path, [&] {
+    return detail::load_mesh_solver<Model, Scheme>(detail::NetworkFile(std::move(file)), executor);
+  });
 }
 
 }  // namespace amq

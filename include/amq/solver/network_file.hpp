@@ -72,7 +72,7 @@ struct NetworkFile {
   /// believed, before memory is taken for it.
   stored::Bounds bounds{1024};
 
-  explicit NetworkFile(const std::string& path) : f(safetensors::read(path)) {
+  explicit NetworkFile(safetensors::File file) : f(std::move(file)) {
     bounds.largest = std::max(bounds.largest, static_cast<Index>(f.tensors.size()));
     for (const auto& [name, a] : f.tensors)
       for (const Index n : a.shape) bounds.largest = std::max(bounds.largest, n);
@@ -91,6 +91,14 @@ struct NetworkFile {
   template <typename T>
   [[nodiscard]] T parsed(const char* key) const {
     return stored::parsed<T>(text(key), bounds, f.path + ": " + key);
+  }
+  /// The scheme's type, or for AnyScheme what the file says.
+  template <typename Scheme>
+  [[nodiscard]] SchemeInfo scheme() const {
+    if constexpr (any_scheme<Scheme>)
+      return SchemeInfo::named(text("amq.scheme"), f.path + ": amq.scheme");
+    else
+      return SchemeInfo::of<Scheme>();
   }
   template <typename Model>
   void is(const SchemeInfo& scheme) const {
