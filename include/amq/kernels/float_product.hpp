@@ -22,15 +22,18 @@ struct FloatTile {
       simd::Floats<Arch>::count == 1 &&
       !std::is_base_of_v<simd::Registers<simd::Scalar>, simd::Registers<Arch>>;
   static constexpr int blocks = wide ? 4 : 1;
+  static constexpr bool pairs = simd::Floats<Arch>::count == 2;
+  // Pairs: twelve accumulators, two registers of b, one of a. With eight accumulators AVX2 waits
+  // for its loads.
   template <int Blocks>
   static constexpr int rows = wide ? (Blocks == 4   ? 6
                                       : Blocks == 3 ? 8
                                                     : 12)
-                                   : 4;
+                                   : (pairs ? 6 : 4);
 };
 
-/// acc += a b, rounded once. g++ 12 spills the accumulators of _mm512_fmadd_ps; of an instruction
-/// it cannot look into it does not.
+/// acc += a b, rounded once. g++ 12 spills the accumulators of _mm512_fmadd_ps, and reads b from
+/// memory again for every _mm256_fmadd_ps; of an instruction it cannot look into it does not.
 template <typename Arch>
 AMQ_INLINE void accumulate(simd::Floats<Arch>& acc, simd::Floats<Arch> a,
                            simd::Floats<Arch> b) noexcept {
@@ -39,6 +42,18 @@ AMQ_INLINE void accumulate(simd::Floats<Arch>& acc, simd::Floats<Arch> a,
     __m512 sum = acc.r[0];
     asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(__m512(a.r[0])), "v"(__m512(b.r[0])));
     acc.r[0] = sum;
+    return;
+  }
+#endif
+#if AMQ_HAS_AVX2
+  if constexpr (FloatTile<Arch>::pairs &&
+                std::is_base_of_v<simd::Registers<simd::Avx2>, simd::Registers<Arch>>) {
+    AMQ_UNROLL
+    for (int i = 0; i < 2; ++i) {
+      __m256 sum = acc.r[i];
+      asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(__m256(a.r[i])), "x"(__m256(b.r[i])));
+      acc.r[i] = sum;
+    }
     return;
   }
 #endif

@@ -54,6 +54,15 @@ struct Floats {
     if constexpr (std::is_base_of_v<Registers<Avx512>, R>)
       return {{_mm512_mask_loadu_ps(_mm512_set1_ps(rest), part_mask(n), p)}};
 #endif
+#if AMQ_HAS_AVX2
+    if constexpr (std::is_base_of_v<Registers<Avx2>, R>)
+      return make([&](int i) AMQ_INLINE_LAMBDA {
+        const __m256i mask = part_mask8(n - 8 * i);
+        const __m256 some = _mm256_maskload_ps(p + 8 * i, mask);
+        return rest == 0 ? some
+                         : _mm256_blendv_ps(_mm256_set1_ps(rest), some, _mm256_castsi256_ps(mask));
+      });
+#endif
     float buffer[lanes];
     for (int l = 0; l < lanes; ++l) buffer[l] = rest;
     std::memcpy(buffer, p, static_cast<std::size_t>(n) * sizeof(float));
@@ -63,6 +72,13 @@ struct Floats {
 #if AMQ_HAS_AVX512
     if constexpr (std::is_base_of_v<Registers<Avx512>, R>) {
       _mm512_mask_storeu_ps(p, part_mask(n), r[0]);
+      return;
+    }
+#endif
+#if AMQ_HAS_AVX2
+    if constexpr (std::is_base_of_v<Registers<Avx2>, R>) {
+      AMQ_UNROLL
+      for (int i = 0; i < count; ++i) _mm256_maskstore_ps(p + 8 * i, part_mask8(n - 8 * i), r[i]);
       return;
     }
 #endif
@@ -114,6 +130,11 @@ struct Floats {
 #if AMQ_HAS_AVX512
   static AMQ_INLINE __mmask16 part_mask(int n) noexcept {
     return static_cast<__mmask16>((1u << n) - 1u);
+  }
+#endif
+#if AMQ_HAS_AVX2
+  static AMQ_INLINE __m256i part_mask8(int n) noexcept {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
 #endif
 };
