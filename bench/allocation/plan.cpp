@@ -14,7 +14,7 @@ using namespace amq;
 
 /// MP-PDE as in docs/results/mesh.md, on a mesh of 972 nodes.
 struct Solve {
-  std::unique_ptr<BasicMeshSolver<MpPde>> solver;
+  std::unique_ptr<MeshSolver<MpPde>> solver;
   GraphSample sample;
 
   Solve() {
@@ -36,8 +36,8 @@ struct Solve {
     auto light = std::make_unique<Auxiliary>(AuxiliaryConfig{}, c.inputs, 2, columns, 2);
     PointCurves curves = PointCurves::gaussian(static_cast<std::size_t>(columns), scheme.levels);
     curves.score_power = 0.25;
-    solver = std::make_unique<BasicMeshSolver<MpPde>>(
-        std::move(net), std::move(light), e, allocation::PerNodeAndPoint(), std::move(curves));
+    solver = std::make_unique<MeshSolver<MpPde>>(std::move(net), std::move(light), e,
+                                                 allocation::PerNodeAndPoint(), std::move(curves));
     solver->budget(mean_bits(3));
     Field a(mesh.n_nodes(), 1);
     for (Index i = 0; i < a.rows(); ++i) a(i, 0) = random.uniform() < 0.5 ? 3.0f : 12.0f;

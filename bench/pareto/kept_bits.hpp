@@ -16,8 +16,8 @@
 namespace study {
 
 /// The mean square error one step ahead from every true state of the test trajectories.
-template <typename Model>
-double follow(const Data& d, const BasicMeshSolver<Model>& solver, std::size_t every) {
+template <typename Model, typename Scheme>
+double follow(const Data& d, const MeshSolver<Model, Scheme>& solver, std::size_t every) {
   double mse = 0, steps = 0;
   for (const Trajectory& t : d.trajectories) {
     GraphSample s = d.encoding.encode(t.mesh, view(t.state[0]));

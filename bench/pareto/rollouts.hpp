@@ -61,11 +61,11 @@ void roll_out_float(const Data& d, const Network<Model>& net, const std::string&
   });
 }
 
-template <typename Model>
-void roll_out_solver(const Data& d, const BasicMeshSolver<Model>& solver, const std::string& key,
+template <typename Model, typename Scheme>
+void roll_out_solver(const Data& d, const MeshSolver<Model, Scheme>& solver, const std::string& key,
                      std::uint64_t seed, const std::string& csv) {
   roll_out(d, key, seed, csv, [&](const Trajectory& t) {
-    auto rollout = std::make_shared<Rollout<Model>>(solver, t.mesh, t.state[0]);
+    auto rollout = std::make_shared<Rollout<Model, Scheme>>(solver, t.mesh, t.state[0]);
     return [rollout](const auto& given) -> const Field& { return rollout->step(given); };
   });
 }

@@ -36,8 +36,8 @@ void with_rule(const Plan& plan, const F& f) {
 }
 
 template <typename Model>
-std::unique_ptr<BasicMeshSolver<Model>> trained(const Options& o, const Data& d, Executor& executor,
-                                                const Arm& arm) {
+std::unique_ptr<MeshSolver<Model>> trained(const Options& o, const Data& d, Executor& executor,
+                                           const Arm& arm) {
   const RowQuantizer quantizer = row_quantizer(arm.quantizer);
   if (arm.scheme == "uniform")
     return uniform_solver<Model>(o, d, executor, arm.levels, quantizer.rule, quantizer.range);

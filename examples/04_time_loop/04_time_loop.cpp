@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   using W8A8 = amq::Scheme<amq::Weights<8>, amq::Activations<8>>;
   auto eight = amq::train_uniform<W8A8>(net, samples, how);
   amq::Sample s = beginning(1'000'000);
-  amq::Rollout<amq::MpPde> rollout(eight.solver, s.mesh, s.given);
+  amq::Rollout rollout(eight.solver, s.mesh, s.given);
   const amq::Graph graph = amq::cell_edges(s.mesh);
   for (int step = 0; step < 10; ++step) {
     s.given = stepped(graph, s.given);

@@ -223,8 +223,8 @@ Result evaluate_float(const Data& d, const Network<Model>& net) {
 }
 
 /// In integers, everything included: scores, allocation, the pass.
-template <typename Model = MpPde>
-Result evaluate_solver(const Data& d, const BasicMeshSolver<Model>& solver) {
+template <typename Model = MpPde, typename Scheme>
+Result evaluate_solver(const Data& d, const MeshSolver<Model, Scheme>& solver) {
   double bops = 0, bits = 0;
   Result r = evaluate(d, [&](std::size_t k) {
     const auto [plan, report] = solver.plan(d.test[k]);
@@ -243,11 +243,10 @@ Result evaluate_solver(const Data& d, const BasicMeshSolver<Model>& solver) {
 
 /// Uniform bits, trained at them from the float network; of several widths each pass draws one.
 template <typename Model = MpPde>
-std::unique_ptr<BasicMeshSolver<Model>> uniform_solver(const Options& o, const Data& d,
-                                                       Executor& executor,
-                                                       const std::vector<int>& bits,
-                                                       RowRule rule = RowRule::min_max,
-                                                       RangeRule range = RangeRule::least_squares) {
+std::unique_ptr<MeshSolver<Model>> uniform_solver(const Options& o, const Data& d,
+                                                  Executor& executor, const std::vector<int>& bits,
+                                                  RowRule rule = RowRule::min_max,
+                                                  RangeRule range = RangeRule::least_squares) {
   const auto from = float_network<Model>(o, d, executor);
   auto net =
       calibrated_network(*from, SchemeInfo{8, rule, bits}, calibration_part(d), range, o.seed);
@@ -261,7 +260,7 @@ std::unique_ptr<BasicMeshSolver<Model>> uniform_solver(const Options& o, const D
   unroll(o, d, t);
   t.run_by_turns(executor, plans, o.progress);
   net->quantizers.fit_weights(net->layout, net->parameters);
-  auto solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), nullptr, d.encoding);
+  auto solver = std::make_unique<MeshSolver<Model>>(std::move(net), nullptr, d.encoding);
   solver->budget(mean_bits(bits.front()));
   return solver;
 }
@@ -273,8 +272,8 @@ struct Adaptive : AdaptiveOptions {
 
 /// Bits by the auxiliary model, both trained jointly from the float network.
 template <typename Model = MpPde>
-std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const Data& d,
-                                                        Executor& executor, const Adaptive& how) {
+std::unique_ptr<MeshSolver<Model>> adaptive_solver(const Options& o, const Data& d,
+                                                   Executor& executor, const Adaptive& how) {
   const auto from = float_network<Model>(o, d, executor);
   const auto few = calibration_part(d);
   auto net = calibrated_network(*from, SchemeInfo{8, how.rule, how.levels}, few,
@@ -287,8 +286,8 @@ std::unique_ptr<BasicMeshSolver<Model>> adaptive_solver(const Options& o, const 
                        true),
       o.seed, executor, o.progress, [&](MeshTraining<Model>& t) { unroll(o, d, t); });
   auto solver =
-      std::make_unique<BasicMeshSolver<Model>>(std::move(made.net), std::move(made.auxiliary),
-                                               d.encoding, how.sharing, std::move(made.curves));
+      std::make_unique<MeshSolver<Model>>(std::move(made.net), std::move(made.auxiliary),
+                                          d.encoding, how.sharing, std::move(made.curves));
   solver->budget(mean_bits(how.mean_bits.front()));
   return solver;
 }

@@ -85,8 +85,8 @@ void solving(const amq::Mesh& mesh, const amq::Field& a) {
   const amq::Solution s = solver(mesh, a, amq::mean_bits(3));       // in integers
   std::printf("%td rows\n", s.field.rows());  // (node, solution channel); s.report: what it cost
 
-  amq::Rollout<amq::MpPde> rollout(solver, mesh, a);  // a solver that predicts changes of state
-  rollout.allocate_every(10);                         // keeps its bits for ten steps
+  amq::Rollout rollout(solver, mesh, a);  // a solver that predicts changes of state
+  rollout.allocate_every(10);             // keeps its bits for ten steps
 
   const amq::RowTimes times = amq::load_row_times("this_machine.json");
   solver.price_by(times);  // a budget is now the time that so many bits take

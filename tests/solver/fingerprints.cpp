@@ -124,7 +124,7 @@ template <typename Model>
 struct Made {
   Mesh mesh = fingerprints::square(14, 4);
   Field given = fingerprints::noise(mesh.n_nodes(), 2, 5);
-  std::unique_ptr<BasicMeshSolver<Model>> solver;
+  std::unique_ptr<MeshSolver<Model>> solver;
 
   explicit Made(const Case& of, Executor& executor = serial_executor()) {
     MeshEncoding e;
@@ -150,8 +150,8 @@ struct Made {
       aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
                                         PointScores(net->layout).columns(), 5);
     const auto times = made_up(net->layout, of.scheme.levels);
-    solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), std::move(aux), e, of.sharing,
-                                                      of.rules, executor);
+    solver = std::make_unique<MeshSolver<Model>>(std::move(net), std::move(aux), e, of.sharing,
+                                                 of.rules, executor);
     if (of.timed) solver->price_by(times);
   }
 };
@@ -182,7 +182,7 @@ TEST_CASE_TEMPLATE("solves of networks on meshes have the bits they always had",
 TEST_CASE("a rollout has the bits it always had") {
   Made<MpPde> made(cases().front());
   made.solver->budget(mean_bits(3));
-  Rollout<MpPde> rollout(*made.solver, made.mesh, made.given);
+  Rollout rollout(*made.solver, made.mesh, made.given);
   rollout.allocate_every(2);
   Hash hash;
   for (int step = 0; step < 4; ++step) hash(view(rollout.step()))(rollout.report().node_bits);

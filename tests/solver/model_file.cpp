@@ -32,7 +32,7 @@ std::string scratch(const char* name) {
 struct Small {
   Mesh mesh = fingerprints::square(6, 1);
   Field a = fingerprints::noise(mesh.n_nodes(), 1, 2);
-  std::unique_ptr<BasicMeshSolver<MpPde>> solver;
+  std::unique_ptr<MeshSolver<MpPde>> solver;
 
   Small() {
     MeshEncoding e;
@@ -44,7 +44,7 @@ struct Small {
     auto net = std::make_unique<Network<MpPde>>(c, SchemeInfo::of<S>(), 3);
     auto aux = std::make_unique<Auxiliary>(AuxiliaryConfig{4, 1, 4}, c.inputs, 2,
                                            PointScores(net->layout).columns(), 5);
-    solver = std::make_unique<BasicMeshSolver<MpPde>>(std::move(net), std::move(aux), e);
+    solver = std::make_unique<MeshSolver<MpPde>>(std::move(net), std::move(aux), e);
   }
 };
 
@@ -222,7 +222,7 @@ TEST_CASE("MP-PDE with a window and variables is a solver like others, from file
   c.layers = 1;
   c.window = static_cast<Index>(window);
   c.variables = 2;
-  BasicMeshSolver<MpPde> solver(
+  MeshSolver<MpPde> solver(
       std::make_unique<Network<MpPde>>(c, SchemeInfo{8, RowRule::affine, {4, 8}}, 3), nullptr, e);
   Mesh mesh = fingerprints::square(6, 1);
   mesh.node_type.clear();  // nobody reads it
@@ -246,7 +246,7 @@ TEST_CASE("MP-PDE with a window and variables is a solver like others, from file
   CHECK_THROWS_WITH_AS(static_cast<void>(solver(mesh, u)),
                        doctest::Contains("variables: expected 2 of time and parameters, found 0"),
                        Error);
-  Rollout<MpPde> rollout(solver, mesh, u);
+  Rollout rollout(solver, mesh, u);
   rollout.options(mean_bits(8), variables);
   CHECK((rollout.step().array() == s.field.array()).all());
   const Solution next = solver(mesh, s.field, {mean_bits(8), variables});

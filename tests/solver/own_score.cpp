@@ -75,7 +75,7 @@ TEST_CASE("a score of one's own measures curves, trains a network and is carried
     plans.push_back(allocator(s, allocator.prepare(net, s), 3).plan);
   MeshTraining<MpPde>(net, samples, options).run(serial_executor(), plans);
 
-  BasicMeshSolver<MpPde> solver(std::move(p.net), nullptr, p.encoding);
+  MeshSolver<MpPde> solver(std::move(p.net), nullptr, p.encoding);
   solver.allocate_by(allocator);
   solver.budget(mean_bits(3));  // between two levels: the score decides who has more
   // [solver]
@@ -96,7 +96,7 @@ TEST_CASE("a score of one's own measures curves, trains a network and is carried
 TEST_CASE("a file does not hold a score, and a loaded solver that is given it solves the same") {
   Problem p;
   const Allocator<> allocator(p.net->layout, levels, {}, WhereItIsLarge());
-  BasicMeshSolver<MpPde> solver(std::move(p.net), nullptr, p.encoding);
+  MeshSolver<MpPde> solver(std::move(p.net), nullptr, p.encoding);
   solver.allocate_by(allocator);
   const std::string path =
       (std::filesystem::temp_directory_path() / "amq_own_score.safetensors").string();

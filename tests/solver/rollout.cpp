@@ -24,7 +24,7 @@ template <typename Model>
 struct Flow {
   Mesh mesh;
   Field start;
-  std::unique_ptr<BasicMeshSolver<Model>> solver;
+  std::unique_ptr<MeshSolver<Model>> solver;
 
   Flow() {
     Random random(4);
@@ -50,7 +50,7 @@ struct Flow {
     auto net = std::make_unique<Network<Model>>(c, SchemeInfo::of<S>(), 3);
     auto aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
                                            PointScores(net->layout).columns(), 5);
-    solver = std::make_unique<BasicMeshSolver<Model>>(std::move(net), std::move(aux), e);
+    solver = std::make_unique<MeshSolver<Model>>(std::move(net), std::move(aux), e);
     solver->budget(mean_bits(3));
   }
 };
@@ -60,7 +60,7 @@ struct Flow {
 TEST_CASE_TEMPLATE("a rollout is the solver applied again and again, the boundary given", Model,
                    MpPde, MeshGraphNet, GraphVit) {
   Flow<Model> f;
-  Rollout<Model> rollout(*f.solver, f.mesh, f.start);
+  Rollout rollout(*f.solver, f.mesh, f.start);
   const auto wall = [&](Field& u) {
     for (Index i = 0; i < u.rows(); ++i)
       if (f.mesh.node_type[static_cast<std::size_t>(i)] == NodeType::wall) u.row(i).setZero();
@@ -82,7 +82,7 @@ TEST_CASE_TEMPLATE("a rollout is the solver applied again and again, the boundar
 TEST_CASE_TEMPLATE("between allocations a rollout keeps its bits and its budget", Model, MpPde,
                    MeshGraphNet, GraphVit) {
   Flow<Model> f;
-  Rollout<Model> rollout(*f.solver, f.mesh, f.start), other(*f.solver, f.mesh, 2 * f.start);
+  Rollout rollout(*f.solver, f.mesh, f.start), other(*f.solver, f.mesh, 2 * f.start);
   CHECK_THROWS_WITH_AS(rollout.allocate_every(0), doctest::Contains("1 or more"), Error);
   rollout.allocate_every(3);
   Field state = f.start;
@@ -151,7 +151,7 @@ TEST_CASE_TEMPLATE("a training window walks where a rollout goes", Model, MpPde,
             return view(std::as_const(said));
           },
           walked);
-  Rollout<Model> rollout(*f.solver, f.mesh, f.start);
+  Rollout rollout(*f.solver, f.mesh, f.start);
   for (std::size_t k = 1; k < 4; ++k)
     rollout.step([&](Field& u) {
       for (Index i = 0; i < u.rows(); ++i)
@@ -191,7 +191,7 @@ TEST_CASE("a rollout becomes a ParaView series with the bits of every node") {
       if (f.mesh.node_type[static_cast<std::size_t>(i)] == NodeType::wall) u.row(i).setZero();
   };
   // [rollout]
-  Rollout<MpPde> rollout(*f.solver, f.mesh, f.start);  // start: (node, channel), e.g. u and v
+  Rollout rollout(*f.solver, f.mesh, f.start);  // start: (node, channel), e.g. u and v
   vtu::Series series(path);
   for (int step = 1; step <= 3; ++step) {
     rollout.step(boundary);
@@ -223,8 +223,7 @@ TEST_CASE("a solver that returns something else, and states that are not finite,
   e.input_mean = {0, 0};
   e.input_deviation = {1, 1};
   c.inputs = e.inputs();
-  BasicMeshSolver<MpPde> other(std::make_unique<Network<MpPde>>(c, SchemeInfo::of<S>(), 3), nullptr,
-                               e);
+  MeshSolver<MpPde> other(std::make_unique<Network<MpPde>>(c, SchemeInfo::of<S>(), 3), nullptr, e);
   CHECK_THROWS_WITH_AS(Rollout<MpPde>(other, f.mesh, f.start),
                        doctest::Contains("given channels are those of its solution"), Error);
   // A model that reads more than a field must have been given it.

@@ -53,7 +53,7 @@ void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
 namespace {
 
 template <typename Model>
-std::unique_ptr<BasicMeshSolver<Model>> made(bool adaptive, Executor& executor) {
+std::unique_ptr<MeshSolver<Model>> made(bool adaptive, Executor& executor) {
   MeshEncoding e;
   e.input_mean = {0.125f, -0.25f};
   e.input_deviation = {1.5f, 0.75f};
@@ -73,8 +73,8 @@ std::unique_ptr<BasicMeshSolver<Model>> made(bool adaptive, Executor& executor) 
   if (adaptive)
     aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
                                       PointScores(net->layout).columns(), 5);
-  return std::make_unique<BasicMeshSolver<Model>>(
-      std::move(net), std::move(aux), e, allocation::AnySharing(), PointCurves{}, executor);
+  return std::make_unique<MeshSolver<Model>>(std::move(net), std::move(aux), e,
+                                             allocation::AnySharing(), PointCurves{}, executor);
 }
 
 struct Asked {

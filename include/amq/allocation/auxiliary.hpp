@@ -19,7 +19,7 @@ namespace amq {
 
 struct AuxiliaryConfig {
   Index hidden = 8, layers = 1;
-  int bits = 4;  ///< of its own rows; weights have 8
+  int bits = 4;  ///< of its own rows, 1 to 8; weights have 8
 
   template <typename Self, typename Visit>
   static void each(Self& c, const Visit& visit) {
@@ -28,6 +28,9 @@ struct AuxiliaryConfig {
     visit("bits", c.bits);
   }
 };
+
+/// What auxiliary models of any width run by.
+using AuxiliaryScheme = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 7, 8>, ByDeviation>;
 
 /// A steady MP-PDE whose outputs are logarithms of scores, one per column (a quantization point, or
 /// one for the whole node), centred and scaled by what the columns had in the training set. It runs
@@ -38,6 +41,7 @@ class Auxiliary {
 
   /// @param inputs, dim  of the main model
   /// @param columns      scores per node
+  /// @throws amq::Error for bits that AuxiliaryScheme has not
   Auxiliary(const AuxiliaryConfig& config, Index inputs, Index dim, Index columns,
             std::uint64_t seed)
       : config_(config),
@@ -98,7 +102,10 @@ class Auxiliary {
   static constexpr float smallest = 1e-20f;  ///< keeps the logarithm of a vanished score finite
 
   [[nodiscard]] static SchemeInfo scheme(const AuxiliaryConfig& c) {
-    return {8, RowRule::affine, {c.bits}};
+    if (!AuxiliaryScheme::levels::contains(c.bits))
+      throw Error("AuxiliaryConfig::bits", "1 to 8", std::to_string(c.bits),
+                  "Give the auxiliary model bits of these: 4 are enough.");
+    return {AuxiliaryScheme::weight_bits, AuxiliaryScheme::rule{}, {c.bits}};
   }
   /// Of the network it is.
   static MpPdeConfig net_config(const AuxiliaryConfig& c, Index inputs, Index dim, Index columns) {

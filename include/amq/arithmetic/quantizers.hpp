@@ -37,6 +37,20 @@ struct SchemeInfo {
     return text + "_" + std::string(called);
   }
   [[nodiscard]] std::string name() const { return name(rule.name()); }
+  /// "weights of 8 bits, levels 2, 4, 8, rule by_range"
+  [[nodiscard]] std::string sentence() const { return sentence_of(name()); }
+  /// The same of a name, whose rule may be anybody's; other text is quoted.
+  [[nodiscard]] static std::string sentence_of(const std::string& name) {
+    const std::size_t a = name.find('a'), end = name.find('_');
+    if (name.empty() || name[0] != 'w' || end == std::string::npos || a >= end)
+      return "'" + name.substr(0, 80) + "'";
+    std::string text = "weights of " + name.substr(1, a - 1) + " bits, levels ";
+    for (std::size_t k = a + 1; k < end; ++k) {
+      text += name[k];
+      if (name[k] == ',') text += ' ';
+    }
+    return text + ", rule " + name.substr(end + 1, 80);
+  }
   /// What name() has written, or an older amq.
   /// @throws Error for text that names no scheme, or a rule that is not amq's
   [[nodiscard]] static SchemeInfo named(const std::string& text, const std::string& where) {

@@ -21,8 +21,9 @@ struct GridSelfTest {
 /// Writes the solver under a temporary name and renames it. The self-test is solved here, and its
 /// solutions are kept.
 /// @throws amq::Error for a failing disk or a self-test the solver refuses
-template <typename Model>
-void save(const std::string& path, const BasicGridSolver<Model>& solver, const GridSelfTest& test) {
+template <typename Model, typename Scheme>
+void save(const std::string& path, const GridSolver<Model, Scheme>& solver,
+          const GridSelfTest& test) {
   detail::require_budgets(path, test.mean_bits);
   safetensors::File f;
   f.path = path;
@@ -44,8 +45,7 @@ template <typename Model, typename Scheme>
 GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& executor) {
   const safetensors::File& f = file.f;
   const std::string& path = f.path;
-  const SchemeInfo info = file.scheme<Scheme>();
-  file.is<Model>(info);
+  const SchemeInfo info = file.is<Model, Scheme>();
   const auto config = file.parsed<typename Model::Config>("amq.config");
   auto e = file.parsed<GridFieldEncoding>("amq.encoding");
   e.check();
@@ -81,8 +81,9 @@ GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& ex
 }  // namespace detail
 
 /// Reads a solver and solves its self-test: every bit must be as it was saved.
+/// @tparam Scheme  see load() of networks on meshes
 /// @throws amq::Error  see load() of networks on meshes
-template <typename Model, typename Scheme>
+template <typename Model, typename Scheme = AnyScheme>
 requires grid_model<Model>
 [[nodiscard]] GridSolver<Model, Scheme> load(const std::string& path,
                                              Executor& executor = serial_executor()) {
@@ -92,7 +93,7 @@ requires grid_model<Model>
   });
 }
 /// The same of a file that has been read, or of its bytes: safetensors::decode(bytes, name).
-template <typename Model, typename Scheme>
+template <typename Model, typename Scheme = AnyScheme>
 requires grid_model<Model>
 [[nodiscard]] GridSolver<Model, Scheme> load(safetensors::File file,
                                              Executor& executor = serial_executor()) {

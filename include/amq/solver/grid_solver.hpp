@@ -151,14 +151,19 @@ struct GridFieldEncoding {
 
 /// A trained network and how fields are encoded. All rows have one width. All const functions may
 /// be called by several threads at once, and give the same bits as one after another.
-template <typename Model>
-class BasicGridSolver {
+/// @tparam Scheme  only its levels and its rule are compiled; AnyScheme: what the network says at
+///                 run time, and the same bits
+template <typename Model, typename Scheme = AnyScheme>
+class GridSolver {
   static_assert(require_grid_model<Model>());
 
  public:
-  /// @throws amq::Error for an encoding of other channels than the network's
-  BasicGridSolver(std::unique_ptr<Network<Model>> net, GridFieldEncoding encoding,
-                  Executor& executor = serial_executor())
+  using scheme = Scheme;
+
+  /// @throws amq::Error for an encoding of other channels than the network's, and a network of
+  ///         another scheme
+  GridSolver(std::unique_ptr<Network<Model>> net, GridFieldEncoding encoding,
+             Executor& executor = serial_executor())
       : parts_(make_parts(std::move(net), std::move(encoding), executor)) {
     budget_.mean_bits = levels().back();
   }
@@ -234,7 +239,7 @@ class BasicGridSolver {
 
  private:
   struct Workspace {
-    BasicFixed main;
+    Fixed<Scheme> main;
     Matrix u, x;
   };
   struct Parts {
@@ -242,7 +247,7 @@ class BasicGridSolver {
     GridFieldEncoding encoding;
     TrainedOn seen;
     FloatExecutor executor;  // the host's threads, in amq's floating-point environment
-    BasicFixed main;         // whose packed weights all passes read
+    Fixed<Scheme> main;      // whose packed weights all passes read
     Workspaces<Workspace> workspaces;
 
     Parts(std::unique_ptr<Network<Model>> n, GridFieldEncoding e, Executor& hosts)
@@ -299,14 +304,6 @@ class BasicGridSolver {
   Budget budget_;
   OutOfRange policy_ = OutOfRange::report;
   double tolerance_ = 0;
-};
-
-/// A solver whose scheme is a type: checked when a file is loaded.
-template <typename Model, typename Scheme>
-class GridSolver : public BasicGridSolver<Model> {
- public:
-  using scheme = Scheme;
-  using BasicGridSolver<Model>::BasicGridSolver;
 };
 
 }  // namespace amq

@@ -20,6 +20,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -58,23 +59,28 @@ void in_order(MatrixView<const T> a, const NodeOrder& order, MatrixView<U> out) 
 
 }  // namespace detail
 
-template <typename Model>
+template <typename Model, typename Scheme = AnyScheme>
 class PreparedMesh;
 
 /// A trained model, its auxiliary model (if it was trained adaptively) and how fields are encoded.
 /// All const functions may be called by several threads at once, and give the same bits as one
 /// after another; every solve that runs at the same time has its own buffers, which are kept.
-template <typename Model>
-class BasicMeshSolver {
+/// @tparam Scheme  only its levels and its rule are compiled; AnyScheme: what the network says at
+///                 run time, and the same bits
+template <typename Model, typename Scheme = AnyScheme>
+class MeshSolver {
   static_assert(require_mesh_model<Model>());
 
  public:
+  using scheme = Scheme;
+
   /// @param net, auxiliary  trained; kept. No auxiliary: every row has the budget's bits, which
   ///                        must then be a level of the scheme.
-  /// @throws amq::Error for an encoding or an auxiliary model of other channels
-  BasicMeshSolver(std::unique_ptr<Network<Model>> net, std::unique_ptr<Auxiliary> auxiliary,
-                  MeshEncoding encoding, allocation::AnySharing sharing = {},
-                  PointCurves curves = {}, Executor& executor = serial_executor())
+  /// @throws amq::Error for an encoding or an auxiliary model of other channels, and a network of
+  ///         another scheme
+  MeshSolver(std::unique_ptr<Network<Model>> net, std::unique_ptr<Auxiliary> auxiliary,
+             MeshEncoding encoding, allocation::AnySharing sharing = {}, PointCurves curves = {},
+             Executor& executor = serial_executor())
       : parts_(make_parts(std::move(net), std::move(auxiliary), std::move(encoding), sharing,
                           std::move(curves), executor)) {
     budget_.mean_bits = parts_->net->quantizers.info().levels.back();
@@ -131,8 +137,8 @@ class BasicMeshSolver {
   /// What belongs to the mesh, done once: examined, edges, order, what the network reads of it,
   /// cost. It refers to this solver, and may be shared by threads like it.
   /// @throws amq::Error for meshes that examine() or the encoding refuses
-  [[nodiscard]] PreparedMesh<Model> prepare(const Mesh& mesh) const {
-    return PreparedMesh<Model>(*this, make(mesh));
+  [[nodiscard]] PreparedMesh<Model, Scheme> prepare(const Mesh& mesh) const {
+    return PreparedMesh<Model, Scheme>(*this, make(mesh));
   }
 
   /// The last mesh is kept prepared, and asked for by its numbers.
@@ -142,7 +148,7 @@ class BasicMeshSolver {
   ///         already exceeds on this mesh
   Solution operator()(const Mesh& mesh, MatrixView<const float> a,
                       const SolveOptions& options = {}) const {
-    return PreparedMesh<Model>(*this, kept(mesh))(a, options);
+    return PreparedMesh<Model, Scheme>(*this, kept(mesh))(a, options);
   }
   Solution operator()(const Mesh& mesh, const Field& a, const SolveOptions& options = {}) const {
     return (*this)(mesh, view(a), options);
@@ -205,12 +211,15 @@ class BasicMeshSolver {
   }
 
  private:
-  friend class PreparedMesh<Model>;
+  friend class PreparedMesh<Model, Scheme>;
+  using Main = Fixed<Scheme>;
+  /// The auxiliary model's, whose scheme is its own.
+  using Light = Fixed<std::conditional_t<any_scheme<Scheme>, AnyScheme, AuxiliaryScheme>>;
 
   /// What one solve writes to.
   struct Workspace {
-    BasicFixed main;
-    std::optional<BasicFixed> light;
+    Main main;
+    std::optional<Light> light;
     Matrix u, v, in_order;  // (node, channel) of the pass; the given field along the mesh's order
     Field out;              // (node, solution channel) along the mesh's order
   };
@@ -222,8 +231,8 @@ class BasicMeshSolver {
     TrainedOn seen;
     Allocator<> allocator;
     FloatExecutor executor;  // the host's threads, in amq's floating-point environment
-    BasicFixed main;         // whose packed weights all passes read
-    std::optional<BasicFixed> light;
+    Main main;               // whose packed weights all passes read
+    std::optional<Light> light;
     Workspaces<Workspace> workspaces;
     std::mutex mutex;  // of `last`
     std::shared_ptr<const detail::OnMesh> last;
@@ -443,10 +452,10 @@ class BasicMeshSolver {
 /// A mesh that a solver has made ready: solves on it count, examine and encode nothing of the mesh
 /// again, and once a first pass has been, a pass at given bits allocates nothing of size.
 /// It refers to its solver, which must stay where it is; copies are cheap and share what was made.
-template <typename Model>
+template <typename Model, typename Scheme>
 class PreparedMesh {
  public:
-  PreparedMesh(const BasicMeshSolver<Model>& solver, std::shared_ptr<const detail::OnMesh> on)
+  PreparedMesh(const MeshSolver<Model, Scheme>& solver, std::shared_ptr<const detail::OnMesh> on)
       : solver_(&solver), on_(std::move(on)) {}
 
   /// @param a  (node, given channel) in the user's units
@@ -495,10 +504,10 @@ class PreparedMesh {
 
   [[nodiscard]] const MeshFindings& findings() const noexcept { return on_->findings; }
   [[nodiscard]] Index n_nodes() const noexcept { return on_->sample.graph.n_nodes(); }
-  [[nodiscard]] const BasicMeshSolver<Model>& solver() const noexcept { return *solver_; }
+  [[nodiscard]] const MeshSolver<Model, Scheme>& solver() const noexcept { return *solver_; }
 
  private:
-  using Workspace = typename BasicMeshSolver<Model>::Workspace;
+  using Workspace = typename MeshSolver<Model, Scheme>::Workspace;
 
   [[nodiscard]] MeshInputs encode(MatrixView<const float> a, std::span<const double> variables,
                                   Workspace& w) const {
@@ -560,16 +569,8 @@ class PreparedMesh {
     detail::in_order(view(std::as_const(w.out)), on_->back, view(into));
   }
 
-  const BasicMeshSolver<Model>* solver_;
+  const MeshSolver<Model, Scheme>* solver_;
   std::shared_ptr<const detail::OnMesh> on_;
-};
-
-/// A solver whose scheme is a type: checked when a file is loaded.
-template <typename Model, typename Scheme>
-class MeshSolver : public BasicMeshSolver<Model> {
- public:
-  using scheme = Scheme;
-  using BasicMeshSolver<Model>::BasicMeshSolver;
 };
 
 }  // namespace amq

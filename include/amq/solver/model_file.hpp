@@ -87,8 +87,8 @@ inline Mesh self_test_mesh(const safetensors::File& f, Index dim) {
 /// solutions are kept. A score of the user's own is code, and measured times are a machine's: both
 /// are given to the loaded solver again, and the self-test is solved without them.
 /// @throws amq::Error for a failing disk or a self-test the solver refuses
-template <typename Model>
-void save(const std::string& path, const BasicMeshSolver<Model>& solver, const SelfTest& test) {
+template <typename Model, typename Scheme>
+void save(const std::string& path, const MeshSolver<Model, Scheme>& solver, const SelfTest& test) {
   detail::require_budgets(path, test.mean_bits);
   safetensors::File f;
   f.path = path;
@@ -119,7 +119,7 @@ void save(const std::string& path, const BasicMeshSolver<Model>& solver, const S
   f.tensors["self_test.a"] = Array::of(view(test.a));
   f.tensors["self_test.mean_bits"] = Array::of(test.mean_bits);
   if (!test.variables.empty()) f.tensors["self_test.variables"] = Array::of(test.variables);
-  const PreparedMesh<Model> at = solver.prepare(test.mesh);
+  const PreparedMesh<Model, Scheme> at = solver.prepare(test.mesh);
   for (std::size_t k = 0; k < test.mean_bits.size(); ++k)
     detail::put_solution(
         f, k, at.as_loaded(test.a, {mean_bits(test.mean_bits[k]), test.variables}).field);
@@ -132,8 +132,7 @@ template <typename Model, typename Scheme>
 MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& executor) {
   const safetensors::File& f = file.f;
   const std::string& path = f.path;
-  const SchemeInfo info = file.scheme<Scheme>();
-  file.is<Model>(info);
+  const SchemeInfo info = file.is<Model, Scheme>();
   const auto config = file.parsed<typename Model::Config>("amq.config");
   const auto e = file.parsed<MeshEncoding>("amq.encoding");
   e.check();
@@ -203,7 +202,7 @@ MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& ex
   const auto given = f.at("self_test.a").template as<float>();
   const MatrixView<const float> field(given.data(), f.at("self_test.a").shape[0],
                                       f.at("self_test.a").shape[1]);
-  const PreparedMesh<Model> at = solver.prepare(self_test_mesh(f, c.dim));
+  const PreparedMesh<Model, Scheme> at = solver.prepare(self_test_mesh(f, c.dim));
   for (std::size_t k = 0; k < budgets.size(); ++k)
     file.require_solution(k, budgets[k], at(field, {mean_bits(budgets[k]), variables}).field);
   return solver;
@@ -213,11 +212,12 @@ MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& ex
 
 /// Reads a solver and solves its self-test: every bit must be as it was saved. For networks on
 /// grids include amq/solver/grid_file.hpp.
-/// @tparam Scheme  the file's; AnyScheme takes any whose row rule is amq's
+/// @tparam Scheme  that of the file: its levels and its rule are all that is compiled. AnyScheme:
+///                 what the file says, with any levels and any rule of amq
 /// @throws amq::Error for a file that is truncated, hostile, of another model or scheme, whose
 ///         tensors do not fit (all are listed), or whose self-test comes out differently; it names
 ///         the file, and nothing is made that the file's own size does not justify
-template <typename Model, typename Scheme>
+template <typename Model, typename Scheme = AnyScheme>
 requires(!grid_model<Model>)
     [[nodiscard]] MeshSolver<Model, Scheme> load(const std::string& path,
                                                  Executor& executor = serial_executor()) {
@@ -228,7 +228,7 @@ requires(!grid_model<Model>)
   });
 }
 /// The same of a file that has been read, or of its bytes: safetensors::decode(bytes, name).
-template <typename Model, typename Scheme>
+template <typename Model, typename Scheme = AnyScheme>
 requires(!grid_model<Model>)
     [[nodiscard]] MeshSolver<Model, Scheme> load(safetensors::File file,
                                                  Executor& executor = serial_executor()) {

@@ -92,23 +92,26 @@ struct NetworkFile {
   [[nodiscard]] T parsed(const char* key) const {
     return stored::parsed<T>(text(key), bounds, f.path + ": " + key);
   }
-  /// The scheme's type, or for AnyScheme what the file says.
-  template <typename Scheme>
-  [[nodiscard]] SchemeInfo scheme() const {
-    if constexpr (any_scheme<Scheme>)
-      return SchemeInfo::named(text("amq.scheme"), f.path + ": amq.scheme");
-    else
-      return SchemeInfo::of<Scheme>();
-  }
-  template <typename Model>
-  void is(const SchemeInfo& scheme) const {
+  /// The scheme the file has.
+  /// @throws amq::Error for a file of another format or model, or not of this scheme
+  template <typename Model, typename Scheme>
+  [[nodiscard]] SchemeInfo is() const {
     same("amq.format", "1", "Use the version of amq that wrote the file.");
     same("amq.model", std::string(Model::name),
          "Name the model the file holds: amq::load<Model, Scheme>.");
-    // Rules had other names in files of before.
-    if (text("amq.scheme") != scheme.name(scheme.rule.former_name()))
-      same("amq.scheme", scheme.name(),
-           "Name the scheme the file holds: amq::load<Model, Scheme>.");
+    const std::string& found = text("amq.scheme");
+    if constexpr (any_scheme<Scheme>) {
+      return SchemeInfo::named(found, f.path + ": amq.scheme");
+    } else {
+      const auto wanted = SchemeInfo::of<Scheme>();
+      // Rules had other names in files of before.
+      if (found != wanted.name() && found != wanted.name(wanted.rule.former_name()))
+        throw Error(f.path + ": amq.scheme", "the scheme of the type, " + wanted.sentence(),
+                    SchemeInfo::sentence_of(found),
+                    "Name the scheme the file holds, amq::load<Model, Scheme>, or none: "
+                    "amq::load<Model>.");
+      return wanted;
+    }
   }
   /// Declares a network without its numbers, and says which tensors it wants.
   template <typename Model>

@@ -15,7 +15,7 @@ namespace amq {
 /// next = state + predicted change, in the user's units; or, for a solver of windows, the next
 /// window of values. The network's given channels are the state's; bits are allocated again at
 /// every step, from the state of that step, or at every n-th.
-template <typename Model>
+template <typename Model, typename Scheme = AnyScheme>
 class Rollout {
  public:
   /// @param solver  outlives the rollout, and may serve others meanwhile
@@ -23,7 +23,7 @@ class Rollout {
   /// @throws amq::Error for a solver whose given channels are not its solution's, and for meshes
   /// and
   ///         fields that the solver refuses
-  Rollout(const BasicMeshSolver<Model>& solver, const Mesh& mesh, Field start)
+  Rollout(const MeshSolver<Model, Scheme>& solver, const Mesh& mesh, Field start)
       : mesh_(solver.prepare(checked(solver, mesh))), state_(std::move(start)) {
     solver.encoding().check_given(view(std::as_const(state_)), mesh.n_nodes());
   }
@@ -80,7 +80,7 @@ class Rollout {
   [[nodiscard]] const SolveReport& report() const noexcept { return report_; }
 
  private:
-  static const Mesh& checked(const BasicMeshSolver<Model>& solver, const Mesh& mesh) {
+  static const Mesh& checked(const MeshSolver<Model, Scheme>& solver, const Mesh& mesh) {
     const auto& e = solver.encoding();
     if (e.input_mean.size() != e.output_mean.size())
       throw Error("Rollout", "a solver whose given channels are those of its solution",
@@ -90,7 +90,7 @@ class Rollout {
     return mesh;
   }
 
-  PreparedMesh<Model> mesh_;
+  PreparedMesh<Model, Scheme> mesh_;
   Field state_, change_;
   BitPlan plan_;
   SolveReport report_;

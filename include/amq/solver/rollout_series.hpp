@@ -12,9 +12,9 @@ namespace amq {
 
 /// Adds the present step to a ParaView series: the state's channels by name, and "bits" per node.
 /// @throws amq::Error for another number of names
-template <typename Model>
-void add_step(vtu::Series& series, double time, const Mesh& mesh, const Rollout<Model>& rollout,
-              const std::vector<std::string>& names) {
+template <typename Model, typename Scheme>
+void add_step(vtu::Series& series, double time, const Mesh& mesh,
+              const Rollout<Model, Scheme>& rollout, const std::vector<std::string>& names) {
   const Field& u = rollout.state();
   if (static_cast<Index>(names.size()) != u.cols())
     throw Error("add_step", "a name for each of " + std::to_string(u.cols()) + " channels",
