@@ -10,6 +10,7 @@
 #include <amq/ops/grid_shape.hpp>
 #include <amq/ops/group_norm.hpp>
 #include <amq/ops/interpolation.hpp>
+#include <amq/ops/latent_attention.hpp>
 #include <amq/ops/masked_attention.hpp>
 #include <amq/ops/norm.hpp>
 #include <amq/ops/operation.hpp>
@@ -17,6 +18,7 @@
 #include <amq/ops/resize.hpp>
 #include <amq/ops/row_products.hpp>
 #include <amq/ops/rows.hpp>
+#include <amq/ops/shift.hpp>
 #include <amq/ops/spectral.hpp>
 #include <amq/ops/strided_product.hpp>
 #include <amq/ops/transform_matrix.hpp>

@@ -54,6 +54,16 @@ void each_operation(Index n, const F& try_one) {
   try_one("MaskedAttention", ops::MaskedAttention{2}, {{{n, 12}}});
   try_one("MaskedAttention", ops::MaskedAttention{2, some}, {{{n, 12}}});
 
+  try_one("Shift", ops::Shift{}, {{{n, 5}, {1, 5}}});
+  try_one("SplitHeads", ops::SplitHeads{3}, {{{n, 6}}});
+  for (const auto over : {ops::PoolOver::tokens, ops::PoolOver::nodes})
+    for (const double eps : {0.0, 1e-5, 0.5}) {
+      try_one("PoolNodes", ops::PoolNodes<false>{2, over, eps}, {{{n, 6}, {2 * n, 5}}});
+      try_one("PoolNodes", ops::PoolNodes<true>{2, over, eps}, {{{n, 6}, {2 * n, 5}, {1, 2}}});
+    }
+  try_one("SpreadTokens", ops::SpreadTokens<false>{2}, {{{10, 3}, {2 * n, 5}}});
+  try_one("SpreadTokens", ops::SpreadTokens<true>{2}, {{{10, 3}, {2 * n, 5}, {1, 2}}});
+
   const GridShape g(2, {n, 6}), deep(2, {4, 3, 2});
   const auto over = [&](const GridShape& at, Index channels, const auto& op, const char* name) {
     try_one(name, op, {{{at.rows(), channels}}});
