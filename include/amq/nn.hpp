@@ -6,6 +6,7 @@
 #include <amq/nn/conv.hpp>
 #include <amq/nn/grid_attention.hpp>
 #include <amq/nn/gru.hpp>
+#include <amq/nn/latent_attention.hpp>
 #include <amq/nn/linear.hpp>
 #include <amq/nn/mesh_graph_layer.hpp>
 #include <amq/nn/mlp.hpp>

@@ -39,6 +39,8 @@ struct Init {
   }
   /// Uniform from 0 to the value.
   static constexpr Init positive(float top) noexcept { return {Law::positive, top}; }
+  /// Uniform about 0, of this standard deviation.
+  static Init deviation(float d) noexcept { return uniform(1.7320508f * d); }
   /// torch.nn.Linear's and Conv's default for weight and bias: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
   static Init fan_in(Index n) noexcept { return uniform(1.0f / std::sqrt(static_cast<float>(n))); }
 };
