@@ -18,13 +18,14 @@ using namespace study;
 namespace {
 const char* const usage =
     "pareto --task darcy|elasticity|flow2d|flow3d --model mp_pde|graph_vit|mesh_graph_net\n"
+    "       |transolver|flare\n"
     "  [--arms core|ladder|ablation|rules|power|skipping|any_budget|quantizers|all\n"
     "   |data|picture|time|kept_bits|budgets]\n"
     "  [--first N]    no more than the first N of these arms: they are in order of worth\n"
     "  [--quantizer NAME] [--seed N]\n"
     "  [--csv FILE] [--rollouts FILE] [--folder DIR] [--training N] [--test N]\n"
     "  [--least-nodes N] [--most-nodes N] [--points N]\n"
-    "  [--hidden N] [--layers N] [--blocks N] [--width N]\n"
+    "  [--hidden N] [--layers N] [--blocks N] [--width N] [--heads N] [--tokens N]\n"
     "  [--float-epochs N] [--qat-epochs N] [--threads N]\n"
     "  [--unroll N]   unsteady: further training on windows of up to N steps\n"
     "  [--order N]    another order of samples in further training: what chance does there;\n"
@@ -64,6 +65,8 @@ int main(int argc, char** argv) try {
                                   argument("--layers", o.layers),
                                   argument("--blocks", o.blocks),
                                   argument("--width", o.width),
+                                  argument("--heads", o.heads),
+                                  argument("--tokens", o.tokens),
                                   argument("--float-epochs", o.float_epochs),
                                   argument("--qat-epochs", o.qat_epochs),
                                   argument("--unroll", o.unroll),
@@ -80,11 +83,14 @@ int main(int argc, char** argv) try {
                    static_cast<long long>(p.done), static_cast<long long>(p.total), p.loss,
                    p.seconds_left);
   };
-  const std::map<std::string, decltype(&run_mp_pde)> models{
-      {"mp_pde", run_mp_pde}, {"graph_vit", run_graph_vit}, {"mesh_graph_net", run_mesh_graph_net}};
+  const std::map<std::string, decltype(&run_mp_pde)> models{{"mp_pde", run_mp_pde},
+                                                            {"graph_vit", run_graph_vit},
+                                                            {"mesh_graph_net", run_mesh_graph_net},
+                                                            {"transolver", run_transolver},
+                                                            {"flare", run_flare}};
   const auto model = models.find(plan.model);
   if (model == models.end())
-    throw Error("pareto", "mp_pde, graph_vit or mesh_graph_net", plan.model,
+    throw Error("pareto", "mp_pde, graph_vit, mesh_graph_net, transolver or flare", plan.model,
                 "Name one of these models.");
   ThreadPool pool(o.threads);
   Data data = task_data(plan.task, o, pool);

@@ -22,5 +22,7 @@ struct Plan {
 void run_mp_pde(const Plan&, const Options&, Data&, Executor&);
 void run_graph_vit(const Plan&, const Options&, Data&, Executor&);
 void run_mesh_graph_net(const Plan&, const Options&, Data&, Executor&);
+void run_transolver(const Plan&, const Options&, Data&, Executor&);
+void run_flare(const Plan&, const Options&, Data&, Executor&);
 
 }  // namespace study

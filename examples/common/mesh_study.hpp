@@ -31,6 +31,7 @@ struct Options {
   Index least_nodes = 600, most_nodes = 1000;
   Index hidden = 48, layers = 4;
   Index width = 96, blocks = 2, cluster_size = 20;  ///< GraphViT's tokens
+  Index heads = 8, tokens = 64;                     ///< of latent attention
   std::int64_t float_epochs = 12, qat_epochs = 3;
   std::size_t batch = 2;
   double lr = 2e-3, qat_lr = 5e-4;
