@@ -41,6 +41,7 @@ int main(int argc, char** argv) try {
   using W4A8 = amq::Scheme<amq::Weights<4>, amq::Activations<8>>;
   auto eight = amq::quantize<W8A8>(net, seen);           // no further training
   auto four = amq::train_uniform<W4A8>(net, seen, how);  // quantization-aware
+  amq::save("grid.safetensors", four);                   // amq::load<amq::Fno, W4A8> gives a solver
   // [train]
 
   for (amq::Index i = 0; i < 5; ++i) {

@@ -413,9 +413,23 @@ TEST_CASE(
   auto eight = quantize<W8>(net, seen);
   CHECK(error(eight) < 1.1 * in_float + 0.01);
   CHECK(eight.report.layers.size() > 4);
-  widths.bits(4);
+  widths.solver.budget(mean_bits(4));
   CHECK(error(widths) < 1.3);
-  CHECK_THROWS_WITH_AS(widths.bits(3), doctest::Contains("one of 2,4 bits"), Error);
+  CHECK_THROWS_WITH_AS(widths.solver.budget(mean_bits(3)), doctest::Contains("levels"), Error);
+  // Saved and loaded, it solves as before; what the network reads is as in training.
+  save("own_grid.safetensors", widths);
+  const auto loaded = load<Fno, Widths>("own_grid.safetensors");
+  CHECK(loaded.trained_on().given.size() == static_cast<std::size_t>(usual.past));
+  const Matrix given = GridEncoding::given_in_units(seen, usual, 0, 1);
+  const Solution reread = loaded(RegularGrid{seen.axes}, given, mean_bits(4));
+  CHECK((reread.field.array() == widths(seen, 0, 1).array()).all());
+  CHECK(reread.report.outside.largest() == 0);
+  const GridExample e = net.encoding.encode_given(seen, usual, 0, 1);
+  Matrix u, x;
+  loaded.encoding().encode(view(given), e.grid, u);
+  loaded.encoding().positions({seen.axes}, e.grid, x);
+  CHECK((u.array() == e.u.array()).all());
+  CHECK((x.array() == e.x.array()).all());
 
   struct Stop {};
   TrainOptions kept = how;
@@ -431,7 +445,7 @@ TEST_CASE(
     try {
       const auto [again, narrow] = made(kept);
       CHECK(again.net->parameters.values == net.net->parameters.values);
-      CHECK(narrow.net().parameters.values == widths.net().parameters.values);
+      CHECK(narrow.solver.net().parameters.values == widths.solver.net().parameters.values);
       done = true;
     } catch (const Stop&) {
       ++stops;

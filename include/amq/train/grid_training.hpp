@@ -132,6 +132,14 @@ struct GridEncoding {
     }
     return u;
   }
+  /// (point, frame x channel) what window w of sample i gives, in the problem's units.
+  [[nodiscard]] static Matrix given_in_units(const GridSet& set, const GridMapping& mapping,
+                                             Index i, Index w = 0) {
+    static_cast<void>(mapping.count(set));
+    const Index t = mapping.past > 0 ? mapping.first(set, w) : 0;
+    return GridEncoding{}.given(mapping.past > 0 ? set.u : set.input, i, t,
+                                std::max<Index>(1, mapping.past));
+  }
   /// What window w of sample i gives, without what it seeks.
   [[nodiscard]] GridExample encode_given(const GridSet& set, const GridMapping& mapping, Index i,
                                          Index w = 0) const {

@@ -1,10 +1,10 @@
 #pragma once
 /// @file
-/// From one's own set on a regular grid to a network in integers: in float, quantized after
-/// training, trained at uniform bits.
+/// From one's own set on a regular grid to a solver: in float, quantized after training, trained at
+/// uniform bits.
 
-#include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/float32.hpp>
+#include <amq/solver/grid_file.hpp>
 #include <amq/train/grid_training.hpp>
 #include <amq/train/mesh_samples.hpp>
 #include <amq/train/quantized_network.hpp>
@@ -37,47 +37,25 @@ struct FloatGridSolver {
   }
 };
 
-/// A network on grids in integers, its rows at uniform bits.
-template <typename Model>
-class TrainedGrid {
- public:
+/// A solver that was made from a set, how it reads that set, and a window of it as the self-test of
+/// its file.
+template <typename Model, typename Scheme>
+struct TrainedGrid {
+  GridSolver<Model, Scheme> solver;
+  GridMapping mapping;
+  GridSelfTest test;
   TrainingReport report;
 
-  TrainedGrid(std::unique_ptr<Network<Model>> net, GridEncoding encoding, GridMapping mapping,
-              TrainingReport made)
-      : report(std::move(made)),
-        net_(std::move(net)),
-        encoding_(encoding),
-        mapping_(mapping),
-        fixed_(std::make_unique<BasicFixed>(net_->layout, net_->quantizers, net_->parameters)),
-        plan_(BitPlan::uniform(net_->quantizers.info().levels.front())) {}
-
-  /// One of the scheme's levels, the lowest at first. @throws amq::Error for another
-  void bits(int b) {
-    const auto& levels = net_->quantizers.info().levels;
-    if (std::find(levels.begin(), levels.end(), b) == levels.end())
-      throw Error("TrainedGrid::bits", "one of " + numbers_text(levels) + " bits", number_text(b),
-                  "Name a level of the scheme.");
-    plan_ = BitPlan::uniform(b);
+  /// As FloatGridSolver's, in integers.
+  [[nodiscard]] Matrix operator()(const GridSet& set, Index i, Index w = 0) const {
+    return solver(RegularGrid{set.axes}, GridEncoding::given_in_units(set, mapping, i, w)).field;
   }
-  /// As FloatGridSolver's.
-  [[nodiscard]] Matrix operator()(const GridSet& set, Index i, Index w = 0) {
-    const GridExample e = encoding_.encode_given(set, mapping_, i, w);
-    fixed_->begin(plan_);
-    const auto y = detail::forward_sample(net_->model, *fixed_, e);
-    return encoding_.decode(set, mapping_, i, w, y.view());
-  }
-  [[nodiscard]] const Network<Model>& net() const noexcept { return *net_; }
-  [[nodiscard]] const GridEncoding& encoding() const noexcept { return encoding_; }
-  [[nodiscard]] const GridMapping& mapping() const noexcept { return mapping_; }
-
- private:
-  std::unique_ptr<Network<Model>> net_;
-  GridEncoding encoding_;
-  GridMapping mapping_;
-  std::unique_ptr<BasicFixed> fixed_;
-  BitPlan plan_;
 };
+
+template <typename Model, typename Scheme>
+void save(const std::string& path, const TrainedGrid<Model, Scheme>& trained) {
+  save(path, trained.solver, trained.test);
+}
 
 namespace detail {
 
@@ -110,6 +88,45 @@ inline NetworkTrainingOptions grid_stage(const TrainOptions& o, const GridEncodi
   t.trainer.recipe["mapping"] = number_text(m.past) + " past, lead " + number_text(m.lead) + ", " +
                                 number_text(m.windows) + " windows" + (m.change ? ", change" : "");
   return t;
+}
+/// The solver of a trained network, at the scheme's lowest level.
+/// @param samples  of the set, which it was trained on or calibrated with
+template <typename Scheme, typename Model>
+TrainedGrid<Model, Scheme> trained_grid(std::unique_ptr<Network<Model>> net,
+                                        const FloatGridSolver<Model>& from, const GridSet& set,
+                                        const std::vector<std::size_t>& samples,
+                                        TrainingReport report) {
+  const auto inputs = static_cast<std::size_t>(net->model.config().channels().given),
+             outputs = static_cast<std::size_t>(net->model.config().channels().outputs);
+  GridFieldEncoding e;
+  e.input_mean.assign(inputs, from.encoding.input_mean);
+  e.input_deviation.assign(inputs, from.encoding.input_deviation);
+  e.output_mean.assign(outputs, 0.0f);
+  e.output_deviation.assign(outputs, from.encoding.output_scale);
+  e.low.assign(set.axes.size(), 0);  // coordinates are read as the set has them
+  e.high.assign(set.axes.size(), 1);
+  e.change = from.mapping.change;
+  TrainedOn seen;
+  for (const auto& axis : set.axes) {
+    SeenRange& range = seen.box.emplace_back();
+    for (const double x : axis) range.add(x);
+  }
+  for (const std::size_t i : samples)
+    for (Index w = 0; w < from.mapping.count(set); ++w) {
+      const auto k = static_cast<Index>(i);
+      const Field given = GridEncoding::given_in_units(set, from.mapping, k, w);
+      const auto y = GridEncoding::sought(set, from.mapping, k, w);
+      seen.add(view(given), {y.data(), given.rows(), static_cast<Index>(outputs)});
+    }
+  const auto first = static_cast<Index>(samples.front());
+  TrainedGrid<Model, Scheme> made{
+      GridSolver<Model, Scheme>(std::move(net), std::move(e)), from.mapping,
+      GridSelfTest{RegularGrid{set.axes}, GridEncoding::given_in_units(set, from.mapping, first, 0),
+                   levels_of<Scheme>()},
+      std::move(report)};
+  made.solver.budget(mean_bits(made.test.mean_bits.front()));
+  made.solver.trained_on(std::move(seen));
+  return made;
 }
 inline SampleSplit grid_split(const GridSet& set, const TrainOptions& o) {
   return SampleSplit::of(static_cast<std::size_t>(set.u.n_samples), o.validation, o.seed);
@@ -154,8 +171,8 @@ template <typename Model>
 /// Quantizes a float network without further training: steps are fitted to the first o.calibration
 /// samples. The report says what every layer's quantization spoils, at the scheme's lowest level.
 template <typename Scheme, typename Model>
-[[nodiscard]] TrainedGrid<Model> quantize(const FloatGridSolver<Model>& from, const GridSet& set,
-                                          const TrainOptions& o = {}) {
+[[nodiscard]] TrainedGrid<Model, Scheme> quantize(const FloatGridSolver<Model>& from,
+                                                  const GridSet& set, const TrainOptions& o = {}) {
   std::vector<std::size_t> first;
   for (std::size_t k = 0; k < std::min(o.calibration, static_cast<std::size_t>(set.u.n_samples));
        ++k)
@@ -167,13 +184,14 @@ template <typename Scheme, typename Model>
       calibrated_network(*from.net, SchemeInfo::of<Scheme>(), few, o.ranges, o.seed, o.weight_bits);
   TrainingReport report;
   report.layers = layer_errors(*net, few, net->quantizers.info().levels.front());
-  return {std::move(net), from.encoding, from.mapping, std::move(report)};
+  return detail::trained_grid<Scheme>(std::move(net), from, set, first, std::move(report));
 }
 
 /// Trains on at uniform bits, quantization-aware. Of several levels each pass draws one.
 template <typename Scheme, typename Model>
-[[nodiscard]] TrainedGrid<Model> train_uniform(const FloatGridSolver<Model>& from,
-                                               const GridSet& set, const TrainOptions& o = {}) {
+[[nodiscard]] TrainedGrid<Model, Scheme> train_uniform(const FloatGridSolver<Model>& from,
+                                                       const GridSet& set,
+                                                       const TrainOptions& o = {}) {
   const detail::RunFolder folder(o.folder);
   const SampleSplit split = detail::grid_split(set, o);
   const auto seen = detail::windows_of(set, from.mapping, from.encoding, split.training),
@@ -195,7 +213,7 @@ template <typename Scheme, typename Model>
   if (!o.learn_weight_steps) net->quantizers.fit_weights(net->layout, net->parameters);
   TrainingReport report;
   report.curve = t.curve();
-  return {std::move(net), from.encoding, from.mapping, std::move(report)};
+  return detail::trained_grid<Scheme>(std::move(net), from, set, split.training, std::move(report));
 }
 
 }  // namespace amq
