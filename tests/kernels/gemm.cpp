@@ -132,6 +132,8 @@ void check_product(Index m, Index n, Index k, int bits_w, int bits_a, bool extre
 
 TEST_CASE_TEMPLATE("products are exact on every remainder of rows, channels and length", Arch,
                    AMQ_RUNGS) {
+  for (Index m = 1; m <= 14; ++m)
+    for (const int bits : {4, 8, 16}) check_product<Arch>(m, 33, 70, 4, bits);
   for (const int bits : {2, 4, 8, 16}) {
     for (Index m = 1; m <= 14; ++m) check_product<Arch>(m, 80, 24, 8, bits);
     for (Index n = 1; n <= 140; n += n < 70 ? 1 : 13) check_product<Arch>(7, n, 12, 8, bits);
@@ -157,6 +159,47 @@ TEST_CASE_TEMPLATE("extreme codes do not overflow up to the largest length", Arc
   check_product<Arch>(3, 5, 20000, 8, 16, true);
   check_product<Arch>(3, 5, largest_linear_k(8), 8, 16);
 }
+
+TEST_CASE_TEMPLATE("every pair of a narrow code and a weight is exact at every number of folds",
+                   Arch, AMQ_RUNGS) {
+  // Where products are added in 16 bits, eight of the same fill them most: every code of a row
+  // against every code of a weight, and lengths on both sides of a fold.
+  for (const auto& [bits_a, bits_w] : {std::pair{4, 8}, {3, 8}, {2, 8}, {4, 4}, {8, 4}, {8, 2}}) {
+    const int lowest = lowest_code(bits_a), high_w = highest_code(bits_w);
+    const Index m = Index{1} << bits_a, n = 2 * high_w + 1;
+    for (const Index k : {4, 28, 32, 36, 64, 100}) {
+      std::vector<std::int8_t> codes;
+      for (Index j = 0; j < n; ++j)
+        codes.insert(codes.end(), static_cast<std::size_t>(k),
+                     static_cast<std::int8_t>(j - high_w));
+      const std::vector<float> step(static_cast<std::size_t>(n), 1.0f);
+      const PackedWeights w({codes.data(), n, k}, bits_w, step, {});
+      const int container = container_bits(bits_a);
+      const Index stride = packed_bytes(k, container);
+      std::vector<std::uint8_t> bytes(static_cast<std::size_t>(m * stride));
+      const std::vector<RowGrid> grids(static_cast<std::size_t>(m));
+      for (Index i = 0; i < m; ++i) {
+        const std::vector<std::int32_t> row(static_cast<std::size_t>(k),
+                                            static_cast<int>(i) + lowest);
+        pack_codes(row.data(), k, container, bytes.data() + i * stride);
+      }
+      std::vector<std::int32_t> sums(static_cast<std::size_t>(m * n));
+      gemm_i32<Arch>(RowsView{bytes.data(), m, k, stride, container, grids.data()}, w,
+                     {sums.data(), m, n});
+      Index wrong = 0;
+      for (Index i = 0; i < m; ++i)
+        for (Index j = 0; j < n; ++j)
+          wrong += sums[static_cast<std::size_t>(i * n + j)] != k * (i + lowest) * (j - high_w);
+      CAPTURE(bits_a);
+      CAPTURE(bits_w);
+      CAPTURE(k);
+      REQUIRE(wrong == 0);
+    }
+  }
+}
+
+static_assert(folds_that_fit(15, 127) == 8 && folds_that_fit(255, 7) == 9);
+static_assert(folds_that_fit(255, 127) == 0);  // 8 bits by 8 bits do not fit once
 
 TEST_CASE_TEMPLATE("a row longer than a panel meets narrow weights", Arch, AMQ_RUNGS) {
   // 133,120 bytes were the panel on the stack, which longer rows overran at 2- and 4-bit weights.

@@ -44,6 +44,24 @@ struct Dot<simd::Scalar> {
   }
 };
 
+/// Codes of at most so many bits are narrow. Their digits are `code + narrow_bias`, 0 .. 15.
+inline constexpr int narrow_bits = 4, narrow_bias = 8;
+
+/// How often products may be folded: two products of a digit and a weight each time, added in 16
+/// bits, which hold all of them.
+[[nodiscard]] constexpr int folds_that_fit(int highest_digit, int highest_weight) noexcept {
+  return 32'767 / (2 * highest_digit * highest_weight);
+}
+
+/// Narrow codes on a rung whose widest exact product of bytes is to 16 bits: `Times` products are
+/// added in 16 bits before they are widened. Either the rows are narrow or the weights are.
+template <typename Arch, int Times>
+struct FoldedDot;
+/// Whether a rung has that. Where one instruction adds four products in 32 bits, narrow codes gain
+/// nothing.
+template <typename Arch>
+inline constexpr bool folds = false;
+
 }  // namespace AMQ_LEVEL
 }  // namespace amq::kernels
 

@@ -40,6 +40,7 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
     }
   constexpr bool words = holds(C, 16);
   const bool wide = words && x.container == 16;
+  const LineForm form = line_form<Arch>(x.container, w);
   Panel panel(x.cols, wide ? 2 : 1, panel_shape<Arch>);
   float* rows[panel_rows];
   float step[panel_rows], offset[panel_rows];
@@ -47,7 +48,7 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
              stream = (relu || activation == Activation::none) && streams(out);
   for (Index begin = first; begin < last; begin += panel.height) {
     const Index end = std::min(last, begin + panel.height);
-    widen_rows<Arch, C>(x, begin, end, panel);
+    widen_rows<Arch, C>(x, begin, end, form.bias, panel);
     for (Index i = begin; i < end; ++i) {
       rows[i - begin] = out.row(x.target(i));
       step[i - begin] = x.grid_of(i).step;
@@ -55,13 +56,13 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
     }
     if (wide) {
       if constexpr (words)
-        panel_product<Arch, 2>(panel, panel.digits, end - begin, w,
+        panel_product<Arch, 2>(panel, panel.digits, end - begin, form, w,
                                AffineSink<Arch>{rows, step, offset, &w});
     } else if (relu)
-      panel_product<Arch, 1>(panel, panel.digits, end - begin, w,
+      panel_product<Arch, 1>(panel, panel.digits, end - begin, form, w,
                              AffineSink<Arch, true>{rows, step, offset, &w, stream});
     else
-      panel_product<Arch, 1>(panel, panel.digits, end - begin, w,
+      panel_product<Arch, 1>(panel, panel.digits, end - begin, form, w,
                              AffineSink<Arch>{rows, step, offset, &w, stream});
     // While the block is near; the accumulators leave no registers for polynomials.
     if (activation != Activation::none && !relu)
@@ -75,6 +76,7 @@ void onto_range(const RowsView& x, const PackedWeights& w, MatrixView<const floa
                 MatrixView<float> out, Index first, Index last) {
   constexpr bool words = holds(C, 16);
   const bool wide = words && x.container == 16;
+  const LineForm form = line_form<Arch>(x.container, w);
   Panel panel(std::max<Index>(1, x.cols), wide ? 2 : 1, panel_shape<Arch>);
   float* rows[panel_rows];
   const float* from[panel_rows];
@@ -98,11 +100,11 @@ void onto_range(const RowsView& x, const PackedWeights& w, MatrixView<const floa
           }
         continue;
       }
-    widen_rows<Arch, C>(x, begin, end, panel);
+    widen_rows<Arch, C>(x, begin, end, form.bias, panel);
     if (wide) {
-      if constexpr (words) panel_product<Arch, 2>(panel, panel.digits, end - begin, w, sink);
+      if constexpr (words) panel_product<Arch, 2>(panel, panel.digits, end - begin, form, w, sink);
     } else {
-      panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
+      panel_product<Arch, 1>(panel, panel.digits, end - begin, form, w, sink);
     }
   }
 }
@@ -123,11 +125,11 @@ struct MatrixRows {
     for (int r = 0; r < block_rows; ++r) rows[r] = x.row(std::min(i + r, end - 1));
     block_grids<Arch>(rows, x.cols, rule, levels, g);
   }
-  /// Row i, the r-th of its block, to a line of the panel.
+  /// Row i, the r-th of its block, to a line of the panel, as digits of this bias.
   template <typename Arch>
-  AMQ_INLINE void encode(Index i, const BlockGrids& g, int r, std::uint8_t* line,
+  AMQ_INLINE void encode(Index i, const BlockGrids& g, int r, int bias, std::uint8_t* line,
                          Index) const noexcept {
-    encode_line<Arch>(x.row(i), x.cols, g, r, line);
+    encode_line<Arch>(x.row(i), x.cols, g, r, bias, line);
   }
 };
 
@@ -135,6 +137,7 @@ template <typename Arch, typename Rows>
 void dense_range(const Rows& x, const RowLevel& level, const PackedWeights& w,
                  Activation activation, MatrixView<float> out, Index first, Index last) {
   Panel panel(x.cols(), 1, panel_shape<Arch>);
+  const LineForm form = line_form<Arch>(level.bits, w);
   // Grids are made for sixteen rows at once, but long rows come fewer at a time.
   const Index height =
       panel.height < block_rows ? panel.height : panel.height / block_rows * block_rows;
@@ -151,17 +154,17 @@ void dense_range(const Rows& x, const RowLevel& level, const PackedWeights& w,
       x.template grids<Arch>(i, end, levels, g);
       for (int r = 0; r < block_rows && i + r < end; ++r) {
         const Index at = i - begin + r;
-        x.template encode<Arch>(i + r, g, r, panel.line(at), panel.stride);
+        x.template encode<Arch>(i + r, g, r, form.bias, panel.line(at), panel.stride);
         step[at] = g.step[r];
         offset[at] = g.offset[r];
         to[at] = out.row(i + r);
       }
     }
     if (relu)
-      panel_product<Arch, 1>(panel, panel.digits, end - begin, w,
+      panel_product<Arch, 1>(panel, panel.digits, end - begin, form, w,
                              AffineSink<Arch, true>{to, step, offset, &w, stream});
     else
-      panel_product<Arch, 1>(panel, panel.digits, end - begin, w,
+      panel_product<Arch, 1>(panel, panel.digits, end - begin, form, w,
                              AffineSink<Arch>{to, step, offset, &w, stream});
     if (activation != Activation::none && !relu)
       for (Index r = 0; r < end - begin; ++r) activate<Arch>(activation, to[r], to[r], w.out());
@@ -186,17 +189,18 @@ void gemm_i32(const RowsView& x, const PackedWeights& w, MatrixView<std::int32_t
     return;
   }
   const bool wide = x.container == 16;
+  const detail::LineForm form = detail::line_form<Arch>(x.container, w);
   detail::Panel panel(x.cols, wide ? 2 : 1, detail::panel_shape<Arch>);
   std::int32_t* rows[detail::panel_rows];
   const detail::SumSink<Arch> sink{rows, w.out(), detail::streams(out)};
   for (Index begin = 0; begin < x.rows; begin += panel.height) {
     const Index end = std::min(x.rows, begin + panel.height);
-    detail::widen_rows<Arch>(x, begin, end, panel);
+    detail::widen_rows<Arch>(x, begin, end, form.bias, panel);
     for (Index i = begin; i < end; ++i) rows[i - begin] = out.row(x.target(i));
     if (wide)
-      detail::panel_product<Arch, 2>(panel, panel.digits, end - begin, w, sink);
+      detail::panel_product<Arch, 2>(panel, panel.digits, end - begin, form, w, sink);
     else
-      detail::panel_product<Arch, 1>(panel, panel.digits, end - begin, w, sink);
+      detail::panel_product<Arch, 1>(panel, panel.digits, end - begin, form, w, sink);
   }
   if (sink.stream) simd::end_stream();
 }

@@ -91,11 +91,18 @@ AMQ_INLINE void coded_product(const float* const* rows, const RowLevel* const* l
                               const std::uint8_t* bits, Index count, const Rule& rule, Panel& panel,
                               const PackedWeights& w, float* y, BlockGrids* grids) noexcept {
   const Index n = w.in(), channels = w.out();
-  float *narrow_to[tile_edges], *wide_to[tile_edges];
-  alignas(64) float narrow_step[tile_edges], narrow_offset[tile_edges], wide_step[tile_edges],
+  float *line_to[tile_edges], *wide_to[tile_edges];
+  alignas(64) float line_step[tile_edges], line_offset[tile_edges], wide_step[tile_edges],
       wide_offset[tile_edges];
-  Index narrow = 0, wide = 0;
-  // Lines of up to 8 bits from the front, pairs of lines of 16 bits behind them.
+  // Lines of narrow rows from the front, where the rung multiplies them apart, those of up to 8
+  // bits behind them, pairs of lines of 16 bits behind all.
+  const LineForm narrow = line_form<Arch>(narrow_bits, w), byte = line_form<Arch>(8, w);
+  const auto apart = [&](Index r) {
+    return narrow.bias != byte.bias && 0 < bits[r] && bits[r] <= narrow_bits;
+  };
+  Index n_narrow = 0;
+  for (Index r = 0; r < count; ++r) n_narrow += apart(r);
+  Index next_narrow = 0, next = n_narrow, wide = 0;
   std::uint8_t* const wide_lines = panel.line(tile_edges);
   for (Index b = 0; b < count; b += block_rows) {
     BlockGrids& g = grids[b / block_rows];
@@ -116,18 +123,24 @@ AMQ_INLINE void coded_product(const float* const* rows, const RowLevel* const* l
           wide_offset[wide++] = g.offset[r];
           continue;
         }
-      encode_line<Arch>(rows[b + r], n, g, r, panel.line(narrow));
-      narrow_to[narrow] = to;
-      narrow_step[narrow] = g.step[r];
-      narrow_offset[narrow++] = g.offset[r];
+      const bool few = apart(b + r);
+      const Index at = few ? next_narrow++ : next++;
+      encode_line<Arch>(rows[b + r], n, g, r, few ? narrow.bias : byte.bias, panel.line(at));
+      line_to[at] = to;
+      line_step[at] = g.step[r];
+      line_offset[at] = g.offset[r];
     }
   }
-  if (narrow > 0)
-    panel_product<Arch, 1>(panel, panel.digits, narrow, w,
-                           AffineSink<Arch>{narrow_to, narrow_step, narrow_offset, &w});
+  if (n_narrow > 0)
+    panel_product<Arch, 1>(panel, panel.digits, n_narrow, narrow, w,
+                           AffineSink<Arch>{line_to, line_step, line_offset, &w});
+  if (next > n_narrow)
+    panel_product<Arch, 1>(
+        panel, panel.line(n_narrow), next - n_narrow, byte, w,
+        AffineSink<Arch>{line_to + n_narrow, line_step + n_narrow, line_offset + n_narrow, &w});
   if constexpr (holds(C, 16))
     if (wide > 0)
-      panel_product<Arch, 2>(panel, wide_lines, wide, w,
+      panel_product<Arch, 2>(panel, wide_lines, wide, byte, w,
                              AffineSink<Arch>{wide_to, wide_step, wide_offset, &w});
 }
 

@@ -141,11 +141,77 @@ AMQ_INLINE void tile(const std::uint8_t* lines, Index stride, const PackedWeight
   give<Rows, Blocks, Digits>(sink, acc, row, block * wide);
 }
 
+/// How the digits of lines are kept, and so multiplied.
+struct LineForm {
+  int bias;
+  bool folded = false;
+};
+/// Of rows of so many bits, or in containers of so many, that meet these weights.
+template <typename Arch>
+[[nodiscard]] AMQ_INLINE LineForm line_form(int bits, const PackedWeights& w) noexcept {
+  if constexpr (folds<Arch>) {
+    if (bits <= narrow_bits) return {narrow_bias, true};
+    return {Dot<Arch>::bias, w.bits() <= narrow_bits};
+  }
+  return {Dot<Arch>::bias};
+}
+
+/// tile() of narrow rows or narrow weights.
+template <typename Arch, int Times, int Rows, int Blocks, int Digits, typename Sink>
+AMQ_INLINE void folded_tile(const std::uint8_t* lines, Index stride, LineForm form,
+                            const PackedWeights& w, Index block, Index row,
+                            const Sink& sink) noexcept {
+  using D = FoldedDot<Arch, Times>;
+  using Acc = typename D::Acc;
+  constexpr Index wide = PackedWeights::block, quad = PackedWeights::quad;
+  constexpr int height = Rows * Digits;
+  Acc acc[height][Blocks];
+  for (int c = 0; c < Blocks; ++c) {
+    const Acc lowered =
+        Acc::load(form.bias == narrow_bias ? w.lowered_narrow(block + c) : w.lowered(block + c));
+    for (int r = 0; r < height; ++r)
+      acc[r][c] = Digits == 2 && r % 2 == 1 ? Acc::splat(0) : lowered;
+  }
+  const std::int8_t* codes = w.codes(block);
+  const Index bytes = w.block_bytes(), quads = w.quads();
+  typename D::Words sum[height][Blocks];
+  const auto add = [&]<bool First>(Index q) AMQ_INLINE_LAMBDA {
+    typename D::Words v[Blocks];
+    for (int c = 0; c < Blocks; ++c) v[c] = D::weights(codes + c * bytes + q * wide * quad);
+    for (int r = 0; r < height; ++r) {
+      const auto a = D::digits(lines + r * stride + q * quad);
+      for (int c = 0; c < Blocks; ++c)
+        if constexpr (First)
+          sum[r][c] = D::first(a, v[c]);
+        else
+          D::add(sum[r][c], a, v[c]);
+    }
+  };
+  const auto widen = [&]() AMQ_INLINE_LAMBDA {
+    for (int r = 0; r < height; ++r)
+      for (int c = 0; c < Blocks; ++c) D::widen(acc[r][c], sum[r][c]);
+  };
+  Index q = 0;
+  for (; q + Times <= quads; q += Times) {
+    add.template operator()<true>(q);
+    AMQ_UNROLL
+    for (int i = 1; i < Times; ++i) add.template operator()<false>(q + i);
+    widen();
+  }
+  if (q < quads) {
+    add.template operator()<true>(q);
+    while (++q < quads) add.template operator()<false>(q);
+    widen();
+  }
+  give<Rows, Blocks, Digits>(sink, acc, row, block * wide);
+}
+
 /// All of `rows` rows, whose lines begin at `lines` in the panel, and all blocks of the weights.
 /// The weights of a strip stay in L1 while the panel passes by.
 template <typename Arch, int Digits, typename Sink>
 AMQ_INLINE void panel_product(const Panel& panel, const std::uint8_t* lines, Index rows,
-                              const PackedWeights& w, const Sink& sink) noexcept {
+                              [[maybe_unused]] LineForm form, const PackedWeights& w,
+                              const Sink& sink) noexcept {
   const Index stride = panel.stride;
 #if AMQ_HAS_AMX
   if constexpr (std::is_same_v<Arch, simd::Amx>) {
@@ -157,19 +223,31 @@ AMQ_INLINE void panel_product(const Panel& panel, const std::uint8_t* lines, Ind
     }
   }
 #endif
-  constexpr int tall = Dot<Arch>::rows / Digits, wide = Dot<Arch>::blocks;
-  const auto strip = [&]<int Blocks>(Index b) {
-    Index r = 0;
-    for (; r + tall <= rows; r += tall)
-      tile<Arch, tall, Blocks, Digits>(lines + r * Digits * stride, stride, w, b, r, sink);
-    for (; r < rows; ++r)
-      tile<Arch, 1, Blocks, Digits>(lines + r * Digits * stride, stride, w, b, r, sink);
+  const auto strips = [&]<int Tall, int Wide>(auto tile) AMQ_INLINE_LAMBDA {
+    const auto strip = [&]<int Blocks>(Index b) {
+      Index r = 0;
+      for (; r + Tall <= rows; r += Tall)
+        tile.template operator()<Tall, Blocks>(lines + r * Digits * stride, b, r);
+      for (; r < rows; ++r) tile.template operator()<1, Blocks>(lines + r * Digits * stride, b, r);
+    };
+    Index b = 0;
+    if constexpr (Wide > 1)
+      for (; (b + Wide) * PackedWeights::block <= w.out(); b += Wide)
+        strip.template operator()<Wide>(b);
+    for (; b < w.blocks(); ++b) strip.template operator()<1>(b);
   };
-  Index b = 0;
-  if constexpr (wide > 1)
-    for (; (b + wide) * PackedWeights::block <= w.out(); b += wide)
-      strip.template operator()<wide>(b);
-  for (; b < w.blocks(); ++b) strip.template operator()<1>(b);
+  if constexpr (folds<Arch>)
+    if (form.folded) {
+      using D = FoldedDot<Arch, 8>;
+      return strips.template operator()<D::rows / Digits, D::blocks>(
+          [&]<int Rows, int Blocks>(const std::uint8_t* line, Index b, Index r) AMQ_INLINE_LAMBDA {
+            folded_tile<Arch, 8, Rows, Blocks, Digits>(line, stride, form, w, b, r, sink);
+          });
+    }
+  using D = Dot<Arch>;
+  strips.template operator()<D::rows / Digits, D::blocks>(
+      [&]<int Rows, int Blocks>(const std::uint8_t* line, Index b, Index r)
+          AMQ_INLINE_LAMBDA { tile<Arch, Rows, Blocks, Digits>(line, stride, w, b, r, sink); });
 }
 
 /// A result of so many bytes has left the caches before anybody reads it.
@@ -315,10 +393,11 @@ AMQ_INLINE void affine_of_offset(float offset, const PackedWeights& w, float* y)
 }
 
 /// Packed rows begin .. end as lines of digits.
+/// @param bias  of the digits; where rows have 16 bits, the rung's
 template <typename Arch, Containers C = any_container>
-AMQ_INLINE void widen_rows(const RowsView& x, Index begin, Index end, Panel& panel) noexcept {
+AMQ_INLINE void widen_rows(const RowsView& x, Index begin, Index end, int bias,
+                           Panel& panel) noexcept {
   using Row = Codes<Arch>;
-  constexpr int bias = Dot<Arch>::bias;
   const Index whole = x.cols / chunk * chunk;
   const int rest = static_cast<int>(x.cols - whole);
   std::uint8_t* line = panel.digits;
@@ -351,9 +430,9 @@ AMQ_INLINE void widen_rows(const RowsView& x, Index begin, Index end, Panel& pan
 
 /// Row r of a block, encoded, as a line of digits (8 bits at most) or as two (16).
 template <typename Arch>
-AMQ_INLINE void encode_line(const float* x, Index n, const BlockGrids& g, int r,
+AMQ_INLINE void encode_line(const float* x, Index n, const BlockGrids& g, int r, int bias,
                             std::uint8_t* line) noexcept {
-  encode_bytes<Arch>(x, n, g, r, Dot<Arch>::bias,
+  encode_bytes<Arch>(x, n, g, r, bias,
                      [line](Index k, int, const std::uint8_t* codes)
                          AMQ_INLINE_LAMBDA { std::memcpy(line + k, codes, chunk); });
 }

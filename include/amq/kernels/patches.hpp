@@ -58,9 +58,8 @@ struct PatchRows {
     range_grids<Arch>(F::load(low), F::load(high), levels, g);
   }
   template <typename Arch>
-  AMQ_INLINE void encode(Index i, const BlockGrids& g, int r, std::uint8_t* line,
+  AMQ_INLINE void encode(Index i, const BlockGrids& g, int r, int bias, std::uint8_t* line,
                          Index room) const noexcept {
-    constexpr int bias = Dot<Arch>::bias;
     const std::int32_t* p = point + i * taps;
     const bool dense = points.stride == points.cols;
     for (Index t = 0; t < taps;) {

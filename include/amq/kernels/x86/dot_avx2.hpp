@@ -42,6 +42,42 @@ struct Dot<simd::Avx2> {
   }
 };
 
+template <int Times>
+struct FoldedDot<simd::Avx2, Times> {
+  static_assert(1 <= Times && Times <= folds_that_fit(15, 127) && Times <= folds_that_fit(255, 7),
+                "amq::FoldedDot<Arch, Times>: so many products leave 16 bits");
+  static constexpr int rows = 4, blocks = 1;
+  using Acc = simd::Ints<simd::Avx2>;
+  struct Words {
+    __m256i v[2];
+  };
+  using Digits = __m256i;
+  static AMQ_INLINE Digits digits(const std::uint8_t* p) noexcept {
+    return Dot<simd::Avx2>::broadcast(p);
+  }
+  static AMQ_INLINE Words weights(const std::int8_t* p) noexcept {
+    return {{_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))}};
+  }
+  static AMQ_INLINE Words first(Digits a, const Words& w) noexcept {
+    return {{_mm256_maddubs_epi16(a, w.v[0]), _mm256_maddubs_epi16(a, w.v[1])}};
+  }
+  static AMQ_INLINE void add(Words& sum, Digits a, const Words& w) noexcept {
+    for (int h = 0; h < 2; ++h) {
+      // As an intrinsic, g++ 12 puts the additions off and spills the products.
+      const __m256i product = _mm256_maddubs_epi16(a, w.v[h]);
+      asm("vpaddw %1, %0, %0" : "+x"(sum.v[h]) : "x"(product));
+    }
+  }
+  /// acc += at most `Times` products.
+  static AMQ_INLINE void widen(Acc& acc, const Words& sum) noexcept {
+    for (int h = 0; h < 2; ++h)
+      acc.r[h] = _mm256_add_epi32(acc.r[h], _mm256_madd_epi16(sum.v[h], _mm256_set1_epi16(1)));
+  }
+};
+template <>
+inline constexpr bool folds<simd::Avx2> = true;
+
 #if AMQ_HAS_AVXVNNI
 template <>
 struct Dot<simd::AvxVnni> {
