@@ -7,6 +7,7 @@
 #include <amq/core/arena.hpp>
 #include <amq/core/buffer_pool.hpp>
 #include <amq/core/eigen.hpp>
+#include <amq/core/eigen_size.hpp>
 #include <amq/core/eigen_sparse.hpp>
 #include <amq/core/error.hpp>
 #include <amq/core/executor.hpp>
@@ -17,4 +18,5 @@
 #include <amq/core/portable_math.hpp>
 #include <amq/core/random.hpp>
 #include <amq/core/rounded.hpp>
+#include <amq/core/text.hpp>
 #include <amq/core/thread_pool.hpp>

@@ -2,6 +2,7 @@
 /// @file
 /// From a mesh and a field, in the user's units, to what a network sees, and back.
 
+#include <amq/core/eigen_size.hpp>
 #include <amq/core/error.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/multi_mesh.hpp>
@@ -140,7 +141,7 @@ struct MeshEncoding {
     const Index n = mesh.n_nodes();
     GraphSample s;
     s.u = Matrix::Zero(n, inputs());
-    s.x.resize(n, mesh.dim);
+    set_size(s.x, n, mesh.dim);
     const Index first = static_cast<Index>(input_mean.size()), types = first + (boundary ? 1 : 0);
     for (Index i = 0; i < n; ++i) {
       const NodeType type = typed ? mesh.node_type[static_cast<std::size_t>(i)] : NodeType::normal;
@@ -181,7 +182,7 @@ struct MeshEncoding {
                       "Repair the field before it is passed on.");
   }
   void encode_variables(std::span<const double> variables, GraphSample& s) const {
-    s.v.resize(s.u.rows(), static_cast<Index>(variable_scale.size()));
+    set_size(s.v, s.u.rows(), static_cast<Index>(variable_scale.size()));
     encode_variables(variables, view(s.v));
   }
   /// The same at every node. @param v  (node, variable)
@@ -209,7 +210,7 @@ struct MeshEncoding {
           std::to_string(s.u.rows()) + " nodes and " + std::to_string(outputs()) + " channels",
           std::to_string(u.rows) + " and " + std::to_string(u.cols),
           "Give one row per node of the mesh.");
-    s.y.resize(u.rows, u.cols);
+    set_size(s.y, u.rows, u.cols);
     for (Index i = 0; i < u.rows; ++i)
       for (Index c = 0; c < u.cols; ++c) {
         const auto k = static_cast<std::size_t>(c);
@@ -234,7 +235,7 @@ struct MeshEncoding {
   /// @param u     (node, input) as encode_given() left it
   /// @param into  (node, solution channel), resized
   void decode(MatrixView<const float> y, MatrixView<const float> u, Field& into) const {
-    into.resize(y.rows, y.cols);
+    set_size(into, y.rows, y.cols);
     for (Index i = 0; i < y.rows; ++i)
       for (Index c = 0; c < y.cols; ++c)
         into(i, c) = time_step > 0 ? std::fma(static_cast<float>(c + 1) * time_step,

@@ -3,6 +3,7 @@
 /// The assembled solver of a network on regular grids: a field in, a field out, in integers.
 
 #include <amq/arithmetic/fixed.hpp>
+#include <amq/core/eigen_size.hpp>
 #include <amq/core/float_environment.hpp>
 #include <amq/models/grid_model.hpp>
 #include <amq/models/network.hpp>
@@ -108,7 +109,7 @@ struct GridFieldEncoding {
   }
   /// (point, axis) in the unit box.
   void positions(const RegularGrid& grid, const GridShape& shape, Matrix& x) const {
-    x.resize(shape.points(), shape.dims);
+    set_size(x, shape.points(), shape.dims);
     for (Index p = 0; p < x.rows(); ++p) {
       Index left = p;
       for (int d = shape.dims - 1; d >= 0; --d) {
@@ -127,7 +128,7 @@ struct GridFieldEncoding {
                       std::to_string(inputs()) + " channels",
                   std::to_string(a.rows) + " points and " + std::to_string(a.cols) + " channels",
                   "Give one row per point of the grid, the last axis fastest.");
-    u.resize(a.rows, a.cols);
+    set_size(u, a.rows, a.cols);
     for (Index i = 0; i < a.rows; ++i)
       for (Index c = 0; c < a.cols; ++c) {
         const auto k = static_cast<std::size_t>(c);
@@ -139,7 +140,7 @@ struct GridFieldEncoding {
       }
   }
   void decode(MatrixView<const float> y, MatrixView<const float> a, Field& into) const {
-    into.resize(y.rows, y.cols);
+    set_size(into, y.rows, y.cols);
     for (Index i = 0; i < y.rows; ++i)
       for (Index c = 0; c < y.cols; ++c) {
         const auto k = static_cast<std::size_t>(c);

@@ -7,6 +7,7 @@
 #include <amq/allocation/auxiliary.hpp>
 #include <amq/allocation/row_times.hpp>
 #include <amq/arithmetic/fixed.hpp>
+#include <amq/core/eigen_size.hpp>
 #include <amq/core/float_environment.hpp>
 #include <amq/mesh/node_order.hpp>
 #include <amq/models/mesh_model.hpp>
@@ -513,11 +514,12 @@ class PreparedMesh {
                                   Workspace& w) const {
     const MeshEncoding& e = solver_->encoding();
     const GraphSample& s = on_->sample;
+    set_size(w.u, s.u.rows(), s.u.cols());
     w.u = s.u;
-    w.v.resize(s.v.rows(), s.v.cols());
+    set_size(w.v, s.v.rows(), s.v.cols());
     if (!on_->order.empty() && a.rows == s.u.rows()) {
       e.check_given(a, a.rows);  // by the user's numbers, not by the curve's
-      w.in_order.resize(a.rows, a.cols);
+      set_size(w.in_order, a.rows, a.cols);
       detail::in_order(a, on_->order, view(w.in_order));
       e.encode_given(view(std::as_const(w.in_order)), view(w.u));
     } else {
@@ -565,7 +567,7 @@ class PreparedMesh {
     const MeshEncoding& e = solver_->encoding();
     if (on_->back.empty()) return e.decode(y.view(), in.u, into);
     e.decode(y.view(), in.u, w.out);
-    into.resize(w.out.rows(), w.out.cols());
+    set_size(into, w.out.rows(), w.out.cols());
     detail::in_order(view(std::as_const(w.out)), on_->back, view(into));
   }
 
