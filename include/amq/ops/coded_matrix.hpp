@@ -6,6 +6,7 @@
 #include <amq/quant/mixed_rows.hpp>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace amq {
@@ -56,6 +57,12 @@ class CodedMatrix {
     kernels::quantize_rows(x, coder, rows.span(0));
     kernels::linear(rows, packed_[0], Activation::none, y);
     if (!low_.empty()) kernels::linear_onto(rows, low_[0], false, y, y);
+  }
+  /// The same of rows that are codes already.
+  /// @throws Error if shapes differ. @pre not empty()
+  void multiply(const RowsView& x, MatrixView<float> y) const {
+    kernels::linear(x, packed_[0], Activation::none, y);
+    if (!low_.empty()) kernels::linear_onto(std::span(&x, 1), low_[0], false, y, y);
   }
 
  private:

@@ -16,8 +16,13 @@
 /// Heads lie side by side in the columns of nodes, and one after the other in the rows of logits
 /// and tokens. Weights are made again where they are needed, a block of nodes at a time, so that
 /// they are never stored; sums of floats run in one fixed order, fused.
+///
+/// Given bits, weights are unsigned codes from a table of exponentials, values have a step a
+/// channel, and sums are integers: the same bits for any order of nodes. Gradients are then those
+/// of the float products (straight through).
 
 #include <amq/ops/attention.hpp>
+#include <amq/ops/latent_codes.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -172,6 +177,131 @@ class HeadWeights {
   std::vector<T> weights_, top_, to_top_;
 };
 
+/// PoolNodes of one head in integers.
+class CodedPooling {
+ public:
+  /// @param x       (node, channel) of the head
+  /// @param logits  (node, token)
+  /// @param out     (token, channel)
+  /// @param sums    (token) of weights, eps added
+  void run(MatrixView<const float> x, MatrixView<const float> logits, float scale, bool over_tokens,
+           double eps, ProductBits bits, MatrixView<float> out, float* sums) {
+    // So many that sums of products stay in 32 bits, and of codes exact in float.
+    constexpr Index most = 65'536;
+    const Index nodes = x.rows, n = logits.cols, width = x.cols;
+    const int highest = highest_code(bits.matrix);
+    step_.assign(at(width), 0.0f);
+    for (Index i = 0; i < nodes; ++i)
+      for (Index c = 0; c < width; ++c) step_[at(c)] = std::max(step_[at(c)], std::abs(x(i, c)));
+    inverse_.resize(at(width));
+    for (Index c = 0; c < width; ++c) {
+      float& step = step_[at(c)];
+      step = largest_weight_step(&step, 1, bits.matrix);
+      inverse_[at(c)] = 1.0f / step;
+    }
+    weights_.begin(logits, scale, over_tokens, (1 << bits.rows) - 1);
+    sum_.assign(at(n), 0);
+    product_.assign(at(n * width), 0);
+    part_.resize(at(n * width));
+    for (Index first = 0; first < nodes; first += most)
+      add(x, first, std::min(most, nodes - first), n, highest);
+    const double step = nodes > 0 ? weights_.step() : 1.0;
+    for (Index g = 0; g < n; ++g) {
+      const double all = static_cast<double>(sum_[at(g)]) + eps / step;
+      for (Index c = 0; c < width; ++c)
+        out(g, c) = static_cast<float>(static_cast<double>(product_[at(g * width + c)]) *
+                                       static_cast<double>(step_[at(c)]) / all);
+      sums[g] = static_cast<float>(all * step);
+    }
+  }
+
+ private:
+  static constexpr std::size_t at(Index k) noexcept { return static_cast<std::size_t>(k); }
+  /// Products and sums of nodes first .. first + rows - 1 are added.
+  void add(MatrixView<const float> x, Index first, Index rows, Index n, int highest) {
+    constexpr Index line = 64;
+    const Index width = x.cols, stride = (rows + line - 1) / line * line;
+    // A code less 128: products read it as the unsigned byte it is.
+    at_least(codes_, n * stride + line);
+    std::vector<std::uint8_t>& of_node = of_node_;
+    of_node.resize(at(line * n));
+    for (Index i = 0; i < rows; i += line) {
+      const Index some = std::min(line, rows - i);
+      for (Index r = 0; r < some; ++r) weights_.of(first + i + r, of_node.data() + r * n);
+      for (Index g = 0; g < n; ++g) {
+        std::uint8_t* to = codes_.data() + g * stride + i;
+        std::int64_t sum = 0;
+        for (Index r = 0; r < some; ++r) {
+          const std::uint8_t code = of_node[at(r * n + g)];
+          sum += code;
+          to[r] = static_cast<std::uint8_t>(code ^ 128u);
+        }
+        sum_[at(g)] += sum;
+      }
+    }
+    PerRow steps;
+    steps.value.assign(at(width), 1.0f);
+    WeightTensor values({std::move(steps)}, width, rows);
+    const auto words = values.words();
+    for (Index k = 0; k < rows; ++k) {
+      const float* row = x.row(first + k);
+      for (Index c = 0; c < width; ++c)
+        words[at(layout::Blocked::place(c, k, rows))] =
+            static_cast<std::int8_t>(encode_symmetric(row[c], inverse_[at(c)], highest));
+    }
+    const kernels::PackedWeights packed(std::move(values), 8, {}, "pooling");
+    kernels::gemm_i32(RowsView{codes_.data(), n, rows, stride, 8, nullptr, 0}, packed,
+                      {part_.data(), n, width});
+    for (Index g = 0; g < n; ++g)
+      for (Index c = 0; c < width; ++c)
+        product_[at(g * width + c)] += std::int64_t{part_[at(g * width + c)]} +
+                                       128 * static_cast<std::int64_t>(packed.sums()[c]);
+  }
+
+  PoolingCodes weights_;
+  std::vector<float> step_, inverse_;
+  std::vector<std::int64_t> sum_, product_;
+  std::vector<std::int32_t> part_;
+  std::vector<std::uint8_t> of_node_;
+  AlignedVector<std::uint8_t> codes_;
+};
+
+/// SpreadTokens of one head in integers.
+class CodedSpreading {
+ public:
+  /// @param tokens  (token, channel) of the head
+  /// @param logits  (node, token)
+  /// @param out     (node, channel)
+  void run(MatrixView<const float> tokens, MatrixView<const float> logits, float scale,
+           ProductBits bits, MatrixView<float> out) {
+    constexpr Index line = 64, block = 256;
+    const Index n = tokens.rows, width = tokens.cols, stride = (n + line - 1) / line * line;
+    transpose(tokens.data, tokens.stride, n, width, channels_);
+    values_.encode({channels_.data(), width, n}, bits.matrix, CodedMatrix::Step::largest);
+    weights_.begin((1 << bits.rows) - 1, n);
+    at_least(codes_, block * stride + line);
+    grids_.resize(static_cast<std::size_t>(block));
+    for (Index i = 0; i < out.rows; i += block) {
+      const Index rows = std::min(block, out.rows - i);
+      for (Index r = 0; r < rows; ++r) {
+        std::uint8_t* to = codes_.data() + r * stride;
+        const float step = 1.0f / static_cast<float>(weights_.of(logits.row(i + r), scale, to));
+        for (Index g = 0; g < n; ++g) to[g] ^= 128u;
+        grids_[static_cast<std::size_t>(r)] = {step, 128 * step};
+      }
+      values_.multiply(RowsView{codes_.data(), rows, n, stride, 8, grids_.data()},
+                       {out.row(i), rows, width, out.stride});
+    }
+  }
+
+ private:
+  SpreadingCodes weights_;
+  CodedMatrix values_;
+  std::vector<float> channels_;
+  std::vector<RowGrid> grids_;
+  AlignedVector<std::uint8_t> codes_;
+};
+
 /// The rows of a head.
 template <typename T>
 [[nodiscard]] MatrixView<T> rows_of_head(MatrixView<T> x, Index head, Index heads) noexcept {
@@ -240,6 +370,7 @@ struct PoolNodes {
   Index heads = 1;
   PoolOver over = PoolOver::tokens;
   double eps = 1e-5;
+  ProductBits bits{};  ///< matrix: of the nodes' rows, 2, 4 or 8; rows: of the weights, 2 to 8
 
   [[nodiscard]] static RowKind kind(RowKind) noexcept { return RowKind::cluster; }
   template <typename... S>
@@ -289,6 +420,8 @@ struct PoolNodes {
   template <typename T>
   void run(MatrixView<const T> x, MatrixView<const T> logits, const T* temperature,
            MatrixView<T> out, T* sums, Executor& executor) const {
+    if constexpr (std::is_same_v<T, float>)
+      if (bits) return run_in_codes(x, logits, temperature, out, sums, executor);
     const Index n = logits.cols, width = out.cols, nodes = x.rows;
     executor.parallel_for(
         static_cast<std::size_t>(heads), 1, [&](std::size_t begin, std::size_t end) {
@@ -314,6 +447,20 @@ struct PoolNodes {
                 to[c] = p[static_cast<std::size_t>(c * n + g)] / sum[g];
             }
           }
+        });
+  }
+  void run_in_codes(MatrixView<const float> x, MatrixView<const float> logits,
+                    const float* temperature, MatrixView<float> out, float* sums,
+                    Executor& executor) const {
+    const Index n = logits.cols, width = out.cols;
+    executor.parallel_for(
+        static_cast<std::size_t>(heads), 1, [&](std::size_t begin, std::size_t end) {
+          thread_local detail::CodedPooling pooling;
+          for (auto h = static_cast<Index>(begin); h < static_cast<Index>(end); ++h)
+            pooling.run({x.row(0) + h * width, x.rows, width, x.stride},
+                        detail::rows_of_head(logits, h, heads), detail::scale_of(temperature, h),
+                        over == PoolOver::tokens, eps, bits, {out.row(h * n), n, width, out.stride},
+                        sums + h * n);
         });
   }
   /// With a token's sum s: dx = w dy / s, dw = (x dy - <y, dy>) / s.
@@ -372,6 +519,7 @@ struct SpreadTokens {
   static constexpr const char* name = "de-slicing";
 
   Index heads = 1;
+  ProductBits bits{};  ///< matrix: of tokens, 2, 4, 8 or 16; rows: of the weights, 2 to 8
 
   [[nodiscard]] static RowKind kind(RowKind) noexcept { return RowKind::node; }
   template <typename... S>
@@ -418,6 +566,8 @@ struct SpreadTokens {
   template <typename T>
   void run(MatrixView<const T> tokens, MatrixView<const T> logits, const T* temperature,
            MatrixView<T> out, Executor& executor) const {
+    if constexpr (std::is_same_v<T, float>)
+      if (bits) return run_in_codes(tokens, logits, temperature, out, executor);
     const Index n = logits.cols, width = tokens.cols, nodes = out.rows;
     executor.parallel_for(
         static_cast<std::size_t>(heads), 1, [&](std::size_t begin, std::size_t end) {
@@ -433,6 +583,18 @@ struct SpreadTokens {
                             false);
             }
           }
+        });
+  }
+  void run_in_codes(MatrixView<const float> tokens, MatrixView<const float> logits,
+                    const float* temperature, MatrixView<float> out, Executor& executor) const {
+    const Index n = logits.cols, width = tokens.cols;
+    executor.parallel_for(
+        static_cast<std::size_t>(heads), 1, [&](std::size_t begin, std::size_t end) {
+          thread_local detail::CodedSpreading spreading;
+          for (auto h = static_cast<Index>(begin); h < static_cast<Index>(end); ++h)
+            spreading.run({tokens.row(h * n), n, width, tokens.stride},
+                          detail::rows_of_head(logits, h, heads), detail::scale_of(temperature, h),
+                          bits, {out.row(0) + h * width, out.rows, width, out.stride});
         });
   }
   /// d token = w^T dy, dw = dy token^T.
