@@ -54,6 +54,65 @@ TEST_CASE_TEMPLATE("latent attention in integers is its simulated quantization, 
   }
 }
 
+TEST_CASE_TEMPLATE(
+    "latent attention in integers gives each node the same bits in any order of nodes", Model,
+    Transolver, Flare) {
+  Setting<Model> s({4, RowRule::min_max, {2, 4, 8}});
+  BasicFixed a(s.net.layout, s.net.quantizers, s.net.parameters);
+  BitPlan plan = agreement::mixed_plan({2, 4, 8}, {s.n, 0, 0});
+  a.begin(plan);
+  const Matrix before = map(s(a).view()), x = s.x, u = s.u;
+  const auto bits = plan[RowKind::node];
+  for (Index i = 0; i < s.n; ++i) {
+    const Index from = i * 7 % s.n;
+    s.x.row(i) = x.row(from);
+    s.u.row(i) = u.row(from);
+    plan[RowKind::node][static_cast<std::size_t>(i)] = bits[static_cast<std::size_t>(from)];
+  }
+  a.begin(plan);
+  const Matrix after = map(s(a).view());
+  for (Index i = 0; i < s.n; ++i)
+    CHECK((after.row(i).array() == before.row(i * 7 % s.n).array()).all());
+}
+
+TEST_CASE_TEMPLATE("every product of latent attention is counted at the bits it runs at", Model,
+                   Transolver, Flare) {
+  const Setting<Model> s({4, RowRule::min_max, {2, 4, 8}});
+  BasicCounting a(s.net.layout, s.net.quantizers, BitPlan::uniform(4));
+  s(a);
+  double pooling = 0;
+  for (const ProductCost& p : a.cost().products) {
+    CHECK(p.bops == p.macs * p.weight_bits * p.mean_bits);
+    CHECK(p.mean_bits <= 16);
+    if (p.weight == "pooling") {
+      CHECK(p.weight_bits == 8);
+      CHECK(p.mean_bits == 8);
+      pooling += p.macs;
+    }
+  }
+  const auto& c = s.net.model.config();
+  CHECK(pooling == static_cast<double>(c.layers * s.n * c.hidden * c.tokens));
+}
+
+TEST_CASE("latent attention refuses heads that do not divide, and products of bits it has not") {
+  const auto made = [](const auto& change) {
+    auto c = small<Transolver>();
+    change(c);
+    ParameterLayout layout;
+    Transolver(layout, c);
+  };
+  CHECK_THROWS_WITH_AS(made([](auto& c) { c.heads = 5; }), doctest::Contains("hidden 24, heads 5"),
+                       Error);
+  CHECK_THROWS_WITH_AS(made([](auto& c) {
+                         c.attention_bits = {16, 8};
+                       }),
+                       doctest::Contains("found 16 and 8"), Error);
+  auto f = small<Flare>();
+  f.heads = 7;
+  ParameterLayout layout;
+  CHECK_THROWS_WITH_AS(Flare(layout, f), doctest::Contains("heads 7"), Error);
+}
+
 TEST_CASE("Transolver has as many parameters as the public one") {
   TransolverConfig c;
   CHECK(golden::parameter_count<Transolver>(c) == 713'665);

@@ -122,6 +122,10 @@ class LatentAttention {
                       ", tokens " + std::to_string(s.tokens),
                   "Correct the configuration.");
     s.products.check(name);
+    if (s.products.matrix > 8 || s.products.rows > 8)
+      throw Error("latent attention " + name, "products of 2, 4 or 8 by 2 to 8 bits, or none",
+                  std::to_string(s.products.matrix) + " and " + std::to_string(s.products.rows),
+                  "Weights of nodes and tokens are codes of 8 bits at most.");
     if (s.tempered)
       temperature_ =
           layout.add(name + ".temperature", {1, s.heads, 1, 1}, Init::constant(0.5f), Role::vector);
@@ -140,15 +144,16 @@ class LatentAttention {
   typename A::Tensor mix(A& a, const typename A::Tensor& keys, const typename A::Tensor& values,
                          Temperature... temperature) const {
     const Index heads = shape_.heads;
+    const ProductBits bits = a.product_bits(shape_.products);
     const auto rows = a.quantize(keys_, a.apply(ops::SplitHeads{heads}, keys));
     const auto logits = a.linear(logits_, rows);
-    auto tokens = a.apply(ops::PoolNodes<Tempered>{heads, shape_.over, shape_.eps}, values, logits,
-                          temperature...);
+    auto tokens = a.apply(ops::PoolNodes<Tempered>{heads, shape_.over, shape_.eps, bits}, values,
+                          logits, temperature...);
     if (shape_.among) {
-      const ops::SoftmaxAttention attention{heads, 1, a.product_bits(shape_.products)};
+      const ops::SoftmaxAttention attention{heads, 1, bits};
       tokens = a.apply(attention, a.linear(project_, a.quantize(tokens_, tokens)));
     }
-    return a.apply(ops::SpreadTokens<Tempered>{heads}, tokens, logits, temperature...);
+    return a.apply(ops::SpreadTokens<Tempered>{heads, bits}, tokens, logits, temperature...);
   }
 
   Shape shape_;
