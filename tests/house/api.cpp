@@ -54,6 +54,8 @@ void networks() {
   const amq::Network<amq::MpPde> mp_pde({.hidden = 48, .layers = 4, .inputs = 2}, scheme(), seed);
   const amq::Network<amq::MeshGraphNet> graph_net({.hidden = 48, .layers = 4}, scheme(), seed);
   const amq::Network<amq::GraphVit> graph_vit({.hidden = 48, .width = 96}, scheme(), seed);
+  const amq::Network<amq::Transolver> transolver({.hidden = 64, .tokens = 32}, scheme(), seed);
+  const amq::Network<amq::Flare> flare({.hidden = 64, .tokens = 32}, scheme(), seed);
 
   const amq::Network<amq::Fno> fno({.dims = 1, .modes = {16}, .width = 32}, scheme(), seed);
   const amq::Network<amq::Unet> unet({.dims = 2, .features = 8}, scheme(), seed);
