@@ -46,7 +46,7 @@ def doors(all_headers, package):
 def write(root, door, members, package):
     all_headers = headers(root, package)
     if door == package + ".hpp":
-        rest = [h for h in all_headers if h.startswith("solver/") and h not in reached(root, "solver.hpp")]
+        rest = [h for h in all_headers if h.startswith("solver/") and h not in reached(root, "solver.hpp") | OPTIONAL]
         members = sorted([h for h in all_headers if "/" not in h and h != door] + rest)
         says = EVERYTHING[package]
     else:

@@ -6,7 +6,7 @@ import pathlib
 import re
 
 # Includes go down, or sideways inside a room. Rooms of equal number stand side by side.
-FLOORS = {"core": 0, "simd": 1, "quant": 2, "kernels": 3, "mesh": 3, "ops": 4, "arithmetic": 5,
+FLOORS = {"fwd": -1, "core": 0, "simd": 1, "quant": 2, "kernels": 3, "mesh": 3, "ops": 4, "arithmetic": 5,
           "nn": 6, "models": 7, "allocation": 8, "io": 8, "solver": 9, "train": 10, "amq": 11}
 # The lab stands on amq; amq never includes it.
 LAB_FLOORS = {"data": 0, "draw": 1, "problems": 1, "amq_lab": 2}

@@ -6,6 +6,7 @@
 #include <amq/arithmetic.hpp>
 #include <amq/config.hpp>
 #include <amq/core.hpp>
+#include <amq/fwd.hpp>
 #include <amq/io.hpp>
 #include <amq/kernels.hpp>
 #include <amq/mesh.hpp>

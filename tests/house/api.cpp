@@ -1,5 +1,21 @@
 // The code of docs/api.md: every name of the front door, in two lines. The house test reads it by
 // the compiler; other tests run what it shows.
+#include <amq/fwd.hpp>
+
+#include <memory>
+
+/// A host's header: it names what it holds, and includes none of it.
+class Host {
+ public:
+  Host();
+  ~Host();
+  void solve(const amq::Mesh& mesh, amq::MatrixView<const float> given, amq::Solution& into) const;
+
+ private:
+  using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>, amq::ByRange>;
+  std::unique_ptr<amq::MeshSolver<amq::MpPde, Scheme>> solver_;
+};
+
 #include <amq/core.hpp>
 #include <amq/mesh.hpp>
 #include <amq/models.hpp>
@@ -12,6 +28,37 @@
 #include <cstdio>
 #include <span>
 #include <vector>
+
+// What fwd.hpp declares is what the library defines: a name of fwd.hpp alone would be incomplete.
+template <typename... T>
+constexpr bool defined = ((sizeof(T) > 0) && ...);
+using Declared = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>, amq::ByRange>;
+static_assert(defined<amq::Weights<8>, amq::Activations<8>, amq::ByRange, amq::ByDeviation,
+                      amq::ByMagnitude, amq::Static, Declared, amq::AnyScheme, amq::SchemeInfo>);
+static_assert(defined<amq::Mesh, amq::Graph, amq::MatrixView<float>>);
+static_assert(sizeof(amq::NodeType) == 1 && amq::NodeType::wall != amq::NodeType::normal);
+static_assert(
+    defined<amq::MpPde, amq::MeshGraphNet, amq::GraphVit, amq::Fno, amq::Unet, amq::ModernUnet,
+            amq::PatchTransformer, amq::GalerkinTransformer, amq::Network<amq::MpPde>>);
+static_assert(defined<amq::Sample, amq::TrainOptions, amq::FloatSolver<amq::MpPde>,
+                      amq::Trained<amq::MeshSolver<amq::MpPde, Declared>>,
+                      amq::FloatGridSolver<amq::Fno>, amq::TrainedGrid<amq::Fno, Declared>>);
+static_assert(
+    defined<amq::MeshSolver<amq::MpPde, Declared>, amq::PreparedMesh<amq::MpPde, Declared>,
+            amq::GridSolver<amq::Fno, Declared>, amq::Rollout<amq::MpPde, Declared>,
+            amq::MeshEncoding, amq::GridFieldEncoding, amq::RegularGrid>);
+static_assert(defined<amq::Solution, amq::SolveReport, amq::SolveOptions, amq::Budget,
+                      amq::RowTimes, amq::Allocator<>>);
+static_assert(defined<amq::Executor, amq::ThreadPool, amq::Error>);
+
+Host::Host()
+    : solver_(std::make_unique<amq::MeshSolver<amq::MpPde, Scheme>>(
+          amq::load<amq::MpPde, Scheme>("darcy.safetensors"))) {}
+Host::~Host() = default;
+void Host::solve(const amq::Mesh& mesh, amq::MatrixView<const float> given,
+                 amq::Solution& into) const {
+  into = (*solver_)(mesh, given);
+}
 
 void bits_are_types(amq::MatrixView<const float> x) {
   // [numbers]
