@@ -10,6 +10,7 @@
 #include <amq/core/eigen_size.hpp>
 #include <amq/core/eigen_sparse.hpp>
 #include <amq/core/error.hpp>
+#include <amq/core/everyone.hpp>
 #include <amq/core/executor.hpp>
 #include <amq/core/float_environment.hpp>
 #include <amq/core/from_text.hpp>

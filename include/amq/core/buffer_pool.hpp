@@ -47,6 +47,13 @@ class BufferPool {
       return h;
     }
 
+    /// The first n rows of the same memory.
+    [[nodiscard]] Handle first_rows(Index n) const noexcept {
+      Handle h(*this);
+      h.view_ = MatrixView<T>(view_.data, n, view_.cols, view_.stride);
+      return h;
+    }
+
    private:
     friend class BufferPool;
     /// Out of line: g++ 12 does not see that of several handles only the last frees, and warns of

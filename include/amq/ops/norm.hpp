@@ -3,6 +3,8 @@
 /// Instance norm and layer norm, without scale and shift: Affine has these.
 
 #include <amq/core/eigen.hpp>
+#include <amq/core/everyone.hpp>
+#include <amq/ops/column_moments.hpp>
 #include <amq/ops/operation.hpp>
 
 #include <algorithm>
@@ -18,41 +20,23 @@ namespace ops {
 
 /// Per channel over all rows: out = (x - mean) / sqrt(variance + eps), biased variance, no affine
 /// part (torch_geometric's InstanceNorm of one graph). `inverse_deviation` (cols) is kept for the
-/// gradient. Sums of distances to the first row and of their squares, in double, of 256 rows and
-/// then of these in their order: one reading, the same bits for any number of threads.
-template <typename T>
+/// gradient. Sums have no order, see ColumnMoments: the same bits for any number of threads, and
+/// for rows that lie with several ranks.
+/// @param x    own rows; none where others have them all
+/// @param all  who has the other rows
+template <typename T, everyone All = const Alone>
 void instance_norm(MatrixView<const T> x, double eps, MatrixView<T> out, T* inverse_deviation,
-                   Executor& executor = serial_executor()) {
-  constexpr std::size_t block = 256;
+                   Executor& executor, All& all) {
+  if (all.nodes(x.rows) == 0) return;
+  const ColumnMoments<All> moments(x, executor, all);
   const auto cols = static_cast<std::size_t>(x.cols), rows = static_cast<std::size_t>(x.rows);
-  const std::size_t blocks = (rows + block - 1) / block;
-  if (rows == 0) return;
-  std::vector<double> sums(blocks * 2 * cols, 0.0);
-  executor.parallel_for(blocks, 1, [&](std::size_t first, std::size_t last) {
-    for (std::size_t b = first; b < last; ++b) {
-      double *sum = sums.data() + 2 * b * cols, *square = sum + cols;
-      const T* origin = x.row(0);
-      for (std::size_t i = b * block; i < std::min(rows, (b + 1) * block); ++i) {
-        const T* r = x.row(static_cast<Index>(i));
-        for (std::size_t c = 0; c < cols; ++c) {
-          const double d = static_cast<double>(r[c]) - static_cast<double>(origin[c]);
-          sum[c] += d;
-          square[c] = std::fma(d, d, square[c]);
-        }
-      }
-    }
-  });
-  for (std::size_t b = 1; b < blocks; ++b)
-    for (std::size_t c = 0; c < 2 * cols; ++c) sums[c] += sums[2 * b * cols + c];
   std::vector<T> centre(cols);
-  const auto n = static_cast<double>(rows);
   for (std::size_t c = 0; c < cols; ++c) {
-    const double distance = sums[c] / n;
-    const double var = std::fma(-distance, distance, sums[cols + c] / n);
-    inverse_deviation[c] = static_cast<T>(1.0 / std::sqrt(std::max(var, 0.0) + eps));
-    centre[c] = static_cast<T>(static_cast<double>(x.row(0)[c]) + distance);
+    const auto k = static_cast<Index>(c);
+    inverse_deviation[c] = static_cast<T>(1.0 / std::sqrt(moments.variance(k) + eps));
+    centre[c] = static_cast<T>(moments.mean(k));
   }
-  executor.parallel_for(rows, block, [&](std::size_t first, std::size_t last) {
+  executor.parallel_for(rows, 256, [&](std::size_t first, std::size_t last) {
     for (std::size_t i = first; i < last; ++i) {
       const T* r = x.row(static_cast<Index>(i));
       T* o = out.row(static_cast<Index>(i));
@@ -62,6 +46,13 @@ void instance_norm(MatrixView<const T> x, double eps, MatrixView<T> out, T* inve
       }
     }
   });
+}
+/// The same where all rows are here.
+template <typename T>
+void instance_norm(MatrixView<const T> x, double eps, MatrixView<T> out, T* inverse_deviation,
+                   Executor& executor = serial_executor()) {
+  const Alone all;
+  instance_norm(x, eps, out, inverse_deviation, executor, all);
 }
 
 namespace detail {

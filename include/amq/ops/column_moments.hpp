@@ -1,0 +1,189 @@
+#pragma once
+/// @file
+/// Mean and variance of every column over all rows, in sums that have no order: the same bits for
+/// any number of threads, for rows in any order, and for rows that lie with several ranks.
+
+#include <amq/core/everyone.hpp>
+#include <amq/core/executor.hpp>
+#include <amq/core/matrix_view.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace amq::ops {
+
+/// Two readings of the rows. The first finds the lowest and the highest number of each column. They
+/// give an origin, and a step so fine that the sum of as many distances to the origin as there are
+/// rows just fits into a double: distances are rounded to whole steps, and so are their squares, to
+/// steps of their own. Sums of whole steps are exact, therefore without order, and are handed
+/// around as int64. A distance keeps 52 - log2(rows) binary digits below the widest one; what
+/// rounding takes from their sum is of the size of what a sum of doubles loses.
+template <everyone All = const Alone>
+class ColumnMoments {
+ public:
+  /// @param x    (row, column) own rows, maybe none
+  /// @param all  who has the other rows
+  template <typename T>
+  ColumnMoments(MatrixView<const T> x, Executor& executor, All& all)
+      : cols_(static_cast<std::size_t>(x.cols)),
+        rows_(all.nodes(x.rows)),
+        range_(2 * cols_, lowest),
+        sums_(2 * cols_, 0),
+        columns_(cols_) {
+    find_range(x, executor);
+    all.max(range_);
+    place_steps();
+    add_up(x, executor);
+    all.sum(sums_);
+  }
+  /// NaN where a number of the column is not finite.
+  [[nodiscard]] double mean(Index c) const noexcept {
+    const Column& k = columns_[static_cast<std::size_t>(c)];
+    return k.origin + distance(static_cast<std::size_t>(c));
+  }
+  /// At least 0; NaN like the mean.
+  [[nodiscard]] double variance(Index c) const noexcept {
+    const auto i = static_cast<std::size_t>(c);
+    const double d = distance(i), square = static_cast<double>(sums_[cols_ + i]) *
+                                           columns_[i].step_of_squares / static_cast<double>(rows_);
+    const double v = std::fma(-d, d, square);
+    return v < 0 ? 0 : v;  // NaN stays
+  }
+
+ private:
+  static constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+  static constexpr std::size_t block = 256, tile = 8;
+  struct Column {
+    double origin = 0, step = 1, step_of_squares = 1;
+    double round = 0, round_squares = 0;  ///< added and taken away again, they leave whole steps
+  };
+
+  [[nodiscard]] double distance(std::size_t c) const noexcept {
+    return static_cast<double>(sums_[c]) * columns_[c].step / static_cast<double>(rows_);
+  }
+  /// run(block, first row, last row) for blocks of rows.
+  template <typename Run>
+  static void blocks(Index n, Executor& executor, const Run& run) {
+    const auto rows = static_cast<std::size_t>(n), many = (rows + block - 1) / block;
+    executor.parallel_for(many, 1, [&](std::size_t first, std::size_t last) {
+      for (std::size_t b = first; b < last; ++b)
+        run(b, static_cast<Index>(b * block), static_cast<Index>(std::min(rows, (b + 1) * block)));
+    });
+  }
+  [[nodiscard]] static std::size_t block_count(Index rows) noexcept {
+    return (static_cast<std::size_t>(rows) + block - 1) / block;
+  }
+  /// run(first column, width), the width a constant: as many columns at a time as registers hold.
+  template <typename Run>
+  void tiles(const Run& run) const {
+    std::size_t c = 0;
+    for (; c + tile <= cols_; c += tile) run(c, std::integral_constant<std::size_t, tile>());
+    for (; c < cols_; ++c) run(c, std::integral_constant<std::size_t, 1>());
+  }
+  template <typename T>
+  void find_range(MatrixView<const T> x, Executor& executor) {
+    const std::size_t many = block_count(x.rows);
+    std::vector<T> found(many * 2 * cols_);
+    blocks(x.rows, executor, [&](std::size_t b, Index first, Index last) {
+      T* const high = found.data() + 2 * b * cols_;
+      T* const low = high + cols_;
+      tiles([&](std::size_t c, auto width) {
+        constexpr std::size_t w = decltype(width)::value;
+        T h[w], l[w], odd[w] = {};
+        for (std::size_t k = 0; k < w; ++k) h[k] = l[k] = x.row(first)[c + k];
+        for (Index i = first; i < last; ++i) {
+          const T* r = x.row(i) + c;
+          for (std::size_t k = 0; k < w; ++k) {
+            h[k] = h[k] < r[k] ? r[k] : h[k];
+            l[k] = r[k] < l[k] ? r[k] : l[k];
+            odd[k] += r[k] - r[k];  // NaN once a number was not finite
+          }
+        }
+        for (std::size_t k = 0; k < w; ++k) {
+          constexpr T infinity = std::numeric_limits<T>::infinity();
+          high[c + k] = odd[k] == 0 ? h[k] : infinity;
+          low[c + k] = odd[k] == 0 ? l[k] : -infinity;
+        }
+      });
+    });
+    for (std::size_t b = 0; b < many; ++b)
+      for (std::size_t c = 0; c < cols_; ++c) {
+        const T *high = found.data() + 2 * b * cols_, *low = high + cols_;
+        range_[c] = std::max(range_[c], ordered_bits(static_cast<double>(high[c])));
+        range_[cols_ + c] = std::max(range_[cols_ + c], ordered_bits(-static_cast<double>(low[c])));
+      }
+  }
+  void place_steps() {
+    // 2^digits rows at least, so that a sum of as many stays below 2^52 steps.
+    const int digits =
+        std::max(1, static_cast<int>(std::bit_width(static_cast<std::uint64_t>(rows_))));
+    for (std::size_t c = 0; c < cols_; ++c) {
+      if (range_[c] == lowest) continue;  // no rows anywhere
+      const double high = from_ordered_bits(range_[c]), low = -from_ordered_bits(range_[cols_ + c]);
+      Column& k = columns_[c];
+      k.origin = 0.5 * low + 0.5 * high;
+      const double farthest = std::max(high - k.origin, k.origin - low);
+      if (!(farthest < 0x1p+400)) {
+        k.origin = k.step = k.step_of_squares = std::numeric_limits<double>::quiet_NaN();
+        continue;
+      }
+      int width = 0;  // distances are below 2^width
+      static_cast<void>(std::frexp(farthest, &width));
+      if (farthest == 0 || width < -400) width = -400;
+      k.step = std::ldexp(1.0, width + digits - 52);
+      k.step_of_squares = std::ldexp(1.0, 2 * width + digits - 52);
+      k.round = std::ldexp(1.5, width + digits);
+      k.round_squares = std::ldexp(1.5, 2 * width + digits);
+    }
+  }
+  template <typename T>
+  void add_up(MatrixView<const T> x, Executor& executor) {
+    const std::size_t many = block_count(x.rows);
+    std::vector<double> found(many * 2 * cols_);
+    blocks(x.rows, executor, [&](std::size_t b, Index first, Index last) {
+      double* const sum = found.data() + 2 * b * cols_;
+      double* const square = sum + cols_;
+      tiles([&](std::size_t c, auto width) {
+        constexpr std::size_t w = decltype(width)::value;
+        double s[w] = {}, q[w] = {}, origin[w], round[w], rounds[w];
+        for (std::size_t k = 0; k < w; ++k) {
+          origin[k] = columns_[c + k].origin;
+          round[k] = columns_[c + k].round;
+          rounds[k] = columns_[c + k].round_squares;
+        }
+        for (Index i = first; i < last; ++i) {
+          const T* r = x.row(i) + c;
+          for (std::size_t k = 0; k < w; ++k) {
+            const double d = static_cast<double>(r[k]) - origin[k];
+            s[k] += (d + round[k]) - round[k];
+            q[k] += std::fma(d, d, rounds[k]) - rounds[k];
+          }
+        }
+        for (std::size_t k = 0; k < w; ++k) sum[c + k] = s[k], square[c + k] = q[k];
+      });
+    });
+    for (std::size_t c = 0; c < cols_; ++c) {
+      const Column& k = columns_[c];
+      if (!(k.step > 0)) continue;  // NaN says it all
+      for (std::size_t b = 0; b < many; ++b) {
+        const double* sum = found.data() + 2 * b * cols_;
+        sums_[c] += static_cast<std::int64_t>(sum[c] / k.step);
+        sums_[cols_ + c] += static_cast<std::int64_t>(sum[cols_ + c] / k.step_of_squares);
+      }
+    }
+  }
+
+  std::size_t cols_;
+  std::int64_t rows_;
+  std::vector<std::int64_t> range_;  // ordered bits of (highest, column), then (-lowest, column)
+  std::vector<std::int64_t> sums_;   // whole steps of (distance, column), (square, column)
+  std::vector<Column> columns_;
+};
+
+}  // namespace amq::ops
