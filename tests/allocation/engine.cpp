@@ -152,7 +152,8 @@ TEST_CASE("steps are taken as a full sort would take them") {
     for (const double share : {0.0, 0.001, 0.3, 0.5, 0.9, 0.999, 1.0}) {
       Cost left = static_cast<Cost>(share * static_cast<double>(total));
       if (share == 1.0) left = total;
-      const auto taken = allocation::detail::take_while_they_fit(steps, left);
+      const Alone alone;
+      const auto taken = allocation::detail::take_while_they_fit(steps, left, alone);
       std::vector<std::uint8_t> expected(in.macs.size(), 0);
       double lambda = 0;
       for (const Step& s : all) {
@@ -175,7 +176,8 @@ TEST_CASE("a histogram of elements bounds what steps cost") {
     const Instance in(random, 200, 3);
     const Problem p = in.problem(0);
     const allocation::detail::GroupedSteps steps = steps_of(p);
-    const allocation::detail::StepCosts costs(steps);
+    const Alone alone;
+    const allocation::detail::StepCosts costs(steps, alone);
     double nearness = 0;
     for (int k = 0; k < 20; ++k) {
       const double worth = std::exp(random.uniform(-15.0, 5.0));

@@ -7,6 +7,7 @@
 #include <amq/allocation/rows.hpp>
 #include <amq/allocation/score.hpp>
 #include <amq/arithmetic/bit_plan.hpp>
+#include <amq/core/everyone.hpp>
 #include <amq/core/portable_math.hpp>
 #include <amq/models/network.hpp>
 #include <amq/quant/gaussian.hpp>
@@ -16,6 +17,7 @@
 #include <concepts>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -109,7 +111,7 @@ struct PricedPoints {
   [[nodiscard]] Cost at_level(const RowOwners& owners, std::size_t k) const {
     Cost sum = 0;
     for (std::size_t c = 0; c < id.size(); ++c)
-      sum += work[c] * price[c][k] * static_cast<Cost>(owners.rows(kind[c]));
+      sum += work[c] * price[c][k] * static_cast<Cost>(owners.rows_in_all(kind[c]));
     return sum;
   }
   /// What a pass with every such row at `bits` costs; on the line between two levels.
@@ -119,7 +121,7 @@ struct PricedPoints {
       return fixed + cost_between(levels, bits, [&](std::size_t k) { return at_level(owners, k); });
     Cost sum = 0;
     for (std::size_t c = 0; c < id.size(); ++c)
-      sum += work[c] * static_cast<Cost>(owners.rows(kind[c]));
+      sum += work[c] * static_cast<Cost>(owners.rows_in_all(kind[c]));
     return fixed + static_cast<Cost>(std::floor(static_cast<long double>(sum) * bits));
   }
 };
@@ -352,30 +354,35 @@ class Allocator {
   ///         another graph, negative or NaN
   [[nodiscard]] Planned plan(const RowOwners& owners, const PassWork& work,
                              const PointScores& scores, Cost budget, Cost overhead = 0) const {
-    if (scores.nodes != owners.n_nodes())
-      throw Error("Allocator", "scores of " + std::to_string(owners.n_nodes()) + " nodes",
-                  std::to_string(scores.nodes), "Score the graph that is planned for.");
-    const allocation::PricedPoints points = priced(work);
-    for (std::size_t c = 0; c < points.id.size(); ++c)
-      if (points.kind[c] == RowKind::cluster && owners.n_clusters == 0)
-        throw Error(
-            "Allocator",
-            "clusters, since " + layout_->point(points.id[c]).name + " quantizes rows of clusters",
-            "none", "Pass RowOwners with the cluster of each node.");
-    const allocation::Choosers rows{owners, sharing_, curves_.clusters};
-    const allocation::Elements element(points.kind, rows);
-    const allocation::Competition all(points, rows, element, scores, curves_);
-    allocation::Problem p = all.problem(levels_);
-    p.overhead = points.fixed + overhead;
+    const Alone all;
+    return plan(owners, work, scores, budget, overhead, all, [](const auto& f) { f(); });
+  }
+  /// The same of a mesh that several share: each is told the bits of its own rows, which are those
+  /// of one who has the whole mesh. Rows must be able to choose by what their own node knows: nodes
+  /// choose for their edges, and there are no clusters.
+  /// @param owners   own rows, and how many there are in all
+  /// @param work, budget, overhead  of the whole mesh
+  /// @param together  together(f) runs f() and throws with all others where it threw for one
+  template <everyone All, typename Together>
+  [[nodiscard]] Planned plan(const RowOwners& owners, const PassWork& work,
+                             const PointScores& scores, Cost budget, Cost overhead, All& all,
+                             const Together& together) const {
+    std::optional<Contest> c;
+    together([&] {
+      c.emplace(contest(owners, work, scores, overhead));
+      allocation::check(c->problem);
+    });
+    allocation::Problem& p = c->problem;
     // Spending more than the dearest assignment is no merit; asking for less than the cheapest is
     // refused by the engine.
     Cost most = p.overhead;
-    const std::vector<Cost> of_group = p.work_of_groups();
+    std::vector<Cost> of_group = p.work_of_groups();
+    all.sum(of_group);
     for (std::size_t g = 0; g < of_group.size(); ++g)
       most += of_group[g] * *std::max_element(p.price_of(g).begin(), p.price_of(g).end());
     p.budget = std::min(budget, most);
-    const allocation::Allocation a = allocation::allocate(p);
-    Planned out = allocation::spread(points, rows, element, work, a.bits);
+    const allocation::Allocation a = allocation::allocate(p, all, c->numbers(all));
+    Planned out = allocation::spread(c->points, c->rows, c->element, work, a.bits);
     out.cost = a.cost;
     out.budget = budget;
     return out;
@@ -391,6 +398,47 @@ class Allocator {
   }
 
  private:
+  /// Who competes for the bits of a pass. It stays where it is made: its problem points into it.
+  struct Contest {
+    allocation::PricedPoints points;
+    allocation::Choosers rows;
+    allocation::Elements element;
+    allocation::Competition competition;
+    allocation::Problem problem;
+
+    /// (element) in the order in which one who has the whole mesh would number them.
+    template <everyone All>
+    [[nodiscard]] std::vector<std::int64_t> numbers(All& all) const {
+      if constexpr (std::is_same_v<All, const Alone>) return {};
+      const std::int64_t nodes = all.nodes(rows.owners.n_nodes());
+      std::vector<std::int64_t> number(element.count, 0);
+      for (std::size_t c = 0; c < points.id.size(); ++c)
+        for (Index i = 0; i < rows.count(points.kind[c]); ++i)
+          number[element(static_cast<std::size_t>(i), c)] =
+              all.number(i) + (rows.sharing.over_points ? nodes * static_cast<std::int64_t>(c) : 0);
+      return number;
+    }
+  };
+  [[nodiscard]] Contest contest(const RowOwners& owners, const PassWork& work,
+                                const PointScores& scores, Cost overhead) const {
+    if (scores.nodes != owners.n_nodes())
+      throw Error("Allocator", "scores of " + std::to_string(owners.n_nodes()) + " nodes",
+                  std::to_string(scores.nodes), "Score the graph that is planned for.");
+    allocation::PricedPoints points = priced(work);
+    for (std::size_t c = 0; c < points.id.size(); ++c)
+      if (points.kind[c] == RowKind::cluster && owners.n_clusters == 0)
+        throw Error(
+            "Allocator",
+            "clusters, since " + layout_->point(points.id[c]).name + " quantizes rows of clusters",
+            "none", "Pass RowOwners with the cluster of each node.");
+    const allocation::Choosers rows{owners, sharing_, curves_.clusters};
+    const allocation::Elements element(points.kind, rows);
+    allocation::Competition all(points, rows, element, scores, curves_);
+    // Vectors keep their memory when they move: the problem's spans stay right.
+    allocation::Problem p = all.problem(levels_);
+    p.overhead = points.fixed + overhead;
+    return {std::move(points), rows, element, std::move(all), std::move(p)};
+  }
   [[nodiscard]] allocation::PricedPoints priced(const PassWork& work) const {
     return allocation::with_price(price_, [&](const auto& p) {
       return allocation::PricedPoints(*layout_, levels_, work, p);

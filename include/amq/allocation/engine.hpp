@@ -8,6 +8,7 @@
 /// one.
 
 #include <amq/allocation/problem.hpp>
+#include <amq/core/everyone.hpp>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -78,22 +80,25 @@ template <typename CostOf, typename DistortionOf>
 /// @param left   what there is to spend; less what all steps above `high` cost, afterwards
 /// @param few    as many steps inside the range are few enough; 0: narrow to a single worth
 /// @param sweep  sweep(low, high, add) calls add(worth, cost) for every step of worth low to high
-template <typename Key, typename Sweep>
-void narrow_to_budget(Key& low, Key& high, Cost& left, std::size_t few, const Sweep& sweep) {
+/// @param all    who else has steps in the range, which is the same for all
+template <typename Key, typename Sweep, everyone All>
+void narrow_to_budget(Key& low, Key& high, Cost& left, std::size_t few, const Sweep& sweep,
+                      All& all) {
   constexpr std::size_t n_bins = 4096;
   for (std::size_t inside = few + 1; low < high && inside > few;) {
     int shift = 0;  // bins of 2^shift: dividing would cost more than all the rest
     while (((high - low) >> shift) >= n_bins) ++shift;
-    std::array<Cost, n_bins> sum{};
-    std::array<std::uint32_t, n_bins> many{};
+    std::array<Cost, 2 * n_bins> bins{};  // costs, then how many
+    Cost *const sum = bins.data(), *const many = sum + n_bins;
     sweep(low, high, [&, low](Key key, Cost cost) {
       const std::size_t b = (key - low) >> shift;
       sum[b] += cost;
       ++many[b];
     });
+    all.sum(bins);
     std::size_t b = (high - low) >> shift;
     for (; b > 0 && sum[b] <= left; --b) left -= sum[b];
-    inside = many[b];
+    inside = static_cast<std::size_t>(many[b]);
     low += static_cast<Key>(b) << shift;
     high = std::min(high, low + ((Key{1} << shift) - 1));
   }
@@ -152,15 +157,20 @@ class GroupedSteps {
 /// alone, a sixteenth of an octave of score per work.
 class StepCosts {
  public:
-  explicit StepCosts(const GroupedSteps& steps)
+  template <everyone All>
+  StepCosts(const GroupedSteps& steps, All& all)
       : groups_(&steps.groups()), above_(steps.groups().size()) {
     double most = 0;
     for (std::size_t e = 0; e < steps.n_elements(); ++e)
       if (steps.work(e) > 0) most = std::max(most, steps.per_work(e));
+    std::int64_t bits = ordered_bits(most);
+    all.max({&bits, 1});
+    most = from_ordered_bits(bits);
     first_ = std::max<std::int64_t>(0, bin_of(most) - n_bins + 1);
     for (auto& a : above_) a.fill(0);
     for (std::size_t e = 0; e < steps.n_elements(); ++e)
       above_[steps.group(e)][place(steps.per_work(e))] += steps.per_work(e) > 0 ? steps.work(e) : 0;
+    all.sum({above_.front().data(), above_.size() * (n_bins + 1)});
     for (auto& a : above_)
       for (std::size_t b = n_bins; b-- > 0;) a[b] += a[b + 1];
   }
@@ -199,21 +209,25 @@ class StepCosts {
   std::int64_t first_ = 0;
 };
 
-/// How many steps each element takes: all steps in order of worth, ties by element, as long as they
-/// fit.
+/// How many steps each own element takes: all steps in order of worth, ties by element, as long as
+/// they fit.
 struct Taken {
   std::vector<std::uint8_t> steps;  ///< (element)
   Cost left = 0;
   double lambda = 0;  ///< the least worth taken
 };
-[[nodiscard]] inline Taken take_while_they_fit(const GroupedSteps& steps, Cost left) {
+inline constexpr std::uint64_t in_range = std::numeric_limits<std::int64_t>::max();
+/// @param number  (element) by which ties are broken; empty: as the elements stand
+template <everyone All>
+[[nodiscard]] Taken take_while_they_fit(const GroupedSteps& steps, Cost left, All& all,
+                                        std::span<const std::int64_t> number = {}) {
   using Key = GroupedSteps::Key;
   const std::size_t n = steps.n_elements();
   Taken t{std::vector<std::uint8_t>(n, 0), left, 0};
 
   // Worths between which the budget ends, as the upper 16 bits of a double. Below 2^-900 products
   // round too coarsely to be told from each other by one factor.
-  const StepCosts costs(steps);
+  const StepCosts costs(steps, all);
   const auto value = [](std::uint64_t upper) { return std::bit_cast<double>(upper << 48); };
   const auto first_where = [](std::uint64_t from, std::uint64_t to, const auto& holds) {
     while (from < to) {
@@ -250,10 +264,17 @@ struct Taken {
   }
   struct Candidate {
     Key key;
+    std::uint64_t turn;  ///< among those of equal worth the highest goes first
     std::size_t element;
     Cost cost;
   };
+  const auto turn = [&](std::size_t e, std::size_t j) {
+    const auto own =
+        number.empty() ? static_cast<std::uint64_t>(e) : static_cast<std::uint64_t>(number[e]);
+    return ~(own * (max_bits + 1) + j);
+  };
   std::vector<Candidate> close;
+  Cost spent = 0;
   for (std::size_t e = 0; e < n; ++e) {
     const Limits& l = limits[steps.group(e)];
     const double x = steps.per_work(e);
@@ -263,35 +284,79 @@ struct Taken {
       possible += x >= l.perhaps[j];
     }
     t.steps[e] = static_cast<std::uint8_t>(sure);
-    t.left -= steps.work(e) * l.cost[static_cast<std::size_t>(sure)];
+    spent += steps.work(e) * l.cost[static_cast<std::size_t>(sure)];
     if (possible > sure)
       steps.each(e, possible, [&](std::size_t j, Key key, Cost cost) {
-        if (static_cast<int>(j) >= sure && key > 0) close.push_back({key, e, cost});
+        if (static_cast<int>(j) >= sure && key > 0) close.push_back({key, turn(e, j), e, cost});
       });
   }
+  all.sum({&spent, 1});
+  t.left -= spent;
 
   // Of the candidates all above the worth where the budget ends, and of that worth the first.
-  Key from = std::numeric_limits<Key>::max(), to = 0;
-  for (const Candidate& c : close) from = std::min(from, c.key), to = std::max(to, c.key);
-  narrow_to_budget(from, to, t.left, 0, [&](Key a, Key b, const auto& add) {
+  const auto range_of = [&](Key& from, Key& to, const auto& value_of) {
+    // Keys are positive doubles, turns complements of small numbers: half their range holds them.
+    std::array<std::int64_t, 2> ends{std::numeric_limits<std::int64_t>::min(),
+                                     std::numeric_limits<std::int64_t>::min()};
     for (const Candidate& c : close)
-      if (c.key >= a && c.key <= b) add(c.key, c.cost);
-  });
-  Key least = std::numeric_limits<Key>::max();
-  bool fits_still = true;
-  for (const Candidate& c : close) {
-    if (c.key < to) continue;
-    if (c.key == to) {
-      fits_still &= c.cost <= t.left;
-      if (!fits_still) continue;
-      t.left -= c.cost;
+      if (const auto v = value_of(c)) {
+        ends[0] = std::max(ends[0], -static_cast<std::int64_t>(*v & in_range));
+        ends[1] = std::max(ends[1], static_cast<std::int64_t>(*v & in_range));
+      }
+    all.max(ends);
+    if (ends[1] < 0) return false;
+    from = static_cast<Key>(-ends[0]), to = static_cast<Key>(ends[1]);
+    return true;
+  };
+  Key from = 0, to = 0, least = std::numeric_limits<Key>::max();
+  if (range_of(from, to, [](const Candidate& c) { return std::optional<Key>(c.key); })) {
+    narrow_to_budget(
+        from, to, t.left, 0,
+        [&](Key a, Key b, const auto& add) {
+          for (const Candidate& c : close)
+            if (c.key >= a && c.key <= b) add(c.key, c.cost);
+        },
+        all);
+    Key last = 0, first = 0;
+    const auto turn_of = [&](const Candidate& c) {
+      return c.key == to ? std::optional<Key>(c.turn) : std::nullopt;
+    };
+    Key stop = std::numeric_limits<Key>::max();  // of `to`, those of later turns are not taken
+    if (range_of(last, first, turn_of)) {
+      narrow_to_budget(
+          last, first, t.left, 0,
+          [&](Key a, Key b, const auto& add) {
+            for (const Candidate& c : close)
+              if (const Key x = c.turn & in_range; c.key == to && x >= a && x <= b) add(x, c.cost);
+          },
+          all);
+      // One turn, which is of one candidate, is left to be looked at.
+      Cost there = 0;
+      for (const Candidate& c : close)
+        if (c.key == to && (c.turn & in_range) == first) there = c.cost;
+      all.sum({&there, 1});
+      const bool taken = there <= t.left;
+      if (taken) t.left -= there;
+      stop = taken ? first : first + 1;
     }
-    ++t.steps[c.element];
-    least = std::min(least, c.key);
+    for (const Candidate& c : close) {
+      if (c.key < to || (c.key == to && (c.turn & in_range) < stop)) continue;
+      ++t.steps[c.element];
+      least = std::min(least, c.key);
+    }
   }
-  if (least == std::numeric_limits<Key>::max())  // none of them
+  const auto least_of_all = [&] {
+    std::int64_t of_mine = -static_cast<std::int64_t>(least & in_range);
+    all.max({&of_mine, 1});
+    least = of_mine == -static_cast<std::int64_t>(in_range) ? std::numeric_limits<Key>::max()
+                                                            : static_cast<Key>(-of_mine);
+  };
+  least_of_all();
+  if (least == std::numeric_limits<Key>::max()) {  // none of them
     for (std::size_t e = 0; e < n; ++e)
       steps.each(e, t.steps[e], [&](std::size_t, Key key, Cost) { least = std::min(least, key); });
+    least_of_all();
+  }
   if (least < std::numeric_limits<Key>::max()) t.lambda = std::bit_cast<double>(least);
   return t;
 }
@@ -343,6 +408,92 @@ inline void check_budget(const Problem& p, Cost least, Cost most) {
 
 }  // namespace detail
 
+/// Of a problem whose elements several share: levels, prices, errors, budget and overhead are the
+/// same for all, and each is told the bits of its own elements. Otherwise as below.
+/// @param number  (element) of an order of all elements, each once; empty: as the elements stand
+/// @throws Error with all others for a budget below the cheapest or above the dearest assignment
+/// @pre check(p) has passed
+template <everyone All>
+[[nodiscard]] Allocation allocate(const Problem& p, All& all,
+                                  const std::vector<std::int64_t>& number = {}) {
+  const std::size_t n = p.n_elements();
+  std::vector<detail::GroupLevels> groups;
+  std::vector<detail::GroupSteps> steps;
+  Cost cheapest = p.overhead, dearest = p.overhead;
+  std::vector<Cost> work = p.work_of_groups();
+  all.sum(work);
+  for (std::size_t g = 0; g < p.error.size(); ++g) {
+    groups.emplace_back(p.price_of(g), p.error[g]);
+    steps.push_back(groups.back().steps);
+    cheapest += work[g] * groups[g].cheapest;
+    dearest += work[g] * groups[g].dearest;
+  }
+  detail::check_budget(p, cheapest, dearest);
+
+  const detail::Taken taken =
+      detail::take_while_they_fit(detail::GroupedSteps(std::move(steps), p.work, p.score, p.group),
+                                  p.budget - cheapest, all, number);
+  std::vector<std::uint8_t> level(n);
+  for (std::size_t e = 0; e < n; ++e) level[e] = groups[p.group_of(e)].hull.level[taken.steps[e]];
+
+  // What is left goes to the first elements whose next step still fits, one after the other.
+  const auto fits = [&](std::size_t e, Cost left) {
+    const Cost next = groups[p.group_of(e)].next[level[e]];
+    return next != detail::GroupLevels::none && p.work[e] * next <= left && p.score[e] > 0;
+  };
+  std::vector<std::size_t> in_turn;
+  if (!number.empty()) {
+    for (std::size_t e = 0; e < n; ++e)
+      if (fits(e, taken.left)) in_turn.push_back(e);
+    std::sort(in_turn.begin(), in_turn.end(),
+              [&](std::size_t a, std::size_t b) { return number[a] < number[b]; });
+  }
+  const std::size_t turns = number.empty() ? n : in_turn.size();
+  Cost left = taken.left;
+  constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t turn = 0;;) {
+    std::size_t e = 0;
+    for (; turn < turns; ++turn) {
+      e = number.empty() ? turn : in_turn[turn];
+      if (fits(e, left)) break;
+    }
+    const std::int64_t mine = turn == turns    ? none
+                              : number.empty() ? static_cast<std::int64_t>(e)
+                                               : number[e];
+    std::int64_t next = -mine;
+    all.max({&next, 1});
+    if (next == -none) break;
+    Cost spent = 0;
+    if (-next == mine) {
+      const auto& d = p.error[p.group_of(e)];
+      const auto& price = p.price_of(p.group_of(e));
+      for (std::size_t k = 0; k < p.levels.size(); ++k) {
+        const Cost c = p.work[e] * (price[k] - price[level[e]]);
+        if (c <= left - spent && d[k] < d[level[e]]) {
+          spent += c;
+          level[e] = static_cast<std::uint8_t>(k);
+        }
+      }
+      ++turn;
+    }
+    all.sum({&spent, 1});
+    left -= spent;
+  }
+  Allocation a;
+  std::vector<std::uint8_t> bits(n);
+  for (std::size_t e = 0; e < n; ++e) {
+    bits[e] = static_cast<std::uint8_t>(p.levels[level[e]]);
+    a.cost += p.cost(e, level[e]);
+    a.distortion += p.distortion(e, level[e]);
+  }
+  all.sum({&a.cost, 1});
+  a.cost += p.overhead;
+  a.bits = RowBits(std::move(bits));
+  a.budget = p.budget;
+  a.lambda = taken.lambda;
+  return a;
+}
+
 /// The multiple-choice knapsack: least predicted error under the budget. Steps along every group's
 /// convex hull are taken by error saved per cost, as long as they fit (what bisection of the
 /// multiplier lambda converges to); then what is left goes to the first elements whose next step
@@ -352,50 +503,8 @@ inline void check_budget(const Problem& p, Cost least, Cost most) {
 /// @throws Error as check(), and for a budget below the cheapest or above the dearest assignment
 [[nodiscard]] inline Allocation allocate(const Problem& p) {
   check(p);
-  const std::size_t n = p.n_elements();
-  std::vector<detail::GroupLevels> groups;
-  std::vector<detail::GroupSteps> steps;
-  Cost cheapest = p.overhead, dearest = p.overhead;
-  const std::vector<Cost> work = p.work_of_groups();
-  for (std::size_t g = 0; g < p.error.size(); ++g) {
-    groups.emplace_back(p.price_of(g), p.error[g]);
-    steps.push_back(groups.back().steps);
-    cheapest += work[g] * groups[g].cheapest;
-    dearest += work[g] * groups[g].dearest;
-  }
-  detail::check_budget(p, cheapest, dearest);
-
-  const detail::Taken taken = detail::take_while_they_fit(
-      detail::GroupedSteps(std::move(steps), p.work, p.score, p.group), p.budget - cheapest);
-  Cost left = taken.left;
-  std::vector<std::uint8_t> level(n);
-  for (std::size_t e = 0; e < n; ++e) level[e] = groups[p.group_of(e)].hull.level[taken.steps[e]];
-  for (std::size_t e = 0; e < n; ++e) {
-    const detail::GroupLevels& own = groups[p.group_of(e)];
-    const Cost next = own.next[level[e]];
-    if (next == detail::GroupLevels::none || p.work[e] * next > left || !(p.score[e] > 0)) continue;
-    const auto& d = p.error[p.group_of(e)];
-    const auto& price = p.price_of(p.group_of(e));
-    for (std::size_t k = 0; k < p.levels.size(); ++k) {
-      const Cost c = p.work[e] * (price[k] - price[level[e]]);
-      if (c <= left && d[k] < d[level[e]]) {
-        left -= c;
-        level[e] = static_cast<std::uint8_t>(k);
-      }
-    }
-  }
-  Allocation a;
-  std::vector<std::uint8_t> bits(n);
-  a.cost = p.overhead;
-  for (std::size_t e = 0; e < n; ++e) {
-    bits[e] = static_cast<std::uint8_t>(p.levels[level[e]]);
-    a.cost += p.cost(e, level[e]);
-    a.distortion += p.distortion(e, level[e]);
-  }
-  a.bits = RowBits(std::move(bits));
-  a.budget = p.budget;
-  a.lambda = taken.lambda;
-  return a;
+  const Alone all;
+  return allocate(p, all);
 }
 
 }  // namespace amq::allocation

@@ -21,6 +21,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,8 @@ struct RowOwners {
   const Graph* graph = nullptr;
   std::span<const std::int32_t> cluster_of;  ///< (node) empty: no clusters
   Index n_clusters = 0;
+  /// Of the whole mesh, where the graph is a part of it; else the graph's own.
+  std::optional<Index> nodes_in_all, edges_in_all;
 
   RowOwners(const Graph& g) noexcept : graph(&g) {}  // NOLINT: a graph alone is the usual case
   /// @throws Error for another number of nodes, or a cluster that does not exist
@@ -56,6 +59,12 @@ struct RowOwners {
   /// Rows of a kind. Grids have no owners.
   [[nodiscard]] Index rows(RowKind k) const noexcept {
     return k == RowKind::edge ? graph->n_edges() : k == RowKind::cluster ? n_clusters : n_nodes();
+  }
+  /// The same of the whole mesh.
+  [[nodiscard]] Index rows_in_all(RowKind k) const noexcept {
+    return k == RowKind::edge      ? edges_in_all.value_or(graph->n_edges())
+           : k == RowKind::cluster ? n_clusters
+                                   : nodes_in_all.value_or(n_nodes());
   }
   /// Members of each cluster.
   [[nodiscard]] std::vector<Index> members() const {
