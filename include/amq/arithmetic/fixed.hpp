@@ -226,7 +226,7 @@ class Fixed : public FloatRows {
     return pool_.bytes() + memory_.bytes();
   }
 
- private:
+ protected:
   using Rule = typename Scheme::rule;
   /// What rows of products may be kept in: those of the levels, and bytes or words where a point
   /// has bits of its own.

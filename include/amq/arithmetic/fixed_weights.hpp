@@ -58,6 +58,7 @@ class FixedWeights {
   [[nodiscard]] const float* value(ParameterId p) const {
     return parameters_->values.data() + layout_->entry(p).offset;
   }
+  [[nodiscard]] Rule rule() const noexcept { return rule_of<Scheme>(quantizers_->info()); }
   /// Grouped weights lie one group after the other, the first at this place.
   [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
     return packed_[first_packed_[to_index(id)]];

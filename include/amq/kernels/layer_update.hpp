@@ -123,11 +123,12 @@ void coded_linear(MatrixView<const float> x, const BasicCodedProduct<Rule, C>& p
       });
 }
 
+/// Of the receivers first .. last alone: the others may wait for rows that are still to come.
 /// @param out  (node, channels); may be where `features` lie
 /// @throws Error if shapes or bits do not fit together, or for more than 896 channels
 template <typename Arch = simd::Native, typename Rule = AnyRule, Containers C = any_container>
-void layer_update(const BasicLayerUpdate<Rule, C>& u, MatrixView<float> out,
-                  Executor& executor = serial_executor()) {
+void layer_update(const BasicLayerUpdate<Rule, C>& u, MatrixView<float> out, Index first,
+                  Index last, Executor& executor = serial_executor()) {
   const Index nodes = out.rows;
   const auto want = [](bool ok, const char* expected, Index found) {
     if (!ok)
@@ -154,12 +155,18 @@ void layer_update(const BasicLayerUpdate<Rule, C>& u, MatrixView<float> out,
   }
   const detail::LayerLevels levels{detail::row_levels(u.parts), detail::row_levels(u.nodes.first),
                                    detail::row_levels(u.nodes.second), detail::row_levels(u.edges)};
-  executor.parallel_for(static_cast<std::size_t>(nodes),
-                        2 * static_cast<std::size_t>(detail::tile_receivers),
-                        [&](std::size_t begin, std::size_t end) {
-                          detail::layer_range<Arch>(u, levels, out, static_cast<Index>(begin),
-                                                    static_cast<Index>(end));
-                        });
+  executor.parallel_for(
+      static_cast<std::size_t>(last - first), 2 * static_cast<std::size_t>(detail::tile_receivers),
+      [&](std::size_t begin, std::size_t end) {
+        detail::layer_range<Arch>(u, levels, out, first + static_cast<Index>(begin),
+                                  first + static_cast<Index>(end));
+      });
+}
+/// Of all receivers.
+template <typename Arch = simd::Native, typename Rule = AnyRule, Containers C = any_container>
+void layer_update(const BasicLayerUpdate<Rule, C>& u, MatrixView<float> out,
+                  Executor& executor = serial_executor()) {
+  layer_update<Arch>(u, out, 0, out.rows, executor);
 }
 
 }  // namespace AMQ_LEVEL
