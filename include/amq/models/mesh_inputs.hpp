@@ -31,7 +31,7 @@ inline void relative_positions(MatrixView<const float> positions, const Graph& g
 namespace detail {
 
 inline void check_graph(const std::string& where, const Graph& g) {
-  if (g.n_nodes() == 0)
+  if (g.first.empty())  // a part of a mesh may have no nodes
     throw Error(where, "a graph with nodes", "an empty graph", "Pass the mesh's graph.");
 }
 /// @throws amq::Error for another shape, and for what is not finite

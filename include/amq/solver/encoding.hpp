@@ -129,6 +129,12 @@ struct MeshEncoding {
   /// What a sample has of the mesh: all but given channels, variables and the solution.
   /// @throws amq::Error for a mesh of other dimension, or without types
   [[nodiscard]] GraphSample on(const Mesh& mesh) const {
+    GraphSample s = nodes_of(mesh);
+    s.graph = graph(mesh);
+    return s;
+  }
+  /// The same without the graph.
+  [[nodiscard]] GraphSample nodes_of(const Mesh& mesh) const {
     const bool typed = boundary || node_types > 0;
     if (mesh.dim != static_cast<int>(centre.size()) || mesh.dim < 1 ||
         (typed && static_cast<Index>(mesh.node_type.size()) != mesh.n_nodes()))
@@ -150,7 +156,6 @@ struct MeshEncoding {
       for (int k = 0; k < mesh.dim; ++k)
         s.x(i, k) = normalized(mesh.point(i)[k], centre[static_cast<std::size_t>(k)]);
     }
-    s.graph = graph(mesh);
     return s;
   }
   /// Another given field on the mesh of a sample, e.g. the next state of a flow.

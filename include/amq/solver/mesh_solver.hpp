@@ -91,9 +91,11 @@ class MeshSolver {
   /// @throws amq::Error below the lowest level or above the highest, or between levels without an
   ///         auxiliary model
   void budget(Budget b) {
-    check(b, allocator());
+    check(b);
     budget_ = b;
   }
+  /// Whether a solve could have it. @throws amq::Error as budget()
+  void check(Budget b) const { check(b, allocator()); }
   [[nodiscard]] Budget budget() const noexcept { return budget_; }
   /// What training saw, which files keep. Not while others solve.
   void trained_on(TrainedOn seen) { parts_->seen = std::move(seen); }
@@ -134,6 +136,13 @@ class MeshSolver {
   /// A large mesh whose neighbours lie far apart in memory is solved along Hilbert's curve, where
   /// their rows stay in cache: from so many nodes on, with edges that reach over an eighth of them.
   static constexpr Index renumbered_from = 16'384;
+  /// That order; empty: the mesh's own.
+  [[nodiscard]] static NodeOrder solving_order(const Mesh& mesh, const Graph& graph) {
+    if (mesh.n_nodes() < renumbered_from || mesh.dim < 2 ||
+        mean_edge_length(graph) <= static_cast<double>(mesh.n_nodes()) / 8)
+      return {};
+    return hilbert_order(mesh.points, mesh.dim);
+  }
 
   /// What belongs to the mesh, done once: examined, edges, order, what the network reads of it,
   /// cost. It refers to this solver, and may be shared by threads like it.
@@ -421,9 +430,8 @@ class MeshSolver {
     on->sample = e.on(mesh);
     examine(mesh, on->sample.graph, has_cells, e.boundary, on->findings);
     on->mesh = mesh;
-    if (mesh.n_nodes() >= renumbered_from && mesh.dim > 1 &&
-        mean_edge_length(on->sample.graph) > static_cast<double>(mesh.n_nodes()) / 8) {
-      on->order = hilbert_order(mesh.points, mesh.dim);
+    on->order = solving_order(mesh, on->sample.graph);
+    if (!on->order.empty()) {
       on->back = inverse(on->order);
       on->sample = e.on(renumber(mesh, on->order));
     }
