@@ -1,0 +1,195 @@
+#pragma once
+/// @file
+/// Trains a network in float and quantized, and writes its errors.
+
+#include "networks.hpp"
+#include "table.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+namespace accuracy {
+
+/// Mean over the test samples.
+struct Errors {
+  double rel_l2 = 0;
+  double mse = 0;  ///< of solutions divided by their deviation over all training samples
+};
+
+struct Passes {
+  Errors errors;
+  double bops = 0;  ///< a sample
+  double ms = 0;    ///< median of a solve
+};
+
+/// @param solve  (sample, bops) -> field
+inline Passes measured(const Problem& p, double deviation, const auto& solve) {
+  Passes all;
+  std::vector<double> ms;
+  for (const Sample& s : p.test) {
+    const auto start = std::chrono::steady_clock::now();
+    const Field u = solve(s, all.bops);
+    ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+                     .count());
+    double error = 0, norm = 0;
+    for (Index i = 0; i < u.rows(); ++i)
+      for (Index c = 0; c < u.cols(); ++c) {
+        const double t = static_cast<double>(s.solution(i, c)),
+                     d = static_cast<double>(u(i, c)) - t;
+        error += d * d, norm += t * t;
+      }
+    all.errors.rel_l2 += std::sqrt(error / norm);
+    all.errors.mse += error / (deviation * deviation) / static_cast<double>(u.size());
+  }
+  const auto n = static_cast<double>(p.test.size());
+  all.errors.rel_l2 /= n, all.errors.mse /= n, all.bops /= n;
+  std::nth_element(ms.begin(), ms.begin() + static_cast<std::ptrdiff_t>(ms.size() / 2), ms.end());
+  all.ms = ms[ms.size() / 2];
+  return all;
+}
+
+template <typename Model>
+class Arms {
+ public:
+  Arms(const Run& r, const Problem& p, Executor& executor, typename Model::Config sizes)
+      : r_(r), p_(p) {
+    how_.epochs = r.epochs;
+    how_.quantized_epochs = r.quantized_epochs;
+    how_.batch = r.batch;
+    how_.lr = r.lr;
+    how_.quantized_lr = r.quantized_lr;
+    how_.rate = RateShape::one_cycle;
+    how_.average = r.average;
+    how_.loss = Loss::relative_l2;
+    how_.augmentation = p.augmentation;
+    how_.graph = p.graph;
+    how_.seed = r.seed;
+    how_.validation = 0.05;
+    how_.executor = &executor;
+    std::ostringstream name;
+    name << r.folder << "/" << r.network << "_" << p.name << "_" << p.training.size() << "_h"
+         << r.hidden << "_l" << r.layers << "_e" << r.epochs << "_seed" << r.seed;
+    how_.folder = name.str();
+    how_.progress = [](const Progress& q) {
+      std::fprintf(stderr, "\r%-24s %7lld / %lld  loss %.5f  %.0f s left   ", q.what.c_str(),
+                   static_cast<long long>(q.done), static_cast<long long>(q.total), q.loss,
+                   q.seconds_left);
+    };
+    net_.emplace(train<Model>(p.training, how_, sizes));
+    net_->curve.write(curve_file());
+    deviation_ = static_cast<double>(net_->encoding.output_deviation[0]);
+    float_row();
+  }
+
+  void run() {
+    for (const std::string& arm : r_.arms) {
+      const std::string kind = arm.substr(0, arm.find(':'));
+      if (kind == "float") continue;
+      const int bits = std::stoi(arm.substr(arm.find(':') + 1));
+      const std::string key = r_.network + "," + p_.name + "," + kind + "," + std::to_string(bits) +
+                              "," + std::to_string(r_.seed) + ",";
+      if (has_row(r_.front, key)) continue;
+      if (kind == "uniform")
+        uniform(key, bits);
+      else if (kind == "amq")
+        adaptive(key, bits);
+      else
+        throw Error("accuracy --arms", "float, uniform:BITS or amq:BITS", arm,
+                    "Name one of these.");
+    }
+  }
+
+ private:
+  template <int Bits>
+  using Uniform = Scheme<Weights<8>, Activations<Bits>, ByRange>;
+  using Ladder = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>, ByRange>;
+
+  [[nodiscard]] std::string curve_file() const {
+    const std::filesystem::path folder =
+        std::filesystem::path(r_.csv).replace_filename("accuracy_curves");
+    std::filesystem::create_directories(folder);
+    return (folder / (std::filesystem::path(how_.folder).filename().string() + ".csv")).string();
+  }
+  void float_row() {
+    std::ostringstream key, row;
+    key << r_.network << "," << p_.name << "," << p_.training.size() << "," << r_.epochs << ",";
+    const Passes m = measured(p_, deviation_,
+                              [&](const Sample& s, double&) { return (*net_)(s.mesh, s.given); });
+    row << key.str() << std::lround(net_->curve.back().seconds) << "," << net_->net->layout.size()
+        << "," << r_.seed << "," << m.errors.rel_l2 << "," << m.errors.mse << "," << r_.hidden
+        << "," << r_.layers;
+    std::ifstream in(r_.csv);
+    bool there = false;
+    for (std::string line; std::getline(in, line);) {
+      const std::string tail = "," + std::to_string(r_.hidden) + "," + std::to_string(r_.layers);
+      there |= line.starts_with(key.str()) && line.ends_with(tail) &&
+               line.find("," + std::to_string(net_->net->layout.size()) + "," +
+                         std::to_string(r_.seed) + ",") != std::string::npos;
+    }
+    if (!there)
+      add_row(r_.csv,
+              "network,problem,samples,epochs,seconds,parameters,seed,rel_l2,mse,hidden,layers",
+              row.str());
+    const std::string front =
+        r_.network + "," + p_.name + ",float32,32," + std::to_string(r_.seed) + ",";
+    if (!has_row(r_.front, front)) front_row(front, m, net_->net->layout.size() * 4);
+  }
+  void front_row(const std::string& key, const Passes& m, Index bytes) {
+    std::ostringstream row;
+    row << key << m.errors.rel_l2 << "," << m.errors.mse << "," << m.bops << "," << bytes << ","
+        << m.ms;
+    add_row(r_.front, front_head, row.str());
+  }
+  template <typename Trained>
+  void deployed(const std::string& key, int bits, Trained& made) {
+    const Passes m = measured(p_, deviation_, [&](const Sample& s, double& bops) {
+      Solution u = made.solver(s.mesh, s.given, mean_bits(bits));
+      bops += static_cast<double>(u.report.bops);
+      return std::move(u.field);
+    });
+    const std::string file = how_.folder + "/solver.safetensors";
+    save(file, made);
+    front_row(key, m, static_cast<Index>(std::filesystem::file_size(file)));
+  }
+  void uniform(const std::string& key, int bits) {
+    const auto with = [&]<int B>() {
+      auto made = train_uniform<Uniform<B>>(*net_, p_.training, how_);
+      deployed(key, bits, made);
+    };
+    switch (bits) {
+      case 2:
+        return with.template operator()<2>();
+      case 3:
+        return with.template operator()<3>();
+      case 4:
+        return with.template operator()<4>();
+      case 6:
+        return with.template operator()<6>();
+      case 8:
+        return with.template operator()<8>();
+      default:
+        throw Error("accuracy --arms", "uniform:2, 3, 4, 6 or 8", std::to_string(bits),
+                    "Name one of these.");
+    }
+  }
+  void adaptive(const std::string& key, int bits) {
+    TrainOptions how = how_;
+    how.adaptive.mean_bits = {static_cast<double>(bits)};
+    auto made = train_adaptive<Ladder>(*net_, p_.training, how);
+    deployed(key, bits, made);
+  }
+
+  const Run& r_;
+  const Problem& p_;
+  TrainOptions how_;
+  std::optional<FloatSolver<Model>> net_;
+  double deviation_ = 1;
+};
+
+}  // namespace accuracy

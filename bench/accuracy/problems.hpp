@@ -1,0 +1,122 @@
+#pragma once
+/// @file
+/// The problems of the study of accuracy: solved samples in the user's units, and how a network
+/// sees them.
+
+#include "../../examples/common/mesh_tasks.hpp"
+
+#include <amq/train.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace accuracy {
+
+using namespace amq;
+using namespace amq::lab;
+
+struct Problem {
+  std::string name;
+  std::vector<Sample> training, test;
+  GraphOptions graph;
+  Augmentation augmentation;  ///< of its symmetries
+};
+
+/// What is asked for. Samples are made once and kept in the folder.
+struct Wish {
+  std::string problem = "elasticity", folder = "out/accuracy";
+  std::size_t training = 1000, test = 200;
+  std::uint64_t data_seed = 2026;
+};
+
+namespace detail {
+
+inline std::vector<Sample> kept(const Wish& w, const std::string& recipe, const auto& make,
+                                const auto& read, Executor& executor) {
+  const std::size_t n = w.training + w.test;
+  const std::string folder = w.folder + "/" + w.problem + "_" + std::to_string(w.data_seed);
+  make_mesh_set({.folder = folder,
+                 .n_samples = n,
+                 .per_shard = 50,
+                 .recipe = recipe + ", seed " + std::to_string(w.data_seed)},
+                make, executor, {});
+  std::vector<Sample> all;
+  for (const MeshSample& s : read_mesh_set(folder, n)) all.push_back(read(s));
+  return all;
+}
+
+inline Field column(const std::vector<float>& values, Index channels = 1) {
+  return Eigen::Map<const Field>(values.data(), static_cast<Index>(values.size()) / channels,
+                                 channels);
+}
+
+}  // namespace detail
+
+/// @throws amq::Error for a problem that is not one of these
+inline Problem problem(const Wish& w, Executor& executor) {
+  Problem p;
+  p.name = w.problem;
+  std::vector<Sample> all;
+  if (w.problem == "elasticity") {
+    // Geometry alone -> von Mises stress. The given channel is the distance from the clamped side.
+    const ElasticitySampler sampler{study::elasticity_options()};
+    all = detail::kept(
+        w, "elasticity, traction 1e5, 108 x 8",
+        [&](std::uint64_t i) {
+          const ElasticitySample s = sampler.sample(w.data_seed, i);
+          return MeshSample{s.mesh, {{"stress", s.stress}}, {}};
+        },
+        [](const MeshSample& s) {
+          Sample out{s.mesh, Field(s.mesh.n_nodes(), 1), detail::column(node_field(s, "stress"))};
+          for (Index i = 0; i < out.given.rows(); ++i)
+            out.given(i, 0) = static_cast<float>(s.mesh.point(i)[1]);
+          return out;
+        },
+        executor);
+    p.augmentation = reflections({0}, {0.5});
+  } else if (w.problem == "darcy") {
+    DarcyOptions d;
+    d.least_nodes = 600;
+    d.most_nodes = 1200;
+    const DarcySampler sampler(d);
+    all = detail::kept(
+        w, darcy_recipe(d, w.data_seed),
+        [&](std::uint64_t i) { return to_mesh_sample(sampler.sample(w.data_seed, i)); },
+        [](const MeshSample& s) {
+          return Sample{s.mesh, study::given_field(s), detail::column(node_field(s, "u"))};
+        },
+        executor);
+    p.augmentation = reflections({0, 1}, {0.5, 0.5});
+  } else if (w.problem == "car") {
+    const CarSampler sampler{study::car_options()};
+    all = detail::kept(
+        w, "cars, 5 cells a metre, 3586 points",
+        [&](std::uint64_t i) {
+          const CarSample s = sampler.sample(w.data_seed, i);
+          Mesh m;
+          m.dim = 3;
+          m.nodes_per_cell = 4;
+          m.cell_dim = 2;
+          m.points = s.points;
+          m.node_type.assign(s.points.size() / 3, NodeType::normal);
+          return MeshSample{m, {{"normal", s.normal}, {"pressure", s.pressure}}, {}};
+        },
+        [](const MeshSample& s) {
+          return Sample{s.mesh, detail::column(node_field(s, "normal"), 3),
+                        detail::column(node_field(s, "pressure"))};
+        },
+        executor);
+    p.graph.neighbours = 8;
+    // The stream is along axis 0; the ground below: left and right may be exchanged.
+    p.augmentation = reflections({1}, {0, 0, 0}, {{}, {1}});
+  } else {
+    throw Error("accuracy --problem", "elasticity, darcy or car", w.problem,
+                "Name one of these problems.");
+  }
+  p.training.assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(w.training));
+  p.test.assign(all.begin() + static_cast<std::ptrdiff_t>(w.training), all.end());
+  return p;
+}
+
+}  // namespace accuracy
