@@ -8,13 +8,13 @@
 #include "../../examples/common/arguments.hpp"
 #include "networks.hpp"
 
-#include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <map>
 
 namespace {
 const char* const usage =
-    "accuracy --problem elasticity|darcy|car --network mp_pde\n"
+    "accuracy --problem elasticity|darcy|car --network mp_pde|graph_vit|transolver|flare\n"
     "  [--arms float,uniform:3,amq:3,...]  [--seed N] [--training N] [--test N] [--folder DIR]\n"
     "  [--hidden N] [--layers N] [--epochs N] [--quantized-epochs N] [--batch N] [--lr X]\n"
     "  [--quantized-lr X] [--average X] [--csv FILE] [--front FILE] [--threads N]\n";
@@ -47,11 +47,16 @@ int main(int argc, char** argv) try {
     at = end + 1;
   }
   r.folder = w.folder;
+  const std::map<std::string, decltype(&run_mp_pde)> models{{"mp_pde", run_mp_pde},
+                                                            {"graph_vit", run_graph_vit},
+                                                            {"transolver", run_transolver},
+                                                            {"flare", run_flare}};
+  if (!models.contains(r.network))
+    throw Error("accuracy --network", "mp_pde, graph_vit, transolver or flare", r.network,
+                "Name one of these networks.");
   ThreadPool pool(threads);
   const Problem p = problem(w, pool);
-  if (r.network != "mp_pde")
-    throw Error("accuracy --network", "mp_pde", r.network, "Name this network.");
-  run_mp_pde(r, p, pool);
+  models.at(r.network)(r, p, pool);
 } catch (const std::exception& e) {
   std::cerr << e.what() << '\n';
   return 1;

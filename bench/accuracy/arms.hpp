@@ -69,6 +69,8 @@ class Arms {
     how_.loss = Loss::relative_l2;
     how_.augmentation = p.augmentation;
     how_.graph = p.graph;
+    // Latent attention reads no edges.
+    if (r.network == "flare" || r.network == "transolver") how_.graph.lattices = {};
     how_.seed = r.seed;
     how_.validation = 0.05;
     how_.executor = &executor;

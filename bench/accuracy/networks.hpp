@@ -23,5 +23,8 @@ struct Run {
 
 /// Trains, evaluates and writes what the tables lack.
 void run_mp_pde(const Run&, const Problem&, Executor&);
+void run_graph_vit(const Run&, const Problem&, Executor&);
+void run_transolver(const Run&, const Problem&, Executor&);
+void run_flare(const Run&, const Problem&, Executor&);
 
 }  // namespace accuracy
