@@ -4,7 +4,9 @@
 
 #include <amq/arithmetic/bit_plan.hpp>
 #include <amq/arithmetic/concept.hpp>
+#include <amq/arithmetic/live_rows.hpp>
 #include <amq/arithmetic/quantizers.hpp>
+#include <amq/ops/elementwise.hpp>
 
 #include <array>
 #include <string>
@@ -60,7 +62,9 @@ class BasicCounting {
   };
 
   BasicCounting(const ParameterLayout& layout, const Quantizers& quantizers, const BitPlan& plan)
-      : layout_(&layout), quantizers_(&quantizers), plan_(&plan) {}
+      : layout_(&layout), quantizers_(&quantizers), plan_(&plan) {
+    live_.begin(plan);
+  }
 
   [[nodiscard]] const PassCost& cost() const noexcept { return cost_; }
 
@@ -76,7 +80,7 @@ class BasicCounting {
     double bits = static_cast<double>(x.rows) *
                   (p.fixed_bits && !floats ? p.fixed_bits : plan_->uniform_bits);
     if (!p.fixed_bits && !floats)
-      if (const auto own = plan_->bits(x.point, p.kind, x.rows); !own.empty()) {
+      if (const auto own = live_.bits(x.point, p.kind, x.rows); !own.empty()) {
         bits = 0;
         for (const auto b : own) bits += b;
       }
@@ -89,6 +93,21 @@ class BasicCounting {
     const Index c_out = c.out;
     cost_.products.push_back(std::move(c));
     return {x.rows, c_out, x.kind};
+  }
+  /// Of the branch, those rows alone that have bits at the point.
+  template <typename Branch>
+  Tensor residual(PointId id, const Tensor& x, const Branch& branch) {
+    const PointEntry& point = layout_->point(id);
+    const auto bits =
+        point.fixed_bits ? std::span<const std::uint8_t>{} : live_.bits(id, point.kind, x.rows);
+    if (bits.empty() && !point.fixed_bits && plan_->uniform_bits == 0) return x;
+    if (!LiveRows::any_of_zero(bits)) return apply(ops::Add{}, x, branch(x));
+    live_.with(bits, [&](const LiveRows::Rows& rows) {
+      Tensor some = x;
+      some.rows = static_cast<Index>(rows.size());
+      apply(ops::Add{}, some, branch(some));
+    });
+    return x;
   }
   Tensor columns(const Tensor& x, Index, Index n) { return {x.rows, n, x.kind}; }
   Tensor concat(std::initializer_list<Tensor> xs) {
@@ -143,6 +162,7 @@ class BasicCounting {
   const ParameterLayout* layout_;
   const Quantizers* quantizers_;
   const BitPlan* plan_;
+  LiveRows live_;
   PassCost cost_;
 };
 

@@ -8,10 +8,12 @@
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/fixed_weights.hpp>
 #include <amq/arithmetic/float_rows.hpp>
+#include <amq/arithmetic/live_rows.hpp>
 #include <amq/arithmetic/message_passing.hpp>
 #include <amq/arithmetic/quantizers.hpp>
 #include <amq/kernels/gemm.hpp>
 #include <amq/kernels/layer_update.hpp>
+#include <amq/ops/rows.hpp>
 #include <amq/quant/mixed_qtensor.hpp>
 
 #include <algorithm>
@@ -55,13 +57,14 @@ class Fixed : public FloatRows {
   /// The bits of the next passes; rows are sorted here. `plan` is read until the next begin().
   void begin(const BitPlan& plan) {
     plan_ = &plan;
+    live_.begin(plan);
     orders_.clear();
   }
 
   Quantized quantize(PointId id, const Tensor& x) {
     const PointEntry& point = layout_->point(id);
     const auto bits =
-        point.fixed_bits ? std::span<const std::uint8_t>{} : plan_->bits(id, point.kind, x.rows());
+        point.fixed_bits ? std::span<const std::uint8_t>{} : live_.bits(id, point.kind, x.rows());
     const int all = point.fixed_bits ? point.fixed_bits : plan_->uniform_bits;
     Quantized q{bits.empty() ? Rows(&memory_, x.rows(), x.cols(), all)
                              : Rows(&memory_, order_of(bits), x.cols()),
@@ -118,6 +121,26 @@ class Fixed : public FloatRows {
     const auto& w = weights_.packed(weight);
     Tensor y = make(x.rows(), w.out(), x.kind);
     kernels::linear(x.view(), weights_.coder(point, bits), w, f, y.data.view(), *executor_);
+    return y;
+  }
+  /// x + branch(x), the branch computed for those rows alone that have bits at the point.
+  template <typename Branch>
+  Tensor residual(PointId id, const Tensor& x, const Branch& branch) {
+    const PointEntry& point = layout_->point(id);
+    const auto bits =
+        point.fixed_bits ? std::span<const std::uint8_t>{} : live_.bits(id, point.kind, x.rows());
+    const bool none = bits.empty() && !point.fixed_bits && plan_->uniform_bits == 0;
+    if (none) return x;
+    if (!LiveRows::any_of_zero(bits)) return apply(ops::Add{}, x, branch(x));
+    Tensor y = input(x.view(), x.kind);
+    live_.with(bits, [&](const LiveRows::Rows& rows) {
+      if (rows.empty()) return;
+      const Tensor z = branch(apply(ops::Gather{rows, x.kind}, x));
+      const auto from = z.view();
+      const auto to = y.data.view();
+      for (std::size_t k = 0; k < rows.size(); ++k)
+        ops::detail::add_row(to.row(rows[k]), from.row(static_cast<Index>(k)), to.cols);
+    });
     return y;
   }
   /// dense() of patches, some rows at a time: the tensor of patches is never stored. Where every
@@ -259,10 +282,10 @@ class Fixed : public FloatRows {
     return b;
   }
   /// 0 if the plan gives each row its own.
-  [[nodiscard]] int bits_of_all(PointId id, Index n) const {
+  [[nodiscard]] int bits_of_all(PointId id, Index n) {
     const PointEntry& point = layout_->point(id);
     if (point.fixed_bits) return point.fixed_bits;
-    return plan_->bits(id, point.kind, n).empty() ? plan_->uniform_bits : 0;
+    return live_.bits(id, point.kind, n).empty() ? plan_->uniform_bits : 0;
   }
   template <typename Patches>
   void convolve_codes(const Patches& p, const BasicRowCoder<Rule>& c,
@@ -325,6 +348,7 @@ class Fixed : public FloatRows {
   std::shared_ptr<FixedWeights<Scheme>> shared_;  // with those beside
   FixedWeights<Scheme>& weights_ = *shared_;
   const BitPlan* plan_ = nullptr;
+  LiveRows live_;
   std::deque<std::pair<const std::uint8_t*, std::shared_ptr<const RowOrder>>> orders_;
   RowMemory memory_;
 };

@@ -9,6 +9,7 @@
 /// | linear_onto       | linear, then Add or Subtract                                        | Fixed, Training      |
 /// | activate_sum      | Add, Activate                                                       | Float32, Fixed       |
 /// | dense             | quantize, linear, Activate                                          | Fixed                |
+/// | residual          | Add of x and its branch; rows of 0 bits at a point stay x           | all but Float32      |
 /// | convolve          | a patches operation, then dense                                     | Fixed                |
 /// | message_mean      | EdgeSum, Activate, quantize, linear, Activate, SegmentMean          | Fixed, Training      |
 /// | node_update       | quantize, linear_onto, Activate, quantize, linear, Activate, Add    | Fixed                |
@@ -58,6 +59,19 @@ typename A::Tensor dense(A& a, PointId point, WeightId weight, const typename A:
     return a.dense(point, weight, x, f);
   else
     return activate(a, f, a.linear(weight, a.quantize(point, x)));
+}
+
+/// x + branch(x). A row of 0 bits at `point`, the branch's first, stays as it is: nothing of the
+/// branch is computed for it, or counted. The branch computes each row by itself, and its points
+/// have x's rows.
+/// @param branch  Tensor(const Tensor&)
+template <arithmetic A, typename Branch>
+typename A::Tensor residual(A& a, PointId point, const typename A::Tensor& x,
+                            const Branch& branch) {
+  if constexpr (requires { a.residual(point, x, branch); })
+    return a.residual(point, x, branch);
+  else
+    return a.apply(ops::Add{}, x, branch(x));
 }
 
 /// f(q W^T + b) of patches of points.

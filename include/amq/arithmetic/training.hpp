@@ -4,12 +4,14 @@
 
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/fake_quantize.hpp>
+#include <amq/arithmetic/live_rows.hpp>
 #include <amq/arithmetic/message_passing.hpp>
 #include <amq/arithmetic/training_context.hpp>
 #include <amq/arithmetic/training_messages.hpp>
 #include <amq/arithmetic/training_weights.hpp>
 #include <amq/core/executor.hpp>
 #include <amq/kernels/gemm.hpp>
+#include <amq/ops/rows.hpp>
 
 #include <algorithm>
 #include <array>
@@ -144,6 +146,17 @@ class BasicTraining {
   /// Quantized rows are multiplied as codes, by the kernels of deployment: training sees what
   /// deployment computes, bit for bit. (In double, where gradients are checked, as values.)
   Tensor linear(WeightId id, const Quantized& x) { return product(id, x, no_ref, false); }
+  /// x + branch(x), and x where a row has no bits at the point.
+  template <typename Branch>
+  Tensor residual(PointId id, const Tensor& x, const Branch& branch) {
+    const Tensor y = apply(ops::Add{}, x, branch(x));
+    const PointEntry& point = on_.layout->point(id);
+    if (!on_.quantizes_rows() || point.fixed_bits) return y;
+    const auto bits = on_.pass.plan->bits(id, point.kind, on_.tape[x.ref].rows);
+    if (bits.empty()) return on_.pass.plan->uniform_bits == 0 ? x : y;
+    // The bits say which rows are the sum.
+    return LiveRows::any_of_zero(bits) ? apply(ops::ChooseRows{bits}, y, x) : y;
+  }
   /// Add or Subtract of x and linear(), without its result in memory.
   Tensor linear_onto(const Tensor& x, bool minus, WeightId id,
                      const Quantized& q) requires std::is_same_v<T, float> {
