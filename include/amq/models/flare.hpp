@@ -52,8 +52,9 @@ struct FlareConfig {
 };
 
 /// Blocks of latent attention and a residual MLP, each after a layer norm. Keys and values are
-/// residual MLPs of a node's row. Parameter names are those of the public code; its GELU is the
-/// exact one here, and `latent_q` lies as (head x token, channel).
+/// residual MLPs of a node's row. A node of 0 bits skips a block's last MLP. Parameter names are
+/// those of the public code; its GELU is the exact one here, and `latent_q` lies as (head x token,
+/// channel).
 class Flare {
  public:
   using Config = FlareConfig;
@@ -122,7 +123,8 @@ class Flare {
       const auto rows = norm1_(a, x);
       const auto mixed = mix_(a, keys_(a, rows), values_(a, rows));
       const auto y = a.apply(ops::Add{}, x, out_(a, mixed));
-      return a.apply(ops::Add{}, y, mlp_(a, norm2_(a, y)));
+      return residual(a, mlp_.point(), y,
+                      [&](const typename A::Tensor& some) { return mlp_(a, norm2_(a, some)); });
     }
 
    private:

@@ -53,8 +53,8 @@ struct TransolverConfig {
 };
 
 /// A node's row and nothing of its neighbours; L blocks of physics attention and an MLP, each after
-/// a layer norm and added to what was there. Parameter names are those of the public code for
-/// irregular meshes.
+/// a layer norm and added to what was there. A node of 0 bits skips a block's MLP. Parameter names
+/// are those of the public code for irregular meshes.
 class Transolver {
  public:
   using Config = TransolverConfig;
@@ -139,7 +139,9 @@ class Transolver {
       const auto both = a.linear(project_, a.quantize(rows_, ln_1_(a, x)));
       const auto values = a.columns(both, 0, width_), keys = a.columns(both, width_, width_);
       const auto y = a.apply(ops::Add{}, x, out_(a, mix_(a, keys, values)));
-      return a.apply(ops::Add{}, y, second_(a, first_(a, ln_2_(a, y), Activation::gelu)));
+      return residual(a, first_.point, y, [&](const typename A::Tensor& some) {
+        return second_(a, first_(a, ln_2_(a, some), Activation::gelu));
+      });
     }
 
    private:

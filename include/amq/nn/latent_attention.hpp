@@ -56,6 +56,8 @@ class ResidualMlp {
     const auto y = layers_.back()(a, h);
     return shape_.last_adds ? a.apply(ops::Add{}, h, y) : y;
   }
+  /// Where the given rows meet the first layer.
+  [[nodiscard]] PointId point() const noexcept { return layers_.front().point; }
 
  private:
   ResidualMlpShape shape_;
