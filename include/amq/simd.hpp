@@ -6,3 +6,4 @@
 #include <amq/simd/arch.hpp>
 #include <amq/simd/batch.hpp>
 #include <amq/simd/intrinsics.hpp>
+#include <amq/simd/machine.hpp>
