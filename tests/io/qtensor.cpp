@@ -198,3 +198,15 @@ TEST_CASE("a tensor whose members are mutated is refused, or has codes of its bi
   CHECK(refusals > 2000);
   CHECK(refusals < 4000);
 }
+
+TEST_CASE("rows of 0 bits are read at once, however long the file says they are") {
+  constexpr std::int64_t longest = std::numeric_limits<std::int32_t>::max();
+  safetensors::File f;
+  f.tensors["t.shape"] = Array::of(std::vector<std::int64_t>{64, longest});
+  f.tensors["t.bits"] = Array::of(std::vector<std::uint8_t>(64, 0));
+  f.tensors["t.codes"] = Array::of(std::vector<std::uint8_t>());
+  f.tensors["t.step"] = Array::of(std::vector<float>(64, 1.0f));
+  f.tensors["t.offset"] = Array::of(std::vector<float>(64, 0.0f));
+  // Looking at every code of them would take minutes.
+  CHECK(safetensors::get<MixedQTensor<AnyLevels>>(f, "t").cols() == longest);
+}

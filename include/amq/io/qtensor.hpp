@@ -3,16 +3,18 @@
 /// Quantized tensors in safetensors files: codes packed at their own bits, and what they mean.
 ///
 ///     amq::safetensors::File f;
-///     amq::safetensors::put(f, "w", tensor);                       // a BasicQTensor or a
-///     MixedQTensor const auto t = amq::safetensors::get<decltype(tensor)>(f, "w");
+///     amq::safetensors::put(f, "w", tensor);  // a BasicQTensor or a MixedQTensor
+///     const auto t = amq::safetensors::get<decltype(tensor)>(f, "w");
 ///
-/// | tensor of the file | BasicQTensor                            | MixedQTensor |
-/// |--------------------|-----------------------------------------|-----------------------------------|
-/// | w.shape            | bits, rows, columns                     | rows, columns | | w.codes |
-/// packed rows, one after the other        | the same, rows sorted by bits     | | w.step, w.offset
-/// | the step(s) of a symmetric tensor, ()   | (row), rows sorted by bits        | | | or (row);
-/// both, (), of an affine one    |                                   | | w.bits             | |
-/// (row), rows as they were          |
+// clang-format off
+/// | tensor of the file | BasicQTensor                              | MixedQTensor                  |
+/// |--------------------|-------------------------------------------|-------------------------------|
+/// | w.shape            | bits, rows, columns                       | rows, columns                 |
+/// | w.codes            | packed rows, one after the other          | the same, rows sorted by bits |
+/// | w.step, w.offset   | the step(s) of a symmetric tensor, () or  | (row), rows sorted by bits    |
+/// |                    | (row); both, (), of an affine one         |                               |
+/// | w.bits             |                                           | (row), rows as they were      |
+// clang-format on
 
 #include <amq/io/safetensors.hpp>
 #include <amq/quant/mixed_qtensor.hpp>
@@ -137,7 +139,9 @@ requires requires {
 [[nodiscard]] T get(const File& f, const std::string& name) {
   using Q = typename T::Quantizer;
   const std::string where = f.path + ": " + name;
-  const auto [bits, rows, cols] = detail::shape_of<3>(f, name);
+  // Not a structured binding, which clang 14 does not capture.
+  const auto shape = detail::shape_of<3>(f, name);
+  const Index bits = shape[0], rows = shape[1], cols = shape[2];
   if (bits != Q::bits)
     throw Error(where, std::to_string(Q::bits) + " bits", std::to_string(bits),
                 "Read it as a tensor of these bits.");
@@ -211,7 +215,8 @@ requires std::derived_from<T, MixedRows>
       detail::check_grid(f.path + ": " + name, step[place], offset[place]);
       to.grid_of(i) = {step[place], offset[place]};
       std::copy_n(bytes, row, to.row(i));
-      for (Index j = 0; j < cols; ++j)
+      // A row of 0 bits has no codes, however long the file says it is.
+      for (Index j = 0; row > 0 && j < cols; ++j)
         if (const int q = code_at(bytes, j, to.container);
             q < lowest_code(t.bits(k)) || q > highest_code(t.bits(k)))
           throw Error(f.path + ": " + name, "codes of " + std::to_string(t.bits(k)) + " bits",
