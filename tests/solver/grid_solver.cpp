@@ -7,8 +7,10 @@
 
 #include "fingerprints.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -156,6 +158,11 @@ TEST_CASE("grids, fields, budgets and encodings that cannot be are refused with 
   const auto refused = [&](const char* said, auto&& ask) {
     CHECK_THROWS_WITH_AS(static_cast<void>(ask()), doctest::Contains(said), Error);
   };
+  refused("RegularGrid, axis 1: expected finite coordinates, found nan", [&] {
+    RegularGrid grid = m.grid;
+    grid.axes[1][2] = std::numeric_limits<double>::quiet_NaN();
+    return (*m.solver)(grid, m.a);
+  });
   refused("one of the scheme's levels, found 5",
           [&] { return (*m.solver)(m.grid, m.a, mean_bits(5)); });
   refused("a grid of 2 axes, found 1", [&] { return (*m.solver)(RegularGrid::closed({96}), m.a); });
@@ -182,4 +189,21 @@ TEST_CASE("grids, fields, budgets and encodings that cannot be are refused with 
   CHECK((*m.solver)(m.grid, m.a).report.outside.largest() == 0);
   m.solver->out_of_range(OutOfRange::refuse);
   refused("an input as in training", [&] { return (*m.solver)(m.grid, far); });
+}
+
+TEST_CASE("a grid outside of the trained box is reported, whichever way its axes run") {
+  Made<Fno> m;
+  TrainedOn seen;
+  seen.box = {{0, 1}, {0, 1}};
+  m.solver->trained_on(seen);
+  CHECK((*m.solver)(m.grid, m.a).report.outside.box == 0);
+  RegularGrid grid = m.grid;
+  for (double& y : grid.axes[1]) y += 2;
+  const double far = (*m.solver)(grid, m.a).report.outside.box;
+  CHECK(far > 1);
+  std::reverse(grid.axes[1].begin(), grid.axes[1].end());
+  CHECK((*m.solver)(grid, m.a).report.outside.box == far);
+  m.solver->out_of_range(OutOfRange::refuse);
+  CHECK_THROWS_WITH_AS(static_cast<void>((*m.solver)(grid, m.a)),
+                       doctest::Contains("widths of the box"), Error);
 }

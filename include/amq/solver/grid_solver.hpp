@@ -45,7 +45,8 @@ struct RegularGrid {
     }
     return g;
   }
-  /// @throws amq::Error for no or more than three axes, or one without points
+  /// @throws amq::Error for no or more than three axes, one without points, or numbers that are not
+  ///         finite
   [[nodiscard]] GridShape shape() const {
     if (axes.empty() || axes.size() > 3)
       throw Error("RegularGrid", "1 to 3 axes", std::to_string(axes.size()),
@@ -54,9 +55,14 @@ struct RegularGrid {
     s.dims = static_cast<int>(axes.size());
     for (int d = 0; d < s.dims; ++d) {
       s[d] = static_cast<Index>(axes[static_cast<std::size_t>(d)].size());
-      if (s[d] < 1)
-        throw Error("RegularGrid, axis " + std::to_string(d), "a point or more", "none",
-                    "Give the coordinates of every axis.");
+      const auto& axis = axes[static_cast<std::size_t>(d)];
+      const auto wrong = [&](const char* expected, const std::string& found, const char* mend) {
+        throw Error("RegularGrid, axis " + std::to_string(d), expected, found, mend);
+      };
+      if (axis.empty()) wrong("a point or more", "none", "Give the coordinates of every axis.");
+      for (const double x : axis)
+        if (!std::isfinite(x))
+          wrong("finite coordinates", std::to_string(x), "Repair the axis before it is passed on.");
     }
     return s;
   }
@@ -280,8 +286,11 @@ class GridSolver {
   [[nodiscard]] Outside compare(const RegularGrid& grid, MatrixView<const float> a) const {
     const TrainedOn& seen = parts_->seen;
     Outside o;
-    for (std::size_t d = 0; d < std::min(grid.axes.size(), seen.box.size()); ++d)
-      o.box = std::max(o.box, seen.box[d].beyond({grid.axes[d].front(), grid.axes[d].back()}));
+    for (std::size_t d = 0; d < std::min(grid.axes.size(), seen.box.size()); ++d) {
+      SeenRange axis;  // which may run either way
+      for (const double x : grid.axes[d]) axis.add(x);
+      o.box = std::max(o.box, seen.box[d].beyond(axis));
+    }
     const auto ranges = TrainedOn::ranges(a);
     for (std::size_t c = 0; c < std::min(ranges.size(), seen.given.size()); ++c)
       if (const double far = seen.given[c].beyond(ranges[c]); far > o.given) {
