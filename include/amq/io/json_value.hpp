@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -26,6 +27,19 @@ inline constexpr int deepest = 64;  ///< lists and objects inside one another
 class Value {
  public:
   Value() = default;
+  /// Copies beside the variant, and moves in what is whole: libstdc++ 12 destroys an alternative
+  /// that was never made when the copy of a std::variant of such types runs out of memory.
+  Value(const Value& o) {
+    std::visit([this](const auto& x) { data_ = std::decay_t<decltype(x)>(x); }, o.data_);
+  }
+  Value& operator=(const Value& o) {
+    Value copy(o);
+    data_ = std::move(copy.data_);
+    return *this;
+  }
+  Value(Value&&) noexcept = default;
+  Value& operator=(Value&&) noexcept = default;
+  ~Value() = default;
   Value(std::nullptr_t) {}                              // NOLINT: reads like JSON
   Value(bool b) : data_(b) {}                           // NOLINT
   Value(double x) : data_(x) {}                         // NOLINT

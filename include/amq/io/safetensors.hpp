@@ -206,7 +206,7 @@ inline void write(const std::string& path, const File& f) {
     header.emplace_back(name, std::move(o));
     at += a->bytes.size();
   }
-  std::string text = json::dump(header);
+  std::string text = json::dump(std::move(header));
   text.append((8 - text.size() % 8) % 8, ' ');
   std::string size;
   for (std::size_t k = 0; k < 8; ++k) size += static_cast<char>(text.size() >> (8 * k) & 255);
