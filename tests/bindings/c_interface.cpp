@@ -1,0 +1,2 @@
+// The same lines as C++.
+#include "c_interface.c"
