@@ -16,7 +16,7 @@ CUT = re.compile(r"(<!-- cut: (\S+) (\S+) -->\n```\w*\n)(.*?)(```)", re.S)
 
 
 def piece(path, name):
-    parts = re.split(rf"^[ \t]*(?://|#) \[{re.escape(name)}\][ \t]*\n", (ROOT / path).read_text(encoding="utf-8"),
+    parts = re.split(rf"^[ \t]*(?://|#|!) \[{re.escape(name)}\][ \t]*\n", (ROOT / path).read_text(encoding="utf-8"),
                      flags=re.M)
     if len(parts) != 3:
         raise ValueError(f"{path} must hold the mark `// [{name}]` twice, on lines of their own")

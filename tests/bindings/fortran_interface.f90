@@ -1,0 +1,179 @@
+!> A procedure of a module: one inside a program would want an executable stack.
+module boundary
+  use, intrinsic :: iso_fortran_env, only: real32
+  implicit none
+contains
+  subroutine hold(state)
+    real(real32), intent(inout) :: state(:, :)
+    state(1, 1) = 1.5
+  end subroutine
+end module boundary
+
+!> The Fortran module: numbers, layouts, refusals.
+!>   fortran_interface DARCY FOLDER_OF_MODELS
+program fortran_interface
+  use amq
+  use boundary, only: hold
+  use, intrinsic :: iso_fortran_env, only: real32, real64, int32, int64
+  implicit none
+  integer, parameter :: side = 6, nodes = (side + 1)**2, cells_in_all = 2*side**2
+  integer :: failures = 0, checks = 0
+  real(real64) :: points(2, nodes)
+  integer(int32) :: cells(3, cells_in_all)
+  character(len=1024) :: darcy, folder
+
+  call get_command_argument(1, darcy)
+  call get_command_argument(2, folder)
+  call square()
+  call layouts()
+  call refusals()
+  call rollouts()
+  print '(i0, a, i0, a)', failures, ' of ', checks, ' checks failed'
+  if (failures > 0) error stop 1
+
+contains
+
+  subroutine check(good, what)
+    logical, intent(in) :: good
+    character(len=*), intent(in) :: what
+    checks = checks + 1
+    if (good) return
+    failures = failures + 1
+    print '(2a)', 'failed: ', what
+  end subroutine
+
+  subroutine square()
+    integer :: i, j, n, k, first
+    n = 0
+    k = 0
+    do j = 0, side
+      do i = 0, side
+        n = n + 1
+        points(:, n) = [real(i, real64)/side, real(j, real64)/side]
+        if (i == side .or. j == side) cycle
+        first = j*(side + 1) + i + 1
+        cells(:, k + 1) = int([first, first + 1, first + side + 2], int32)
+        cells(:, k + 2) = int([first, first + side + 2, first + side + 1], int32)
+        k = k + 2
+      end do
+    end do
+  end subroutine
+
+  subroutine layouts()
+    type(amq_solver) :: solver
+    type(amq_mesh) :: mesh
+    type(amq_info) :: info
+    type(amq_report) :: report
+    real(real32) :: a(nodes, 2), u(nodes), v(nodes, 1), bits(nodes)
+    real(real64) :: a64(nodes, 2), u64(nodes), wide(3, 2*nodes), turned(2, nodes)
+    real(real64) :: allowed
+    integer(int64) :: rows
+    integer :: i
+    call solver%open(darcy)
+    call solver%inspect(info)
+    call check(info%network == 'MpPde', 'the network is named')
+    call check(info%scheme == 'w8a1,2,3,4,5,6,8_by_deviation', 'the scheme is named')
+    call check(all(info%levels == [1, 2, 3, 4, 5, 6, 8]), 'levels')
+    call check(info%given == 2 .and. info%solution == 1 .and. info%dim == 2, 'channels')
+    call check(info%adaptive .and. .not. info%on_grid .and. .not. info%rolls_out, 'facts')
+    call mesh%new(solver, points, cells, mark_boundary=.true.)
+    call mesh%rows(rows)
+    call check(rows == nodes, 'rows')
+    do i = 1, nodes
+      a(i, :) = [real(7.5 + 4.5*sin(0.1*i), real32), real(7.5 + 4.5*cos(0.1*i), real32)]
+    end do
+    call mesh%solve(a, u, mean_bits=3d0, report=report, node_bits=bits)
+    call check(report%bops > 0 .and. report%bops <= report%bops_allowed, 'the budget holds')
+    call check(report%mean_bits == 3 .and. report%bodies == 1, 'the report')
+    call check(abs(sum(bits)/nodes - 3) < 1, 'node bits')
+    call mesh%solve(a, v, mean_bits=3d0)
+    call check(all(v(:, 1) == u), 'a solution of two ranks')
+    a64 = a
+    call mesh%solve(a64, u64, mean_bits=3d0)
+    call check(all(u64 == u), 'doubles')
+    turned = transpose(a64)
+    u64 = 0
+    call mesh%solve(turned, u64, channels_first=.true., mean_bits=3d0)
+    call check(all(u64 == u), 'channels first')
+    wide = -1
+    wide(1:3:2, ::2) = transpose(a64)  ! gaps in both directions
+    u64 = 0
+    call mesh%solve(wide(1:3:2, ::2), u64, channels_first=.true., mean_bits=3d0)
+    call check(all(u64 == u), 'sections with gaps')
+    allowed = report%bops_allowed
+    call mesh%solve(a, u, bops=allowed, report=report)
+    call check(abs(report%mean_bits - 3) < 1d-3, 'a budget of bit operations')
+    call solver%close()
+    call mesh%solve(a, v(:, 1), mean_bits=3d0)  ! the mesh goes on
+    call check(all(v(:, 1) == u), 'a closed solver')
+  end subroutine
+
+  subroutine refused(stat, errmsg, status, words)
+    integer, intent(in) :: stat, status
+    character(len=*), intent(inout) :: errmsg
+    character(len=*), intent(in) :: words
+    call check(stat == status .and. index(errmsg, words) > 0, words//', found: '//trim(errmsg))
+    errmsg = ''
+  end subroutine
+
+  subroutine refusals()
+    type(amq_solver) :: solver
+    type(amq_mesh) :: mesh
+    type(amq_rollout) :: rollout
+    real(real32) :: a(nodes, 2), u(nodes)
+    integer :: stat
+    character(len=400) :: errmsg
+    errmsg = ''
+    a = 7.5
+    call solver%open('no_such_file', stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_file, 'no_such_file')
+    call mesh%new(solver, points, cells, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_argument, 'NULL')
+    call solver%open(darcy, stat=stat, errmsg=errmsg)
+    call check(stat == amq_ok .and. errmsg == '', 'opened')
+    call mesh%new(solver, points, cells - 1, mark_boundary=.true., stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_argument, 'ids from 1')
+    call mesh%new(solver, points, cells, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_input, 'type for every node')
+    call mesh%new(solver, points, cells, node_type=[0, 6], stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_argument, 'a type for every node')
+    call mesh%new(solver, points, cells, mark_boundary=.true.)
+    call mesh%solve(a(:nodes - 1, :), u, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_argument, '49 rows and 2 channels')
+    call mesh%solve(a, u(:3), stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_argument, '49 rows and 1 channels')
+    call mesh%solve(a, u, mean_bits=9d0, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_input, 'bits')
+    call mesh%solve(a, u, milliseconds=1d0, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_input, 'amq_measure')
+    call rollout%start(mesh, a, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_input, 'Rollout')
+    call mesh%close()
+    call mesh%solve(a, u, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_argument, 'NULL')
+  end subroutine
+
+  subroutine rollouts()
+    type(amq_solver) :: solver
+    type(amq_mesh) :: mesh
+    type(amq_rollout) :: rollout
+    type(amq_report) :: report
+    real(real64) :: state(nodes), change(nodes), next(nodes)
+    integer :: i
+    call solver%open(trim(folder)//'/MpPde.safetensors')
+    call mesh%new(solver, points, cells, mark_boundary=.true.)
+    do i = 1, nodes
+      state(i) = sin(0.37d0*i)
+    end do
+    call mesh%solve(state, change, mean_bits=8d0)
+    call rollout%start(mesh, state, mean_bits=8d0)
+    call rollout%allocate_every(2)
+    call rollout%step(hold, report=report)
+    call rollout%state(next)
+    call check(next(1) == 1.5d0, 'the boundary is set')
+    call check(all(real(next(2:), real32) == real(state(2:), real32) + real(change(2:), real32)), &
+               'a step is the state and its change')
+    call check(report%bops > 0, 'a step costs')
+    call rollout%step()
+  end subroutine
+end program fortran_interface
