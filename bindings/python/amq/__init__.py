@@ -1,0 +1,56 @@
+"""Quantized neural PDE solvers: numpy arrays in, numpy arrays out, integers between.
+
+>>> import amq
+>>> solver = amq.load(darcy)              # replays the file's self-test, bit for bit
+>>> solver.network, solver.info["levels"]
+('MpPde', [1, 2, 3, 4, 5, 6, 8])
+>>> at = solver.mesh(points, cells, mark_boundary=True)  # once a mesh
+>>> u, report = at.solve(a, mean_bits=3, report=True)    # a (node, channel)
+>>> u.shape == (len(points), 1) and u.dtype == a.dtype
+True
+>>> report["bops"] <= report["bops_allowed"] < report["bops_of_float"]
+True
+"""
+
+import enum
+
+from ._amq import Mesh, Rollout, Solver, instruction_set, networks
+from ._amq import version as _version
+from ._error import Error
+
+__version__ = _version()
+__all__ = ["Error", "Mesh", "NodeType", "Rollout", "Solver", "instruction_set", "load", "networks", "plot"]
+
+
+class NodeType(enum.IntEnum):
+    """What a node is."""
+
+    normal = 0
+    obstacle = 1
+    disabled = 2
+    handle = 3
+    inflow = 4
+    outflow = 5
+    wall = 6
+
+
+def load(file, threads=1):
+    """A solver from a path, or from the bytes of a file; see __init__.pyi."""
+    return Solver(file, threads)
+
+
+def plot(points, cells, values, ax=None, **how):
+    """Draws values (node,) on a plane mesh of triangles or quads with matplotlib, and returns the artist."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    cells = np.asarray(cells)
+    values = np.asarray(values).reshape(len(points))
+    if cells.shape[1] == 4:
+        cells = np.concatenate([cells[:, [0, 1, 2]], cells[:, [0, 2, 3]]])
+    if cells.shape[1] != 3:
+        raise Error(f"amq: plot: expected triangles or quads, found cells of {cells.shape[1]} nodes. Draw a cut.")
+    ax = plt.gca() if ax is None else ax
+    artist = ax.tripcolor(points[:, 0], points[:, 1], cells, values, **{"shading": "gouraud", **how})
+    ax.set_aspect("equal")
+    return artist
