@@ -12,7 +12,7 @@ if not re.search(r"version 14\.", version):
     print("clang-format 14 is not there")  # another version formats a little differently
     sys.exit(77)
 root = pathlib.Path(sys.argv[1])
-files = [p for folder in ("include", "tests", "bench", "examples", "bindings") for p in (root / folder).rglob("*.[ch]pp")]
+files = [p for folder in ("include", "tests", "bench", "examples", "bindings", "tools") for p in (root / folder).rglob("*.[ch]pp")]
 listed = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True)
 if listed.returncode == 0:  # work in progress is nobody's business
     tracked = set(listed.stdout.splitlines())

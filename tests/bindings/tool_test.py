@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""The command `amq`: what it says of files, what it writes, what it refuses.
+Usage: tool_test.py AMQ DARCY FOLDER_OF_MODELS"""
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+tool, darcy, folder = sys.argv[1:4]
+failures = 0
+
+
+def check(good, what):
+    global failures
+    if not good:
+        failures += 1
+        print("failed:", what)
+
+
+def run(*args):
+    done = subprocess.run([tool, *map(str, args)], capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+def refused(words, *args):
+    rc, out, err = run(*args)
+    check(rc == 1 and words in err and err.count("\n") <= 1, f"{args}: expected '{words}', found {rc}: {out}{err}")
+
+
+rc, out, err = run("inspect", darcy)
+check(rc == 0, err)
+for words in ("MpPde, on meshes of 2 dimensions", "w8a1,2,3,4,5,6,8_by_deviation", "rows differ", "given       1"):
+    check(words in out, f"inspect says '{words}': {out}")
+check(len(re.findall(r"^\S+weight +\d+ x \d+ +\d+$", out, re.M)) > 5, "inspect lists weights")
+for file in sorted(pathlib.Path(folder).glob("*.safetensors")):
+    rc, out, err = run("inspect", file)
+    check(rc == 0 and f"network    {file.stem}," in out, f"{file}: {out}{err}")
+    rc, out, err = run("bench", file, "--runs", 1)
+    check(rc == 0 and len(re.findall(r"^ +[48] +\S+ +\S+% +\S+$", out, re.M)) == 2, f"bench {file}: {out}{err}")
+rc, out, err = run("networks")
+check(rc == 0 and "GraphVit" in out.split() and "Fno" in out.split(), "networks")
+rc, out, err = run("--help")
+check(rc == 0 and "amq solve FILE MESH" in out, "help")
+check(run("nonsense")[0] == 1 and run("version")[0] == 0, "commands")
+
+with tempfile.TemporaryDirectory() as name:
+    here = pathlib.Path(name)
+    side = 8
+    nodes = [(i / side, j / side) for j in range(side + 1) for i in range(side + 1)]
+    first = [j * (side + 1) + i for j in range(side) for i in range(side)]
+    cells = [c for a in first for c in ((a, a + 1, a + side + 2), (a, a + side + 2, a + side + 1))]
+    msh = here / "square.msh"
+    msh.write_text("$MeshFormat\n2.2 0 8\n$EndMeshFormat\n$Nodes\n%d\n" % len(nodes)
+                   + "".join(f"{k + 1} {x} {y} 0\n" for k, (x, y) in enumerate(nodes))
+                   + "$EndNodes\n$Elements\n%d\n" % len(cells)
+                   + "".join(f"{k + 1} 2 2 1 1 {a + 1} {b + 1} {c + 1}\n" for k, (a, b, c) in enumerate(cells))
+                   + "$EndElements\n")
+    vtu = here / "u.vtu"
+    rc, out, err = run("solve", darcy, msh, "-o", vtu, "--given", "7.5,7.5", "--bits", 3)
+    check(rc == 0 and f"{len(nodes)} nodes" in out, f"solve: {out}{err}")
+    text = vtu.read_bytes() if vtu.exists() else b""
+    check(all(w in text for w in (b'Name="solution0"', b'Name="given1"', b'Name="bits"', b'NumberOfPoints="81"')),
+          "the fields of the VTU")
+    try:
+        import numpy as np
+    except ImportError:
+        print("numpy is not there: no .npy, and the VTU is not read back")
+    else:
+        np.save(here / "a.npy", np.full((len(nodes), 2), 7.5))
+        again = here / "again.vtu"
+        rc, out, err = run("solve", darcy, msh, "-o", again, "--given", here / "a.npy", "--bits", 3, "--threads", 2)
+        check(rc == 0 and again.read_bytes() == text, f"an .npy gives the same file: {err}")
+        np.save(here / "b.npy", np.ones((3, 2)))
+        refused("(81, 2) numbers", "solve", darcy, msh, "-o", vtu, "--given", here / "b.npy")
+    refused("2 numbers", "solve", darcy, msh, "-o", vtu, "--given", "7.5")
+    refused("a number from", "solve", darcy, msh, "-o", vtu, "--given", "7.5,x")
+    refused("no -o", "solve", darcy, msh)
+    refused("one of its options", "solve", darcy, msh, "--colour", "red")
+    refused("a value", "solve", darcy, msh, "-o")
+    refused("bits", "solve", darcy, msh, "-o", vtu, "--given", "7.5,7.5", "--bits", 20)
+    refused("both", "solve", darcy, msh, "-o", vtu, "--given", "7.5,7.5", "--bits", 3, "--bops", 4)
+    refused("another ending", "solve", darcy, here / "square.stl", "-o", vtu)
+    refused("GROUP=TYPE", "solve", darcy, msh, "-o", vtu, "--mark", "inlet")
+    refused("--given", "solve", darcy, msh, "-o", vtu)
+refused("no_such_file", "inspect", "no_such_file")
+refused("safetensors", "inspect", __file__)
+refused("found 0", "inspect")
+refused("a number from", "bench", darcy, "--runs", "many")
+
+print(f"{failures} failed")
+sys.exit(failures > 0)

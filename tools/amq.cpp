@@ -1,0 +1,375 @@
+// The tool: looks into model files, solves on mesh files, times a model on this machine.
+#include "any_solver.hpp"
+
+#include <amq/config.hpp>
+#include <amq/core/from_text.hpp>
+#include <amq/core/thread_pool.hpp>
+#include <amq/io/safetensors.hpp>
+#include <amq/io/vtu.hpp>
+#include <amq/mesh/sides.hpp>
+#include <amq/simd/arch.hpp>
+#include <amq_lab/data/gmsh.hpp>
+#include <amq_lab/data/npy.hpp>
+#include <amq_lab/data/vtk_legacy.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using namespace amq;
+
+namespace {
+
+constexpr const char* usage = R"(amq: quantized neural PDE solvers
+
+  amq inspect FILE                     what a model file holds, and what it was trained on
+  amq bench FILE [--threads N] [--runs N]
+                                       bit operations and milliseconds at every level, on the
+                                       problem of the file's self-test
+  amq solve FILE MESH -o OUT.vtu       solves on a mesh of gmsh (.msh) or VTK legacy (.vtk)
+      --given WHAT                     an .npy of (node, channel), or a number for each channel,
+                                       as 7.5,7.5; without it, fields of the .vtk by their names
+      --bits B | --bops B              the budget; without it, the file's
+      --mark GROUP=TYPE                gmsh: nodes of a physical group are normal, obstacle, inflow,
+                                       outflow or wall; any number of times. Without any, the
+                                       boundary of a plane mesh is wall
+      --threads N
+  amq networks                         the networks that are compiled in
+  amq version
+)";
+
+[[noreturn]] void refuse(const std::string& where, const std::string& expected,
+                         const std::string& found, const char* mend) {
+  throw Error(where, expected, found, mend);
+}
+
+/// What stands behind the command: values by their option, and the rest in order.
+class Arguments {
+ public:
+  Arguments(int argc, char** argv, const std::vector<std::string>& options) {
+    for (int i = 2; i < argc; ++i) {
+      const std::string a = argv[i];
+      if (!a.starts_with("-") || a == "-") {
+        rest.push_back(a);
+        continue;
+      }
+      if (std::find(options.begin(), options.end(), a) == options.end())
+        refuse("amq " + std::string(argv[1]), "one of its options", a, "Say amq --help.");
+      if (i + 1 == argc) refuse(a, "a value", "none", "Say amq --help.");
+      values_.emplace_back(a, argv[++i]);
+    }
+  }
+  [[nodiscard]] std::optional<std::string> operator[](std::string_view option) const {
+    std::optional<std::string> found;
+    for (const auto& [name, value] : values_)
+      if (name == option) found = value;
+    return found;
+  }
+  [[nodiscard]] std::vector<std::string> all(std::string_view option) const {
+    std::vector<std::string> found;
+    for (const auto& [name, value] : values_)
+      if (name == option) found.push_back(value);
+    return found;
+  }
+  [[nodiscard]] double number(const char* option, double otherwise, double low, double high) const {
+    const auto text = (*this)[option];
+    return text ? parsed(option, *text, low, high) : otherwise;
+  }
+  [[nodiscard]] static double parsed(const std::string& where, const std::string& text, double low,
+                                     double high) {
+    std::size_t end = 0;
+    double x = 0;
+    try {
+      x = std::stod(text, &end);
+    } catch (const std::exception&) {
+      end = 0;
+    }
+    if (end == 0 || end != text.size() || !(x >= low && x <= high))
+      refuse(where, "a number from " + std::to_string(low) + " to " + std::to_string(high),
+             "'" + text + "'", "Say amq --help.");
+    return x;
+  }
+  void want(std::size_t n, const char* what) const {
+    if (rest.size() != n) refuse("amq", what, std::to_string(rest.size()), "Say amq --help.");
+  }
+  std::vector<std::string> rest;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> values_;
+};
+
+/// A solver, and the threads it solves on.
+struct Opened {
+  safetensors::File file;
+  std::unique_ptr<ThreadPool> pool;
+  std::unique_ptr<any::Solver> solver;
+  any::Facts facts;
+
+  explicit Opened(const std::string& path, std::size_t threads = 1)
+      : file(safetensors::read(path)),
+        pool(threads > 1 ? std::make_unique<ThreadPool>(threads) : nullptr),
+        solver(any::load(file, pool ? static_cast<Executor&>(*pool) : serial_executor())),
+        facts(solver->facts()) {}
+};
+
+std::string range_text(const std::vector<SeenRange>& r, std::size_t k) {
+  char text[80] = "not known";
+  if (k < r.size() && !r[k].empty())
+    std::snprintf(text, sizeof text, "%.6g to %.6g", r[k].low, r[k].high);
+  return text;
+}
+void print_channels(const char* what, Index n, const std::vector<std::string>& names,
+                    const std::vector<std::string>& units, const std::vector<SeenRange>& seen) {
+  for (std::size_t k = 0; k < static_cast<std::size_t>(n); ++k) {
+    const std::string name = k < names.size() ? names[k] : "",
+                      unit = k < units.size() ? units[k] : "";
+    std::printf("%-10s %2zu  %-12s %-8s trained on %s\n", what, k,
+                name.empty() ? "-" : name.c_str(), unit.c_str(), range_text(seen, k).c_str());
+  }
+}
+
+int inspect(const Arguments& a) {
+  a.want(1, "amq inspect FILE");
+  const Opened o(a.rest[0]);
+  const any::Facts& f = o.facts;
+  std::printf("network    %s, on %s of %d dimensions\n", f.network.c_str(),
+              f.on_grid ? "grids" : "meshes", f.dim);
+  std::printf("scheme     %s\n", f.scheme.c_str());
+  std::printf("budget     %s\n", f.adaptive ? "any mean bits between the levels: rows differ"
+                                            : "one of the levels: all rows alike");
+  std::printf("size       %td numbers, %.0f bytes as codes, steps and biases\n", f.parameters,
+              f.bytes);
+  std::printf("boundary   %s\n",
+              f.marks_boundary ? "the network reads types of nodes" : "not read");
+  std::printf("in time    %s\n", f.rolls_out ? "its solution can be given again" : "steady");
+  if (f.variables > 0) std::printf("variables  %td of time and parameters\n", f.variables);
+  print_channels("given", f.given, f.seen.given_names, f.seen.given_units, f.seen.given);
+  print_channels("solution", f.solution, f.seen.solution_names, f.seen.solution_units,
+                 f.seen.solution);
+  for (std::size_t d = 0; d < f.seen.box.size(); ++d)
+    std::printf("axis       %2zu  %s %s\n", d, range_text(f.seen.box, d).c_str(),
+                f.seen.length_unit.c_str());
+  if (!f.seen.nodes.empty())
+    std::printf("nodes      %.0f to %.0f, edges of %.3g to %.3g\n", f.seen.nodes.low,
+                f.seen.nodes.high, f.seen.edges.low, f.seen.edges.high);
+  std::printf("\n%-48s %-16s %10s\n", "parameter", "shape", "numbers");
+  for (const auto& [name, t] : o.file.tensors) {
+    if (name.starts_with("self_test.") || name.starts_with("quant.") ||
+        name.find(".quant.") != name.npos)
+      continue;
+    std::string shape;
+    Index n = 1;
+    for (const Index s : t.shape) shape += (shape.empty() ? "" : " x ") + std::to_string(s), n *= s;
+    std::printf("%-48s %-16s %10td\n", name.c_str(), shape.c_str(), n);
+  }
+  return 0;
+}
+
+/// Where the self-test of a file is solved.
+std::unique_ptr<any::Place> self_test(const Opened& o) {
+  const safetensors::File& f = o.file;
+  if (o.facts.on_grid) {
+    std::vector<std::vector<double>> axes;
+    for (int d = 0; d < o.facts.dim; ++d)
+      axes.push_back(f.at("self_test.axis." + std::to_string(d)).as<double>());
+    return o.solver->on(axes);
+  }
+  Mesh mesh;
+  mesh.dim = o.facts.dim;
+  mesh.nodes_per_cell = static_cast<int>(f.at("self_test.cells").shape[1]);
+  mesh.points = f.at("self_test.points").as<double>();
+  mesh.cells = f.at("self_test.cells").as<std::int32_t>();
+  for (const auto t : f.at("self_test.node_type").as<std::uint8_t>())
+    mesh.node_type.push_back(static_cast<NodeType>(t));
+  return o.solver->on(mesh);
+}
+
+int bench(const Arguments& a) {
+  a.want(1, "amq bench FILE");
+  const auto threads = static_cast<std::size_t>(a.number("--threads", 1, 1, 1024));
+  const auto runs = static_cast<int>(a.number("--runs", 11, 1, 1e6));
+  const Opened o(a.rest[0], threads);
+  const auto place = self_test(o);
+  const auto& given = o.file.at("self_test.a");
+  const auto values = given.as<float>();
+  const MatrixView<const float> field(values.data(), given.shape[0], given.shape[1]);
+  any::Wishes wishes{any::Unit::mean_bits, 8, {}};
+  if (o.facts.variables > 0) wishes.variables = o.file.at("self_test.variables").as<double>();
+  std::printf("%s, %td rows, %zu thread%s, %s, median of %d\n\n", o.facts.network.c_str(),
+              place->rows(), threads, threads == 1 ? "" : "s", simd::Native::name, runs);
+  std::printf("%9s %16s %15s %13s\n", "mean bits", "bit operations", "share of float",
+              "milliseconds");
+  for (const int b : o.facts.levels) {
+    if (b == 0) continue;
+    wishes.budget = b;
+    Solution s;
+    std::vector<double> ms;
+    try {
+      for (int k = 0; k <= runs; ++k) {  // the first takes memory
+        const auto begun = std::chrono::steady_clock::now();
+        place->solve(field, wishes, s);
+        ms.push_back(
+            std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun)
+                .count());
+      }
+    } catch (const Error& e) {  // choosing bits alone costs more
+      std::printf("%9d  %s\n", b, e.expected().c_str());
+      continue;
+    }
+    std::nth_element(ms.begin() + 1, ms.begin() + 1 + runs / 2, ms.end());
+    std::printf("%9d %16.4g %14.2f%% %13.3f\n", b, static_cast<double>(s.report.bops),
+                100 * static_cast<double>(s.report.bops) / static_cast<double>(s.report.float_bops),
+                ms[static_cast<std::size_t>(1 + runs / 2)]);
+  }
+  return 0;
+}
+
+NodeType type_named(const std::string& text) {
+  const std::pair<const char*, NodeType> all[] = {{"normal", NodeType::normal},
+                                                  {"obstacle", NodeType::obstacle},
+                                                  {"inflow", NodeType::inflow},
+                                                  {"outflow", NodeType::outflow},
+                                                  {"wall", NodeType::wall}};
+  for (const auto& [name, type] : all)
+    if (text == name) return type;
+  refuse("--mark", "normal, obstacle, inflow, outflow or wall", "'" + text + "'",
+         "Write --mark GROUP=TYPE.");
+}
+
+MeshSample mesh_of(const Arguments& a, const std::string& path) {
+  const auto marks = a.all("--mark");
+  MeshSample s;
+  if (path.ends_with(".msh")) {
+    lab::GmshFile file = lab::read_gmsh(path);
+    for (const std::string& m : marks) {
+      const std::size_t at = m.rfind('=');
+      if (at == m.npos) refuse("--mark", "GROUP=TYPE", "'" + m + "'", "E.g. --mark inlet=inflow.");
+      mark_facets(file, m.substr(0, at), type_named(m.substr(at + 1)));
+    }
+    s.mesh = std::move(file.mesh);
+  } else if (path.ends_with(".vtk")) {
+    s = lab::vtk_legacy::read(path);
+    if (!marks.empty())
+      refuse("--mark", "a file of gmsh, which has physical groups", path, "Leave --mark out.");
+  } else {
+    refuse(path, "a mesh of gmsh (.msh) or VTK legacy (.vtk)", "another ending",
+           "Convert it, e.g. with meshio.");
+  }
+  const bool typed = std::any_of(s.mesh.node_type.begin(), s.mesh.node_type.end(),
+                                 [](NodeType t) { return t != NodeType::normal; });
+  if (!typed && marks.empty() && s.mesh.cell_dimension() == 2) mark_boundary(s.mesh);
+  return s;
+}
+
+Field given_of(const Arguments& a, const MeshSample& s, const any::Facts& f) {
+  const Index n = s.mesh.n_nodes();
+  Field field(n, f.given);
+  const auto given = a["--given"];
+  if (!given) {
+    for (Index c = 0; c < f.given; ++c) {
+      const auto k = static_cast<std::size_t>(c);
+      const std::string name = k < f.seen.given_names.size() ? f.seen.given_names[k] : "";
+      const auto found = s.node.find(name);
+      if (name.empty() || found == s.node.end())
+        refuse("--given", "numbers for " + std::to_string(f.given) + " channels",
+               name.empty() ? "none" : "no point data '" + name + "' in the mesh file",
+               "Give an .npy of (node, channel), or a number for each channel.");
+      if (static_cast<Index>(found->second.size()) != n)
+        refuse("point data '" + name + "'", "a number a node", std::to_string(found->second.size()),
+               "Give one channel by one name.");
+      for (Index i = 0; i < n; ++i)
+        field(i, c) = static_cast<float>(found->second[static_cast<std::size_t>(i)]);
+    }
+    return field;
+  }
+  if (given->ends_with(".npy")) {
+    const Array array = lab::npy::read(*given);
+    const Index columns = array.shape.size() > 1 ? array.shape[1] : 1;
+    if (array.shape.empty() || array.shape.size() > 2 || array.shape[0] != n || columns != f.given)
+      refuse(*given, "(" + std::to_string(n) + ", " + std::to_string(f.given) + ") numbers",
+             text_of(array.shape), "Give a row for every node of the mesh.");
+    const auto values = array.as<double>();
+    for (Index i = 0; i < n * columns; ++i)
+      field.data()[i] = static_cast<float>(values[static_cast<std::size_t>(i)]);
+    return field;
+  }
+  std::string_view left = *given;
+  for (Index c = 0; c < f.given; ++c) {
+    const std::size_t end = left.find(',');
+    const std::string one(left.substr(0, end));
+    const bool last = c + 1 == f.given;
+    if (last != (end == left.npos))
+      refuse("--given", std::to_string(f.given) + " numbers, one a channel", "'" + *given + "'",
+             "Write them as 7.5,7.5.");
+    field.col(c).setConstant(static_cast<float>(Arguments::parsed("--given", one, -1e38, 1e38)));
+    if (!last) left.remove_prefix(end + 1);
+  }
+  return field;
+}
+
+int solve(const Arguments& a) {
+  a.want(2, "amq solve FILE MESH -o OUT.vtu");
+  const auto out = a["-o"];
+  if (!out) refuse("amq solve", "-o OUT.vtu", "no -o", "Say where the solution goes.");
+  const Opened o(a.rest[0], static_cast<std::size_t>(a.number("--threads", 1, 1, 1024)));
+  const MeshSample s = mesh_of(a, a.rest[1]);
+  const Field given = given_of(a, s, o.facts);
+  any::Wishes wishes;
+  if (a["--bits"] && a["--bops"]) refuse("budget", "--bits or --bops", "both", "Give one.");
+  if (a["--bits"]) wishes = {any::Unit::mean_bits, a.number("--bits", 0, 0, 64), {}};
+  if (a["--bops"]) wishes = {any::Unit::bops, a.number("--bops", 0, 0, 1e300), {}};
+  const auto place = o.solver->on(s.mesh);
+  Solution u;
+  place->solve(view(given), wishes, u);
+  vtu::Grid grid(s.mesh);
+  const auto put = [&](const Field& field, const std::vector<std::string>& names,
+                       const char* stem) {
+    for (Index c = 0; c < field.cols(); ++c) {
+      const auto k = static_cast<std::size_t>(c);
+      std::vector<float> column;
+      for (Index i = 0; i < field.rows(); ++i) column.push_back(field(i, c));
+      grid.point(k < names.size() && !names[k].empty() ? names[k] : stem + std::to_string(c),
+                 column);
+    }
+  };
+  put(given, o.facts.seen.given_names, "given");
+  put(u.field, o.facts.seen.solution_names, "solution");
+  if (!u.report.node_bits.empty()) grid.point("bits", u.report.node_bits);
+  grid.write(*out);
+  const SolveReport& r = u.report;
+  std::printf("%td nodes, %.4g bit operations (%.2f %% of float), %.2g outside of training\n",
+              s.mesh.n_nodes(), static_cast<double>(r.bops),
+              100 * static_cast<double>(r.bops) / static_cast<double>(r.float_bops),
+              r.outside.largest());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const std::string command = argc > 1 ? argv[1] : "--help";
+  if (command == "inspect") return inspect({argc, argv, {}});
+  if (command == "bench") return bench({argc, argv, {"--threads", "--runs"}});
+  if (command == "solve")
+    return solve({argc, argv, {"-o", "--given", "--bits", "--bops", "--mark", "--threads"}});
+  if (command == "networks") {
+    for (const auto& n : any::networks()) std::printf("%s\n", std::string(n.name).c_str());
+    return 0;
+  }
+  if (command == "version" || command == "--version") {
+    std::printf("amq %s, %s\n", AMQ_VERSION, simd::Native::name);
+    return 0;
+  }
+  std::fputs(usage, command == "--help" ? stdout : stderr);
+  return command == "--help" ? 0 : 1;
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "%s\n", e.what());
+  return 1;
+}
