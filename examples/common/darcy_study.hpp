@@ -1,6 +1,6 @@
 #pragma once
 /// @file
-/// The data of Darcy flow for a study: examples/01_darcy_amq and bench/darcy.
+/// The data of Darcy flow for a study of bench/.
 
 #include "mesh_study.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 /// @file
 /// From the samples of a problem on meshes to a table: float training, uniform and adaptive
-/// quantization-aware training, deployment in integers. Shared by examples and bench.
+/// quantization-aware training, deployment in integers. Shared by the studies of bench/.
 
 #include "timing.hpp"
 
