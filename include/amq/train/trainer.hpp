@@ -11,8 +11,10 @@
 #include <amq/train/progress.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <limits>
@@ -24,6 +26,13 @@
 #include <vector>
 
 namespace amq {
+
+/// Who else trains the same network: every rank has all samples, passes over some lanes of each
+/// batch, and is told the gradients of the others. See parallel/train_over_ranks.hpp.
+struct TrainingRanks {
+  int rank = 0, size = 1;
+  std::function<void(std::span<std::int64_t>)> sum;  ///< entry by entry, over all ranks
+};
 
 struct TrainerOptions {
   std::string what = "training";
@@ -42,6 +51,9 @@ struct TrainerOptions {
   /// Where there is a validation: the parameters of its best epoch are what the run ends with.
   bool keep_best = true;
   std::int64_t patience = 0;  ///< epochs without a better validation before it stops; 0: never
+  /// Files are written by the first rank; all read the checkpoint. Weights, files and curves are
+  /// those of one rank, bit for bit, whatever the number of ranks: a run may go on with another.
+  TrainingRanks ranks;
 };
 
 /// What one sample's forward and backward pass needs to know.
@@ -79,6 +91,11 @@ class Trainer {
                       ", " + std::to_string(o.patience) + " and " + number_text(o.average),
                   "Correct the options.");
     options_.batch = std::min(options_.batch, n_samples);
+    if (o.ranks.size < 1 || o.ranks.rank < 0 || o.ranks.rank >= o.ranks.size ||
+        (o.ranks.size > 1 && !o.ranks.sum))
+      throw Error("Trainer", "a rank of those there are, and how they sum",
+                  "rank " + std::to_string(o.ranks.rank) + " of " + std::to_string(o.ranks.size),
+                  "Use training_ranks(communicator).");
     lanes_.resize(options_.batch);
     for (auto& lane : lanes_)
       for (const Learner* l : learners_)
@@ -106,7 +123,7 @@ class Trainer {
       throw Error("training \"" + options_.what + '"', "a validation, to stop early by it", "none",
                   "Give a validation share, or no patience.");
     std::optional<FileLock> alone;
-    if (!options_.checkpoint.empty()) alone.emplace(options_.checkpoint + ".lock");
+    if (!options_.checkpoint.empty() && writes()) alone.emplace(options_.checkpoint + ".lock");
     const Recipe recipe = whole_recipe(bool(validate));
     std::int64_t step = begin(recipe);
     const Stopwatch watch(step);
@@ -125,7 +142,8 @@ class Trainer {
       if (epoch_ends) end_epoch(step, seconds_before + watch.seconds(), validate);
       if (!options_.checkpoint.empty() &&
           (step == steps() || stopped_ ||
-           (options_.checkpoint_every > 0 ? step % options_.checkpoint_every == 0 : epoch_ends)))
+           (options_.checkpoint_every > 0 ? step % options_.checkpoint_every == 0 : epoch_ends)) &&
+          writes())
         save_checkpoint(options_.checkpoint, step, learners_, recipe, state());
       if (progress && options_.report_every > 0 &&
           (step % options_.report_every == 0 || step == steps() || stopped_)) {
@@ -145,6 +163,30 @@ class Trainer {
   }
 
  private:
+  [[nodiscard]] bool writes() const noexcept { return options_.ranks.rank == 0; }
+  [[nodiscard]] bool passes_over(std::size_t lane) const noexcept {
+    const TrainingRanks& r = options_.ranks;
+    return lane % static_cast<std::size_t>(r.size) == static_cast<std::size_t>(r.rank);
+  }
+  /// Losses and gradients of all lanes, from the ranks that have them: their bits, which are added
+  /// to nothing but zeros.
+  void share() {
+    if (options_.ranks.size == 1) return;
+    constexpr std::size_t pair = 2;  // floats of a word
+    words_.assign(options_.batch, 0);
+    for (std::size_t lane = 0; lane < options_.batch; ++lane)
+      if (passes_over(lane)) words_[lane] = std::bit_cast<std::int64_t>(losses_[lane]);
+    options_.ranks.sum(words_);
+    for (std::size_t lane = 0; lane < options_.batch; ++lane)
+      losses_[lane] = std::bit_cast<double>(words_[lane]);
+    for (std::size_t lane = 0; lane < options_.batch; ++lane)
+      for (std::vector<float>& g : lanes_[lane]) {
+        words_.assign((g.size() + pair - 1) / pair, 0);
+        if (passes_over(lane)) std::memcpy(words_.data(), g.data(), g.size() * sizeof(float));
+        options_.ranks.sum(words_);
+        std::memcpy(g.data(), words_.data(), g.size() * sizeof(float));
+      }
+  }
   double update(Executor& executor, const Pass& pass, std::int64_t step) {
     const std::int64_t epoch = step / steps_per_epoch();
     if (epoch != order_epoch_) {
@@ -156,6 +198,7 @@ class Trainer {
     const auto begin = static_cast<std::size_t>(step % steps_per_epoch()) * options_.batch;
     executor.parallel_for(options_.batch, 1, [&](std::size_t from, std::size_t to) {
       for (std::size_t lane = from; lane < to; ++lane) {
+        if (!passes_over(lane)) continue;
         for (auto& g : lanes_[lane]) std::fill(g.begin(), g.end(), 0.0f);
         Turn turn{order_[begin + lane],
                   lane,
@@ -168,6 +211,7 @@ class Trainer {
         losses_[lane] = pass(turn);
       }
     });
+    share();
     const double mean =
         std::accumulate(losses_.begin(), losses_.end(), 0.0) / static_cast<double>(options_.batch);
     const auto refuse = [&](const char* expected, const std::string& found) {
@@ -231,7 +275,7 @@ class Trainer {
     }
     curve_.add(row);
     if (options_.patience > 0 && epoch - curve_.best().epoch >= options_.patience) stopped_ = true;
-    if (!options_.curve.empty()) curve_.write(options_.curve);
+    if (!options_.curve.empty() && writes()) curve_.write(options_.curve);
   }
 
   /// @returns the number of the first update
@@ -246,7 +290,7 @@ class Trainer {
       curve_ = LearningCurve::of_numbers(kept["curve"]);
       epoch_loss_ = kept["epoch_loss"].empty() ? 0 : kept["epoch_loss"][0];
       stopped_ = !kept["stopped"].empty();
-      if (!options_.curve.empty() && !curve_.empty()) curve_.write(options_.curve);
+      if (!options_.curve.empty() && !curve_.empty() && writes()) curve_.write(options_.curve);
       return step;
     }
     for (Learner* l : learners_) {
@@ -292,6 +336,7 @@ class Trainer {
   TrainerOptions options_;
   std::vector<std::vector<std::vector<float>>> lanes_;  // [lane][learner](parameter)
   std::vector<double> losses_;
+  std::vector<std::int64_t> words_;
   std::vector<std::size_t> order_;
   std::int64_t order_epoch_ = -1;
   LearningCurve curve_;
