@@ -72,3 +72,16 @@ TEST_CASE("a series lists each step with its time") {
   CHECK(list.find("timestep=\"0.1\" part=\"0\" file=\"flow_0001.vtu\"") != list.npos);
   AMQ_REFUSES(vtu::Series("flow.vtu"), ".pvd");
 }
+
+TEST_CASE("files of ranks are joined by one that names their arrays and types") {
+  vtu::Grid g(two_triangles());
+  g.point("u & v", std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8}, 2);
+  const std::vector<std::string> pieces{"a_0.vtu", "a_1.vtu"};
+  const auto text = g.joined(pieces);
+  CHECK(count(text, "<Piece Source=\"a_") == 2);
+  CHECK(count(text, "<PDataArray") == 3);
+  CHECK(text.find("<PDataArray type=\"Float32\" Name=\"u &amp; v\" NumberOfComponents=\"2\"/>") !=
+        text.npos);
+  CHECK(text.find("<PDataArray type=\"Float64\" Name=\"Points\" NumberOfComponents=\"3\"/>") !=
+        text.npos);
+}

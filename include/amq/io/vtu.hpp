@@ -1,6 +1,6 @@
 #pragma once
 /// @file
-/// VTU files and PVD series: meshes with fields for ParaView and VTK.
+/// VTU and PVTU files and PVD series: meshes with fields for ParaView and VTK.
 ///
 ///     amq::vtu::Grid grid(mesh);
 ///     grid.point("u", amq::view(u));              // (node, component)
@@ -153,6 +153,31 @@ class Grid {
   }
   void write(const std::string& path, Encoding encoding = Encoding::appended_raw) const {
     write_file(path, text(encoding));
+  }
+  /// The PVTU that joins files of several ranks, each with a part of one mesh and fields of this
+  /// grid's names and types.
+  /// @param pieces  as seen from where the PVTU will lie
+  [[nodiscard]] std::string joined(std::span<const std::string> pieces) const {
+    std::string xml =
+        "<?xml version=\"1.0\"?>\n<VTKFile type=\"PUnstructuredGrid\" version=\"1.0\" "
+        "byte_order=\"LittleEndian\" header_type=\"UInt64\">\n"
+        "<PUnstructuredGrid GhostLevel=\"0\">\n";
+    const auto section = [&](const std::string& tag, const std::vector<Field>& fields) {
+      xml += "<" + tag + ">\n";
+      for (const auto& f : fields) {
+        xml += "<PDataArray type=\"" + type_name(f.values.dtype) + "\" Name=\"" + escaped(f.name);
+        xml += '"';
+        if (f.values.rank() == 2)
+          xml += " NumberOfComponents=\"" + std::to_string(f.values.shape[1]) + "\"";
+        xml += "/>\n";
+      }
+      xml += "</" + tag + ">\n";
+    };
+    section("PPoints", {points_});
+    section("PPointData", point_);
+    section("PCellData", cell_);
+    for (const std::string& piece : pieces) xml += "<Piece Source=\"" + escaped(piece) + "\"/>\n";
+    return xml + "</PUnstructuredGrid>\n</VTKFile>\n";
   }
 
  private:
