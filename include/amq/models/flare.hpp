@@ -104,10 +104,10 @@ class Flare {
   /// x += out_proj(attention(norm1(x))), then x += mlp(norm2(x)).
   class Block {
    public:
-    Block(ParameterLayout& layout, const std::string& name, const Config& c)
-        : norm1_(layout, name + ".norm1", c.hidden) {
+    Block(ParameterLayout& layout, const std::string& prefix, const Config& c)
+        : norm1_(layout, prefix + ".norm1", c.hidden) {
       const Index h = c.hidden;
-      const std::string at = name + ".att";
+      const std::string at = prefix + ".att";
       nn::LatentAttentionShape s{h, c.heads, c.tokens, ops::PoolOver::nodes, 0, false, false};
       s.key_bits = c.key_bits;
       s.products = c.attention_bits;
@@ -115,8 +115,8 @@ class Flare {
       keys_ = nn::ResidualMlp(layout, at + ".k_proj", h, h, h, {c.inner, true, true});
       values_ = nn::ResidualMlp(layout, at + ".v_proj", h, h, h, {c.inner, true, true});
       out_ = nn::narrow_linear(layout, at + ".out_proj", RowKind::node, h, h);
-      norm2_ = nn::LayerNorm(layout, name + ".norm2", h);
-      mlp_ = nn::ResidualMlp(layout, name + ".mlp", h, h, h, {c.inner, true, true});
+      norm2_ = nn::LayerNorm(layout, prefix + ".norm2", h);
+      mlp_ = nn::ResidualMlp(layout, prefix + ".mlp", h, h, h, {c.inner, true, true});
     }
     template <arithmetic A>
     typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {

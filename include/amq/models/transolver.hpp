@@ -110,10 +110,10 @@ class Transolver {
   /// x += to_out(attention(ln_1(x))), then x += mlp(ln_2(x)).
   class Block {
    public:
-    Block(ParameterLayout& layout, const std::string& name, const Config& c)
-        : width_(c.hidden), ln_1_(layout, name + ".ln_1", c.hidden) {
+    Block(ParameterLayout& layout, const std::string& prefix, const Config& c)
+        : width_(c.hidden), ln_1_(layout, prefix + ".ln_1", c.hidden) {
       const Index h = c.hidden;
-      const std::string at = name + ".Attn";
+      const std::string at = prefix + ".Attn";
       nn::LatentAttentionShape s{h, c.heads, c.tokens};
       s.key_bits = c.key_bits;
       s.token_bits = c.token_bits;
@@ -128,11 +128,11 @@ class Transolver {
       project_ = layout.add_weight(at + ".in_project", std::move(parts));
       mix_ = nn::LatentAttention::with_slices(layout, at, s);
       out_ = nn::narrow_linear(layout, at + ".to_out.0", RowKind::node, h, h);
-      ln_2_ = nn::LayerNorm(layout, name + ".ln_2", h);
-      first_ =
-          nn::narrow_linear(layout, name + ".mlp.linear_pre.0", RowKind::node, h, c.mlp_ratio * h);
+      ln_2_ = nn::LayerNorm(layout, prefix + ".ln_2", h);
+      first_ = nn::narrow_linear(layout, prefix + ".mlp.linear_pre.0", RowKind::node, h,
+                                 c.mlp_ratio * h);
       second_ =
-          nn::narrow_linear(layout, name + ".mlp.linear_post", RowKind::node, c.mlp_ratio * h, h);
+          nn::narrow_linear(layout, prefix + ".mlp.linear_post", RowKind::node, c.mlp_ratio * h, h);
     }
     template <arithmetic A>
     typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
