@@ -26,6 +26,7 @@ SAYS = {
     "data": "Room data of the lab: readers and writers of people's files and of public data sets.",
     "draw": "Room draw of the lab: pictures of meshes and fields.",
     "problems": "Room problems of the lab: one file a problem, with its equations, reference solver and sampler.",
+    "parallel": "Room parallel: ranks that work on one problem, and how they talk.",
     "train": "Room train: losses, optimizers, schedules, and the trainer.",
 }
 EVERYTHING = {"amq": "Everything: the root of the single header.",
@@ -46,8 +47,8 @@ def doors(all_headers, package):
 def write(root, door, members, package):
     all_headers = headers(root, package)
     if door == package + ".hpp":
-        rest = [h for h in all_headers if h.startswith("solver/") and h not in reached(root, "solver.hpp") | OPTIONAL]
-        members = sorted([h for h in all_headers if "/" not in h and h != door] + rest)
+        rest = [h for h in all_headers if h.startswith("solver/") and h not in reached(root, "solver.hpp")]
+        members = sorted(h for h in all_headers if ("/" not in h and h != door or h in rest) and h not in OPTIONAL)
         says = EVERYTHING[package]
     else:
         members = [h for h in members if h.count("/") == 1]

@@ -7,12 +7,14 @@ import re
 
 # Includes go down, or sideways inside a room. Rooms of equal number stand side by side.
 FLOORS = {"fwd": -1, "core": 0, "simd": 1, "quant": 2, "kernels": 3, "mesh": 3, "ops": 4, "arithmetic": 5,
-          "nn": 6, "models": 7, "allocation": 8, "io": 8, "solver": 9, "train": 10, "amq": 11}
+          "nn": 6, "models": 7, "allocation": 8, "io": 8, "solver": 9, "train": 10, "parallel": 11, "mpi": 12,
+          "amq": 12}
 # The lab stands on amq; amq never includes it.
 LAB_FLOORS = {"data": 0, "draw": 1, "problems": 1, "amq_lab": 2}
 # What asks for a library to link, amq's own compiled one or one that amq does not ask for: included by name
 # only, never by a door.
-OPTIONAL = {"solver/compiled.hpp", "data/grid_set_hdf5.hpp", "data/hdf5.hpp", "data/npz_zlib.hpp", "data/pdebench.hpp"}
+OPTIONAL = {"mpi.hpp", "solver/compiled.hpp", "data/grid_set_hdf5.hpp", "data/hdf5.hpp", "data/npz_zlib.hpp",
+            "data/pdebench.hpp"}
 PACKAGES = {"amq": FLOORS, "amq_lab": LAB_FLOORS}
 
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')

@@ -13,6 +13,7 @@
 #include <amq/models.hpp>
 #include <amq/nn.hpp>
 #include <amq/ops.hpp>
+#include <amq/parallel.hpp>
 #include <amq/quant.hpp>
 #include <amq/simd.hpp>
 #include <amq/solver.hpp>
