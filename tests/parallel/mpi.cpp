@@ -1,0 +1,63 @@
+// One rank of an MPI program. Run by mpi_test.py:
+//   laws              what every communicator promises
+//   fail KIND RANK    see transport::fail(): prints the error that all ranks met
+//   single            MPI without threads: prints the error
+//   die               rank 1 ends without a word, as if it had been killed
+#include "transport.hpp"
+
+#include <amq/mpi.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+/// The words must be the same everywhere.
+void print_common(const std::string& own) {
+  int rank = 0, size = 1;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  std::vector<char> mine(1024, 0), all(mine.size() * static_cast<std::size_t>(size));
+  std::strncpy(mine.data(), own.c_str(), mine.size() - 1);
+  MPI_Gather(mine.data(), 1024, MPI_CHAR, all.data(), 1024, MPI_CHAR, 0, MPI_COMM_WORLD);
+  if (rank != 0) return;
+  for (int r = 1; r < size; ++r)
+    if (std::strcmp(all.data(), all.data() + 1024 * r) != 0)
+      std::printf("rank %d differs: %s\n", r, all.data() + 1024 * r);
+  std::printf("%s\n", all.data());
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string what = argc > 1 ? argv[1] : "";
+  int level = 0;
+  MPI_Init_thread(&argc, &argv, what == "single" ? MPI_THREAD_SINGLE : MPI_THREAD_FUNNELED, &level);
+  std::string said = "no error";
+  try {
+    amq::MpiCommunicator world(MPI_COMM_WORLD);
+    if (what == "laws") {
+      said = transport::laws(world);
+    } else if (what == "fail" && argc == 4) {
+      transport::fail(std::atoi(argv[2]), std::atoi(argv[3]), world);
+    } else if (what == "die") {
+      std::int64_t one = 1;
+      world.sum({&one, 1});
+      if (world.rank() == 1) std::_Exit(3);
+      world.sum({&one, 1});
+    }
+  } catch (const amq::Error& e) {
+    said = e.what();
+  }
+  print_common(said);
+  if (what == "fail") {  // calls of ranks that gave up never end: this does
+    MPI_Barrier(MPI_COMM_WORLD);
+    std::_Exit(0);
+  }
+  MPI_Finalize();
+  return 0;
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Ranks that are processes keep the laws of communicators, and end with one error when one of them fails.
+
+Skips itself, saying so, where Open MPI is not installed (scripts/setup.sh --tests does).
+"""
+import os
+import shutil
+import subprocess
+import sys
+
+WORDS = ["that it has run out of something", "expected 5 bytes, found 3", "expected 5 bytes, found more"]
+
+
+def run(ranks, *args, seconds=120):
+    """Exit status and what rank 0 prints; a run that hangs fails."""
+    env = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_btl="self,vader",
+               OMPI_MCA_mpi_yield_when_idle="1", OMPI_MCA_btl_vader_single_copy_mechanism="none")
+    found = subprocess.run(["mpirun", "-quiet", "--oversubscribe", "-n", str(ranks), PROGRAM, *map(str, args)], env=env,
+                           capture_output=True, text=True, timeout=seconds, check=False)
+    return found.returncode, found.stdout.strip()
+
+
+def main():
+    wrong = []
+    for ranks in 1, 2, 3, 5:
+        code, said = run(ranks, "laws")
+        if (code, said) != (0, "good"):
+            wrong.append(f"{ranks} ranks: {code}, {said}")
+    for kind, words in enumerate(WORDS):
+        # Ranks that gave up leave without MPI_Finalize: the exit status is mpirun's opinion of that.
+        _, said = run(3, "fail", kind, kind)
+        if words not in said or "differs" in said:
+            wrong.append(f"failure {kind}: expected '{words}' on all ranks, found {said}")
+    code, said = run(2, "single")
+    if "MPI_THREAD_FUNNELED" not in said or "differs" in said:
+        wrong.append(f"MPI without threads: {code}, {said}")
+    code, said = run(2, "die")
+    if code == 0:
+        wrong.append(f"a rank that dies: {code}, {said}")
+    print("\n".join(wrong) or "ranks that are processes talk, and end together")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or not shutil.which("mpirun"):
+        print("skipped: no Open MPI here (apt-get install openmpi-bin libopenmpi-dev)")
+        sys.exit(77)
+    PROGRAM = sys.argv[1]
+    sys.exit(main())
