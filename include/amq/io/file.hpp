@@ -119,7 +119,12 @@ class AtomicFile {
       if (file < 0) continue;
       if (is_there) static_cast<void>(::fchmod(file, old.st_mode & 07777));
       handle_.reset(::fdopen(file, "wb"));
-      if (!handle_) ::close(file);
+      if (handle_) break;
+      const int why = errno;
+      std::remove(temporary_.c_str());
+      ::close(file);
+      errno = why;
+      break;
     }
     if (!handle_) {
       throw Error(path_, "a folder to write into", std::strerror(errno),
