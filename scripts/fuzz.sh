@@ -11,10 +11,14 @@ out=build-fuzz
 mkdir -p $out
 flags="-std=c++20 -O1 -g -fno-omit-frame-pointer -march=x86-64 -Iinclude $(pkg-config --cflags eigen3 xsimd)
   -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all"
+objects=
+for source in targets targets_state; do
+  # shellcheck disable=SC2086
+  clang++ $flags -c tests/fuzz/$source.cpp -o $out/$source.o || exit 1
+  objects="$objects $out/$source.o"
+done
 # shellcheck disable=SC2086
-clang++ $flags -c tests/fuzz/targets.cpp -o $out/targets.o || exit 1
-# shellcheck disable=SC2086
-clang++ $flags tests/fuzz/replay.cpp $out/targets.o -fsanitize=address,undefined -lz -o $out/replay || exit 1
+clang++ $flags tests/fuzz/replay.cpp $objects -fsanitize=address,undefined -lz -o $out/replay || exit 1
 [ $# -gt 0 ] || set -- $($out/replay --list)
 seconds=$((minutes * 60 / $#))
 [ $seconds -gt 0 ] || seconds=1
@@ -24,7 +28,7 @@ for target in "$@"; do
   corpus=tests/fuzz/corpus/$target
   mkdir -p "$corpus" "$out/$target"
   # shellcheck disable=SC2086
-  clang++ $flags -DAMQ_FUZZ_TARGET="\"$target\"" tests/fuzz/fuzz.cpp $out/targets.o \
+  clang++ $flags -DAMQ_FUZZ_TARGET="\"$target\"" tests/fuzz/fuzz.cpp $objects \
     -fsanitize=fuzzer,address,undefined -lz -o "$out/fuzz_$target" || exit 1
   "$out/fuzz_$target" -max_total_time=$seconds -timeout=2 -rss_limit_mb=1024 -malloc_limit_mb=128 -max_len=65536 \
     -artifact_prefix="$out/${target}_" -print_final_stats=1 "$out/$target" "$corpus" >"$out/$target.log" 2>&1 || {

@@ -142,6 +142,8 @@ const Target targets[] = {{"json", json_text},
                           {"grid_set", grid_set},
                           {"safetensors", safetensors_file},
                           {"state_dict", state_dict},
+                          {"checkpoint", checkpoint},
+                          {"qtensor", qtensor},
                           {nullptr, nullptr}};
 
 }  // namespace fuzz
