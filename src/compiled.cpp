@@ -12,8 +12,7 @@ namespace {
 
 // Schemes by what the studies use: a ladder of all levels, one of three, and 8 bits everywhere.
 using Every = Activations<1, 2, 3, 4, 5, 6, 8>;
-using Ladder = Scheme<Weights<8>, Every>;
-using LadderByDeviation = Scheme<Weights<8>, Every, ByDeviation>;  // the shipped model
+using Ladder = Scheme<Weights<8>, Every>;  // the shipped model
 using Doubling = Scheme<Weights<8>, Activations<2, 4, 8>>;
 using Uniform8 = Scheme<Weights<8>, Activations<8>>;
 
@@ -71,7 +70,7 @@ template <typename... Models>
 std::unique_ptr<CompiledSolver::Any> CompiledSolver::Any::read(const std::string& path) {
   const safetensors::File f = safetensors::read(path);
   std::unique_ptr<Any> any;
-  (read_if_named<Models, Ladder, LadderByDeviation, Doubling, Uniform8>(path, f, any), ...);
+  (read_if_named<Models, Ladder, Doubling, Uniform8>(path, f, any), ...);
   if (!any) {
     std::string held;
     ((held += (held.empty() ? "" : ", ") + std::string(Models::name)), ...);

@@ -50,7 +50,8 @@ void make(const std::string& path, const std::string& scheme, double bits) {
   save(path, MeshSolver<MpPde>(std::move(net), std::move(light), e), {p.mesh, p.given, {bits}});
 }
 #else
-/// Answers each character with the milliseconds of processor time of one solve, the mesh being ready.
+/// Answers each character with the milliseconds of processor time of one solve, the mesh being
+/// ready.
 void solve(const std::string& path, double bits) {
   const auto solver = load<MpPde, AMQ_SCHEME>(path);
   const Problem p;

@@ -21,7 +21,7 @@ int main(int argc, char** argv) try {
 
   // [solve]
   using Bits = amq::Activations<1, 2, 3, 4, 5, 6, 8>;  // those the file was trained for
-  using Scheme = amq::Scheme<amq::Weights<8>, Bits, amq::ByDeviation>;
+  using Scheme = amq::Scheme<amq::Weights<8>, Bits>;
   const auto solver = amq::load<amq::MpPde, Scheme>(path);  // replays its self-test, bit for bit
   const amq::Solution s = solver(sample.mesh, given, amq::mean_bits(3));  // in integers
   const amq::Field& u = s.field;                                          // (node, channel)

@@ -83,7 +83,7 @@ static void shipped_model(const char *path) {
   CHECK(strcmp(amq_last_error(), "") == 0);
   CHECK(amq_inspect(solver, &info) == AMQ_OK);
   CHECK(strcmp(info.network, "MpPde") == 0);
-  CHECK(strcmp(info.scheme, "w8a1,2,3,4,5,6,8_by_deviation") == 0);
+  CHECK(strcmp(info.scheme, "w8a1,2,3,4,5,6,8_by_range") == 0);
   CHECK(info.given == 2 && info.solution == 1 && info.dim == 2 && info.variables == 0);
   CHECK(info.on_grid == 0 && info.adaptive == 1 && info.marks_boundary == 1);
   CHECK(info.n_levels == 7 && info.levels[0] == 1 && info.levels[6] == 8);

@@ -72,7 +72,7 @@ contains
     call solver%open(darcy)
     call solver%inspect(info)
     call check(info%network == 'MpPde', 'the network is named')
-    call check(info%scheme == 'w8a1,2,3,4,5,6,8_by_deviation', 'the scheme is named')
+    call check(info%scheme == 'w8a1,2,3,4,5,6,8_by_range', 'the scheme is named')
     call check(all(info%levels == [1, 2, 3, 4, 5, 6, 8]), 'levels')
     call check(info%given == 2 .and. info%solution == 1 .and. info%dim == 2, 'channels')
     call check(info%adaptive .and. .not. info%on_grid .and. .not. info%rolls_out, 'facts')

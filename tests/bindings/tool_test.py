@@ -30,7 +30,7 @@ def refused(words, *args):
 
 rc, out, err = run("inspect", darcy)
 check(rc == 0, err)
-for words in ("MpPde, on meshes of 2 dimensions", "w8a1,2,3,4,5,6,8_by_deviation", "rows differ", "given       1"):
+for words in ("MpPde, on meshes of 2 dimensions", "w8a1,2,3,4,5,6,8_by_range", "rows differ", "given       1"):
     check(words in out, f"inspect says '{words}': {out}")
 check(len(re.findall(r"^\S+weight +\d+ x \d+ +\d+$", out, re.M)) > 5, "inspect lists weights")
 for file in sorted(pathlib.Path(folder).glob("*.safetensors")):

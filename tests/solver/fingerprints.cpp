@@ -190,7 +190,7 @@ TEST_CASE("a rollout has the bits it always had") {
 }
 
 TEST_CASE("the shipped model solves to the bits it always had") {
-  using S = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>, ByDeviation>;
+  using S = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>>;
   const auto solver = load<MpPde, S>(AMQ_SHIPPED_MODEL);
   const Mesh mesh = fingerprints::square(24, 9);
   Field a = fingerprints::noise(mesh.n_nodes(), 2, 6);
