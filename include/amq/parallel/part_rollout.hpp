@@ -1,0 +1,88 @@
+#pragma once
+/// @file
+/// A state on a mesh that lies with several ranks, carried from step to step: Rollout's bits.
+
+#include <amq/parallel/part_solver.hpp>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// See Rollout. Every rank has the state of its own nodes, and all ranks step together.
+template <typename Model, typename Scheme = AnyScheme>
+class PartRollout {
+ public:
+  /// @param part   outlives the rollout
+  /// @param start  (own node, state channel), in the host's order
+  /// @throws amq::Error on all ranks for a solver whose given channels are not its solution's
+  PartRollout(PartSolver<Model, Scheme>& part, Field start)
+      : part_(&part), state_(std::move(start)) {
+    together(part.communicator(), [&] {
+      const auto& e = part.solver().encoding();
+      if (e.input_mean.size() != e.output_mean.size())
+        throw Error("Rollout", "a solver whose given channels are those of its solution",
+                    std::to_string(e.input_mean.size()) + " given and " +
+                        std::to_string(e.output_mean.size()) + " of the solution",
+                    "Train a network that returns the change of the state.");
+      e.check_given(view(std::as_const(state_)), part.n_owned());
+    });
+  }
+  /// As in Rollout; the same on all ranks.
+  void allocate_every(Index n) {
+    if (n < 1)
+      throw Error("Rollout::allocate_every", "1 or more steps", std::to_string(n),
+                  "1 allocates at every step.");
+    every_ = n;
+    since_ = 0;
+  }
+  void options(std::optional<Budget> budget, std::vector<double> variables = {}) {
+    budget_ = budget;
+    variables_ = std::move(variables);
+    since_ = 0;
+  }
+  /// One step. @param given  sets what the boundary prescribes at own nodes: given(next)
+  /// @throws amq::Error on all ranks where the state of one is no longer finite
+  template <typename Given>
+  const Field& step(const Given& given) {
+    const auto state = view(std::as_const(state_));
+    if (since_ == 0) {
+      SolveOptions o{std::span<const double>(variables_)};
+      o.budget = budget_;
+      ChosenBits c = part_->choose(state, o);
+      plan_ = std::move(c.plan);
+      report_ = std::move(c.report);
+    } else {  // without the auxiliary model
+      report_.bops -= report_.auxiliary_bops;
+      report_.auxiliary_bops = 0;
+    }
+    since_ = (since_ + 1) % every_;
+    part_->solve(state, plan_, change_, variables_);
+    if (part_->solver().encoding().time_step > 0)
+      state_.swap(change_);
+    else
+      state_ += change_;
+    given(state_);
+    ++steps_;
+    return state_;
+  }
+  const Field& step() {
+    return step([](Field&) {});
+  }
+  [[nodiscard]] const Field& state() const noexcept { return state_; }
+  [[nodiscard]] Index steps() const noexcept { return steps_; }
+  [[nodiscard]] const SolveReport& report() const noexcept { return report_; }
+
+ private:
+  PartSolver<Model, Scheme>* part_;
+  Field state_, change_;
+  BitPlan plan_;
+  SolveReport report_;
+  std::optional<Budget> budget_;
+  std::vector<double> variables_;
+  Index steps_ = 0, every_ = 1, since_ = 0;
+};
+
+}  // namespace amq

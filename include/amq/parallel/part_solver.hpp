@@ -1,0 +1,316 @@
+#pragma once
+/// @file
+/// A solver on a mesh that lies with several ranks: on any number of them the same bits as on one.
+///
+///     amq::PartSolver part(solver, my_part, communicator);   // all ranks
+///     const amq::Solution s = part(a, amq::mean_bits(4));    // a, s.field: of own nodes
+///
+/// What it promises rests on four things. Rows cross as codes at their owner's bits, so that every
+/// rank reads the same numbers. Sums over neighbours run in the order of the whole mesh. Sums over
+/// all nodes are integers. And bits are chosen by one contest of all nodes, whatever rank has them.
+
+#include <amq/io/json.hpp>
+#include <amq/parallel/rank_fixed.hpp>
+#include <amq/solver/mesh_solver.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+namespace detail {
+
+/// FNV-1a, to compare what ranks have been given.
+class Fnv {
+ public:
+  Fnv& operator()(std::string_view text) noexcept {
+    for (const char c : text) state_ = (state_ ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    return (*this)(static_cast<std::uint64_t>(text.size()));
+  }
+  Fnv& operator()(std::uint64_t word) noexcept {
+    for (int k = 0; k < 8; ++k) state_ = (state_ ^ ((word >> (8 * k)) & 255)) * 0x100000001b3u;
+    return *this;
+  }
+  Fnv& operator()(double x) noexcept { return (*this)(std::bit_cast<std::uint64_t>(x)); }
+  template <typename Layout>
+  Fnv& operator()(const Layout& layout, std::span<const float> values) noexcept {
+    for (const auto& e : layout.entries()) (*this)(std::string_view(e.name));
+    for (const float v : values)
+      (*this)(static_cast<std::uint64_t>(std::bit_cast<std::uint32_t>(v)));
+    return *this;
+  }
+  [[nodiscard]] std::uint64_t value() const noexcept { return state_; }
+
+ private:
+  std::uint64_t state_ = 0xcbf29ce484222325u;
+};
+
+}  // namespace detail
+
+/// The part of a mesh where all ranks solve it: encode, graph through cut().
+/// @param mesh   whole, on every rank
+/// @param owner  (node) rank
+/// @throws amq::Error for meshes the encoding refuses
+template <typename Model, typename Scheme>
+[[nodiscard]] PartitionedMesh cut(const MeshSolver<Model, Scheme>& solver, const Mesh& mesh,
+                                  std::span<const int> owner, int rank) {
+  const MeshEncoding& e = solver.encoding();
+  Graph graph = e.graph(mesh);
+  const NodeOrder order = solver.solving_order(mesh, graph);
+  if (!order.empty()) graph = e.graph(renumber(mesh, order));
+  return cut(mesh, graph, order, owner, rank);
+}
+
+/// One rank's share of a solver that all ranks have. It refers to solver and communicator, and is
+/// for one thread at a time; all ranks call its functions in the same order. Where one of them
+/// throws, all do.
+template <typename Model, typename Scheme = AnyScheme>
+class PartSolver {
+ public:
+  /// @param solver    the same on all ranks
+  /// @param executor  this rank's threads
+  /// @throws amq::Error on all ranks for models, schemes or budgets that differ between them, for
+  ///         meshes that make_part() refuses, and for networks that do not run over ranks: those
+  ///         with a score of the user's own, edges that choose bits, or one width a point
+  PartSolver(const MeshSolver<Model, Scheme>& solver, const PartitionedMesh& mesh,
+             Communicator& communicator, Executor& executor = serial_executor())
+      : solver_(&solver),
+        communicator_(&communicator),
+        executor_(std::make_unique<FloatExecutor>(executor)) {
+    or_abort(communicator, [&] {
+      const FloatEnvironment own;
+      agree();
+      together(communicator, [&] { require_able(); });
+      part_ = std::make_unique<MeshPart>(make_part(mesh, communicator));
+      all_.emplace(communicator, *part_);
+      together(communicator, [&] { prepare(); });
+      count();
+    });
+  }
+
+  /// @param a  (own node, given channel) in the host's order and units
+  /// @returns  field (own node, solution channel); its report counts all ranks, but for node_bits,
+  ///           which are of own nodes
+  Solution operator()(MatrixView<const float> a, const SolveOptions& options = {}) {
+    Solution s;
+    solve(a, s, options);
+    return s;
+  }
+  Solution operator()(const Field& a, const SolveOptions& options = {}) {
+    return (*this)(view(a), options);
+  }
+  void solve(MatrixView<const float> a, Solution& into, const SolveOptions& options = {}) {
+    or_abort(*communicator_, [&] {
+      const FloatEnvironment own;
+      const MeshInputs in = encode(a, options.variables);
+      ChosenBits c = choose(in, options);
+      pass(in, c.plan, into.field);
+      into.report = std::move(c.report);
+    });
+  }
+  /// At bits that were chosen before on this part.
+  void solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
+             std::span<const double> variables = {}) {
+    or_abort(*communicator_, [&] {
+      const FloatEnvironment own;
+      pass(encode(a, variables), plan, into);
+    });
+  }
+  /// Chooses bits for several solves: those of own rows. Node bits are in the host's order.
+  [[nodiscard]] ChosenBits choose(MatrixView<const float> a, const SolveOptions& options = {}) {
+    return or_abort(*communicator_, [&] {
+      const FloatEnvironment own;
+      return choose(encode(a, options.variables), options);
+    });
+  }
+
+  [[nodiscard]] Index n_owned() const noexcept { return part_->halo.own; }
+  [[nodiscard]] const MeshPart& part() const noexcept { return *part_; }
+  [[nodiscard]] const MeshSolver<Model, Scheme>& solver() const noexcept { return *solver_; }
+  [[nodiscard]] Communicator& communicator() const noexcept { return *communicator_; }
+  /// Codes that this rank has sent, those of the auxiliary model included.
+  [[nodiscard]] HaloTraffic traffic() const noexcept {
+    auto t = main_->traffic();
+    if (light_) {
+      t.bytes += light_->traffic().bytes;
+      t.float_bytes += light_->traffic().float_bytes;
+      t.exchanges += light_->traffic().exchanges;
+    }
+    return t;
+  }
+  /// Of buffers that passes have needed on this rank so far.
+  [[nodiscard]] std::size_t buffer_bytes() const noexcept {
+    return main_->buffer_bytes() + (light_ ? light_->buffer_bytes() : 0);
+  }
+
+ private:
+  /// Compares what ranks were given.
+  void agree() const {
+    Communicator& c = *communicator_;
+    const auto& net = solver_->net();
+    require_same(c, "scheme", detail::Fnv()(net.quantizers.info().name()).value());
+    detail::Fnv model;
+    model(net.layout, net.parameters.values);
+    if (const Auxiliary* aux = solver_->auxiliary()) {
+      model(aux->net().layout, aux->net().parameters.values);
+      for (const auto* v : {&aux->centre, &aux->scale, &aux->lift})
+        for (const float x : *v) model(static_cast<double>(x));
+    }
+    model(json::dump(stored::to_json(solver_->encoding())));
+    const auto& by = solver_->allocator();
+    for (const auto& curve : by.curves().error)
+      for (const double d : curve) model(d);
+    for (const double m : by.curves().mean_score) model(m);
+    model(by.curves().score_power)(by.sharing().name)(by.unit());
+    require_same(c, "model", model.value());
+    require_same(c, "budget", detail::Fnv()(solver_->budget().mean_bits).value());
+  }
+  void require_able() const {
+    const auto& by = solver_->allocator();
+    const auto want = [](bool good, const char* expected, std::string found, const char* mend) {
+      if (!good) throw Error("PartSolver", expected, std::move(found), mend);
+    };
+    want(!by.score(), "bits chosen by the auxiliary model", "a score of the user's own",
+         "A score reads whole meshes: solve on one rank, or train the model adaptively.");
+    want(by.sharing().over_mesh && !by.sharing().by_edge,
+         "nodes that choose bits, for themselves and their edges",
+         "sharing '" + std::string(by.sharing().name) + "'", "Use PerNodeAndPoint or PerNode.");
+    want(by.unit() == allocation::Bops::unit, "bits chosen by BOPs", std::string(by.unit()),
+         "Times are those of one machine: price_by({}).");
+  }
+  void prepare() {
+    const MeshEncoding& e = solver_->encoding();
+    const Index own = part_->halo.own;
+    sample_ = e.nodes_of(part_->nodes);
+    sample_.graph = part_->graph;
+    sample_.v = Matrix::Zero(own, static_cast<Index>(e.variable_scale.size()));
+    const Matrix u = sample_.u.topRows(own);
+    sample_.u = u;
+    prepare_sample(solver_->net().model, sample_);  // of own and ghosts' positions
+    const Matrix x = sample_.x.topRows(own);
+    sample_.x = x;
+    const auto arithmetic = [&](const auto& net, auto& a) {
+      SendersRead names(net.layout);
+      forward(net.model, names, MeshInputs(sample_));
+      a.emplace(net.layout, net.quantizers, net.parameters, names.points(), *all_, *executor_);
+    };
+    arithmetic(solver_->net(), main_);
+    if (solver_->auxiliary()) arithmetic(solver_->auxiliary()->net(), light_);
+  }
+  /// What a pass costs on all ranks together.
+  void count() {
+    const auto& net = solver_->net();
+    const BitPlan any = BitPlan::uniform(solver_->allocator().levels().back());
+    BasicCounting counting(net.layout, net.quantizers, any);
+    forward(net.model, counting, MeshInputs(sample_));
+    work_ = PassWork(net.layout, counting.cost());
+    work_.score_bops = solver_->auxiliary() ? solver_->auxiliary()->cost(
+                                                  sample_.graph, view(sample_.u), view(sample_.x))
+                                            : 0;
+    std::array<std::int64_t, 3> all{work_.fixed_bops, work_.float_bops, work_.score_bops};
+    communicator_->sum(all);
+    work_.fixed_bops = all[0], work_.float_bops = all[1], work_.score_bops = all[2];
+  }
+  [[nodiscard]] RowOwners owners() const noexcept {
+    RowOwners o{MeshInputs(sample_)};
+    o.nodes_in_all = static_cast<Index>(part_->nodes_in_all);
+    o.edges_in_all = static_cast<Index>(part_->edges_in_all);
+    return o;
+  }
+  [[nodiscard]] MeshInputs encode(MatrixView<const float> a, std::span<const double> variables) {
+    together(*communicator_, [&] {
+      const MeshEncoding& e = solver_->encoding();
+      e.check_given(a, n_owned());
+      given_.resize(a.rows, a.cols);
+      detail::in_order(a, part_->order, view(given_));
+      u_ = sample_.u;
+      v_.resize(sample_.v.rows(), sample_.v.cols());
+      e.encode_given(view(std::as_const(given_)), view(u_));
+      e.encode_variables(variables, view(v_));
+    });
+    return {&sample_.graph, view(std::as_const(u_)), view(std::as_const(sample_.x)),
+            view(std::as_const(v_)), &sample_.of_mesh};
+  }
+  [[nodiscard]] ChosenBits choose(const MeshInputs& in, const SolveOptions& options) {
+    const Budget b = options.budget.value_or(solver_->budget());
+    require_same(*communicator_, "budget", detail::Fnv()(b.mean_bits).value());
+    together(*communicator_, [&] { solver_->check(b); });
+    const Allocator<>& by = solver_->allocator();
+    ChosenBits c;
+    c.report.float_bops = work_.float_bops;
+    c.report.budget = by.uniform_cost(owners(), work_, b.mean_bits);
+    const Auxiliary* aux = solver_->auxiliary();
+    if (!aux) {
+      c.plan = BitPlan::uniform(static_cast<int>(b.mean_bits));
+      c.report.bops = c.report.budget;
+      c.report.node_bits.assign(static_cast<std::size_t>(n_owned()),
+                                static_cast<float>(b.mean_bits));
+      return c;
+    }
+    PointScores scores(solver_->net().layout, n_owned());
+    scored_by_ = aux->plan();
+    light_->begin(scored_by_);
+    {
+      const auto y = forward(aux->net().model, *light_, in);
+      light_->end();
+      aux->scores(y.view(), scores.view());
+    }
+    c.report.auxiliary_bops = work_.score_bops;
+    Planned planned = plan(scores, c.report.budget);
+    c.plan = std::move(planned.plan);
+    // Of rows that are not there, on ranks without any.
+    c.plan.uniform_bits = static_cast<std::uint8_t>(by.levels().back());
+    c.report.bops = planned.cost;
+    c.report.node_bits.resize(static_cast<std::size_t>(n_owned()));
+    for (std::size_t i = 0; i < planned.node_bits.size(); ++i)
+      c.report.node_bits[static_cast<std::size_t>(part_->order[i])] = planned.node_bits[i];
+    return c;
+  }
+  [[nodiscard]] Planned plan(const PointScores& scores, Cost budget) {
+    try {
+      return solver_->allocator().plan(owners(), work_, scores, budget, work_.score_bops,
+                                       std::as_const(*all_),
+                                       [&](const auto& f) { together(*communicator_, f); });
+    } catch (const Error& e) {
+      // A budget that cannot be held is so for all: they throw this, too.
+      if (e.where() == "allocation") throw CommonError(e);
+      throw;
+    }
+  }
+  void pass(const MeshInputs& in, const BitPlan& plan, Field& into) {
+    main_->begin(plan);
+    const auto y = forward(solver_->net().model, *main_, in);
+    main_->end();
+    solver_->encoding().decode(y.view(), in.u, out_);
+    into.resize(out_.rows(), out_.cols());
+    for (std::size_t i = 0; i < part_->order.size(); ++i)
+      into.row(part_->order[i]) = out_.row(static_cast<Index>(i));
+  }
+
+  const MeshSolver<Model, Scheme>* solver_;
+  Communicator* communicator_;
+  std::unique_ptr<FloatExecutor> executor_;
+  std::unique_ptr<MeshPart> part_;
+  std::optional<AllRanks> all_;
+  GraphSample sample_;  // of own nodes, in the part's order
+  PassWork work_;       // of all ranks
+  std::optional<RankFixed<Scheme>> main_;
+  /// The auxiliary model's, whose scheme is its own.
+  std::optional<RankFixed<std::conditional_t<any_scheme<Scheme>, AnyScheme, AuxiliaryScheme>>>
+      light_;
+  BitPlan scored_by_;
+  Matrix u_, v_, given_;
+  Field out_;
+};
+
+}  // namespace amq

@@ -1,0 +1,422 @@
+#pragma once
+/// @file
+/// Deployment on one rank of several: the rows of own nodes, and what edges read of others' nodes.
+
+#include <amq/arithmetic/fixed.hpp>
+#include <amq/parallel/partitioned_mesh.hpp>
+#include <amq/parallel/senders.hpp>
+#include <amq/parallel/wire.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// All ranks of a mesh, for what needs everyone.
+class AllRanks {
+ public:
+  AllRanks(Communicator& c, const MeshPart& part) : communicator_(&c), part_(&part) {}
+  void sum(std::span<std::int64_t> x) const { communicator_->sum(x); }
+  void max(std::span<std::int64_t> x) const { communicator_->max(x); }
+  [[nodiscard]] std::int64_t number(Index node) const noexcept {
+    return part_->place[static_cast<std::size_t>(node)];
+  }
+  [[nodiscard]] std::int64_t nodes(Index) const noexcept { return part_->nodes_in_all; }
+  [[nodiscard]] Communicator& communicator() const noexcept { return *communicator_; }
+  [[nodiscard]] const MeshPart& part() const noexcept { return *part_; }
+
+ private:
+  Communicator* communicator_;
+  const MeshPart* part_;
+};
+static_assert(everyone<const AllRanks>);
+
+/// What a rank has sent so far.
+struct HaloTraffic {
+  std::int64_t bytes = 0;        ///< codes and grids
+  std::int64_t float_bytes = 0;  ///< had the same rows been floats
+  std::int64_t exchanges = 0;
+};
+
+/// Fixed of own rows. Points whose rows edges read from their senders travel: the codes and grids
+/// of sent nodes, at their owner's bits. A product of such a point has own rows, then ghosts'; its
+/// own rows are computed while ghosts' codes are on their way. All else has own rows alone.
+template <typename Scheme>
+class RankFixed : public Fixed<Scheme> {
+  using Base = Fixed<Scheme>;
+  using Rows = typename Base::Rows;
+
+ public:
+  using Tensor = typename Base::Tensor;
+  /// Own rows, and ghosts' where the point travels.
+  struct Quantized : Base::Quantized {
+    Rows ghosts;
+  };
+  /// @param travels  [PointId] see SendersRead
+  RankFixed(const ParameterLayout& layout, const Quantizers& quantizers,
+            const Parameters& parameters, std::vector<char> travels, const AllRanks& all,
+            Executor& executor)
+      : Base(layout, quantizers, parameters, executor),
+        travels_(std::move(travels)),
+        all_(all),
+        halo_(&all_.part().halo),
+        sent_place_(static_cast<std::size_t>(halo_->own), -1),
+        of_point_(layout.points().size()) {
+    for (std::size_t k = 0; k < halo_->sent.size(); ++k)
+      sent_place_[static_cast<std::size_t>(halo_->sent[k])] = static_cast<std::int32_t>(k);
+    boxes_.resize(halo_->neighbours.size());
+  }
+
+  /// The bits of the next passes; all ranks call it. Ghosts get the bits of their owners.
+  void begin(const BitPlan& plan) {
+    Base::begin(plan);
+    std::vector<std::size_t> mixed;
+    for (std::size_t p = 0; p < travels_.size(); ++p) {
+      of_point_[p] = {};
+      const PointEntry& point = this->layout_->points()[p];
+      // A rank without nodes has no map, and must not be taken for one of uniform bits.
+      if (travels_[p] && !point.fixed_bits && p < plan.by_point.size() && !uniform(plan))
+        mixed.push_back(p);
+    }
+    share_bits(plan, mixed);
+  }
+
+  Quantized quantize(PointId id, const Tensor& x) {
+    const Tensor own = own_rows(x);
+    if (!travels_[to_index(id)] || x.kind != RowKind::node) return {Base::quantize(id, own), {}};
+    send(id, own);
+    return {Base::quantize(id, own), in_flight_.rows};
+  }
+  Tensor linear(WeightId id, const Quantized& x) { return linear(id, x, Activation::none); }
+  Tensor linear(WeightId id, const Quantized& x, Activation f) {
+    if (x.ghosts.rows() == 0) return Base::linear(id, x, f);
+    const auto& w = this->weights_.packed(id);
+    const auto* low = this->weights_.low(id);
+    Tensor y = this->make(halo_->local(), w.out(), x.kind);
+    const auto product = [&](const Rows& rows, MatrixView<float> to) {
+      kernels::linear<simd::Native, Base::stored>(rows, w, low ? Activation::none : f, to,
+                                                  *this->executor_);
+      if (low)
+        kernels::linear_onto<simd::Native, Base::stored>(rows, *low, false, to, to,
+                                                         *this->executor_);
+    };
+    product(x, own_part(y));
+    arrive();
+    product(x.ghosts, ghost_part(y));
+    return low ? this->activated(f, std::move(y)) : y;
+  }
+  Tensor linear_onto(Tensor x, bool minus, WeightId id, const Quantized& q) {
+    if (x.rows() != halo_->local() || q.ghosts.rows() == 0)
+      return Base::linear_onto(own_rows(std::move(x)), minus, id, q);
+    const auto& w = this->weights_.packed(id);
+    const auto* low = this->weights_.low(id);
+    arrive();
+    Tensor y = this->in_place_of(x);
+    const auto onto = [&](const Rows& rows, MatrixView<const float> base, MatrixView<float> to) {
+      kernels::linear_onto<simd::Native, Base::stored>(rows, w, minus, base, to, *this->executor_);
+      if (low)
+        kernels::linear_onto<simd::Native, Base::stored>(rows, *low, minus, to, to,
+                                                         *this->executor_);
+    };
+    const auto view = x.view();
+    onto(q, first_rows(view, halo_->own), own_part(y));
+    onto(q.ghosts, last_rows(view), ghost_part(y));
+    return y;
+  }
+  Tensor dense(PointId point, WeightId weight, const Tensor& x, Activation f = Activation::none) {
+    if (travels_[to_index(point)]) return linear(weight, quantize(point, x), f);
+    return Base::dense(point, weight, own_rows(x), f);
+  }
+  Tensor activate_sum(Activation f, Tensor x, Tensor y) {
+    if (x.rows() != y.rows()) x = own_rows(std::move(x)), y = own_rows(std::move(y));
+    return Base::activate_sum(f, std::move(x), std::move(y));
+  }
+  template <ops::operation Op, typename... In>
+  Tensor apply(const Op& op, In... in) {
+    static_assert(row_by_row<Op> || across_ranks<Op>, "amq: see SendersRead");
+    if constexpr (std::is_same_v<Op, ops::EdgeSum>) {
+      return edge_sum(op, std::move(in)...);
+    } else if constexpr (std::is_same_v<Op, ops::InstanceNorm>) {
+      return instance_norm(op, own_rows(std::move(in)...));
+    } else {
+      if (!same_rows(in...)) ((in = own_rows(std::move(in))), ...);
+      return Base::apply(op, std::move(in)...);
+    }
+  }
+  Tensor message_mean(const Graph& g, const Tensor& at_receiver, const Tensor& at_sender,
+                      PointId id, WeightId weight) {
+    if (this->weights_.low(weight))
+      return message_mean_in_pieces(*this, g, at_receiver, at_sender, id, weight);
+    return Base::message_mean(g, own_rows(at_receiver), at_sender, id, weight);
+  }
+  Tensor node_update(const Tensor& features, const Tensor& own, const Tensor& means,
+                     PointId at_means, WeightId from_means, PointId at_update, WeightId update) {
+    if (this->weights_.low(from_means) || this->weights_.low(update))
+      return node_update_in_pieces(*this, features, own_rows(own), means, at_means, from_means,
+                                   at_update, update);
+    return Base::node_update(features, own_rows(own), means, at_means, from_means, at_update,
+                             update);
+  }
+  /// Fixed::message_passing(), whose receivers with own senders alone run while codes travel.
+  Tensor message_passing(const Graph& g, const Tensor& f, const GivenRows<Quantized>& given,
+                         const MessagePassingIds& id) {
+    const Index n = halo_->own;
+    const Index hidden = this->weights_.packed(id.message).in();
+    bool whole = given.at_receiver.in_order() && (!given.own || given.own->in_order());
+    for (const WeightId w : {id.from_features, id.at_receiver, id.at_sender, id.message,
+                             id.from_means, id.update, id.from_variables})
+      whole = whole && !this->weights_.low(w);
+    if (!whole && n > 0) {
+      const Index inner = this->weights_.packed(id.from_features).out() - 2 * hidden;
+      return message_passing_in_pieces(*this, g, f, given, id, hidden, inner);
+    }
+    send(id.features, f);
+    const Rows ghosts = in_flight_.rows;
+    const auto& split = this->weights_.split(id.from_features, hidden);
+    kernels::BasicLayerUpdate<typename Base::Rule, Base::in_layers> u;
+    u.parts = this->weights_.product(id.features, id.from_features, n, *this->plan_);
+    auto senders = u.parts;
+    u.parts.weights = &split.receiver_and_own;
+    senders.weights = &split.sender;
+    const auto& at_sender = this->weights_.packed(id.at_sender);
+    const Tensor q = this->make(halo_->local(), hidden, RowKind::node);
+    const auto own = own_part(q);
+    kernels::coded_linear(f.view(), senders, own, *this->executor_);
+    kernels::linear_onto<simd::Native, Base::stored>(given.at_sender, at_sender, true, own, own,
+                                                     *this->executor_);
+    u.edges = this->message_layer(g, q, id.messages, id.message);
+    u.nodes = this->update_of(f, id.means, id.from_means, id.updates, id.update);
+    if (n > 0) {
+      u.to_receiver = {given.at_receiver.buckets()[0], &this->weights_.packed(id.at_receiver)};
+      if (given.own)
+        u.to_own = {given.own->buckets()[0], &this->weights_.packed(id.from_variables)};
+    }
+    Tensor y = this->make(n, f.cols(), f.kind);
+    kernels::layer_update(u, y.data.view(), 0, halo_->interior, *this->executor_);
+    arrive();
+    if (ghosts.rows() > 0) {
+      const auto away = ghost_part(q);
+      kernels::linear<simd::Native, Base::stored>(ghosts, split.sender, Activation::none, away,
+                                                  *this->executor_);
+      kernels::linear_onto<simd::Native, Base::stored>(given.at_sender.ghosts, at_sender, true,
+                                                       away, away, *this->executor_);
+    }
+    kernels::layer_update(u, y.data.view(), halo_->interior, n, *this->executor_);
+    return y;
+  }
+  /// @throws Error where codes of a pass have not arrived: never after a whole one
+  void end() { arrive(); }
+  [[nodiscard]] const HaloTraffic& traffic() const noexcept { return traffic_; }
+
+ private:
+  /// The bits of sent and of ghosts' rows at a point whose rows have bits of their own.
+  struct PointBits {
+    std::shared_ptr<const RowOrder> sent, ghosts;
+    std::vector<std::int32_t> sent_rows;          ///< own nodes, in the order of `sent`
+    std::vector<std::int32_t> sent_at, ghost_at;  ///< place in the order of its bits
+  };
+  struct Box {
+    std::vector<std::byte> out, in;
+  };
+  /// What is on its way.
+  struct InFlight {
+    bool pending = false;
+    PointId point{};
+    Rows rows;  ///< ghosts', filled as it arrives
+  };
+
+  [[nodiscard]] static bool uniform(const BitPlan& plan) noexcept { return plan.by_point.empty(); }
+  [[nodiscard]] static MatrixView<const float> first_rows(MatrixView<const float> x,
+                                                          Index n) noexcept {
+    return {x.data, n, x.cols, x.stride};
+  }
+  [[nodiscard]] MatrixView<const float> last_rows(MatrixView<const float> x) const noexcept {
+    return {x.row(halo_->own), halo_->ghosts, x.cols, x.stride};
+  }
+  [[nodiscard]] MatrixView<float> own_part(const Tensor& x) const noexcept {
+    const auto v = x.data.view();
+    return {v.data, halo_->own, v.cols, v.stride};
+  }
+  [[nodiscard]] MatrixView<float> ghost_part(const Tensor& x) const noexcept {
+    const auto v = x.data.view();
+    return {v.row(halo_->own), halo_->ghosts, v.cols, v.stride};
+  }
+  [[nodiscard]] Tensor own_rows(Tensor x) const {
+    if (x.kind != RowKind::node || halo_->ghosts == 0 || x.rows() != halo_->local()) return x;
+    return {x.data.first_rows(halo_->own), x.kind};
+  }
+  static ParameterId own_rows(ParameterId p) noexcept { return p; }
+  static ParameterRow own_rows(ParameterRow r) noexcept { return r; }
+  template <typename... In>
+  [[nodiscard]] static bool same_rows(const In&... in) noexcept {
+    Index rows = -1;
+    bool same = true;
+    const auto look = [&](const auto& x) {
+      if constexpr (std::is_same_v<std::decay_t<decltype(x)>, Tensor>) {
+        same = same && (rows < 0 || rows == x.rows());
+        rows = x.rows();
+      }
+    };
+    (look(in), ...);
+    return same;
+  }
+  Tensor edge_sum(const ops::EdgeSum& op, const Tensor& at_receiver, const Tensor& at_sender) {
+    arrive();
+    Tensor y = this->make(op.graph.n_edges(), at_sender.cols(), RowKind::edge);
+    op.forward(at_receiver.view(), at_sender.view(), y.data.view(), *this->executor_);
+    return y;
+  }
+  Tensor instance_norm(const ops::InstanceNorm& op, const Tensor& x) {
+    Tensor y = this->make(x.rows(), x.cols(), x.kind);
+    deviations_.resize(static_cast<std::size_t>(x.cols()));
+    ops::instance_norm(x.view(), op.eps, y.data.view(), deviations_.data(), *this->executor_,
+                       std::as_const(all_));
+    return y;
+  }
+
+  /// Sends the codes of sent rows of x, and asks for the ghosts'.
+  void send(PointId id, const Tensor& x) {
+    arrive();
+    const PointEntry& point = this->layout_->point(id);
+    const PointBits& own = of_point_[to_index(id)];
+    const int bits = point.fixed_bits ? point.fixed_bits : this->plan_->uniform_bits;
+    const auto many = static_cast<Index>(halo_->sent.size());
+    const Rows rows = own.sent ? Rows(&this->memory_, own.sent, x.cols())
+                               : Rows(&this->memory_, many, x.cols(), bits);
+    Index first = 0;
+    for (std::size_t k = 0; k < rows.buckets().size(); ++k) {
+      RowsSpan span = rows.span(k);
+      span.order = (own.sent ? own.sent_rows.data() : halo_->sent.data()) + first;
+      first += span.rows;
+      kernels::quantize_rows<simd::Native, Base::stored>(
+          x.view(), this->weights_.coder(id, rows.bits(k)), span, *this->executor_);
+    }
+    in_flight_.point = id;
+    in_flight_.rows = own.ghosts ? Rows(&this->memory_, own.ghosts, x.cols())
+                                 : Rows(&this->memory_, halo_->ghosts, x.cols(), bits);
+    const WireRow wire(x.cols(), kind_of(this->weights_.rule()));
+    out_.clear(), in_.clear();
+    for (std::size_t k = 0; k < boxes_.size(); ++k) {
+      const Halo::Neighbour& n = halo_->neighbours[k];
+      Box& box = boxes_[k];
+      box.out.clear();
+      for (const auto node : n.send) {
+        const auto at = static_cast<std::size_t>(sent_place_[static_cast<std::size_t>(node)]);
+        wire.write(row_at(rows, own.sent ? own.sent_at[at] : static_cast<std::int32_t>(at)),
+                   box.out);
+      }
+      std::size_t bytes = 0;
+      for (Index i = 0; i < n.n_ghosts; ++i)
+        bytes += wire.bytes(row_at(in_flight_.rows, ghost_at(own, n.first_ghost + i)).bits);
+      box.in.resize(bytes);
+      if (!box.out.empty()) out_.push_back({n.rank, box.out});
+      if (!box.in.empty()) in_.push_back({n.rank, box.in});
+      traffic_.bytes += static_cast<std::int64_t>(box.out.size());
+      traffic_.float_bytes += static_cast<std::int64_t>(n.send.size()) *
+                              static_cast<std::int64_t>(x.cols()) * std::int64_t{sizeof(float)};
+    }
+    ++traffic_.exchanges;
+    in_flight_.pending = true;
+    all_.communicator().begin(out_, in_);
+  }
+  /// Waits for what is on its way.
+  void arrive() {
+    if (!in_flight_.pending) return;
+    in_flight_.pending = false;
+    all_.communicator().finish();
+    const Rows& rows = in_flight_.rows;
+    const WireRow wire(rows.cols(), kind_of(this->weights_.rule()));
+    const PointBits& own = of_point_[to_index(in_flight_.point)];
+    for (std::size_t k = 0; k < boxes_.size(); ++k) {
+      const Halo::Neighbour& n = halo_->neighbours[k];
+      const std::byte* from = boxes_[k].in.data();
+      for (Index i = 0; i < n.n_ghosts; ++i) {
+        const PackedRow row = row_at(rows, ghost_at(own, n.first_ghost + i));
+        from = wire.read(from, row, known_grid(in_flight_.point, row.bits));
+      }
+    }
+    in_flight_.rows = {};
+  }
+  [[nodiscard]] static std::int32_t ghost_at(const PointBits& own, Index ghost) noexcept {
+    return own.ghosts ? own.ghost_at[static_cast<std::size_t>(ghost)]
+                      : static_cast<std::int32_t>(ghost);
+  }
+  /// The row at a place in the order of bits.
+  [[nodiscard]] static PackedRow row_at(const Rows& rows, Index place) noexcept {
+    std::size_t k = 0;
+    while (place >= rows.buckets()[k].rows) place -= rows.buckets()[k++].rows;
+    const RowsSpan s = rows.span(k);
+    return {s.row(place), &s.grid_of(place), rows.bits(k), s.container};
+  }
+  /// Of all rows of a point and bits, where the rule is static.
+  [[nodiscard]] RowGrid known_grid(PointId id, int bits) const {
+    if (kind_of(this->weights_.rule()) != RowRule::fixed) return {1, 0};
+    const auto c = this->weights_.coder(id, bits);
+    return Static::grid({}, c.bits, c.a, c.offset);
+  }
+  /// Neighbours tell each other the bits of sent rows at these points.
+  void share_bits(const BitPlan& plan, std::span<const std::size_t> points) {
+    if (points.empty()) return;
+    arrive();
+    out_.clear(), in_.clear();
+    for (std::size_t k = 0; k < boxes_.size(); ++k) {
+      const Halo::Neighbour& n = halo_->neighbours[k];
+      boxes_[k].out.clear();
+      for (const std::size_t p : points)
+        for (const auto node : n.send)
+          boxes_[k].out.push_back(
+              static_cast<std::byte>(plan.by_point[p][static_cast<std::size_t>(node)]));
+      boxes_[k].in.resize(points.size() * static_cast<std::size_t>(n.n_ghosts));
+      if (!boxes_[k].out.empty()) out_.push_back({n.rank, boxes_[k].out});
+      if (!boxes_[k].in.empty()) in_.push_back({n.rank, boxes_[k].in});
+    }
+    all_.communicator().begin(out_, in_);
+    all_.communicator().finish();
+    for (std::size_t j = 0; j < points.size(); ++j) {
+      const std::size_t p = points[j];
+      std::vector<std::uint8_t> sent, ghosts(static_cast<std::size_t>(halo_->ghosts), 0);
+      for (const auto node : halo_->sent)
+        sent.push_back(plan.by_point[p][static_cast<std::size_t>(node)]);
+      for (std::size_t k = 0; k < boxes_.size(); ++k) {
+        const Halo::Neighbour& n = halo_->neighbours[k];
+        const auto many = static_cast<std::size_t>(n.n_ghosts);
+        for (std::size_t i = 0; i < many; ++i)
+          ghosts[static_cast<std::size_t>(n.first_ghost) + i] =
+              static_cast<std::uint8_t>(boxes_[k].in[j * many + i]);
+      }
+      PointBits& own = of_point_[p];
+      own.sent = std::make_shared<const RowOrder>(sort_rows(sent));
+      own.ghosts = std::make_shared<const RowOrder>(sort_rows(ghosts));
+      own.sent_at = places(own.sent->row);
+      own.ghost_at = places(own.ghosts->row);
+      for (const auto place : own.sent->row)
+        own.sent_rows.push_back(halo_->sent[static_cast<std::size_t>(place)]);
+    }
+  }
+  [[nodiscard]] static std::vector<std::int32_t> places(const std::vector<std::int32_t>& row) {
+    std::vector<std::int32_t> at(row.size());
+    for (std::size_t i = 0; i < row.size(); ++i)
+      at[static_cast<std::size_t>(row[i])] = static_cast<std::int32_t>(i);
+    return at;
+  }
+
+  std::vector<char> travels_;
+  AllRanks all_;
+  const Halo* halo_;
+  std::vector<std::int32_t> sent_place_;  // (own node) in Halo::sent, or -1
+  std::vector<PointBits> of_point_;
+  std::vector<Box> boxes_;  // (neighbour)
+  std::vector<Communicator::Message> out_, in_;
+  std::vector<float> deviations_;
+  InFlight in_flight_;
+  HaloTraffic traffic_;
+};
+
+}  // namespace amq

@@ -1,0 +1,143 @@
+#pragma once
+/// @file
+/// Which rows of a network cross from rank to rank: found by running its text on names instead of
+/// numbers. Where an edge reads its sender's row, that row must be made of codes, row by row: then
+/// the codes are what travels, and every reader makes the same floats of them.
+
+#include <amq/arithmetic/concept.hpp>
+#include <amq/models/graph_sample.hpp>
+#include <amq/ops/elementwise.hpp>
+#include <amq/ops/graph.hpp>
+#include <amq/ops/norm.hpp>
+#include <amq/ops/windows.hpp>
+
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// Operations that make each row of the same rows of their inputs. A user's own says so with a
+/// specialization, and then runs over ranks.
+template <typename Op>
+inline constexpr bool row_by_row = false;
+template <>
+inline constexpr bool row_by_row<ops::Add> = true;
+template <>
+inline constexpr bool row_by_row<ops::Subtract> = true;
+template <>
+inline constexpr bool row_by_row<ops::Activate> = true;
+template <>
+inline constexpr bool row_by_row<ops::Affine> = true;
+template <>
+inline constexpr bool row_by_row<ops::LayerNorm> = true;
+template <>
+inline constexpr bool row_by_row<ops::Windows> = true;
+template <>
+inline constexpr bool row_by_row<ops::FoldWindows> = true;
+/// Operations that are written for ranks.
+template <typename Op>
+inline constexpr bool across_ranks = false;
+template <>
+inline constexpr bool across_ranks<ops::EdgeSum> = true;
+template <>
+inline constexpr bool across_ranks<ops::SegmentMean> = true;
+template <>
+inline constexpr bool across_ranks<ops::SegmentSum> = true;
+template <>
+inline constexpr bool across_ranks<ops::InstanceNorm> = true;
+
+/// The arithmetic of names.
+class SendersRead {
+ public:
+  struct Tensor {
+    Index rows = 0, cols = 0;
+    RowKind kind = RowKind::node;
+    bool of_codes = false;  ///< made of products of `points`, row by row, and nothing else
+    std::vector<PointId> points;
+  };
+  struct Quantized {
+    Index rows = 0, cols = 0;
+    RowKind kind = RowKind::node;
+    PointId point{};
+  };
+
+  explicit SendersRead(const ParameterLayout& layout)
+      : layout_(&layout), read_(layout.points().size(), 0) {}
+
+  /// [PointId] whether its codes travel.
+  [[nodiscard]] const std::vector<char>& points() const noexcept { return read_; }
+
+  Tensor input(MatrixView<const float> x, RowKind kind) {
+    return {x.rows, x.cols, kind, false, {}};
+  }
+  Quantized quantize(PointId point, const Tensor& x) { return {x.rows, x.cols, x.kind, point}; }
+  Tensor linear(WeightId id, const Quantized& x) {
+    return {x.rows, layout_->weight(id).columns_out(), x.kind, true, {x.point}};
+  }
+  Tensor columns(const Tensor& x, Index, Index n) {
+    Tensor y = x;
+    y.cols = n;
+    return y;
+  }
+  Tensor concat(std::initializer_list<Tensor> xs) {
+    Tensor y = *xs.begin();
+    y.cols = 0;
+    for (const Tensor& x : xs) {
+      y.cols += x.cols;
+      join(y, x);
+    }
+    return y;
+  }
+  /// @throws Error where an edge reads floats of its sender that are not made of codes
+  template <ops::operation Op, typename... In>
+  Tensor apply(const Op& op, const In&... in) {
+    static_assert(row_by_row<Op> || across_ranks<Op>,
+                  "amq: a network with this operation does not run over ranks. If it makes each "
+                  "row of the same rows of its inputs, say so: "
+                  "template <> inline constexpr bool amq::row_by_row<Op> = true;");
+    using Run = ops::Run<Op>;
+    const typename Run::Shapes shapes{shape_of(in)...};
+    const MatrixShape s = Run::shape(op, shapes);
+    Tensor y{s.rows, s.cols, RowKind::node, row_by_row<Op>, {}};
+    bool first = true;
+    const auto look = [&](const auto& x) {
+      if constexpr (std::is_same_v<std::decay_t<decltype(x)>, Tensor>) {
+        if (std::exchange(first, false)) y.kind = Run::kind(op, x.kind);
+        if (row_by_row<Op>) join(y, x);
+      }
+    };
+    (look(in), ...);
+    if constexpr (std::is_same_v<Op, ops::EdgeSum>) sender(in...);
+    return y;
+  }
+  [[nodiscard]] static MatrixShape result(const Tensor& x) noexcept { return {x.rows, x.cols}; }
+  [[nodiscard]] static ProductBits product_bits(ProductBits wanted) noexcept { return wanted; }
+
+ private:
+  static void join(Tensor& y, const Tensor& x) {
+    y.of_codes = y.of_codes && x.of_codes;
+    for (const PointId p : x.points)
+      if (std::find(y.points.begin(), y.points.end(), p) == y.points.end()) y.points.push_back(p);
+  }
+  void sender(const Tensor&, const Tensor& x) {
+    if (!x.of_codes)
+      throw Error("network over ranks", "edges that read their sender's row through a product",
+                  "floats of the sender", "Quantize and multiply the rows before EdgeSum.");
+    for (const PointId p : x.points) read_[to_index(p)] = 1;
+  }
+  [[nodiscard]] static MatrixShape shape_of(const Tensor& x) noexcept { return {x.rows, x.cols}; }
+  [[nodiscard]] MatrixShape shape_of(ParameterId p) const {
+    return {1, ParameterRow(*layout_, p).size};
+  }
+  [[nodiscard]] static MatrixShape shape_of(ParameterRow r) noexcept { return {1, r.size}; }
+
+  const ParameterLayout* layout_;
+  std::vector<char> read_;
+};
+static_assert(arithmetic<SendersRead>);
+
+}  // namespace amq

@@ -1,0 +1,332 @@
+#include "cases.hpp"
+
+#include "../solver/fingerprints.hpp"
+
+#include <amq/core/thread_pool.hpp>
+#include <amq/models/mesh_graph_net.hpp>
+#include <amq/parallel/part_rollout.hpp>
+#include <amq/solver/rollout.hpp>
+
+#include <bit>
+#include <limits>
+#include <memory>
+#include <utility>
+
+using namespace amq;
+using cases::Setting;
+using fingerprints::Hash;
+
+namespace {
+
+template <typename Model>
+struct Made {
+  Mesh mesh = fingerprints::square(13, 4);
+  Field given = fingerprints::noise(mesh.n_nodes(), 2, 5);
+  double bits;
+  std::unique_ptr<MeshSolver<Model>> solver;
+
+  Made(const SchemeInfo& scheme, bool adaptive, double budget, Index hidden = 16, float weight = 0)
+      : bits(budget) {
+    MeshEncoding e;
+    e.input_mean = {0.125f, -0.25f};
+    e.input_deviation = {1.5f, 0.75f};
+    e.output_mean = {0, 0};
+    e.output_deviation = {0.02f, 0.05f};
+    e.node_types = 7;
+    if constexpr (std::is_same_v<Model, MpPde>) e.lattices = {4};
+    typename Model::Config c;
+    c.hidden = hidden;
+    c.layers = 2;
+    c.inputs = e.inputs();
+    c.outputs = 2;
+    auto net = std::make_unique<Network<Model>>(c, scheme, 3);
+    if (weight != 0) net->parameters.values[0] = weight;
+    std::unique_ptr<Auxiliary> aux;
+    if (adaptive)
+      aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
+                                        PointScores(net->layout).columns(), 5);
+    solver = std::make_unique<MeshSolver<Model>>(std::move(net), std::move(aux), e);
+    solver->budget(mean_bits(budget));
+  }
+};
+
+template <typename F>
+auto with(const std::string& network, const F& f) {
+  if (network == "MeshGraphNet")
+    return f(Made<MeshGraphNet>({8, RowRule::min_max, {2, 4, 8}}, true, 3.5));
+  if (network == "MpPde static") return f(Made<MpPde>({4, RowRule::fixed, {0, 3, 8}}, true, 4));
+  if (network == "MpPde uniform")
+    return f(Made<MpPde>({8, RowRule::symmetric, {2, 4, 8}}, false, 4));
+  return f(Made<MpPde>({8, RowRule::affine, {1, 2, 3, 4, 8}}, true, 3));
+}
+
+std::vector<int> owners(const std::string& partition, Index n, int ranks) {
+  std::vector<int> owner(static_cast<std::size_t>(n), 0);
+  Random random(static_cast<std::uint64_t>(ranks));
+  for (std::size_t i = 0; i < owner.size(); ++i) {
+    if (partition == "strips")
+      owner[i] = static_cast<int>(i * static_cast<std::size_t>(ranks) / owner.size());
+    else if (partition == "one empty")  // the last but one has no nodes
+      owner[i] = ranks < 3 ? 0 : static_cast<int>(random.bits() % 2) * (ranks - 1);
+    else
+      owner[i] = static_cast<int>(random.bits() % static_cast<std::uint64_t>(ranks));
+  }
+  return owner;
+}
+
+/// Rows of all ranks' own nodes, on every rank: bits of floats, each from its owner.
+Field gathered(Communicator& c, const PartitionedMesh& part, const Field& own) {
+  Index cols = own.cols();
+  std::vector<std::int64_t> words(static_cast<std::size_t>(part.nodes_in_all * cols), 0);
+  for (Index i = 0; i < own.rows(); ++i)
+    for (Index k = 0; k < cols; ++k)
+      words[static_cast<std::size_t>(part.owned[static_cast<std::size_t>(i)] * cols + k)] =
+          std::bit_cast<std::int32_t>(own(i, k));
+  c.sum(words);
+  Field all(part.nodes_in_all, cols);
+  for (Index i = 0; i < all.size(); ++i)
+    all.data()[i] =
+        std::bit_cast<float>(static_cast<std::int32_t>(words[static_cast<std::size_t>(i)]));
+  return all;
+}
+Field column(const std::vector<float>& values) {
+  Field f(static_cast<Index>(values.size()), 1);
+  std::copy(values.begin(), values.end(), f.data());
+  return f;
+}
+void add(Hash& hash, const SolveReport& r) {
+  for (const Cost c : {r.bops, r.budget, r.auxiliary_bops, r.float_bops})
+    hash(static_cast<std::uint64_t>(c));
+}
+Field own_rows(const PartitionedMesh& part, const Field& all) {
+  Field own(part.n_owned(), all.cols());
+  for (Index i = 0; i < own.rows(); ++i)
+    own.row(i) = all.row(static_cast<Index>(part.owned[static_cast<std::size_t>(i)]));
+  return own;
+}
+
+template <typename Model>
+std::string run(const Setting& s, const Made<Model>& made, const PartitionedMesh& mesh,
+                Communicator& c) {
+  ThreadPool pool(static_cast<std::size_t>(s.threads));
+  PartSolver<Model> part(*made.solver, mesh, c, pool);
+  const Field given = own_rows(mesh, made.given);
+  Hash hash;
+  const Solution solution = part(given);
+  const Field field = gathered(c, mesh, solution.field);
+  hash(view(field));
+  const Field bits = gathered(c, mesh, column(solution.report.node_bits));
+  hash(view(bits));
+  add(hash, solution.report);
+  PartRollout<Model> rollout(part, given);
+  rollout.allocate_every(2);
+  for (int step = 0; step < s.steps; ++step) rollout.step();
+  const Field last = gathered(c, mesh, rollout.state());
+  hash(view(last));
+  add(hash, rollout.report());
+  return hash.text();
+}
+
+PartitionedMesh cut_of(const Setting& s, const auto& made, Communicator& c) {
+  const auto owner = owners(s.partition, made.mesh.n_nodes(), c.size());
+  return cut(*made.solver, made.mesh, owner, c.rank());
+}
+
+}  // namespace
+
+namespace cases {
+
+std::string alone(const Setting& s) {
+  return with(s.network, [&]<typename Model>(const Made<Model>& made) {
+    Hash hash;
+    const Solution solution = (*made.solver)(made.mesh, made.given);
+    hash(view(solution.field));
+    const Field bits = column(solution.report.node_bits);
+    hash(view(bits));
+    add(hash, solution.report);
+    Rollout<Model> rollout(*made.solver, made.mesh, made.given);
+    rollout.allocate_every(2);
+    for (int step = 0; step < s.steps; ++step) rollout.step();
+    hash(view(rollout.state()));
+    add(hash, rollout.report());
+    return hash.text();
+  });
+}
+
+std::string apart(const Setting& s, Communicator& c) {
+  return with(s.network, [&](const auto& made) { return run(s, made, cut_of(s, made, c), c); });
+}
+
+std::string from_cells(const Setting& s, Communicator& c) {
+  const Made<MeshGraphNet> made({8, RowRule::min_max, {2, 4, 8}}, true, 3.5);
+  const auto owner = owners(s.partition, made.mesh.n_nodes(), c.size());
+  const PartitionedMesh whole = cut(*made.solver, made.mesh, owner, c.rank());
+  // A host of its own: nodes descend, ghosts are those of its cells, ranks of ghosts descend.
+  PartitionedMesh m;
+  m.nodes_in_all = whole.nodes_in_all;
+  m.owned.assign(whole.owned.rbegin(), whole.owned.rend());
+  std::vector<std::int32_t> local(static_cast<std::size_t>(m.nodes_in_all), -1);
+  std::vector<std::vector<std::int32_t>> of_rank(static_cast<std::size_t>(c.size()));
+  const auto mine = [&](std::int32_t v) { return owner[static_cast<std::size_t>(v)] == c.rank(); };
+  std::vector<Index> kept;
+  for (Index k = 0; k < made.mesh.n_cells(); ++k) {
+    const auto* v = made.mesh.cell(k);
+    if (mine(v[0]) || mine(v[1]) || mine(v[2])) kept.push_back(k);
+  }
+  std::int32_t next = 0;
+  for (const auto id : m.owned) local[static_cast<std::size_t>(id)] = next++;
+  for (const Index k : kept)
+    for (int j = 0; j < 3; ++j) {
+      const auto v = static_cast<std::size_t>(made.mesh.cell(k)[j]);
+      if (local[v] >= 0 || owner[v] == c.rank()) continue;
+      local[v] = 0;  // to be numbered
+      of_rank[static_cast<std::size_t>(owner[v])].push_back(static_cast<std::int32_t>(v));
+    }
+  for (int r = c.size() - 1; r >= 0; --r) {
+    const auto& nodes = of_rank[static_cast<std::size_t>(r)];
+    if (nodes.empty()) continue;
+    m.ghosts.push_back({r, {nodes.begin(), nodes.end()}});
+    for (const auto v : nodes) local[static_cast<std::size_t>(v)] = next++;
+  }
+  const auto put = [&](std::int64_t id) {
+    const auto i = static_cast<std::size_t>(id);
+    m.points.push_back(made.mesh.points[2 * i]);
+    m.points.push_back(made.mesh.points[2 * i + 1]);
+    m.node_type.push_back(made.mesh.node_type[i]);
+  };
+  for (const auto id : m.owned) put(id);
+  for (const auto& g : m.ghosts)
+    for (const auto id : g.nodes) put(id);
+  for (const Index k : kept)
+    for (int j = 0; j < 3; ++j)
+      m.cells.push_back(local[static_cast<std::size_t>(made.mesh.cell(k)[j])]);
+  return run(s, made, m, c);
+}
+
+const std::vector<Fault>& all_faults() {
+  static const std::vector<Fault> all{Fault::scheme,
+                                      Fault::model,
+                                      Fault::budget,
+                                      Fault::budget_of_solve,
+                                      Fault::nodes_in_all,
+                                      Fault::node_twice,
+                                      Fault::node_missing,
+                                      Fault::foreign_ghost,
+                                      Fault::cell_out_of_range,
+                                      Fault::field_not_finite,
+                                      Fault::throws_between_solves,
+                                      Fault::message_too_short};
+  return all;
+}
+
+const char* words_of(Fault f) {
+  switch (f) {
+    case Fault::scheme:
+      return "the same scheme on all";
+    case Fault::model:
+      return "the same model on all";
+    case Fault::budget:
+    case Fault::budget_of_solve:
+      return "the same budget on all";
+    case Fault::nodes_in_all:
+      return "the same number of nodes in all on all";
+    case Fault::node_twice:
+      return "one rank that owns it, found ranks";
+    case Fault::node_missing:
+      return "one rank that owns it, found none";
+    case Fault::foreign_ghost:
+      return "which it is said to be of, found none of its nodes";
+    case Fault::cell_out_of_range:
+      return "expected local nodes from 0 to";
+    case Fault::field_not_finite:
+      return "finite numbers";
+    case Fault::throws_between_solves:
+      return "the host has run out of something";
+    case Fault::message_too_short:
+      return "bytes, found";
+  }
+  return "";
+}
+
+void meet(Fault f, int rank, Communicator& c) {
+  const bool here = c.rank() == rank;
+  const SchemeInfo usual{8, RowRule::affine, {1, 2, 3, 4, 8}};
+  const Made<MpPde> made(
+      here && f == Fault::scheme ? SchemeInfo{8, RowRule::affine, {2, 3, 4, 8}} : usual, false,
+      here && f == Fault::budget ? 8 : 4, 16, here && f == Fault::model ? 0.5f : 0.25f);
+  PartitionedMesh m = cut_of({}, made, c);
+  Field given = own_rows(m, made.given);
+  // A node less or more, with its point and edges.
+  const auto drop_last_ghost = [&] {
+    m.ghosts.back().nodes.pop_back();
+    m.points.resize(m.points.size() - 2);
+    m.node_type.pop_back();
+    const auto last = static_cast<std::int32_t>(m.n_local());
+    std::erase_if(m.edges, [&](const Side& e) { return e[0] == last; });
+  };
+  if (here && f == Fault::nodes_in_all) ++m.nodes_in_all;
+  if (here && f == Fault::cell_out_of_range) m.edges[3][0] = static_cast<std::int32_t>(m.n_local());
+  if (here && f == Fault::field_not_finite) given(1, 0) = std::numeric_limits<float>::quiet_NaN();
+  if (f == Fault::node_missing) ++m.nodes_in_all;
+  if (here && f == Fault::node_twice) {
+    const std::int64_t id = m.ghosts.back().nodes.back();
+    drop_last_ghost();
+    m.edges.clear();
+    m.owned.push_back(id);
+    m.points.insert(m.points.begin(), {0.5, 0.5});
+    m.node_type.push_back(NodeType::normal);
+  }
+  if (here && f == Fault::foreign_ghost) {
+    // Said to be of the next rank but one, or a node that the next rank does not have.
+    GhostNodes& g = m.ghosts.front();
+    for (std::int64_t id = 0; id < m.nodes_in_all; ++id) {
+      bool known = false;
+      for (const auto own : m.owned) known |= own == id;
+      for (const auto& other : m.ghosts)
+        for (const auto ghost : other.nodes) known |= ghost == id;
+      const auto owner = owners("random", made.mesh.n_nodes(), c.size());
+      if (!known && owner[static_cast<std::size_t>(id)] != g.rank) {
+        g.nodes.front() = id;
+        break;
+      }
+    }
+  }
+  PartSolver<MpPde> part(*made.solver, m, c);
+  if (f == Fault::field_not_finite) {
+    // Refused by all, who go on.
+    try {
+      part(given);
+    } catch (const CommonError& e) {
+      given(1, 0) = 0;
+      part(given);
+      throw Error(e);
+    }
+  }
+  part(given);
+  if (f == Fault::budget_of_solve) part(given, mean_bits(here ? 8 : 4));
+  if (f == Fault::throws_between_solves && here)
+    or_abort(c, [] {
+      throw Error("host", "memory", "that the host has run out of something", "Give it more.");
+    });
+  if (f == Fault::message_too_short) {
+    std::vector<std::byte> out(here ? 3 : 5), in(5);
+    const Communicator::Message send{(c.rank() + 1) % c.size(), out},
+        receive{(c.rank() + c.size() - 1) % c.size(), in};
+    c.begin({&send, 1}, {&receive, 1});
+    c.finish();
+  }
+  for (int k = 0; k < 3; ++k) part(given);
+}
+
+Traffic traffic(int bits, std::int64_t hidden, Communicator& c) {
+  const Made<MpPde> made({8, RowRule::min_max, {1, 2, 3, 4, 8}}, false, bits, hidden);
+  const Setting s{"", "strips", 1, 0};
+  const PartitionedMesh m = cut_of(s, made, c);
+  PartSolver<MpPde> part(*made.solver, m, c);
+  part(own_rows(m, made.given));
+  std::vector<std::int64_t> sums{part.traffic().bytes, part.traffic().float_bytes};
+  c.sum(sums);
+  return {sums[0], sums[1]};
+}
+
+}  // namespace cases

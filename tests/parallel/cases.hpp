@@ -1,0 +1,54 @@
+#pragma once
+// What both transports must give: a network, cut and solved on all ranks of a communicator, as one
+// number. Compiled once, for ranks that are threads and for ranks that are processes.
+
+#include <amq/parallel/communicator.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cases {
+
+struct Setting {
+  std::string network = "MpPde";     ///< or MeshGraphNet, "MpPde static", "MpPde uniform"
+  std::string partition = "random";  ///< or strips, "one empty", islands
+  int threads = 1;
+  int steps = 50;  ///< of the rollout
+};
+
+/// Solution, bits of nodes, cost and a rollout by solver and Rollout, on a mesh that is whole.
+std::string alone(const Setting& s);
+/// The same from parts; the number is that of all ranks.
+std::string apart(const Setting& s, amq::Communicator& c);
+/// The same where the host gives cells instead of a graph, and its nodes in an order of its own.
+std::string from_cells(const Setting& s, amq::Communicator& c);
+
+/// What ranks get wrong. `rank` is the one that does.
+enum class Fault {
+  scheme,
+  model,
+  budget,
+  budget_of_solve,
+  nodes_in_all,
+  node_twice,
+  node_missing,
+  foreign_ghost,
+  cell_out_of_range,
+  field_not_finite,
+  throws_between_solves,
+  message_too_short,
+};
+/// Runs until the fault is met. @throws amq::Error, on every rank
+void meet(Fault f, int rank, amq::Communicator& c);
+/// What the error must say.
+const char* words_of(Fault f);
+const std::vector<Fault>& all_faults();
+
+/// Bytes that all ranks send for the layers of a pass at so many bits, and had they been floats.
+struct Traffic {
+  std::int64_t bytes = 0, float_bytes = 0;
+};
+Traffic traffic(int bits, std::int64_t hidden, amq::Communicator& c);
+
+}  // namespace cases
