@@ -9,19 +9,19 @@
 #include <string.h>
 
 static int failures = 0, checks = 0;
-#define CHECK(condition)                                                                \
-  do {                                                                                  \
-    ++checks;                                                                           \
-    if (!(condition)) {                                                                 \
-      ++failures;                                                                       \
+#define CHECK(condition)                                                               \
+  do {                                                                                 \
+    ++checks;                                                                          \
+    if (!(condition)) {                                                                \
+      ++failures;                                                                      \
       printf("%s:%d: %s\n    %s\n", __FILE__, __LINE__, #condition, amq_last_error()); \
-    }                                                                                   \
+    }                                                                                  \
   } while (0)
 /* A refusal: its status, and words of its sentence. */
-#define REFUSED(call, status, words)                             \
-  do {                                                           \
-    CHECK((call) == (status));                                   \
-    CHECK(strstr(amq_last_error(), (words)) != NULL);            \
+#define REFUSED(call, status, words)                  \
+  do {                                                \
+    CHECK((call) == (status));                        \
+    CHECK(strstr(amq_last_error(), (words)) != NULL); \
   } while (0)
 
 enum { SIDE = 20, NODES = (SIDE + 1) * (SIDE + 1), CELLS = 2 * SIDE * SIDE };
@@ -66,8 +66,8 @@ static void make_given(void) {
   }
 }
 
-static void shipped_model(const char *path) {
-  amq_solver *solver = NULL;
+static void shipped_model(const char* path) {
+  amq_solver* solver = NULL;
   amq_mesh *mesh = NULL, *fortran = NULL;
   amq_info info = amq_info_init();
   amq_mesh_data d = square(SIDE, 0);
@@ -101,7 +101,7 @@ static void shipped_model(const char *path) {
   CHECK(r.bops_allowed < r.bops_of_float && r.mean_bits == 3 && r.milliseconds > 0);
   CHECK(r.bodies == 1 && r.unmarked_boundary_nodes == 0 && r.inverted_cells == 0);
   for (i = 0; i < NODES; ++i) sum += bits[i];
-  CHECK(sum / NODES > 2 && sum / NODES < 4);
+  CHECK(sum > 2.0 * (double)NODES && sum < 4.0 * (double)NODES);
 
   /* Doubles, columns one after another, and gaps: the same numbers. */
   b = amq_array_f64(given64, NODES, 2);
@@ -123,8 +123,8 @@ static void shipped_model(const char *path) {
   /* Ids from 1, and the file from memory. */
   {
     amq_mesh_data one = square(SIDE, 1);
-    amq_solver *second = NULL;
-    FILE *f = fopen(path, "rb");
+    amq_solver* second = NULL;
+    FILE* f = fopen(path, "rb");
     static char bytes[4 << 20];
     size_t n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
     if (f) fclose(f);
@@ -165,7 +165,7 @@ static void shipped_model(const char *path) {
   CHECK(amq_out_of_range(solver, AMQ_REFUSE, 0.5) == AMQ_OK);
   for (i = 0; i < NODES * 2; ++i) points[i] *= 1000;
   {
-    amq_mesh *millimetres = NULL;
+    amq_mesh* millimetres = NULL;
     d = amq_mesh_data_init();
     d.n_nodes = NODES;
     d.n_cells = CELLS;
@@ -185,10 +185,10 @@ static void shipped_model(const char *path) {
   CHECK(amq_close(solver) == AMQ_OK);
 }
 
-static void refusals(const char *path) {
-  amq_solver *solver = NULL;
-  amq_mesh *mesh = NULL;
-  amq_rollout *rollout = NULL;
+static void refusals(const char* path) {
+  amq_solver* solver = NULL;
+  amq_mesh* mesh = NULL;
+  amq_rollout* rollout = NULL;
   amq_info info = amq_info_init();
   amq_mesh_data d = square(4, 0);
   amq_array a = amq_array_f32(given32, 25, 2), u = amq_array_f32(solved, 25, 1), bad;
@@ -210,7 +210,7 @@ static void refusals(const char *path) {
   REFUSED(amq_mesh_new(NULL, &d, &mesh), AMQ_ARGUMENT, "NULL");
   REFUSED(amq_solve(NULL, &a, &u, NULL, NULL), AMQ_ARGUMENT, "NULL");
   REFUSED(amq_rollout_step(NULL, NULL, NULL, NULL), AMQ_ARGUMENT, "NULL");
-  REFUSED(amq_rows((amq_mesh *)&local, &rows), AMQ_CLOSED, "closed");
+  REFUSED(amq_rows((amq_mesh*)&local, &rows), AMQ_CLOSED, "closed");
   CHECK(amq_close(NULL) == AMQ_OK && amq_mesh_close(NULL) == AMQ_OK);
   CHECK(amq_rollout_close(NULL) == AMQ_OK);
 
@@ -242,7 +242,7 @@ static void refusals(const char *path) {
   {
     const int64_t n[2] = {4, 4};
     const double x[4] = {0, 1, 2, 3};
-    const double *const axes[2] = {x, x};
+    const double* const axes[2] = {x, x};
     REFUSED(amq_grid_new(solver, 2, n, axes, &mesh), AMQ_INPUT, "solves on meshes");
     REFUSED(amq_grid_new(solver, 2, NULL, axes, &mesh), AMQ_ARGUMENT, "NULL");
   }
@@ -250,7 +250,7 @@ static void refusals(const char *path) {
 
   d = square(4, 0);
   CHECK(amq_mesh_new(solver, &d, &mesh) == AMQ_OK);
-  REFUSED(amq_rows((amq_mesh *)solver, &rows), AMQ_CLOSED, "another kind");
+  REFUSED(amq_rows((amq_mesh*)solver, &rows), AMQ_CLOSED, "another kind");
   REFUSED(amq_solve(mesh, NULL, &u, NULL, NULL), AMQ_ARGUMENT, "NULL");
   bad = a;
   bad.rows = 24;
@@ -292,7 +292,7 @@ static void refusals(const char *path) {
   REFUSED(amq_mesh_close(mesh), AMQ_CLOSED, "closed");
   REFUSED(amq_solve(mesh, &a, &u, NULL, NULL), AMQ_CLOSED, "closed");
   {
-    amq_mesh *later = NULL; /* in the place of the closed one, and not mistaken for it */
+    amq_mesh* later = NULL; /* in the place of the closed one, and not mistaken for it */
     CHECK(amq_mesh_new(solver, &d, &later) == AMQ_OK);
     CHECK(later != mesh);
     REFUSED(amq_solve(mesh, &a, &u, NULL, NULL), AMQ_CLOSED, "closed");
@@ -308,8 +308,8 @@ struct host {
   size_t loops;
   int say, skip;
 };
-static int backwards(void *host, size_t n, size_t grain, amq_body body, void *work) {
-  struct host *h = (struct host *)host;
+static int backwards(void* host, size_t n, size_t grain, amq_body body, void* work) {
+  struct host* h = (struct host*)host;
   size_t end = n;
   ++h->loops;
   if (h->say) return h->say;
@@ -321,11 +321,11 @@ static int backwards(void *host, size_t n, size_t grain, amq_body body, void *wo
   return 0;
 }
 
-static void executors(const char *path) {
+static void executors(const char* path) {
   struct host host = {0, 0, 0};
   amq_executor e;
-  amq_solver *solver = NULL;
-  amq_mesh *mesh = NULL;
+  amq_solver* solver = NULL;
+  amq_mesh* mesh = NULL;
   amq_mesh_data d = square(SIDE, 0);
   amq_array a = amq_array_f32(given32, NODES, 2), u = amq_array_f32(again, NODES, 1);
   amq_options o = amq_options_init();
@@ -355,22 +355,22 @@ static void executors(const char *path) {
   REFUSED(amq_open(path, &e, &solver), AMQ_ARGUMENT, "parallel_for");
 }
 
-static int hold(void *host, float *state, int64_t rows, int64_t channels) {
-  const int *say = (const int *)host;
+static int hold(void* host, float* state, int64_t rows, int64_t channels) {
+  const int* say = (const int*)host;
   int64_t i;
   for (i = 0; i < rows; ++i) state[i * channels] = i == 0 ? 1.5f : state[i * channels];
   return *say;
 }
 
 /* Every network from its file: the self-test was replayed, a rollout is steps of solves. */
-static void every_network(const char *folder) {
+static void every_network(const char* folder) {
   int k, say = 0;
-  const char *name;
+  const char* name;
   for (k = 0; (name = amq_network_name(k)) != NULL; ++k) {
     char path[1024], channel[16], unit[16];
-    amq_solver *solver = NULL;
-    amq_mesh *mesh = NULL;
-    amq_rollout *rollout = NULL;
+    amq_solver* solver = NULL;
+    amq_mesh* mesh = NULL;
+    amq_rollout* rollout = NULL;
     amq_info info = amq_info_init();
     amq_report r = amq_report_init();
     amq_options o = amq_options_init();
@@ -385,7 +385,7 @@ static void every_network(const char *folder) {
     if (info.on_grid) {
       const int64_t n[2] = {8, 12};
       double x[8], y[12];
-      const double *axes[2];
+      const double* axes[2];
       axes[0] = x;
       axes[1] = y;
       for (i = 0; i < 8; ++i) x[i] = (double)i / 8;
@@ -437,7 +437,7 @@ static void every_network(const char *folder) {
   CHECK(amq_network_name(-1) == NULL);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc < 3) return 2;
   CHECK(amq_interface() == AMQ_INTERFACE);
   CHECK(strlen(amq_version()) >= 5 && strlen(amq_instruction_set()) > 2);

@@ -155,12 +155,12 @@ TEST_CASE("a loss that is not finite stops the training by name") {
 namespace {
 
 /// Parameters w = (1, 1, 1) under a pass that gives the same gradient at every update but one.
-struct Alone {
+struct Lone {
   ParameterLayout layout;
   Parameters parameters;
   Learner learner;
 
-  Alone() {
+  Lone() {
     layout.add("w", {3}, Init::constant(1));
     initialize(layout, parameters, 0);
     learner = {&layout, &parameters, AdamW(layout, {}), {1e-3, 1e-6, 20, 0}};
@@ -172,11 +172,11 @@ struct Alone {
 TEST_CASE("a gradient that is not finite is refused by its update, and moves nothing") {
   for (const float bad :
        {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
-    Alone a, b;
+    Lone a, b;
     TrainerOptions o;
     o.epochs = 20;
     o.batch = 1;
-    const auto train = [&](Alone& alone, std::int64_t at) {
+    const auto train = [&](Lone& alone, std::int64_t at) {
       Trainer t({&alone.learner}, 1, o);
       t.run(serial_executor(), [&](Turn& turn) {
         for (auto& g : turn.gradients[0]) g = 0.1f;
@@ -201,7 +201,7 @@ TEST_CASE("a gradient that is not finite is refused by its update, and moves not
 }
 
 TEST_CASE("of two learners none moves where the gradient of one is not finite") {
-  Alone a, b;
+  Lone a, b;
   TrainerOptions o;
   o.batch = 1;
   Trainer t({&a.learner, &b.learner}, 1, o);
@@ -238,7 +238,7 @@ TEST_CASE("the run ends with the parameters of its best epoch, or stops where no
   TrainerOptions o;
   o.epochs = 20;
   o.batch = 1;
-  const auto train = [&](Alone& alone) {
+  const auto train = [&](Lone& alone) {
     alone.learner.schedule = {1e-3, 0, 20, 0, RateShape::constant};
     Trainer t({&alone.learner}, 1, o);
     t.run(
@@ -250,7 +250,7 @@ TEST_CASE("the run ends with the parameters of its best epoch, or stops where no
         {}, {}, [&] { return std::abs(static_cast<double>(alone.parameters.values[0]) - 0.997); });
     return t.curve();
   };
-  Alone best, last, early;
+  Lone best, last, early;
   CHECK(train(best).best().epoch == 3);
   CHECK(best.parameters.values[0] == doctest::Approx(0.997).epsilon(1e-4));
   o.keep_best = false;
@@ -268,7 +268,7 @@ TEST_CASE("the run may end with a running mean of its parameters") {
   o.epochs = 30;
   o.batch = 1;
   o.average = 0.9;
-  Alone a;
+  Lone a;
   a.learner.schedule = {1e-2, 0, 30, 0, RateShape::constant};
   double mean = 1;
   std::vector<float> seen;
