@@ -45,7 +45,7 @@ const Expected table[] = {
     {"MpPde, w8 affine, a point one width", "ed41c890e1669ec8"},
     {"MpPde, w8 min-max uniform", "b139dc74e3b96c8d"},
     {"MpPde, w8 min-max, edges decide", "57a1fc511f88f193"},
-    {"darcy.safetensors", "f1d5ca9b5e9acf51"},
+    {"darcy.safetensors", "55e2e424705f9b74"},
     {"rollout", "a9b28213fdb7fd4d"},
 };
 
