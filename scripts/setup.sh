@@ -9,7 +9,8 @@ set -u
 needed="meson ninja-build pkg-config cmake g++ clang clang-format ccache libeigen3-dev libxsimd-dev
   doctest-dev zlib1g-dev libpng-dev libhdf5-dev python3 python3-numpy python3-matplotlib"
 judges="python3-scipy python3-h5py python3-meshio python3-vtk9 g++-aarch64-linux-gnu qemu-user git
-  libc++-14-dev libc++abi-14-dev gfortran valgrind pybind11-dev python3-dev openmpi-bin libopenmpi-dev"
+  libc++-14-dev libc++abi-14-dev gfortran valgrind pybind11-dev python3-dev openmpi-bin libopenmpi-dev
+  libscotch-dev"
 heavy="python3-torch doxygen mkdocs"
 
 missing() {
