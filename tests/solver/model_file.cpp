@@ -103,7 +103,7 @@ TEST_CASE("hostile model files end in one error that names file and cause, soon 
   const Case cases[] = {
       {"amq.auxiliary, bits",
        without_tensors(replaced("amq.auxiliary", "\"bits\":4.0", "\"bits\":1000000.0"))},
-      {"levels 33", replaced("amq.auxiliary", "\"bits\":4.0", "\"bits\":33")},
+      {"found 33", replaced("amq.auxiliary", "\"bits\":4.0", "\"bits\":33")},
       {"amq.auxiliary, hidden",
        without_tensors(replaced("amq.auxiliary", "\"hidden\":4.0", "\"hidden\":100000"))},
       {"amq.config, hidden", without_tensors(config("hidden", "8.0", "100000"))},
