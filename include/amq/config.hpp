@@ -27,9 +27,11 @@
 /// For the two or three inner loops that must vanish into their caller.
 #if defined(__GNUC__) || defined(__clang__)
 #define AMQ_INLINE inline __attribute__((always_inline))
+#define AMQ_NOINLINE __attribute__((noinline))
 #define AMQ_INLINE_LAMBDA __attribute__((always_inline))
 #else
 #define AMQ_INLINE inline
+#define AMQ_NOINLINE
 #define AMQ_INLINE_LAMBDA
 #endif
 

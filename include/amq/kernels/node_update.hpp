@@ -56,9 +56,10 @@ struct TileRows {
     }
   }
 };
+/// A function of its own: two of them in one frame are too large for a small stack.
 template <typename Arch, typename Rule, Containers C>
-AMQ_INLINE void coded_product(const TileRows& x, Index count, const BasicCodedProduct<Rule, C>& p,
-                              Panel& panel, float* y, BlockGrids* grids) noexcept {
+AMQ_NOINLINE void coded_product(const TileRows& x, Index count, const BasicCodedProduct<Rule, C>& p,
+                                Panel& panel, float* y, BlockGrids* grids) noexcept {
   coded_product<Arch, C>(x.row, x.level, x.bits, count, p.rule(), panel, *p.weights, y, grids);
 }
 
