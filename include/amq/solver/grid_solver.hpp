@@ -293,8 +293,8 @@ class GridSolver {
     }
     const auto ranges = TrainedOn::ranges(a);
     for (std::size_t c = 0; c < std::min(ranges.size(), seen.given.size()); ++c)
-      if (const double far = seen.given[c].beyond(ranges[c]); far > o.given) {
-        o.given = far;
+      if (const double excess = seen.given[c].beyond(ranges[c]); excess > o.given) {
+        o.given = excess;
         o.given_channel = static_cast<Index>(c);
       }
     if (policy_ == OutOfRange::refuse && o.largest() > tolerance_)

@@ -395,17 +395,17 @@ class MeshSolver {
   void compare(MatrixView<const float> a, Outside& o) const {
     const auto ranges = TrainedOn::ranges(a);
     for (std::size_t c = 0; c < std::min(ranges.size(), parts_->seen.given.size()); ++c)
-      if (const double far = parts_->seen.given[c].beyond(ranges[c]); far > o.given) {
-        o.given = far;
+      if (const double excess = parts_->seen.given[c].beyond(ranges[c]); excess > o.given) {
+        o.given = excess;
         o.given_channel = static_cast<Index>(c);
       }
   }
   void refuse_outside(const Outside& o, const MeshFindings& f) const {
     if (policy_ != OutOfRange::refuse) return;
-    const auto outside = [&](double far, const char* what, const char* unit) {
-      if (far > tolerance_)
+    const auto outside = [&](double excess, const char* what, const char* unit) {
+      if (excess > tolerance_)
         throw Error(std::string("solver, ") + what, "what training saw",
-                    std::to_string(far) + " " + unit + " outside",
+                    std::to_string(excess) + " " + unit + " outside",
                     "Check units and mesh, or allow it with out_of_range(OutOfRange::report).");
     };
     outside(o.box, "bounding box", "widths of it");

@@ -32,9 +32,9 @@ struct SeenRange {
   /// empty.
   [[nodiscard]] double beyond(const SeenRange& r) const noexcept {
     if (empty() || r.empty()) return 0;
-    const double far = std::max({low - r.low, r.high - high, 0.0});
+    const double excess = std::max({low - r.low, r.high - high, 0.0});
     const double width = std::max(high - low, 1e-6 * std::max(std::abs(low), std::abs(high)));
-    return far == 0 ? 0 : far / std::max(width, std::numeric_limits<double>::min());
+    return excess == 0 ? 0 : excess / std::max(width, std::numeric_limits<double>::min());
   }
   /// The same for counts and lengths: 1 for twice as much as the most, or half the least.
   [[nodiscard]] double factor_beyond(const SeenRange& r) const noexcept {
