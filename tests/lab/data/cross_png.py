@@ -30,7 +30,7 @@ def decode(path):
             a, b, c = line[k - 3] if k >= 3 else 0, above[k], above[k - 3] if k >= 3 else 0
             p = a + b - c
             paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
-            line[k] = (line[k] + [0, a, b, None, paeth][kind]) & 255
+            line[k] = (line[k] + [0, a, b, (a + b) // 2, paeth][kind]) & 255
         rows.append(bytes(line))
         above = line
     return w, h, b"".join(rows)
