@@ -85,10 +85,11 @@ template <typename Key, typename Sweep, everyone All>
 void narrow_to_budget(Key& low, Key& high, Cost& left, std::size_t few, const Sweep& sweep,
                       All& all) {
   constexpr std::size_t n_bins = 4096;
+  std::vector<Cost> bins;  // 64 KiB, more than some hosts' stacks hold
   for (std::size_t inside = few + 1; low < high && inside > few;) {
     int shift = 0;  // bins of 2^shift: dividing would cost more than all the rest
     while (((high - low) >> shift) >= n_bins) ++shift;
-    std::array<Cost, 2 * n_bins> bins{};  // costs, then how many
+    bins.assign(2 * n_bins, 0);  // costs, then how many
     Cost *const sum = bins.data(), *const many = sum + n_bins;
     sweep(low, high, [&, low](Key key, Cost cost) {
       const std::size_t b = (key - low) >> shift;
