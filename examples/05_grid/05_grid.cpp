@@ -37,8 +37,8 @@ int main(int argc, char** argv) try {
   const amq::GridMapping mapping{10, 10, 4};  // 10 frames -> the one 10 later, 4 times a sample
   const amq::FnoConfig sizes = amq::FnoConfig::pdebench(1, 12, 20, mapping.inputs(seen));
   const auto net = amq::train<amq::Fno>(seen, mapping, how, sizes);
-  using W8A8 = amq::Scheme<amq::Weights<8>, amq::Activations<8>>;
-  using W4A8 = amq::Scheme<amq::Weights<4>, amq::Activations<8>>;
+  using W8A8 = amq::Scheme<amq::Weights<8, 16>, amq::Activations<8>>;
+  using W4A8 = amq::Scheme<amq::Weights<4, 16>, amq::Activations<8>>;
   auto eight = amq::quantize<W8A8>(net, seen);           // no further training
   auto four = amq::train_uniform<W4A8>(net, seen, how);  // quantization-aware
   amq::save("grid.safetensors", four);                   // amq::load<amq::Fno, W4A8> gives a solver

@@ -17,7 +17,7 @@
 namespace amq {
 
 // How numbers are kept.
-template <int Bits>
+template <int Bits, int... Named>
 struct Weights;
 template <int... Bits>
 struct Activations;

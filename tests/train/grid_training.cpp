@@ -390,7 +390,7 @@ TEST_CASE(
   how.loss = Loss::relative_l2;
   how.learn_weight_steps = true;
   how.report_every = 1;
-  using W8 = Scheme<Weights<8>, Activations<8>, ByDeviation>;
+  using W8 = Scheme<Weights<8, 16>, Activations<8>, ByDeviation>;
   using Widths = Scheme<Weights<8>, Activations<2, 4>, ByDeviation>;
   const auto error = [&](auto& solve) {
     double sum = 0;
@@ -413,6 +413,15 @@ TEST_CASE(
   auto eight = quantize<W8>(net, seen);
   CHECK(error(eight) < 1.1 * in_float + 0.01);
   CHECK(eight.report.layers.size() > 4);
+  TrainOptions wide = how;
+  wide.weight_bits = {{"fc0", 16}};
+  const auto sixteen = quantize<W8>(net, seen, wide);
+  CHECK(error(sixteen) < 1.1 * in_float + 0.01);
+  CHECK(sixteen.report.layers.front().weight == "fc0");
+  CHECK(sixteen.report.layers.front().weight_bits == 16);
+  CHECK(sixteen.report.layers.front().of_weights < 0.02 * eight.report.layers.front().of_weights);
+  CHECK_THROWS_WITH_AS(static_cast<void>(train_uniform<Widths>(net, seen, wide)),
+                       doctest::Contains("Weights<8, 16>"), Error);
   widths.solver.budget(mean_bits(4));
   CHECK(error(widths) < 1.3);
   CHECK_THROWS_WITH_AS(widths.solver.budget(mean_bits(3)), doctest::Contains("levels"), Error);

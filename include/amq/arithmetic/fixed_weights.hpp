@@ -66,7 +66,7 @@ class FixedWeights {
   /// The low digits of a weight of 16 bits, without bias: what they give is added to what packed()
   /// gives. Null: it has 8 bits or less.
   [[nodiscard]] const kernels::PackedWeights* low(WeightId id) const {
-    if constexpr (!any_scheme<Scheme> && scheme_weight_bits<Scheme>() != 16) return nullptr;
+    if constexpr (!has_wide_weights<Scheme>()) return nullptr;
     const auto& w = low_[to_index(id)];
     return w.empty() ? nullptr : w.data();
   }
@@ -113,9 +113,10 @@ class FixedWeights {
   void pack(WeightId id) {
     const WeightEntry& w = layout_->weight(id);
     const int bits = quantizers_->weight_bits(w), highest = highest_weight_code(bits);
-    if (!any_scheme<Scheme> && bits == 16 && scheme_weight_bits<Scheme>() != 16)
+    if (bits == 16 && !has_wide_weights<Scheme>())
       throw Error("layer " + w.name, "weights of at most 8 bits, as the scheme's", "16",
-                  "The model asks for them itself: use AnyScheme, or Weights<16>.");
+                  "It is named for this layer itself: use AnyScheme, or add 16 to the scheme, as "
+                  "Weights<8, 16>.");
     const float* learned = value(quantizers_->step(id));
     std::vector<float> step(learned, learned + w.out);
     kernels::WeightGroups groups(w.out, w.in, w.groups, bits);

@@ -12,11 +12,15 @@
 namespace amq {
 
 /// Symmetric codes per output channel: 2, 4, 8 or 16 bits.
-template <int Bits>
+/// @tparam Bits   of every layer for which the model or the training names no others
+/// @tparam Named  what they name beyond that, where it takes other kernels: Weights<8, 16>. Fewer
+///                than 8 bits need no mention.
+template <int Bits, int... Named>
 struct Weights {
-  static_assert(Bits == 2 || Bits == 4 || Bits == 8 || Bits == 16,
-                "amq::Weights<Bits>: Bits is 2, 4, 8 or 16");
+  static constexpr bool known(int b) { return b == 2 || b == 4 || b == 8 || b == 16; }
+  static_assert(known(Bits) && (known(Named) && ...), "amq::Weights<Bits>: Bits is 2, 4, 8 or 16");
   static constexpr int bits = Bits;
+  static constexpr bool wide = Bits == 16 || ((Named == 16) || ...);  ///< some of 16 bits
 };
 
 /// The levels a row of activations may have.
@@ -35,6 +39,7 @@ struct Scheme {
   using levels = typename A::levels;
   using rule = Rule;
   static constexpr int weight_bits = W::bits;
+  static constexpr bool wide_weights = W::wide;  ///< layers of 16 bits are compiled
   static_assert(
       !levels::contains(1) || lowest_of(Rule{}, 1) < 0,
       "amq::Scheme: a symmetric row has nothing but zero at 1 bit; use ByRange, or drop level 1");
@@ -64,13 +69,13 @@ struct AnyScheme {
 template <typename Scheme>
 inline constexpr bool any_scheme = std::same_as<Scheme, AnyScheme>;
 
-/// 0 where it is not known before run time.
+/// Whether kernels for weights of 16 bits are compiled.
 template <typename Scheme>
-[[nodiscard]] constexpr int scheme_weight_bits() noexcept {
+[[nodiscard]] constexpr bool has_wide_weights() noexcept {
   if constexpr (any_scheme<Scheme>)
-    return 0;
+    return true;
   else
-    return Scheme::weight_bits;
+    return Scheme::wide_weights;
 }
 
 }  // namespace amq

@@ -180,8 +180,7 @@ template <typename Scheme, typename Model>
   if (first.empty())
     throw Error("quantize", "samples to fit steps to", "none", "Give a few of the training's.");
   const auto few = detail::windows_of(set, from.mapping, from.encoding, first);
-  auto net =
-      calibrated_network(*from.net, SchemeInfo::of<Scheme>(), few, o.ranges, o.seed, o.weight_bits);
+  auto net = calibrated_for<Scheme>(*from.net, few, o.ranges, o.seed, o.weight_bits);
   TrainingReport report;
   report.layers = layer_errors(*net, few, net->quantizers.info().levels.front());
   return detail::trained_grid<Scheme>(std::move(net), from, set, first, std::move(report));
@@ -196,9 +195,9 @@ template <typename Scheme, typename Model>
   const SampleSplit split = detail::grid_split(set, o);
   const auto seen = detail::windows_of(set, from.mapping, from.encoding, split.training),
              unseen = detail::windows_of(set, from.mapping, from.encoding, split.validation);
-  auto net = calibrated_network(*from.net, SchemeInfo::of<Scheme>(),
-                                std::span(seen).first(std::min(o.calibration, seen.size())),
-                                o.ranges, o.seed, o.weight_bits);
+  auto net =
+      calibrated_for<Scheme>(*from.net, std::span(seen).first(std::min(o.calibration, seen.size())),
+                             o.ranges, o.seed, o.weight_bits);
   const SchemeInfo info = net->quantizers.info();
   const std::string bits = numbers_text(info.levels);
   NetworkTrainingOptions stage =

@@ -141,8 +141,7 @@ template <typename Scheme, typename Model>
     few.push_back(from.encoding.encode(s.mesh, view(s.given)));
     prepare_sample(from.net->model, few.back());
   }
-  auto net =
-      calibrated_network(*from.net, SchemeInfo::of<Scheme>(), few, o.ranges, o.seed, o.weight_bits);
+  auto net = calibrated_for<Scheme>(*from.net, few, o.ranges, o.seed, o.weight_bits);
   const std::vector<double> levels = detail::levels_of<Scheme>();
   TrainingReport report;
   report.layers = layer_errors(*net, few, static_cast<int>(levels.front()));
@@ -167,8 +166,8 @@ struct QuantizedStart {
       : folder(o.folder),
         data(from.net->model, from.encoding, checked(o, samples),
              SampleSplit::of(samples.size(), o.validation, o.seed)),
-        net(calibrated_network(*from.net, SchemeInfo::of<Scheme>(), data.first(o.calibration),
-                               o.ranges, o.seed, o.weight_bits)) {}
+        net(calibrated_for<Scheme>(*from.net, data.first(o.calibration), o.ranges, o.seed,
+                                   o.weight_bits)) {}
 
  private:
   [[nodiscard]] static std::span<const Sample> checked(const TrainOptions& o,
