@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
   amq::lab::ChannelResolution r;
   r.around = static_cast<int>(number(2, 64));
   r.wake = number(3, 0.016);
-  r.far = number(4, 0.04);
+  r.outside = number(4, 0.04);
   amq::lab::FlowOptions o;
   o.dt = number(5, steady ? 0.02 : 0.004);
   o.max_courant = 100;  // the step is the one asked for
