@@ -12,7 +12,7 @@ mkdir -p $out
 flags="-std=c++20 -O1 -g -fno-omit-frame-pointer -march=x86-64 -Iinclude $(pkg-config --cflags eigen3 xsimd)
   -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all"
 objects=
-for source in targets targets_state; do
+for source in targets targets_state targets_model; do
   # shellcheck disable=SC2086
   clang++ $flags -c tests/fuzz/$source.cpp -o $out/$source.o || exit 1
   objects="$objects $out/$source.o"

@@ -144,6 +144,7 @@ const Target targets[] = {{"json", json_text},
                           {"state_dict", state_dict},
                           {"checkpoint", checkpoint},
                           {"qtensor", qtensor},
+                          {"model", model},
                           {nullptr, nullptr}};
 
 }  // namespace fuzz

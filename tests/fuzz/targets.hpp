@@ -16,9 +16,10 @@ struct Target {
   void (*read)(std::span<const std::byte> bytes);
 };
 
-// In targets_state.cpp, by what they include.
+// In targets_state.cpp and targets_model.cpp, by what they include.
 void checkpoint(std::span<const std::byte> bytes);
 void qtensor(std::span<const std::byte> bytes);
+void model(std::span<const std::byte> bytes);
 
 /// All targets, ended by a name of nullptr.
 extern const Target targets[];
