@@ -1,0 +1,117 @@
+// Question: what does a solve of MP-PDE (6 layers of 128 channels) take in integers beside our own
+// float32, and what share of it goes to the mesh and to choosing bits? An untrained network on a
+// random triangulation: times do not depend on what weights say.
+//
+// Usage: bench_solver_time [speed.csv] [--machine=name] [--nodes=n] [--rounds=n] [--core=n]
+//        [--loop=contender]   that one alone, --rounds times: for a profiler
+// Appends machine,level,bench,shape,bits,contender,threads,ms,ratio_to_best_rival,ratio_to_roof;
+// the rival is float32 on a prepared mesh. Contenders take turns, a row is a median.
+
+#include <amq/arithmetic/float32.hpp>
+#include <amq/mesh/random_square.hpp>
+#include <amq/models/mp_pde.hpp>
+#include <amq/solver/mesh_solver.hpp>
+
+#include "../kernels/timing.hpp"
+
+#include <cstring>
+#include <memory>
+#include <thread>
+
+using namespace amq;
+
+namespace {
+
+using Adaptive = Scheme<Weights<8>, Activations<2, 4, 8>, ByRange>;
+using Solver = MeshSolver<MpPde, Adaptive>;
+
+struct Problem {
+  Mesh mesh;
+  Field given;
+  std::unique_ptr<Solver> solver;
+
+  explicit Problem(int nodes) {
+    Random random(4);
+    mesh = random_refined_square(random, nodes);
+    mark_boundary(mesh);
+    given.resize(mesh.n_nodes(), 1);
+    for (Index i = 0; i < given.size(); ++i) given.data()[i] = static_cast<float>(random.normal());
+    MeshEncoding e;
+    e.input_mean = {0};
+    e.input_deviation = {1};
+    e.lattices = {4, 8, 16};
+    MpPdeConfig c;
+    c.inputs = e.inputs();
+    auto net = std::make_unique<Network<MpPde>>(c, SchemeInfo{8, RowRule::min_max, {2, 4, 8}}, 1);
+    const Index columns = PointScores(net->layout).columns();
+    auto light = std::make_unique<Auxiliary>(AuxiliaryConfig{}, c.inputs, 2, columns, 2);
+    solver = std::make_unique<Solver>(std::move(net), std::move(light), e);
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string path, machine = "unnamed", loop;
+  int nodes = 1'000, rounds = 15, core = 1;
+  for (int i = 1; i < argc; ++i) {
+    if (!std::strncmp(argv[i], "--machine=", 10))
+      machine = argv[i] + 10;
+    else if (!std::strncmp(argv[i], "--nodes=", 8))
+      nodes = std::atoi(argv[i] + 8);
+    else if (!std::strncmp(argv[i], "--rounds=", 9))
+      rounds = std::atoi(argv[i] + 9);
+    else if (!std::strncmp(argv[i], "--core=", 7))
+      core = std::atoi(argv[i] + 7);
+    else if (!std::strncmp(argv[i], "--loop=", 7))
+      loop = argv[i] + 7;
+    else
+      path = argv[i];
+  }
+  if (!simd::native_supported()) return 77;
+  timing::pin(core % std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+  const Problem p(nodes);
+  const Solver& solver = *p.solver;
+  const auto at = solver.prepare(p.mesh);
+  GraphSample sample = solver.encoding().encode(p.mesh, view(p.given));
+  prepare_sample(solver.net().model, sample);
+  Float32 floats(solver.net().layout, solver.net().parameters);
+  const BitPlan all8 = BitPlan::uniform(8), all4 = BitPlan::uniform(4);
+  const BitPlan mixed = at.choose(view(p.given), mean_bits(4)).plan;
+  Field out;
+  const std::vector<timing::Contender> all{
+      {"float32", 32, [&] { (void)floats.result(forward(solver.net().model, floats, sample)); },
+       true},
+      {"uniform", 8, [&] { at.solve(view(p.given), all8, out); }},
+      {"uniform", 4, [&] { at.solve(view(p.given), all4, out); }},
+      {"chosen_before", 4, [&] { at.solve(view(p.given), mixed, out); }},
+      {"choosing_bits", 4, [&] { (void)at.choose(view(p.given), mean_bits(4)); }},
+      {"auxiliary_model", 4, [&] { (void)solver.predict(sample); }},
+      {"mesh_preparation", 8, [&] { (void)solver.prepare(p.mesh); }}};
+  if (!loop.empty()) {
+    for (const auto& c : all)
+      if (c.name + std::to_string(c.bits) == loop)
+        for (int r = 0; r < rounds; ++r) c.run();
+    return 0;
+  }
+  const auto t = timing::medians(all, rounds, timing::Clock::thread);
+  const std::string shape =
+      std::to_string(p.mesh.n_nodes()) + "x" + std::to_string(sample.graph.n_edges()) + "x128";
+  const bool empty = path.empty() || !std::ifstream(path).good();
+  std::ofstream file;
+  if (!path.empty()) file.open(path, std::ios::app);
+  if (empty && file)
+    file << "machine,level,bench,shape,bits,contender,threads,ms,ratio_to_best_rival,"
+            "ratio_to_roof\n";
+  std::printf("%s %s\n", shape.c_str(), timing::level().c_str());
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    std::printf(
+        "  %2d bits %-18s %9.3f ms  %.2f of float32's speed  %.3f of uniform 8 bits' time\n",
+        all[k].bits, all[k].name.c_str(), 1e3 * t[k], t[0] / t[k], t[k] / t[1]);
+    char line[256];
+    std::snprintf(line, sizeof line, "%s,%s,mp_pde_solve,%s,%d,%s,1,%.4f,%.3f,\n", machine.c_str(),
+                  timing::level().c_str(), shape.c_str(), all[k].bits, all[k].name.c_str(),
+                  1e3 * t[k], t[0] / t[k]);
+    if (file) file << line;
+  }
+}
