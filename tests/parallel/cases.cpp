@@ -3,7 +3,9 @@
 #include "../solver/fingerprints.hpp"
 
 #include <amq/core/thread_pool.hpp>
+#include <amq/models/flare.hpp>
 #include <amq/models/mesh_graph_net.hpp>
+#include <amq/models/transolver.hpp>
 #include <amq/parallel/part_rollout.hpp>
 #include <amq/solver/rollout.hpp>
 
@@ -35,6 +37,7 @@ struct Made {
     e.node_types = 7;
     if constexpr (std::is_same_v<Model, MpPde>) e.lattices = {4};
     typename Model::Config c;
+    if constexpr (requires { c.heads; }) c.heads = 2, c.tokens = 5;
     c.hidden = hidden;
     c.layers = 2;
     c.inputs = e.inputs();
@@ -54,6 +57,9 @@ template <typename F>
 auto with(const std::string& network, const F& f) {
   if (network == "MeshGraphNet")
     return f(Made<MeshGraphNet>({8, RowRule::min_max, {2, 4, 8}}, true, 3.5));
+  if (network == "Transolver")
+    return f(Made<Transolver>({8, RowRule::min_max, {0, 4, 8}}, true, 5));
+  if (network == "Flare") return f(Made<Flare>({8, RowRule::affine, {2, 4, 8}}, true, 4));
   if (network == "MpPde static") return f(Made<MpPde>({4, RowRule::fixed, {0, 3, 8}}, true, 4));
   if (network == "MpPde uniform")
     return f(Made<MpPde>({8, RowRule::symmetric, {2, 4, 8}}, false, 4));

@@ -11,11 +11,15 @@
 namespace cases {
 
 struct Setting {
-  std::string network = "MpPde";     ///< or MeshGraphNet, "MpPde static", "MpPde uniform"
+  std::string network = "MpPde";     ///< or another of all_networks
   std::string partition = "random";  ///< or strips, "one empty", islands
   int threads = 1;
   int steps = 50;  ///< of the rollout
 };
+
+/// Networks of messages, at other schemes, too, and of latent attention.
+inline constexpr const char* all_networks[] = {"MpPde",         "MeshGraphNet", "MpPde static",
+                                               "MpPde uniform", "Transolver",   "Flare"};
 
 /// Solution, bits of nodes, cost and a rollout by solver and Rollout, on a mesh that is whole.
 std::string alone(const Setting& s);

@@ -32,7 +32,7 @@ std::string same_on(int ranks, const F& f) {
 TEST_CASE(
     "a solve, its bits and 50 steps are the same on any number of ranks and threads, however "
     "the mesh is cut") {
-  for (const char* network : {"MpPde", "MeshGraphNet", "MpPde static", "MpPde uniform"}) {
+  for (const char* network : cases::all_networks) {
     cases::Setting s;
     s.network = network;
     s.steps = 4;

@@ -21,6 +21,7 @@
 /// channel, and sums are integers: the same bits for any order of nodes. Gradients are then those
 /// of the float products (straight through).
 
+#include <amq/core/everyone.hpp>
 #include <amq/ops/attention.hpp>
 #include <amq/ops/latent_codes.hpp>
 
@@ -177,39 +178,66 @@ class HeadWeights {
   std::vector<T> weights_, top_, to_top_;
 };
 
-/// PoolNodes of one head in integers.
+/// PoolNodes of one head in integers: extremes of all nodes, then sums over them, then means. Ranks
+/// that have some of the nodes each join the extremes and the sums in between.
 class CodedPooling {
  public:
   /// @param x       (node, channel) of the head
   /// @param logits  (node, token)
-  /// @param out     (token, channel)
-  /// @param sums    (token) of weights, eps added
-  void run(MatrixView<const float> x, MatrixView<const float> logits, float scale, bool over_tokens,
-           double eps, ProductBits bits, MatrixView<float> out, float* sums) {
+  void measure(MatrixView<const float> x, MatrixView<const float> logits, float scale,
+               bool over_tokens) {
+    const Index width = x.cols;
+    step_.assign(at(width), 0.0f);
+    for (Index i = 0; i < x.rows; ++i)
+      for (Index c = 0; c < width; ++c) step_[at(c)] = std::max(step_[at(c)], std::abs(x(i, c)));
+    weights_.measure(logits, scale, over_tokens);
+  }
+  void give_extremes(std::vector<std::int64_t>& to) const {
+    for (const float s : step_) to.push_back(ordered_bits(static_cast<double>(s)));
+    weights_.give(to);
+  }
+  const std::int64_t* take_extremes(const std::int64_t* from) noexcept {
+    for (float& s : step_) s = static_cast<float>(from_ordered_bits(*from++));
+    return weights_.take(from);
+  }
+  /// @param x, logits  as measured
+  void add_up(MatrixView<const float> x, MatrixView<const float> logits, ProductBits bits) {
     // So many that sums of products stay in 32 bits, and of codes exact in float.
     constexpr Index most = 65'536;
     const Index nodes = x.rows, n = logits.cols, width = x.cols;
-    const int highest = highest_code(bits.matrix);
-    step_.assign(at(width), 0.0f);
-    for (Index i = 0; i < nodes; ++i)
-      for (Index c = 0; c < width; ++c) step_[at(c)] = std::max(step_[at(c)], std::abs(x(i, c)));
     inverse_.resize(at(width));
     for (Index c = 0; c < width; ++c) {
       float& step = step_[at(c)];
       step = largest_weight_step(&step, 1, bits.matrix);
       inverse_[at(c)] = 1.0f / step;
     }
-    weights_.begin(logits, scale, over_tokens, (1 << bits.rows) - 1);
+    weights_.begin(logits, (1 << bits.rows) - 1);
     sum_.assign(at(n), 0);
     product_.assign(at(n * width), 0);
     part_.resize(at(n * width));
     for (Index first = 0; first < nodes; first += most)
-      add(x, first, std::min(most, nodes - first), n, highest);
-    const double step = nodes > 0 ? weights_.step() : 1.0;
-    for (Index g = 0; g < n; ++g) {
+      add(x, first, std::min(most, nodes - first), n, highest_code(bits.matrix));
+  }
+  void give_sums(std::vector<std::int64_t>& to) const {
+    to.insert(to.end(), sum_.begin(), sum_.end());
+    to.insert(to.end(), product_.begin(), product_.end());
+  }
+  const std::int64_t* take_sums(const std::int64_t* from) noexcept {
+    for (auto* own : {&sum_, &product_}) {
+      std::copy_n(from, own->size(), own->begin());
+      from += own->size();
+    }
+    return from;
+  }
+  /// @param any   whether there are nodes
+  /// @param out   (token, channel)
+  /// @param sums  (token) of weights, eps added
+  void means(bool any, double eps, MatrixView<float> out, float* sums) const {
+    const double step = any ? weights_.step() : 1.0;
+    for (Index g = 0; g < out.rows; ++g) {
       const double all = static_cast<double>(sum_[at(g)]) + eps / step;
-      for (Index c = 0; c < width; ++c)
-        out(g, c) = static_cast<float>(static_cast<double>(product_[at(g * width + c)]) *
+      for (Index c = 0; c < out.cols; ++c)
+        out(g, c) = static_cast<float>(static_cast<double>(product_[at(g * out.cols + c)]) *
                                        static_cast<double>(step_[at(c)]) / all);
       sums[g] = static_cast<float>(all * step);
     }
@@ -276,6 +304,7 @@ class CodedSpreading {
            ProductBits bits, MatrixView<float> out) {
     constexpr Index line = 64, block = 256;
     const Index n = tokens.rows, width = tokens.cols, stride = (n + line - 1) / line * line;
+    if (out.rows == 0) return;  // a rank without nodes
     transpose(tokens.data, tokens.stride, n, width, channels_);
     values_.encode({channels_.data(), width, n}, bits.matrix, CodedMatrix::Step::largest);
     weights_.begin((1 << bits.rows) - 1, n);
@@ -403,6 +432,42 @@ struct PoolNodes {
                Executor& executor) const requires(!Tempered) {
     run<T>(x, logits, nullptr, out, sums, executor);
   }
+  /// forward() in codes where others have nodes, too: the same tokens for all, who find extremes
+  /// and sums of integers together, once each for all heads. Ranks may be without nodes.
+  /// @param temperature  (head), or null
+  /// @pre bits are given
+  template <everyone All>
+  void forward_over(MatrixView<const float> x, MatrixView<const float> logits,
+                    const float* temperature, MatrixView<float> out, float* sums,
+                    Executor& executor, All& all) const {
+    const Index n = logits.cols;
+    std::vector<detail::CodedPooling> pooling(static_cast<std::size_t>(heads));
+    const auto each = [&](const auto& f) {
+      executor.parallel_for(pooling.size(), 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t h = begin; h < end; ++h) f(pooling[h], static_cast<Index>(h));
+      });
+    };
+    each([&](detail::CodedPooling& p, Index h) {
+      p.measure(of_head(x, h), detail::rows_of_head(logits, h, heads),
+                detail::scale_of(temperature, h), over == PoolOver::tokens);
+    });
+    std::vector<std::int64_t> shared;
+    for (const auto& p : pooling) p.give_extremes(shared);
+    all.max(shared);
+    const std::int64_t* from = shared.data();
+    for (auto& p : pooling) from = p.take_extremes(from);
+    each([&](detail::CodedPooling& p, Index h) {
+      p.add_up(of_head(x, h), detail::rows_of_head(logits, h, heads), bits);
+    });
+    shared.clear();
+    for (const auto& p : pooling) p.give_sums(shared);
+    all.sum(shared);
+    from = shared.data();
+    for (auto& p : pooling) from = p.take_sums(from);
+    each([&](const detail::CodedPooling& p, Index h) {
+      p.means(all.nodes(x.rows) > 0, eps, {out.row(h * n), n, out.cols, out.stride}, sums + h * n);
+    });
+  }
   template <typename T>
   void backward(MatrixView<const T> x, MatrixView<const T> logits, MatrixView<const T> temperature,
                 MatrixView<const T> y, const T* sums, MatrixView<const T> dy, GradientSlot<T> dx,
@@ -449,18 +514,23 @@ struct PoolNodes {
           }
         });
   }
+  [[nodiscard]] MatrixView<const float> of_head(MatrixView<const float> x, Index h) const noexcept {
+    const Index width = x.cols / heads;
+    return {x.rows > 0 ? x.row(0) + h * width : nullptr, x.rows, width, x.stride};
+  }
   void run_in_codes(MatrixView<const float> x, MatrixView<const float> logits,
                     const float* temperature, MatrixView<float> out, float* sums,
                     Executor& executor) const {
-    const Index n = logits.cols, width = out.cols;
+    const Index n = logits.cols;
     executor.parallel_for(
         static_cast<std::size_t>(heads), 1, [&](std::size_t begin, std::size_t end) {
           thread_local detail::CodedPooling pooling;
-          for (auto h = static_cast<Index>(begin); h < static_cast<Index>(end); ++h)
-            pooling.run({x.row(0) + h * width, x.rows, width, x.stride},
-                        detail::rows_of_head(logits, h, heads), detail::scale_of(temperature, h),
-                        over == PoolOver::tokens, eps, bits, {out.row(h * n), n, width, out.stride},
-                        sums + h * n);
+          for (auto h = static_cast<Index>(begin); h < static_cast<Index>(end); ++h) {
+            const auto own = of_head(x, h), l = detail::rows_of_head(logits, h, heads);
+            pooling.measure(own, l, detail::scale_of(temperature, h), over == PoolOver::tokens);
+            pooling.add_up(own, l, bits);
+            pooling.means(x.rows > 0, eps, {out.row(h * n), n, out.cols, out.stride}, sums + h * n);
+          }
         });
   }
   /// With a token's sum s: dx = w dy / s, dw = (x dy - <y, dy>) / s.
@@ -592,9 +662,10 @@ struct SpreadTokens {
         static_cast<std::size_t>(heads), 1, [&](std::size_t begin, std::size_t end) {
           thread_local detail::CodedSpreading spreading;
           for (auto h = static_cast<Index>(begin); h < static_cast<Index>(end); ++h)
-            spreading.run({tokens.row(h * n), n, width, tokens.stride},
-                          detail::rows_of_head(logits, h, heads), detail::scale_of(temperature, h),
-                          bits, {out.row(0) + h * width, out.rows, width, out.stride});
+            spreading.run(
+                {tokens.row(h * n), n, width, tokens.stride},
+                detail::rows_of_head(logits, h, heads), detail::scale_of(temperature, h), bits,
+                {out.rows > 0 ? out.row(0) + h * width : nullptr, out.rows, width, out.stride});
         });
   }
   /// d token = w^T dy, dw = dy token^T.

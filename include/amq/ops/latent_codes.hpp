@@ -3,6 +3,7 @@
 /// Weights of latent attention as unsigned codes of 8 bits or fewer: exponentials from a table,
 /// integer sums. The same codes on every machine and for any order of nodes.
 
+#include <amq/core/everyone.hpp>
 #include <amq/core/matrix_view.hpp>
 #include <amq/core/portable_math.hpp>
 #include <amq/kernels/activation.hpp>
@@ -12,6 +13,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace amq::ops::detail {
@@ -71,41 +73,63 @@ struct ExponentialTable {
 /// step.
 class PoolingCodes {
  public:
+  /// What begin() needs to know of all nodes: own ones first. begin() follows.
   /// @param logits  (node, token) of the head
   /// @param scale   1 / temperature
   /// @param over_tokens  codes of shares, the largest share of all nodes the highest; else of
   ///                     e^(logit - the token's largest)
-  void begin(MatrixView<const float> logits, float scale, bool over_tokens, int highest) {
+  void measure(MatrixView<const float> logits, float scale, bool over_tokens) {
     const ExponentialTable& table = ExponentialTable::get();
     const Index nodes = logits.rows, n = logits.cols;
     tokens_ = n;
+    scale_ = scale;
     over_tokens_ = over_tokens;
-    highest_ = highest;
-    code_ = table.codes(highest);
     scratch_.resize(at(n));
     place_.resize(at(nodes * n));
     if (over_tokens) {
       sum_.resize(at(nodes));
-      least_ = 0;
+      least_ = std::numeric_limits<std::int64_t>::max();
       for (Index i = 0; i < nodes; ++i) {
         std::uint8_t* p = place_.data() + i * n;
         ExponentialTable::places(logits.row(i), scale, nullptr, n, scratch_.data(), p);
         std::int64_t sum = 0;
         for (Index g = 0; g < n; ++g) sum += table.wide[p[g]];
         sum_[at(i)] = sum;
-        least_ = i == 0 ? sum : std::min(least_, sum);
+        least_ = std::min(least_, sum);
       }
       return;
     }
-    top_.assign(at(n), 0.0f);
+    top_.assign(at(n), -std::numeric_limits<float>::infinity());
     for (Index i = 0; i < nodes; ++i)
       for (Index g = 0; g < n; ++g) {
         const float z = logits(i, g) * scale;
         top_[at(g)] = i == 0 || z > top_[at(g)] ? z : top_[at(g)];
       }
-    for (Index i = 0; i < nodes; ++i)
-      ExponentialTable::places(logits.row(i), scale, top_.data(), n, scratch_.data(),
-                               place_.data() + i * n);
+  }
+  /// What measure() has found, for a maximum over all ranks.
+  void give(std::vector<std::int64_t>& to) const {
+    if (over_tokens_)
+      to.push_back(-least_);
+    else
+      for (const float t : top_) to.push_back(ordered_bits(static_cast<double>(t)));
+  }
+  /// Takes that maximum back. @returns what follows
+  const std::int64_t* take(const std::int64_t* from) noexcept {
+    if (over_tokens_)
+      least_ = -*from++;
+    else
+      for (float& t : top_) t = static_cast<float>(from_ordered_bits(*from++));
+    return from;
+  }
+  /// @param logits   as measured
+  /// @param highest  code
+  void begin(MatrixView<const float> logits, int highest) {
+    highest_ = highest;
+    code_ = ExponentialTable::get().codes(highest);
+    if (over_tokens_) return;
+    for (Index i = 0; i < logits.rows; ++i)
+      ExponentialTable::places(logits.row(i), scale_, top_.data(), tokens_, scratch_.data(),
+                               place_.data() + i * tokens_);
   }
   /// A weight is so many times its code. @pre there are nodes
   [[nodiscard]] double step() const noexcept {
@@ -135,6 +159,7 @@ class PoolingCodes {
   std::vector<std::int64_t> sum_;    // (node) of exponentials
   std::int64_t least_ = 0;
   Index tokens_ = 0;
+  float scale_ = 1;
   int highest_ = 255;
   bool over_tokens_ = true;
 };

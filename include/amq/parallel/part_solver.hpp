@@ -207,13 +207,32 @@ class PartSolver {
     arithmetic(solver_->net(), main_);
     if (solver_->auxiliary()) arithmetic(solver_->auxiliary()->net(), light_);
   }
+  /// The sample of a rank without nodes.
+  [[nodiscard]] GraphSample nobody() const {
+    GraphSample s;
+    s.graph.first.assign(1, 0);
+    s.x = Matrix(0, sample_.x.cols());
+    s.u = Matrix(0, sample_.u.cols());
+    s.v = Matrix(0, sample_.v.cols());
+    prepare_sample(solver_->net().model, s);
+    return s;
+  }
   /// What a pass costs on all ranks together.
   void count() {
     const auto& net = solver_->net();
     const BitPlan any = BitPlan::uniform(solver_->allocator().levels().back());
-    BasicCounting counting(net.layout, net.quantizers, any);
-    forward(net.model, counting, MeshInputs(sample_));
-    work_ = PassWork(net.layout, counting.cost());
+    const auto work = [&](const GraphSample& s) {
+      BasicCounting counting(net.layout, net.quantizers, any);
+      forward(net.model, counting, MeshInputs(s));
+      return PassWork(net.layout, counting.cost());
+    };
+    work_ = work(sample_);
+    if (communicator_->rank() > 0) {
+      // Tokens are computed by every rank, and count once.
+      const PassWork tokens = work(nobody());
+      work_.fixed_bops -= tokens.fixed_bops;
+      work_.float_bops -= tokens.float_bops;
+    }
     work_.score_bops = solver_->auxiliary() ? solver_->auxiliary()->cost(
                                                   sample_.graph, view(sample_.u), view(sample_.x))
                                             : 0;

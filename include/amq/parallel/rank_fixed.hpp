@@ -65,6 +65,7 @@ class RankFixed : public Fixed<Scheme> {
             Executor& executor)
       : Base(layout, quantizers, parameters, executor),
         travels_(std::move(travels)),
+        any_travels_(std::find(travels_.begin(), travels_.end(), 1) != travels_.end()),
         all_(all),
         halo_(&all_.part().halo),
         sent_place_(static_cast<std::size_t>(halo_->own), -1),
@@ -145,6 +146,8 @@ class RankFixed : public Fixed<Scheme> {
       return edge_sum(op, std::move(in)...);
     } else if constexpr (std::is_same_v<Op, ops::InstanceNorm>) {
       return instance_norm(op, own_rows(std::move(in)...));
+    } else if constexpr (detail::pools<Op>) {
+      return pool(op, own_rows(std::move(in))...);
     } else {
       if (!same_rows(in...)) ((in = own_rows(std::move(in))), ...);
       return Base::apply(op, std::move(in)...);
@@ -249,7 +252,10 @@ class RankFixed : public Fixed<Scheme> {
     return {v.row(halo_->own), halo_->ghosts, v.cols, v.stride};
   }
   [[nodiscard]] Tensor own_rows(Tensor x) const {
-    if (x.kind != RowKind::node || halo_->ghosts == 0 || x.rows() != halo_->local()) return x;
+    // Where nothing travels no tensor has ghosts' rows: as many may be those of some heads.
+    if (!any_travels_ || x.kind != RowKind::node || halo_->ghosts == 0 ||
+        x.rows() != halo_->local())
+      return x;
     return {x.data.first_rows(halo_->own), x.kind};
   }
   static ParameterId own_rows(ParameterId p) noexcept { return p; }
@@ -278,6 +284,18 @@ class RankFixed : public Fixed<Scheme> {
     deviations_.resize(static_cast<std::size_t>(x.cols()));
     ops::instance_norm(x.view(), op.eps, y.data.view(), deviations_.data(), *this->executor_,
                        std::as_const(all_));
+    return y;
+  }
+
+  template <typename Op, typename... Temperature>
+  Tensor pool(const Op& op, const Tensor& x, const Tensor& logits, Temperature... temperature) {
+    const Index n = logits.cols() * op.heads;
+    Tensor y = this->make(n, x.cols() / op.heads, RowKind::cluster);
+    sums_.resize(static_cast<std::size_t>(n));
+    const float* of_head = nullptr;
+    ((of_head = this->value(temperature)), ...);
+    op.forward_over(x.view(), logits.view(), of_head, y.data.view(), sums_.data(), *this->executor_,
+                    std::as_const(all_));
     return y;
   }
 
@@ -408,13 +426,14 @@ class RankFixed : public Fixed<Scheme> {
   }
 
   std::vector<char> travels_;
+  bool any_travels_;
   AllRanks all_;
   const Halo* halo_;
   std::vector<std::int32_t> sent_place_;  // (own node) in Halo::sent, or -1
   std::vector<PointBits> of_point_;
   std::vector<Box> boxes_;  // (neighbour)
   std::vector<Communicator::Message> out_, in_;
-  std::vector<float> deviations_;
+  std::vector<float> deviations_, sums_;
   InFlight in_flight_;
   HaloTraffic traffic_;
 };

@@ -8,7 +8,9 @@
 #include <amq/models/graph_sample.hpp>
 #include <amq/ops/elementwise.hpp>
 #include <amq/ops/graph.hpp>
+#include <amq/ops/latent_attention.hpp>
 #include <amq/ops/norm.hpp>
+#include <amq/ops/shift.hpp>
 #include <amq/ops/windows.hpp>
 
 #include <algorithm>
@@ -35,6 +37,8 @@ inline constexpr bool row_by_row<ops::Affine> = true;
 template <>
 inline constexpr bool row_by_row<ops::LayerNorm> = true;
 template <>
+inline constexpr bool row_by_row<ops::Shift> = true;
+template <>
 inline constexpr bool row_by_row<ops::Windows> = true;
 template <>
 inline constexpr bool row_by_row<ops::FoldWindows> = true;
@@ -49,6 +53,21 @@ template <>
 inline constexpr bool across_ranks<ops::SegmentSum> = true;
 template <>
 inline constexpr bool across_ranks<ops::InstanceNorm> = true;
+template <>
+inline constexpr bool across_ranks<ops::SplitHeads> = true;
+template <bool Tempered>
+inline constexpr bool across_ranks<ops::PoolNodes<Tempered>> = true;
+template <bool Tempered>
+inline constexpr bool across_ranks<ops::SpreadTokens<Tempered>> = true;
+template <>
+inline constexpr bool across_ranks<ops::SoftmaxAttention> = true;  // of tokens, which all have
+
+namespace detail {
+template <typename Op>
+inline constexpr bool pools = false;
+template <bool Tempered>
+inline constexpr bool pools<ops::PoolNodes<Tempered>> = true;
+}  // namespace detail
 
 /// The arithmetic of names.
 class SendersRead {
@@ -92,7 +111,9 @@ class SendersRead {
     }
     return y;
   }
-  /// @throws Error where an edge reads floats of its sender that are not made of codes
+  /// @throws Error where an edge reads floats of its sender that are not made of codes, nodes
+  /// attend
+  ///         to each other, or tokens are sums of floats
   template <ops::operation Op, typename... In>
   Tensor apply(const Op& op, const In&... in) {
     static_assert(row_by_row<Op> || across_ranks<Op>,
@@ -112,6 +133,14 @@ class SendersRead {
     };
     (look(in), ...);
     if constexpr (std::is_same_v<Op, ops::EdgeSum>) sender(in...);
+    if constexpr (std::is_same_v<Op, ops::SoftmaxAttention>)
+      if (y.kind != RowKind::cluster)
+        throw Error("network over ranks", "attention between tokens, which every rank has",
+                    "attention between nodes", "Pool nodes into tokens first.");
+    if constexpr (detail::pools<Op>)
+      if (!op.bits)
+        throw Error("network over ranks", "pooling in codes, whose sums have no order",
+                    "pooling in floats", "Set the model's attention_bits, such as {8, 8}.");
     return y;
   }
   [[nodiscard]] static MatrixShape result(const Tensor& x) noexcept { return {x.rows, x.cols}; }
