@@ -27,7 +27,8 @@ struct Made {
   double bits;
   std::unique_ptr<MeshSolver<Model>> solver;
 
-  Made(const SchemeInfo& scheme, bool adaptive, double budget, Index hidden = 16, float weight = 0)
+  Made(const SchemeInfo& scheme, bool adaptive, double budget, Index hidden = 16, float weight = 0,
+       Index layers = 2)
       : bits(budget) {
     MeshEncoding e;
     e.input_mean = {0.125f, -0.25f};
@@ -39,7 +40,7 @@ struct Made {
     typename Model::Config c;
     if constexpr (requires { c.heads; }) c.heads = 2, c.tokens = 5;
     c.hidden = hidden;
-    c.layers = 2;
+    c.layers = layers;
     c.inputs = e.inputs();
     c.outputs = 2;
     auto net = std::make_unique<Network<Model>>(c, scheme, 3);
@@ -324,8 +325,8 @@ void meet(Fault f, int rank, Communicator& c) {
   for (int k = 0; k < 3; ++k) part(given);
 }
 
-Traffic traffic(int bits, std::int64_t hidden, Communicator& c) {
-  const Made<MpPde> made({8, RowRule::min_max, {1, 2, 3, 4, 8}}, false, bits, hidden);
+Traffic traffic(int bits, std::int64_t hidden, std::int64_t layers, Communicator& c) {
+  const Made<MpPde> made({8, RowRule::min_max, {1, 2, 3, 4, 8}}, false, bits, hidden, 0, layers);
   const Setting s{"", "strips", 1, 0};
   const PartitionedMesh m = cut_of(s, made, c);
   PartSolver<MpPde> part(*made.solver, m, c);

@@ -49,10 +49,10 @@ void meet(Fault f, int rank, amq::Communicator& c);
 const char* words_of(Fault f);
 const std::vector<Fault>& all_faults();
 
-/// Bytes that all ranks send for the layers of a pass at so many bits, and had they been floats.
+/// Bytes that all ranks send in a pass at so many bits, and had they been floats.
 struct Traffic {
   std::int64_t bytes = 0, float_bytes = 0;
 };
-Traffic traffic(int bits, std::int64_t hidden, amq::Communicator& c);
+Traffic traffic(int bits, std::int64_t hidden, std::int64_t layers, amq::Communicator& c);
 
 }  // namespace cases

@@ -1,8 +1,11 @@
 // One rank of an MPI program. Run by mpi_test.py:
 //   laws              what every communicator promises
 //   fail KIND RANK    see transport::fail(): prints the error that all ranks met
+//   hash NETWORK PARTITION THREADS   what a solve and 50 steps give, see cases::apart()
+//   alone NETWORK                    the same by a solver that has the whole mesh
 //   single            MPI without threads: prints the error
 //   die               rank 1 ends without a word, as if it had been killed
+#include "cases.hpp"
 #include "transport.hpp"
 
 #include <amq/mpi.hpp>
@@ -44,6 +47,10 @@ int main(int argc, char** argv) {
       said = transport::laws(world);
     } else if (what == "fail" && argc == 4) {
       transport::fail(std::atoi(argv[2]), std::atoi(argv[3]), world);
+    } else if (what == "hash" && argc == 5) {
+      said = cases::apart({argv[2], argv[3], std::atoi(argv[4])}, world);
+    } else if (what == "alone" && argc == 3) {
+      said = cases::alone({argv[2]});
     } else if (what == "die") {
       std::int64_t one = 1;
       world.sum({&one, 1});

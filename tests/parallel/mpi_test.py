@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+NETWORKS = ["MpPde", "MeshGraphNet", "MpPde static", "MpPde uniform", "Transolver", "Flare"]
 WORDS = ["that it has run out of something", "expected 5 bytes, found 3", "expected 5 bytes, found more"]
 
 
@@ -31,13 +32,21 @@ def main():
         _, said = run(3, "fail", kind, kind)
         if words not in said or "differs" in said:
             wrong.append(f"failure {kind}: expected '{words}' on all ranks, found {said}")
+    for network in NETWORKS:
+        expected = run(1, "alone", network)
+        if expected[0] != 0 or len(expected[1].split()) != 1:
+            wrong.append(f"{network}, one rank: {expected}")
+        for ranks, partition, threads in (1, "strips", 2), (2, "random", 2), (3, "one empty", 1), (3, "random", 1):
+            found = run(ranks, "hash", network, partition, threads)
+            if found != expected:
+                wrong.append(f"{network}, {ranks} ranks, {partition}: expected {expected}, found {found}")
     code, said = run(2, "single")
     if "MPI_THREAD_FUNNELED" not in said or "differs" in said:
         wrong.append(f"MPI without threads: {code}, {said}")
     code, said = run(2, "die")
     if code == 0:
         wrong.append(f"a rank that dies: {code}, {said}")
-    print("\n".join(wrong) or "ranks that are processes talk, and end together")
+    print("\n".join(wrong) or "ranks that are processes talk, give the bits of one, and end together")
     return 1 if wrong else 0
 
 

@@ -1,6 +1,9 @@
 #include "cases.hpp"
 
+#include <amq/models/network.hpp>
+#include <amq/models/transolver.hpp>
 #include <amq/parallel/local_communicator.hpp>
+#include <amq/parallel/senders.hpp>
 
 #include <doctest/doctest.h>
 
@@ -46,13 +49,56 @@ TEST_CASE(
         CAPTURE(partition);
         CHECK(same_on(ranks, [&](Communicator& c) { return cases::apart(s, c); }) == expected);
       }
-    s.threads = 2;
-    CHECK(same_on(2, [&](Communicator& c) { return cases::apart(s, c); }) == expected);
     s.steps = 50;
     const std::string later = cases::alone(s);
     CHECK(later != expected);
-    CHECK(same_on(3, [&](Communicator& c) { return cases::apart(s, c); }) == later);
+    for (const int ranks : {1, 2, 3, 5, 8}) {
+      s.partition = ranks % 3 == 2 ? "random" : ranks % 3 == 1 ? "strips" : "one empty";
+      s.threads = 2 - ranks % 2;
+      CAPTURE(network);
+      CAPTURE(ranks);
+      CHECK(same_on(ranks, [&](Communicator& c) { return cases::apart(s, c); }) == later);
+    }
   }
+}
+
+TEST_CASE(
+    "a layer's halo has the bits of its codes and a grid a row: at 4 bits a seventh of floats") {
+  for (const int bits : {1, 2, 4, 8}) {
+    cases::Traffic of[2];
+    for (const int more : {0, 1}) {
+      std::mutex mutex;
+      LocalRanks(3).run([&](Communicator& c) {
+        const auto t = cases::traffic(bits, 128, 2 + more, c);
+        const std::lock_guard lock(mutex);
+        of[more] = t;
+      });
+    }
+    // What one more layer sends.
+    const std::int64_t bytes = of[1].bytes - of[0].bytes,
+                       floats = of[1].float_bytes - of[0].float_bytes;
+    CAPTURE(bits);
+    REQUIRE(floats > 0);
+    CHECK(floats % 512 == 0);
+    CHECK(bytes == floats / 512 * (16 * bits + 8));
+    if (bits == 4) CHECK(7 * bytes <= floats);
+  }
+}
+
+TEST_CASE("attention between nodes, and tokens that are sums of floats, do not run over ranks") {
+  const Network<Transolver> net(TransolverConfig{}, {8, RowRule::min_max, {8}}, 1);
+  SendersRead names(net.layout);
+  const SendersRead::Tensor x{40, 24, RowKind::node, false, {}},
+      logits{80, 5, RowKind::node, false, {}};
+  CHECK_THROWS_WITH_AS(names.apply(ops::SoftmaxAttention{2, 1, {8, 8}}, x),
+                       doctest::Contains("found attention between nodes"), Error);
+  ops::PoolNodes<false> pool{2, ops::PoolOver::nodes, 0, {}};
+  CHECK_THROWS_WITH_AS(names.apply(pool, x, logits), doctest::Contains("found pooling in floats"),
+                       Error);
+  pool.bits = {8, 8};
+  const auto tokens = names.apply(pool, x, logits);
+  CHECK(tokens.rows == 10);
+  CHECK(names.apply(ops::SoftmaxAttention{2, 1, {8, 8}}, tokens).kind == RowKind::cluster);
 }
 
 TEST_CASE("a host that has cells, and numbers of its own, gets the same bits") {
