@@ -5,10 +5,14 @@
 //   alone NETWORK                    the same by a solver that has the whole mesh
 //   single            MPI without threads: prints the error
 //   die               rank 1 ends without a word, as if it had been killed
+#define DOCTEST_CONFIG_IMPLEMENT  // cases.cpp reads its header; main() is our own
+
 #include "cases.hpp"
 #include "transport.hpp"
 
 #include <amq/mpi.hpp>
+
+#include <doctest/doctest.h>
 
 #include <cstdio>
 #include <cstdlib>
