@@ -64,6 +64,7 @@ GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& ex
   safetensors::expect(f, wanted);
 
   auto net = std::make_unique<Network<Model>>(config, info, 0);
+  file.take_weight_bits<Scheme>(net->layout);
   get_parameters(f, "", net->layout, net->parameters);
   GridSolver<Model, Scheme> solver(std::move(net), std::move(e), executor);
   if (file.has("amq.trained_on")) solver.trained_on(file.parsed<TrainedOn>("amq.trained_on"));

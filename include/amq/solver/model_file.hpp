@@ -171,6 +171,7 @@ MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& ex
   safetensors::expect(f, wanted);
 
   auto net = std::make_unique<Network<Model>>(config, info, 0);
+  file.take_weight_bits<Scheme>(net->layout);
   get_parameters(f, "", net->layout, net->parameters);
   std::unique_ptr<Auxiliary> aux;
   if (adaptive) {

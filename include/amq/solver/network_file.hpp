@@ -122,6 +122,20 @@ struct NetworkFile {
     const Quantizers quantizers(layout, scheme);
     expect_layout(wanted, prefix, layout);
   }
+  /// Gives the weights the bits that they have beside the scheme's. Files of before say nothing.
+  /// @throws amq::Error for weights that are not the model's, and bits that none has
+  template <typename Scheme>
+  void take_weight_bits(ParameterLayout& layout) const {
+    if (!has("amq.weight_bits")) return;
+    const std::string where = f.path + ": amq.weight_bits";
+    const json::Value all = json::parse(text("amq.weight_bits"), where);
+    for (const auto& [name, value] : all.as_object(where)) {
+      const Index bits = stored::whole(value, 2, has_wide_weights<Scheme>() ? 16 : 8, where);
+      if (bits != 2 && bits != 4 && bits != 8 && bits != 16)
+        throw Error(where, "2, 4, 8 or 16 bits", std::to_string(bits), "The file is damaged.");
+      layout.fix_weight_bits(name, static_cast<int>(bits));
+    }
+  }
   /// @throws amq::Error for a self-test that tests nothing
   [[nodiscard]] std::vector<double> budgets() const {
     auto all = f.at("self_test.mean_bits").template as<double>();
@@ -160,6 +174,14 @@ void put_network(safetensors::File& f, const Network<Model>& net) {
   f.metadata["amq.config"] = json::dump(stored::to_json(net.model.config()));
   f.metadata["amq.scheme"] = net.quantizers.info().name();
   f.metadata["amq.levels"] = json::dump(stored::to_json(net.quantizers.info().levels));
+  ParameterLayout declared;
+  const Model model(declared, net.model.config());
+  json::Object bits;
+  for (std::size_t k = 0; k < declared.weights().size(); ++k)
+    if (const WeightEntry& w = net.layout.weights()[k];
+        w.fixed_bits != declared.weights()[k].fixed_bits)
+      bits.emplace_back(w.name, static_cast<double>(w.fixed_bits));
+  if (!bits.empty()) f.metadata["amq.weight_bits"] = json::dump(bits);
 }
 /// @throws amq::Error for solutions that no load could compare
 inline void put_solution(safetensors::File& f, std::size_t k, const Field& u) {
