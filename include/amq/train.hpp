@@ -15,6 +15,7 @@
 #include <amq/train/network_training.hpp>
 #include <amq/train/optimizer.hpp>
 #include <amq/train/progress.hpp>
+#include <amq/train/quantize.hpp>
 #include <amq/train/quantized_network.hpp>
 #include <amq/train/recipe.hpp>
 #include <amq/train/run_folder.hpp>

@@ -1,0 +1,159 @@
+#include <amq/train/quantize.hpp>
+
+#include <amq/models/fno.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+using namespace amq;
+
+namespace {
+
+struct Scratch {
+  std::string path;
+  explicit Scratch(const char* name)
+      : path((std::filesystem::temp_directory_path() / name).string()) {}
+  ~Scratch() { std::filesystem::remove(path); }
+};
+
+FnoConfig small() {
+  FnoConfig c = FnoConfig::pdebench(2, 3, 8, 1);
+  c.layers = 2;
+  c.projection = 16;
+  return c;
+}
+std::vector<Field> fields(int n) {
+  std::vector<Field> all;
+  Random random(3);
+  for (int k = 0; k < n; ++k) {
+    Field& f = all.emplace_back(8 * 12, 1);
+    const double p = random.uniform(0, 6), q = random.uniform(0.5, 2);
+    for (Index i = 0; i < f.rows(); ++i)
+      f(i, 0) = static_cast<float>(5 + q * std::sin(0.5 * static_cast<double>(i / 12) + p) *
+                                           std::cos(0.3 * static_cast<double>(i % 12)));
+  }
+  return all;
+}
+/// A float file as from_torch writes it: here amq is who answers.
+safetensors::File float_file() {
+  const Network<Fno> net(small(), QuantizeOptions{}.scheme, 5);
+  safetensors::File f;
+  f.path = "float.safetensors";
+  for (std::size_t k = 0; k < net.quantizers.first_entry(); ++k) {
+    const auto& e = net.layout.entries()[k];
+    f.tensors[e.name] = Array::of(std::span<const float>(net.parameters.values.data() + e.offset,
+                                                         static_cast<std::size_t>(e.size())),
+                                  e.shape);
+  }
+  GridFieldEncoding e;
+  e.input_mean = {5}, e.input_deviation = {1}, e.output_mean = {2}, e.output_deviation = {3};
+  f.metadata = {{"amq.format", "1"},
+                {"amq.float", "1"},
+                {"amq.model", "Fno"},
+                {"amq.config", json::dump(stored::to_json(small()))},
+                {"amq.encoding", json::dump(stored::to_json(e))}};
+  RegularGrid grid = RegularGrid::closed({8, 12});
+  for (int d = 0; d < 2; ++d)
+    f.tensors["self_test.axis." + std::to_string(d)] =
+        Array::of(grid.axes[static_cast<std::size_t>(d)]);
+  const Field a = fields(1).front();
+  GridExample x{grid.shape(), {}, {}, {}};
+  e.encode(view(a), x.grid, x.u);
+  e.positions(grid, x.grid, x.x);
+  Float32 pass(net.layout, net.parameters);
+  Field u;
+  e.decode(detail::forward_sample(net.model, pass, x).view(), view(a), u);
+  f.tensors["self_test.a"] = Array::of(view(a));
+  f.tensors["self_test.u"] = Array::of(view(std::as_const(u)));
+  return f;
+}
+
+}  // namespace
+
+TEST_CASE("a float file becomes a model file without training") {
+  const auto net = load_float<Fno>(float_file());
+  CHECK(net.difference == 0);
+  const auto few = fields(4);
+  const Scratch file("amq_quantized.safetensors");
+  const auto eight = quantize(net, std::span<const Field>(few));
+  CHECK(eight.report.error > 0);
+  CHECK(eight.report.error < 0.05);
+  CHECK(eight.report.scheme == "w8a8_by_range");
+  CHECK(eight.report.bytes < 0.5 * eight.report.float_bytes);
+  double share = 0, bops = 0;
+  for (const QuantizedLayer& l : eight.report.layers) share += l.share, bops += l.bops;
+  CHECK(share == doctest::Approx(1));
+  CHECK(bops == doctest::Approx(eight.report.bops));
+  save(file.path, eight);
+  const auto back = load<Fno>(file.path);  // replays its self-test
+  const auto said = eight.solver(net.grid, few[1]), again = back(net.grid, few[1]);
+  CHECK((said.field.array() == again.field.array()).all());
+  CHECK(back.trained_on().given.size() == 1);
+
+  SUBCASE("an error that is allowed is used for weights of 4 bits, and kept") {
+    QuantizeOptions o;
+    o.error = 4 * eight.report.error;
+    const auto mixed = quantize(net, std::span<const Field>(few), o);
+    CHECK(mixed.report.error <= o.error);
+    CHECK(mixed.report.bytes < eight.report.bytes);
+    CHECK(mixed.report.bops < eight.report.bops);
+    save(file.path, mixed);
+    const auto kept = load<Fno>(file.path);  // with the bits of every weight
+    CHECK(kept.model_bytes() == mixed.report.bytes);
+    CHECK((kept(net.grid, few[1]).field.array() == mixed.solver(net.grid, few[1]).field.array())
+              .all());
+  }
+  SUBCASE("an error that 8 bits do not reach takes 16") {
+    QuantizeOptions o;
+    o.error = 0.5 * eight.report.error;
+    const auto wide = quantize(net, std::span<const Field>(few), o);
+    CHECK(wide.report.error <= o.error);
+    CHECK(wide.report.bops > eight.report.bops);
+    save(file.path, wide);
+    CHECK_NOTHROW(static_cast<void>(load<Fno>(file.path)));
+    o.error = 1e-9;
+    CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
+                         doctest::Contains("16 bits reach"), Error);
+  }
+  SUBCASE("bits of weights that a file makes up are refused") {
+    safetensors::File f = safetensors::read(file.path);
+    for (const char* text : {R"({"fc7": 4})", R"({"fc1": 3})", R"({"fc1": 64})", "[]"}) {
+      f.metadata["amq.weight_bits"] = text;
+      CHECK_THROWS_AS(static_cast<void>(load<Fno>(f)), Error);
+    }
+  }
+}
+
+TEST_CASE("what is no float file, and what are no samples, is refused") {
+  const auto refused = [](const char* words, const auto& change) {
+    safetensors::File f = float_file();
+    change(f);
+    CHECK_THROWS_WITH_AS(static_cast<void>(load_float<Fno>(f)), doctest::Contains(words), Error);
+  };
+  refused("quantized already", [](auto& f) { f.metadata.erase("amq.float"); });
+  refused("amq.model", [](auto& f) { f.metadata["amq.model"] = "Unet"; });
+  refused("fc0.bias", [](auto& f) { f.tensors.erase("fc0.bias"); });
+  refused("computes something else", [](auto& f) {
+    auto v = f.tensors["fc2.bias"].template as<float>();
+    v[0] += 1;
+    f.tensors["fc2.bias"] = Array::of(v);
+  });
+  refused("amq.encoding", [](auto& f) {
+    f.metadata["amq.encoding"] = json::dump(stored::to_json(GridFieldEncoding{{0, 0}, {1, 1}}));
+  });
+  const auto net = load_float<Fno>(float_file());
+  CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>{})),
+                       doctest::Contains("samples to fit steps to"), Error);
+  const std::vector<Field> wrong{Field::Zero(7, 1)};
+  CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(wrong))),
+                       doctest::Contains("96 points"), Error);
+  QuantizeOptions o;
+  o.error = -1;
+  const auto few = fields(1);
+  CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
+                       doctest::Contains("quantize, error"), Error);
+}
