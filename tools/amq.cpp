@@ -1,4 +1,5 @@
 // The tool: looks into model files, solves on mesh files, times a model on this machine.
+#include "any_quantizer.hpp"
 #include "any_solver.hpp"
 
 #include <amq/config.hpp>
@@ -16,6 +17,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +43,13 @@ constexpr const char* usage = R"(amq: quantized neural PDE solvers
                                        outflow or wall; any number of times. Without any, the
                                        boundary of a plane mesh is wall
       --threads N
+  amq quantize FLOAT --samples WHAT -o OUT
+                                       a float file in integers, without training: what each layer
+                                       costs, and its share of the error
+      --samples WHAT                   an .npy of (sample, point..., channel), or a folder of them
+      --scheme S                       w8a8_by_range unless said otherwise
+      --error E                        as few bits of weights as keep the change of the answers
+                                       within this share, or more bits where it needs them
   amq networks                         the networks that are compiled in
   amq version
 )";
@@ -351,6 +360,45 @@ int solve(const Arguments& a) {
   return 0;
 }
 
+std::vector<std::string> sample_files(const std::string& what) {
+  namespace fs = std::filesystem;
+  if (!fs::is_directory(what)) return {what};
+  std::vector<std::string> all;
+  for (const auto& e : fs::directory_iterator(what))
+    if (e.path().extension() == ".npy") all.push_back(e.path().string());
+  if (all.empty()) refuse("--samples " + what, "files .npy", "none", "Save samples by numpy.save.");
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+int quantize(const Arguments& a) {
+  a.want(1, "amq quantize FLOAT --samples WHAT -o OUT");
+  const auto out = a["-o"], samples = a["--samples"], scheme = a["--scheme"];
+  if (!out) refuse("amq quantize", "-o OUT", "no -o", "Say where the model file goes.");
+  if (!samples) refuse("amq quantize", "--samples WHAT", "none", "Give a few given fields.");
+  QuantizeOptions o;
+  if (scheme) o.scheme = SchemeInfo::named(*scheme, "--scheme");
+  o.error = a.number("--error", 0, 0, 1);
+  safetensors::File file = safetensors::read(a.rest[0]);
+  std::vector<Field> few;
+  for (const std::string& name : sample_files(*samples)) {
+    const Array array = lab::npy::read(name);
+    any::add_samples(file, finite<float>(array, name), array.shape, name, few);
+  }
+  const QuantizeReport r = any::quantize(std::move(file), few, *out, o);
+  std::printf("%-32s %12s %10s %10s %12s %10s %10s %8s\n", "weight", "weight bits", "row bits",
+              "bytes", "operations", "by weights", "by rows", "share");
+  for (const QuantizedLayer& l : r.layers)
+    std::printf("%-32s %12d %10.3g %10.0f %12.4g %10.2g %10.2g %7.1f%%\n", l.weight.c_str(),
+                l.weight_bits, l.row_bits, l.bytes, l.bops, l.of_weights, l.of_rows, 100 * l.share);
+  std::printf(
+      "\n%s: %.0f bytes (%.1f %% of float), %.4g bit operations (%.2f %% of float), the "
+      "answers change by %.2g\n",
+      r.scheme.c_str(), r.bytes, 100 * r.bytes / r.float_bytes, r.bops, 100 * r.bops / r.float_bops,
+      r.error);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -359,6 +407,8 @@ int main(int argc, char** argv) try {
   if (command == "bench") return bench({argc, argv, {"--threads", "--runs"}});
   if (command == "solve")
     return solve({argc, argv, {"-o", "--given", "--bits", "--bops", "--mark", "--threads"}});
+  if (command == "quantize")
+    return quantize({argc, argv, {"-o", "--samples", "--scheme", "--error"}});
   if (command == "networks") {
     for (const auto& n : any::networks()) std::printf("%s\n", std::string(n.name).c_str());
     return 0;

@@ -39,7 +39,7 @@ for file in sorted(pathlib.Path(folder).glob("*.safetensors")):
     rc, out, err = run("bench", file, "--runs", 1)
     check(rc == 0 and len(re.findall(r"^ +[48] +\S+ +\S+% +\S+$", out, re.M)) == 2, f"bench {file}: {out}{err}")
 rc, out, err = run("networks")
-check(rc == 0 and "GraphVit" in out.split() and "Fno" in out.split(), "networks")
+check(rc == 0 and {"GraphVit", "Fno", "Transolver", "Flare"} <= set(out.split()), "networks")
 rc, out, err = run("--help")
 check(rc == 0 and "amq solve FILE MESH" in out, "help")
 check(run("nonsense")[0] == 1 and run("version")[0] == 0, "commands")
@@ -73,6 +73,19 @@ with tempfile.TemporaryDirectory() as name:
         check(rc == 0 and again.read_bytes() == text, f"an .npy gives the same file: {err}")
         np.save(here / "b.npy", np.ones((3, 2)))
         refused("(81, 2) numbers", "solve", darcy, msh, "-o", vtu, "--given", here / "b.npy")
+        # Float files are written by from_torch, whose test quantizes them; here is what is refused.
+        fno, to = pathlib.Path(folder) / "Fno.safetensors", here / "q.safetensors"
+        (here / "few").mkdir()
+        refused("files .npy", "quantize", fno, "--samples", here / "few", "-o", to)
+        np.save(here / "few" / "a.npy", np.ones((3, 8, 12, 2), np.float32))
+        refused("quantized already", "quantize", fno, "--samples", here / "few", "-o", to)
+        refused("one of Fno, Unet", "quantize", pathlib.Path(folder) / "ModernUnet.safetensors",
+                "--samples", here / "few", "-o", to)  # fmt: skip
+        refused("of 96 points", "quantize", fno, "--samples", here / "b.npy", "-o", to)
+        refused("a scheme like", "quantize", fno, "--samples", here / "few", "-o", to, "--scheme", "int8")
+        check(not to.exists(), "nothing is written")
+    refused("no -o", "quantize", darcy, "--samples", here)
+    refused("--samples", "quantize", darcy, "-o", vtu)
     refused("2 numbers", "solve", darcy, msh, "-o", vtu, "--given", "7.5")
     refused("a number from", "solve", darcy, msh, "-o", vtu, "--given", "7.5,x")
     refused("no -o", "solve", darcy, msh)
