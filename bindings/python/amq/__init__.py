@@ -14,12 +14,16 @@ True
 
 import enum
 
-from ._amq import Mesh, Rollout, Solver, instruction_set, networks
+from ._amq import Mesh, Rollout, Solver, _quantize, instruction_set, networks
 from ._amq import version as _version
 from ._error import Error
+from ._torch import from_torch
 
 __version__ = _version()
-__all__ = ["Error", "Mesh", "NodeType", "Rollout", "Solver", "instruction_set", "load", "networks", "plot"]
+__all__ = [
+    "Error", "Mesh", "NodeType", "Rollout", "Solver", "from_torch", "instruction_set", "load", "networks", "plot",
+    "quantize",
+]  # fmt: skip
 
 
 class NodeType(enum.IntEnum):
@@ -37,6 +41,15 @@ class NodeType(enum.IntEnum):
 def load(file, threads=1):
     """A solver from a path, or from the bytes of a file; see __init__.pyi."""
     return Solver(file, threads)
+
+
+def quantize(file, samples, to, *, scheme="w8a8_by_range", error=0.0):
+    """A float file in integers, without training; see __init__.pyi."""
+    import os
+
+    import numpy as np
+
+    return _quantize(os.fspath(file), np.asarray(samples, np.float32), os.fspath(to), scheme, float(error))
 
 
 def plot(points, cells, values, ax=None, **how):

@@ -25,6 +25,39 @@ def load(file: str | os.PathLike[str] | bytes, threads: int = 1) -> Solver:
     """A solver from a path, or from the bytes of a file. Network and scheme are the file's, and its
     self-test is replayed. Any number of threads may use it; `threads` share each solve."""
 
+def from_torch(
+    module: Any,
+    path: str | os.PathLike[str],
+    sample: Any,
+    axes: Sequence[Any] | None = None,
+    *,
+    normalization: dict[str, Any] | None = None,
+    given: Sequence[str] = (),
+    solution: Sequence[str] = (),
+    rename: dict[str, str] | None = None,
+    padding: int | Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """Writes a torch.nn.Module as a float file: parameters, sizes, normalization, names of channels, and
+    the module's answer to `sample` (point..., channel), which whoever reads the file must repeat.
+    axes: coordinates; without them those that the module itself takes, or centres of cells in the unit
+    box. normalization: input_mean, input_deviation, output_mean, output_deviation, one a channel; the
+    module sees (given - mean) / deviation. rename: the module's names, or their beginnings, to supported
+    ones. padding: of an FNO, where the module's attribute does not say it. Returns network and sizes."""
+
+def quantize(
+    file: str | os.PathLike[str],
+    samples: Any,
+    to: str | os.PathLike[str],
+    *,
+    scheme: str = "w8a8_by_range",
+    error: float = 0.0,
+) -> dict[str, Any]:
+    """A float file in integers, without training, written to `to`. samples (sample, point..., channel): a
+    few given fields of the training's, in your units. error above 0: as few bits of weights as keep the
+    change of the answers within this share, or more bits where it needs them. Returns a report: error,
+    scheme, bytes, bops, both of_float, float_difference from the self-test, and layers (weight, point, weight_bits, row_bits, bytes, bops,
+    of_weights, of_rows: what its quantization alone changes; share of the errors)."""
+
 def instruction_set() -> str: ...
 def networks() -> list[str]:
     """Names of the networks that are compiled in."""

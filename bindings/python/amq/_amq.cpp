@@ -1,5 +1,7 @@
 // The C interface as numpy sees it. Arrays are read and written where they lie, at any strides; the
 // interpreter's lock is free while amq computes. Everything else is said in __init__.pyi.
+#include "any_quantizer.hpp"
+
 #include <amq.h>
 
 #include <amq/core/thread_pool.hpp>
@@ -8,10 +10,12 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <cmath>
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -399,6 +403,58 @@ std::vector<std::string> networks() {
   return all;
 }
 
+/// See __init__.pyi. Samples are one array (sample, point..., channel) of float32.
+py::dict quantize(const std::string& file, const py::array_t<float, py::array::c_style>& samples,
+                  const std::string& to, const std::string& scheme, double error) {
+  amq::QuantizeReport r;
+  std::string refused;
+  const std::span<const float> values(samples.data(), static_cast<std::size_t>(samples.size()));
+  const amq::Extents shape(samples.shape(), samples.shape() + samples.ndim());
+  {
+    const py::gil_scoped_release free;
+    try {
+      amq::QuantizeOptions o;
+      o.scheme = amq::SchemeInfo::named(scheme, "quantize, scheme");
+      o.error = error;
+      for (const float x : values)
+        if (!std::isfinite(x))
+          throw amq::Error("quantize, samples", "finite numbers", std::to_string(x),
+                           "Repair the fields, or leave them out.");
+      amq::safetensors::File f = amq::safetensors::read(file);
+      std::vector<amq::Field> few;
+      amq::any::add_samples(f, values, shape, "quantize, samples", few);
+      r = amq::any::quantize(std::move(f), few, to, o);
+    } catch (const amq::Error& e) {
+      refused = e.what();
+    }
+  }
+  if (!refused.empty()) refuse(refused, AMQ_ARGUMENT);
+  py::list layers;
+  for (const amq::QuantizedLayer& l : r.layers) {
+    py::dict d;
+    d["weight"] = l.weight;
+    d["point"] = l.point;
+    d["weight_bits"] = l.weight_bits;
+    d["row_bits"] = l.row_bits;
+    d["bytes"] = l.bytes;
+    d["bops"] = l.bops;
+    d["of_weights"] = l.of_weights;
+    d["of_rows"] = l.of_rows;
+    d["share"] = l.share;
+    layers.append(d);
+  }
+  py::dict d;
+  d["layers"] = layers;
+  d["error"] = r.error;
+  d["bytes"] = r.bytes;
+  d["bytes_of_float"] = r.float_bytes;
+  d["bops"] = r.bops;
+  d["bops_of_float"] = r.float_bops;
+  d["scheme"] = r.scheme;
+  d["float_difference"] = r.float_difference;
+  return d;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_amq, m) {
@@ -408,6 +464,7 @@ PYBIND11_MODULE(_amq, m) {
   m.def("networks", &networks);
   using py::arg;
   const auto none = py::none();
+  m.def("_quantize", &quantize);
   py::class_<Rollout>(m, "Rollout")
       .def("allocate_every", &Rollout::allocate_every, arg("steps"))
       .def("step", &Rollout::step, arg("boundary") = none)
