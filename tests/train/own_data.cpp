@@ -198,6 +198,14 @@ TEST_CASE("a run killed at any moment and begun again ends with the bits of one 
   }
   CHECK(killed >= 2);
   CHECK(run(folder.path) == whole);
+  // One folder holds runs of several schemes: a file is named after all of its own.
+  const auto holds = [&](const std::string& name) {
+    for (const auto& f : fs::directory_iterator(folder.path))
+      if (f.path().filename().string().starts_with(name)) return true;
+    return false;
+  };
+  CHECK(holds("uniform_w8a2,4_by_range."));
+  CHECK(holds("adaptive_" + SchemeInfo::of<Ladder>().name() + "_mean"));
   // Finished, it is read.
   CHECK(run(folder.path) == whole);
   for (const auto& f : fs::directory_iterator(folder.path))

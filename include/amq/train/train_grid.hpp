@@ -200,9 +200,8 @@ template <typename Scheme, typename Model>
                              o.ranges, o.seed, o.weight_bits);
   const SchemeInfo info = net->quantizers.info();
   const std::string bits = numbers_text(info.levels);
-  NetworkTrainingOptions stage =
-      detail::grid_stage(o, from.encoding, from.mapping, "uniform " + bits + " bits",
-                         "uniform_w" + number_text(info.weight_bits) + "a" + bits, true);
+  NetworkTrainingOptions stage = detail::grid_stage(
+      o, from.encoding, from.mapping, "uniform " + bits + " bits", "uniform_" + info.name(), true);
   stage.trainer.recipe["begins as"] = Fingerprint().add(net->parameters.values).text();
   GridTraining<Model> t(*net, seen, stage);
   t.validate_on(unseen);

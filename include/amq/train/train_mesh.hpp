@@ -189,9 +189,8 @@ template <typename Scheme, typename Model>
   auto& net = begun.net;
   const SchemeInfo info = net->quantizers.info();
   const std::string bits = numbers_text(info.levels);
-  MeshTrainingOptions stage =
-      detail::mesh_stage(o, from.encoding, "uniform " + bits + " bits",
-                         "uniform_w" + number_text(info.weight_bits) + "a" + bits, true);
+  MeshTrainingOptions stage = detail::mesh_stage(o, from.encoding, "uniform " + bits + " bits",
+                                                 "uniform_" + info.name(), true);
   stage.trainer.recipe["begins as"] = Fingerprint().add(net->parameters.values).text();
   MeshTraining<Model> t(*net, data.training, stage);
   data.set_up(t, o);
@@ -223,9 +222,7 @@ template <typename Scheme, typename Model>
   auto made = train_adaptive_network<Model>(
       std::move(net), data.training, data.first(o.calibration), o.adaptive,
       detail::mesh_stage(o, from.encoding, "adaptive, mean " + bits + " bits",
-                         "adaptive_w" + number_text(info.weight_bits) + "a" +
-                             numbers_text(info.levels) + "_mean" + bits,
-                         true),
+                         "adaptive_" + info.name() + "_mean" + bits, true),
       o.seed, o.runs_on(), o.progress, [&](MeshTraining<Model>& t) { data.set_up(t, o); });
   TrainingReport report;
   report.curve = std::move(made.curve);
