@@ -2,6 +2,7 @@
 #include <amq/core/random.hpp>
 #include <amq/ops/norm.hpp>
 #include <amq/parallel/local_communicator.hpp>
+#include <amq/parallel/senders.hpp>
 #include <amq/parallel/wire.hpp>
 
 #include <doctest/doctest.h>
@@ -181,6 +182,25 @@ TEST_CASE("an instance norm has the same bits for rows in any order, on any numb
   CHECK(std::isnan(expected(0, 1)));
   CHECK(std::isnan(expected(0, 2)));
   CHECK(std::isfinite(expected(0, 0)));
+}
+
+TEST_CASE(
+    "heads of nodes beside edges are refused over ranks, since their rows look like ghosts'") {
+  ParameterLayout layout;
+  const auto point = layout.add_point("p", RowKind::node, 4);
+  Graph g;
+  g.first = {0, 1};
+  g.sender = {0};
+  g.receiver = {0};
+  const SendersRead::Tensor row{1, 4, RowKind::node, true, {point}};
+  const auto both = [&](bool heads_first) {
+    SendersRead names(layout);
+    if (heads_first) names.apply(ops::SplitHeads{2}, row);
+    names.apply(ops::EdgeSum{g}, row, row);
+    names.apply(ops::SplitHeads{2}, row);
+  };
+  for (const bool heads_first : {false, true})
+    CHECK_THROWS_WITH_AS(both(heads_first), doctest::Contains("found both in one network"), Error);
 }
 
 TEST_CASE("a clock counts what a network would take") {

@@ -113,7 +113,7 @@ class SendersRead {
   }
   /// @throws Error where an edge reads floats of its sender that are not made of codes, nodes
   /// attend
-  ///         to each other, or tokens are sums of floats
+  ///         to each other, tokens are sums of floats, and for heads of nodes beside edges
   template <ops::operation Op, typename... In>
   Tensor apply(const Op& op, const In&... in) {
     static_assert(row_by_row<Op> || across_ranks<Op>,
@@ -141,6 +141,11 @@ class SendersRead {
       if (!op.bits)
         throw Error("network over ranks", "pooling in codes, whose sums have no order",
                     "pooling in floats", "Set the model's attention_bits, such as {8, 8}.");
+    // Rows of heads could be as many as those of own nodes and ghosts, and be taken for them.
+    splits_ = splits_ || std::is_same_v<Op, ops::SplitHeads>;
+    if (splits_ && std::find(read_.begin(), read_.end(), 1) != read_.end())
+      throw Error("network over ranks", "edges that read their senders, or heads of nodes",
+                  "both in one network", "Solve on one rank.");
     return y;
   }
   [[nodiscard]] static MatrixShape result(const Tensor& x) noexcept { return {x.rows, x.cols}; }
@@ -166,6 +171,7 @@ class SendersRead {
 
   const ParameterLayout* layout_;
   std::vector<char> read_;
+  bool splits_ = false;  ///< rows of nodes into rows of heads
 };
 static_assert(arithmetic<SendersRead>);
 
