@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <iterator>
 #include <mutex>
 #include <set>
 #include <string>
@@ -33,32 +34,31 @@ std::string same_on(int ranks, const F& f) {
 }  // namespace
 
 TEST_CASE(
-    "a solve, its bits and 50 steps are the same on any number of ranks and threads, however "
-    "the mesh is cut") {
-  for (const char* network : cases::all_networks) {
+    "a solve, its bits and 50 steps are one number a network, on any number of ranks and threads, "
+    "however the mesh is cut") {
+  struct Row {
+    std::string network, hash;
+  };
+  const Row table[] = {{"MpPde", "03293c4d62ef10d3"},         {"MpPde static", "844f817eefb9c7a8"},
+                       {"MpPde uniform", "620608a35ceb8492"}, {"MeshGraphNet", "113a8b4e311740e1"},
+                       {"Transolver", "f8c58434d1b5817e"},    {"Flare", "dd4525d5fd1344af"}};
+  CHECK(std::size(table) == std::size(cases::all_networks));
+  for (const Row& row : table) {
+    CAPTURE(row.network);
     cases::Setting s;
-    s.network = network;
-    s.steps = 4;
-    const std::string expected = cases::alone(s);
+    s.network = row.network;
+    const std::string alone = cases::alone(s);
+    CHECK(alone == row.hash);
     for (const int ranks : {1, 2, 3, 5, 8})
-      for (const char* partition : {"random", "strips", "one empty"}) {
-        s.partition = partition;
-        s.threads = ranks % 2 + 1;
-        CAPTURE(network);
-        CAPTURE(ranks);
-        CAPTURE(partition);
-        CHECK(same_on(ranks, [&](Communicator& c) { return cases::apart(s, c); }) == expected);
-      }
-    s.steps = 50;
-    const std::string later = cases::alone(s);
-    CHECK(later != expected);
-    for (const int ranks : {1, 2, 3, 5, 8}) {
-      s.partition = ranks % 3 == 2 ? "random" : ranks % 3 == 1 ? "strips" : "one empty";
-      s.threads = 2 - ranks % 2;
-      CAPTURE(network);
-      CAPTURE(ranks);
-      CHECK(same_on(ranks, [&](Communicator& c) { return cases::apart(s, c); }) == later);
-    }
+      for (const int threads : {1, 2})
+        for (const char* partition : {"random", "strips", "one empty"}) {
+          s.partition = partition;
+          s.threads = threads;
+          CAPTURE(ranks);
+          CAPTURE(threads);
+          CAPTURE(partition);
+          CHECK(same_on(ranks, [&](Communicator& c) { return cases::apart(s, c); }) == alone);
+        }
   }
 }
 
