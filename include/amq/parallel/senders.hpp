@@ -111,9 +111,9 @@ class SendersRead {
     }
     return y;
   }
-  /// @throws Error where an edge reads floats of its sender that are not made of codes, nodes
-  /// attend
-  ///         to each other, tokens are sums of floats, and for heads of nodes beside edges
+  /// @throws Error where an edge reads floats of its sender that are not made of codes, where
+  ///         nodes attend to each other, where tokens are sums of floats, and for heads of nodes
+  ///         beside edges
   template <ops::operation Op, typename... In>
   Tensor apply(const Op& op, const In&... in) {
     static_assert(row_by_row<Op> || across_ranks<Op>,
