@@ -1,11 +1,13 @@
 // Writes a small file of every network, for the tests of the bindings: random weights, two levels,
 // a self-test whose solution C++ computed. `ninja -C build tests/bindings/write_models`, then
 //   build/tests/bindings/write_models tests/bindings/data
+#include <amq/models/flare.hpp>
 #include <amq/models/fno.hpp>
 #include <amq/models/graph_vit.hpp>
 #include <amq/models/mesh_graph_net.hpp>
 #include <amq/models/modern_unet.hpp>
 #include <amq/models/transformer.hpp>
+#include <amq/models/transolver.hpp>
 #include <amq/models/unet.hpp>
 #include <amq/solver.hpp>
 #include <amq/solver/grid_file.hpp>
@@ -97,6 +99,8 @@ int main(int argc, char** argv) try {
                              .heads = 2,
                              .frequencies = 2,
                              .cluster_size = 8});
+  on_mesh<Transolver>(folder, {.hidden = 8, .layers = 1, .heads = 2, .tokens = 4});
+  on_mesh<Flare>(folder, {.hidden = 8, .layers = 1, .heads = 2, .tokens = 4, .inner = 1});
   FnoConfig fno;
   fno.modes = {3, 3, 1};
   fno.width = 6;
