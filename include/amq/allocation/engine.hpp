@@ -19,6 +19,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -84,8 +85,9 @@ template <typename CostOf, typename DistortionOf>
 template <typename Key, typename Sweep, everyone All>
 void narrow_to_budget(Key& low, Key& high, Cost& left, std::size_t few, const Sweep& sweep,
                       All& all) {
-  constexpr std::size_t n_bins = 4096;
-  std::vector<Cost> bins;  // 64 KiB, more than some hosts' stacks hold
+  // Alone few sweeps are what is wanted; among ranks few bytes, which every one of them sends.
+  constexpr std::size_t n_bins = std::is_same_v<std::remove_const_t<All>, Alone> ? 4096 : 128;
+  std::vector<Cost> bins;  // 64 KiB are more than some hosts' stacks hold
   for (std::size_t inside = few + 1; low < high && inside > few;) {
     int shift = 0;  // bins of 2^shift: dividing would cost more than all the rest
     while (((high - low) >> shift) >= n_bins) ++shift;
