@@ -19,11 +19,10 @@
 #include <amq/kernels/packed_weights.hpp>
 
 #include "some_graph.hpp"
-#include "timing.hpp"
+#include "speed.hpp"
 
 #include <cmath>
 #include <cstring>
-#include <thread>
 
 #if AMQ_HAS_AVX2
 
@@ -301,48 +300,26 @@ bool holds_its_promises() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string path, machine = "unnamed";
-  Index nodes = 10'000;
-  int rounds = 15, core = 1;
-  for (int i = 1; i < argc; ++i) {
-    if (!std::strncmp(argv[i], "--machine=", 10))
-      machine = argv[i] + 10;
-    else if (!std::strncmp(argv[i], "--nodes=", 8))
-      nodes = std::atoi(argv[i] + 8);
-    else if (!std::strncmp(argv[i], "--rounds=", 9))
-      rounds = std::atoi(argv[i] + 9);
-    else if (!std::strncmp(argv[i], "--core=", 7))
-      core = std::atoi(argv[i] + 7);
-    else
-      path = argv[i];
-  }
   if (!simd::native_supported()) return 77;
   if (!holds_its_promises()) return 1;
-  timing::pin(core % std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+  timing::SpeedArguments asked;
+  asked.read(argc, argv, [](const char*) { return false; });
+  const Index nodes = asked.nodes;
   Edges e(some_graph(nodes, 6));
   std::vector<timing::Contender> all;
   for (const int bits : {8, 4}) {
     all.push_back({"message_mean", bits, [&e, bits] { e.floats(bits); }, true});
     all.push_back({"integers_alone", bits, [&e, bits] { e.integers(bits); }});
   }
-  const auto t = timing::medians(all, rounds, timing::Clock::thread);
+  const auto t = timing::medians(all, asked.rounds, timing::Clock::thread);
   const std::string shape = std::to_string(nodes) + "x" + std::to_string(6 * nodes) + "x128";
-  const bool empty = path.empty() || !std::ifstream(path).good();
-  std::ofstream file;
-  if (!path.empty()) file.open(path, std::ios::app);
-  if (empty && file)
-    file << "machine,level,bench,shape,bits,contender,threads,ms,ratio_to_best_rival,"
-            "ratio_to_roof\n";
+  timing::SpeedRows rows(asked);
   for (std::size_t k = 0; k < all.size(); ++k) {
     const double rival = t[k / 2 * 2];
     std::printf("  %d bits %-16s %9.3f ms  %6.0f ns an edge  %.2f of message_mean's speed\n",
                 all[k].bits, all[k].name.c_str(), 1e3 * t[k],
                 1e9 * t[k] / static_cast<double>(6 * nodes), rival / t[k]);
-    char line[256];
-    std::snprintf(line, sizeof line, "%s,%s,edges,%s,%d,%s,1,%.4f,%.3f,\n", machine.c_str(),
-                  Arch::name, shape.c_str(), all[k].bits, all[k].name.c_str(), 1e3 * t[k],
-                  rival / t[k]);
-    if (file) file << line;
+    rows.add(Arch::name, "edges", shape, all[k], t[k], rival / t[k]);
   }
 }
 #else

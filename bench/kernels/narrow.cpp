@@ -8,10 +8,9 @@
 #include <amq/core/executor.hpp>
 
 #include "mp_layer.hpp"
-#include "timing.hpp"
+#include "speed.hpp"
 
 #include <cstring>
-#include <thread>
 
 using namespace amq;
 using namespace amq::kernels;
@@ -63,26 +62,15 @@ struct Rows {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string path, machine = "unnamed";
-  Index nodes = 10'000;
-  int rounds = 15, core = 1;
-  bool products_alone = false;
-  for (int i = 1; i < argc; ++i) {
-    if (!std::strncmp(argv[i], "--machine=", 10))
-      machine = argv[i] + 10;
-    else if (!std::strncmp(argv[i], "--nodes=", 8))
-      nodes = std::atoi(argv[i] + 8);
-    else if (!std::strncmp(argv[i], "--rounds=", 9))
-      rounds = std::atoi(argv[i] + 9);
-    else if (!std::strncmp(argv[i], "--core=", 7))
-      core = std::atoi(argv[i] + 7);
-    else if (!std::strcmp(argv[i], "--products"))
-      products_alone = true;
-    else
-      path = argv[i];
-  }
   if (!simd::native_supported()) return 77;
-  timing::pin(core % std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+  bool products_alone = false;
+  timing::SpeedArguments asked;
+  asked.read(argc, argv, [&](const char* text) {
+    const bool own = !std::strcmp(text, "--products");
+    products_alone = products_alone || own;
+    return own;
+  });
+  timing::SpeedRows rows(asked);
   const auto report = [&](const char* bench, const std::string& shape, double operations,
                           std::vector<timing::Contender> all, int turns) {
     // The roof takes turns with the others: neighbours lower it as they slow these.
@@ -94,22 +82,12 @@ int main(int argc, char** argv) {
     double best = 0;
     for (std::size_t k = 0; k < all.size(); ++k)
       if (all[k].rival && (best == 0 || t[k] < best)) best = t[k];
-    const bool empty = path.empty() || !std::ifstream(path).good();
-    std::ofstream out;
-    if (!path.empty()) out.open(path, std::ios::app);
-    if (empty && out)
-      out << "machine,level,bench,shape,bits,contender,threads,ms,ratio_to_best_rival,"
-             "ratio_to_roof\n";
     for (std::size_t k = 0; k < all.size(); ++k) {
       const double of_roof = roof > 0 && !all[k].rival ? operations / t[k] / roof : 0;
       std::printf(
           "  %-14s %2d bits %-24s %9.3f ms  %.2f of 8 x 8 bits  %.2f of rival  %.2f of roof\n",
           bench, all[k].bits, all[k].name.c_str(), 1e3 * t[k], t[0] / t[k], best / t[k], of_roof);
-      char line[256];
-      std::snprintf(line, sizeof line, "%s,%s,%s,%s,%d,%s,1,%.4f,%.3f,%.3f\n", machine.c_str(),
-                    timing::level().c_str(), bench, shape.c_str(), all[k].bits, all[k].name.c_str(),
-                    1e3 * t[k], best / t[k], of_roof);
-      if (out) out << line;
+      rows.add(timing::level(), bench, shape, all[k], t[k], best / t[k], of_roof);
     }
   };
 
@@ -127,19 +105,20 @@ int main(int argc, char** argv) {
             {"amq_w4", 8, [&] { gemm_i32(r8.span, w4, to); }},
             {"amq_w4", 4, [&] { gemm_i32(r4.span, w4, to); }},
             {"eigen_float", 32, [&] { y.noalias() = x * wf.transpose(); }, true}},
-           5 * rounds);
+           5 * asked.rounds);
   }
   if (products_alone) return 0;
   auto& alone = serial_executor();
-  const Graph graph = some_graph(nodes, mp_layer::degree);
+  const Graph graph = some_graph(asked.nodes, mp_layer::degree);
   mp_layer::Layer w8(graph, alone), w4(graph, alone, 4);
-  report("mp_layer",
-         std::to_string(nodes) + "x" + std::to_string(mp_layer::degree * nodes) + "x128",
-         w8.operations(),
-         {{"amq_w8", 8, [&] { w8.integers(8, RowRule::min_max); }},
-          {"amq_w8", 4, [&] { w8.integers(4, RowRule::min_max); }},
-          {"amq_w4", 8, [&] { w4.integers(8, RowRule::min_max); }},
-          {"amq_w4", 4, [&] { w4.integers(4, RowRule::min_max); }},
-          {"eigen_float_split_tiled", 32, [&] { w8.floats(); }, true}},
-         rounds);
+  report(
+      "mp_layer",
+      std::to_string(asked.nodes) + "x" + std::to_string(mp_layer::degree * asked.nodes) + "x128",
+      w8.operations(),
+      {{"amq_w8", 8, [&] { w8.integers(8, RowRule::min_max); }},
+       {"amq_w8", 4, [&] { w8.integers(4, RowRule::min_max); }},
+       {"amq_w4", 8, [&] { w4.integers(8, RowRule::min_max); }},
+       {"amq_w4", 4, [&] { w4.integers(4, RowRule::min_max); }},
+       {"eigen_float_split_tiled", 32, [&] { w8.floats(); }, true}},
+      asked.rounds);
 }

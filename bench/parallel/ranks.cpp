@@ -2,16 +2,16 @@
 // take on 64 to 4,096 ranks, by a model that a simulation is held against?
 //
 //   bench_ranks FILE.csv
+#include "../../examples/common/timing.hpp"
+
 #include <amq/core/thread_pool.hpp>
 #include <amq/mesh/random_square.hpp>
 #include <amq/parallel.hpp>
 #include <amq/solver.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
 #include <exception>
 #include <limits>
 #include <memory>
@@ -225,12 +225,10 @@ Predicted predict(const OneRank& one, double nodes, double ghosts, double ranks,
 }
 
 double wall() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return timing::seconds(timing::Clock::wall);
 }
 double work() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+  return timing::seconds(timing::Clock::process);
 }
 
 /// Least milliseconds of wall clock and of processors together.

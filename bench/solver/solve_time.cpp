@@ -12,11 +12,10 @@
 #include <amq/models/mp_pde.hpp>
 #include <amq/solver/mesh_solver.hpp>
 
-#include "../kernels/timing.hpp"
+#include "../kernels/speed.hpp"
 
 #include <cstring>
 #include <memory>
-#include <thread>
 
 using namespace amq;
 
@@ -52,25 +51,16 @@ struct Problem {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string path, machine = "unnamed", loop;
-  int nodes = 1'000, rounds = 15, core = 1;
-  for (int i = 1; i < argc; ++i) {
-    if (!std::strncmp(argv[i], "--machine=", 10))
-      machine = argv[i] + 10;
-    else if (!std::strncmp(argv[i], "--nodes=", 8))
-      nodes = std::atoi(argv[i] + 8);
-    else if (!std::strncmp(argv[i], "--rounds=", 9))
-      rounds = std::atoi(argv[i] + 9);
-    else if (!std::strncmp(argv[i], "--core=", 7))
-      core = std::atoi(argv[i] + 7);
-    else if (!std::strncmp(argv[i], "--loop=", 7))
-      loop = argv[i] + 7;
-    else
-      path = argv[i];
-  }
   if (!simd::native_supported()) return 77;
-  timing::pin(core % std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
-  const Problem p(nodes);
+  std::string loop;
+  timing::SpeedArguments asked;
+  asked.nodes = 1'000;
+  asked.read(argc, argv, [&](const char* text) {
+    const bool own = !std::strncmp(text, "--loop=", 7);
+    if (own) loop = text + 7;
+    return own;
+  });
+  const Problem p(asked.nodes);
   const Solver& solver = *p.solver;
   const auto at = solver.prepare(p.mesh);
   GraphSample sample = solver.encoding().encode(p.mesh, view(p.given));
@@ -91,27 +81,18 @@ int main(int argc, char** argv) {
   if (!loop.empty()) {
     for (const auto& c : all)
       if (c.name + std::to_string(c.bits) == loop)
-        for (int r = 0; r < rounds; ++r) c.run();
+        for (int r = 0; r < asked.rounds; ++r) c.run();
     return 0;
   }
-  const auto t = timing::medians(all, rounds, timing::Clock::thread);
+  const auto t = timing::medians(all, asked.rounds, timing::Clock::thread);
   const std::string shape =
       std::to_string(p.mesh.n_nodes()) + "x" + std::to_string(sample.graph.n_edges()) + "x128";
-  const bool empty = path.empty() || !std::ifstream(path).good();
-  std::ofstream file;
-  if (!path.empty()) file.open(path, std::ios::app);
-  if (empty && file)
-    file << "machine,level,bench,shape,bits,contender,threads,ms,ratio_to_best_rival,"
-            "ratio_to_roof\n";
+  timing::SpeedRows rows(asked);
   std::printf("%s %s\n", shape.c_str(), timing::level().c_str());
   for (std::size_t k = 0; k < all.size(); ++k) {
     std::printf(
         "  %2d bits %-18s %9.3f ms  %.2f of float32's speed  %.3f of uniform 8 bits' time\n",
         all[k].bits, all[k].name.c_str(), 1e3 * t[k], t[0] / t[k], t[k] / t[1]);
-    char line[256];
-    std::snprintf(line, sizeof line, "%s,%s,mp_pde_solve,%s,%d,%s,1,%.4f,%.3f,\n", machine.c_str(),
-                  timing::level().c_str(), shape.c_str(), all[k].bits, all[k].name.c_str(),
-                  1e3 * t[k], t[0] / t[k]);
-    if (file) file << line;
+    rows.add(timing::level(), "mp_pde_solve", shape, all[k], t[k], t[0] / t[k]);
   }
 }
