@@ -16,29 +16,10 @@ except ImportError:
     sys.exit(77)
 
 import amq
+from checks import check, end, refused
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "models"))
 from unet_golden import UNet
-
-failures = 0
-
-
-def check(good, what):
-    global failures
-    if not good:
-        failures += 1
-        print("failed:", what)
-
-
-def refused(words, call):
-    try:
-        call()
-    except amq.Error as e:
-        check(words in str(e) and e.status == 1, f"'{words}': {e}")
-    except BaseException as e:
-        check(False, f"{words}: {type(e).__name__}: {e}")
-    else:
-        check(False, f"{words}: nothing was refused")
 
 
 class Spectral(nn.Module):
@@ -286,5 +267,4 @@ with tempfile.TemporaryDirectory() as folder:
     amq.quantize(at, few, to)
     refused("quantized already", lambda: amq.quantize(to, few, at))
 
-print(f"{failures} failed")
-sys.exit(failures > 0)
+end()

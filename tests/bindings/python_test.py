@@ -11,27 +11,9 @@ import time
 import numpy as np
 
 import amq
+from checks import check, end, refused
 
 darcy, folder = sys.argv[1], pathlib.Path(sys.argv[2])
-failures = 0
-
-
-def check(good, what):
-    global failures
-    if not good:
-        failures += 1
-        print("failed:", what)
-
-
-def refused(words, call, status=1):
-    try:
-        call()
-    except amq.Error as e:
-        check(words in str(e) and e.status == status, f"{words}, status {status}: {e}, status {e.status}")
-    except BaseException as e:
-        check(False, f"{words}: {type(e).__name__}: {e}")
-    else:
-        check(False, f"{words}: nothing was refused")
 
 
 def square(side):
@@ -185,6 +167,6 @@ for kind in (amq.Solver, amq.Mesh, amq.Rollout):
     check(set(re.findall(r"    def ([a-z]\w*)", body)) == found, f"the stub of {kind.__name__}: {found}")
 check(set(amq.__all__) <= set(re.findall(r"^(?:class|def) (\w+)", stub, re.M)), "the stub's names")
 
-failures += doctest.testmod(amq, extraglobs={"darcy": darcy, "points": points, "cells": cells, "a": a}).failed
-print(f"{failures} failed")
-sys.exit(failures > 0)
+done = doctest.testmod(amq, extraglobs={"darcy": darcy, "points": points, "cells": cells, "a": a})
+check(done.failed == 0, f"{done.failed} doctests")
+end()

@@ -7,15 +7,9 @@ import subprocess
 import sys
 import tempfile
 
+from checks import check, end
+
 tool, darcy, folder = sys.argv[1:4]
-failures = 0
-
-
-def check(good, what):
-    global failures
-    if not good:
-        failures += 1
-        print("failed:", what)
 
 
 def run(*args):
@@ -101,5 +95,4 @@ refused("safetensors", "inspect", __file__)
 refused("found 0", "inspect")
 refused("a number from", "bench", darcy, "--runs", "many")
 
-print(f"{failures} failed")
-sys.exit(failures > 0)
+end()
