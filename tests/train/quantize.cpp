@@ -2,23 +2,17 @@
 
 #include <amq/models/fno.hpp>
 
+#include "../io/scratch.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 using namespace amq;
 
 namespace {
-
-struct Scratch {
-  std::string path;
-  explicit Scratch(const char* name)
-      : path((std::filesystem::temp_directory_path() / name).string()) {}
-  ~Scratch() { std::filesystem::remove(path); }
-};
 
 FnoConfig small() {
   FnoConfig c = FnoConfig::pdebench(2, 3, 8, 1);
@@ -43,12 +37,9 @@ safetensors::File float_file() {
   const Network<Fno> net(small(), QuantizeOptions{}.scheme, 5);
   safetensors::File f;
   f.path = "float.safetensors";
-  for (std::size_t k = 0; k < net.quantizers.first_entry(); ++k) {
-    const auto& e = net.layout.entries()[k];
-    f.tensors[e.name] = Array::of(std::span<const float>(net.parameters.values.data() + e.offset,
-                                                         static_cast<std::size_t>(e.size())),
-                                  e.shape);
-  }
+  ParameterLayout layout;
+  const Fno model(layout, small());
+  detail::put_parameters(f, "", layout, net.parameters);
   GridFieldEncoding e;
   e.input_mean = {5}, e.input_deviation = {1}, e.output_mean = {2}, e.output_deviation = {3};
   f.metadata = {{"amq.format", "1"},
@@ -78,7 +69,8 @@ TEST_CASE("a float file becomes a model file without training") {
   const auto net = load_float<Fno>(float_file());
   CHECK(net.difference == 0);
   const auto few = fields(4);
-  const Scratch file("amq_quantized.safetensors");
+  const test::Scratch folder("quantized");
+  const std::string file = folder.path("model.safetensors");
   const auto eight = quantize(net, std::span<const Field>(few));
   CHECK(eight.report.error > 0);
   CHECK(eight.report.error < 0.05);
@@ -88,8 +80,8 @@ TEST_CASE("a float file becomes a model file without training") {
   for (const QuantizedLayer& l : eight.report.layers) share += l.share, bops += l.bops;
   CHECK(share == doctest::Approx(1));
   CHECK(bops == doctest::Approx(eight.report.bops));
-  save(file.path, eight);
-  const auto back = load<Fno>(file.path);  // replays its self-test
+  save(file, eight);
+  const auto back = load<Fno>(file);  // replays its self-test
   const auto said = eight.solver(net.grid, few[1]), again = back(net.grid, few[1]);
   CHECK((said.field.array() == again.field.array()).all());
   CHECK(back.trained_on().given.size() == 1);
@@ -101,8 +93,8 @@ TEST_CASE("a float file becomes a model file without training") {
     CHECK(mixed.report.error <= o.error);
     CHECK(mixed.report.bytes < eight.report.bytes);
     CHECK(mixed.report.bops < eight.report.bops);
-    save(file.path, mixed);
-    const auto kept = load<Fno>(file.path);  // with the bits of every weight
+    save(file, mixed);
+    const auto kept = load<Fno>(file);  // with the bits of every weight
     CHECK(kept.model_bytes() == mixed.report.bytes);
     CHECK((kept(net.grid, few[1]).field.array() == mixed.solver(net.grid, few[1]).field.array())
               .all());
@@ -113,14 +105,14 @@ TEST_CASE("a float file becomes a model file without training") {
     const auto wide = quantize(net, std::span<const Field>(few), o);
     CHECK(wide.report.error <= o.error);
     CHECK(wide.report.bops > eight.report.bops);
-    save(file.path, wide);
-    CHECK_NOTHROW(static_cast<void>(load<Fno>(file.path)));
+    save(file, wide);
+    CHECK_NOTHROW(static_cast<void>(load<Fno>(file)));
     o.error = 1e-9;
     CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
                          doctest::Contains("16 bits reach"), Error);
   }
   SUBCASE("bits of weights that a file makes up are refused") {
-    safetensors::File f = safetensors::read(file.path);
+    safetensors::File f = safetensors::read(file);
     for (const char* text : {R"({"fc7": 4})", R"({"fc1": 3})", R"({"fc1": 64})", "[]"}) {
       f.metadata["amq.weight_bits"] = text;
       CHECK_THROWS_AS(static_cast<void>(load<Fno>(f)), Error);

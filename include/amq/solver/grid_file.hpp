@@ -41,6 +41,16 @@ void save(const std::string& path, const GridSolver<Model, Scheme>& solver,
 
 namespace detail {
 
+inline void expect_self_test_grid(std::vector<safetensors::Expected>& wanted, int dims) {
+  for (int d = 0; d < dims; ++d) wanted.push_back({"self_test.axis." + std::to_string(d), {-1}});
+}
+inline RegularGrid self_test_grid(const safetensors::File& f, int dims) {
+  RegularGrid grid;
+  for (int d = 0; d < dims; ++d)
+    grid.axes.push_back(f.at("self_test.axis." + std::to_string(d)).as<double>());
+  return grid;
+}
+
 template <typename Model, typename Scheme>
 GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& executor) {
   const safetensors::File& f = file.f;
@@ -57,7 +67,7 @@ GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& ex
   NetworkFile::declare<Model>(wanted, "", config, info);
   wanted.push_back({"self_test.a", {-1, e.inputs()}});
   wanted.push_back({"self_test.mean_bits", {-1}});
-  for (int d = 0; d < c.dims; ++d) wanted.push_back({"self_test.axis." + std::to_string(d), {-1}});
+  expect_self_test_grid(wanted, c.dims);
   const auto budgets = file.budgets();
   for (std::size_t k = 0; k < budgets.size(); ++k)
     wanted.push_back({"self_test.u." + std::to_string(k), {-1, e.outputs()}});
@@ -68,9 +78,7 @@ GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& ex
   get_parameters(f, "", net->layout, net->parameters);
   GridSolver<Model, Scheme> solver(std::move(net), std::move(e), executor);
   if (file.has("amq.trained_on")) solver.trained_on(file.parsed<TrainedOn>("amq.trained_on"));
-  RegularGrid grid;
-  for (int d = 0; d < c.dims; ++d)
-    grid.axes.push_back(f.at("self_test.axis." + std::to_string(d)).template as<double>());
+  const RegularGrid grid = self_test_grid(f, c.dims);
   const auto given = f.at("self_test.a").template as<float>();
   const MatrixView<const float> a(given.data(), f.at("self_test.a").shape[0],
                                   f.at("self_test.a").shape[1]);

@@ -122,7 +122,7 @@ FloatGridFile<Model> load_float_grid(const NetworkFile& file, double tolerance) 
   ParameterLayout layout;
   const Model model(layout, config);
   expect_layout(wanted, "", layout);
-  for (int d = 0; d < c.dims; ++d) wanted.push_back({"self_test.axis." + std::to_string(d), {-1}});
+  expect_self_test_grid(wanted, c.dims);
   wanted.push_back({"self_test.a", {-1, c.given}});
   wanted.push_back({"self_test.u", {-1, c.outputs}});
   safetensors::expect(f, wanted);
@@ -134,8 +134,7 @@ FloatGridFile<Model> load_float_grid(const NetworkFile& file, double tolerance) 
   made.net->take_weights(layout, values);
   made.net->reset_quantizers();
   if (file.has("amq.trained_on")) made.seen = file.parsed<TrainedOn>("amq.trained_on");
-  for (int d = 0; d < c.dims; ++d)
-    made.grid.axes.push_back(f.at("self_test.axis." + std::to_string(d)).template as<double>());
+  made.grid = self_test_grid(f, c.dims);
   const auto field = [&](const char* name) {
     const auto v = f.at(name).template as<float>();
     const auto& s = f.at(name).shape;
@@ -337,14 +336,18 @@ template <typename Model>
   return made;
 }
 
-/// The whole way in one call: reads a float file, quantizes it, writes a model file that load()
-/// reads.
+/// The whole way in one call: quantizes a float file, and writes a model file that load() reads.
+template <typename Model>
+QuantizeReport quantize(safetensors::File float_file, std::span<const Field> samples,
+                        const std::string& to, const QuantizeOptions& o = {}) {
+  const auto made = quantize(load_float<Model>(std::move(float_file)), samples, o);
+  save(to, made);
+  return made.report;
+}
 template <typename Model>
 QuantizeReport quantize(const std::string& float_file, std::span<const Field> samples,
                         const std::string& to, const QuantizeOptions& o = {}) {
-  const auto made = quantize(load_float<Model>(float_file), samples, o);
-  save(to, made);
-  return made.report;
+  return quantize<Model>(safetensors::read(float_file), samples, to, o);
 }
 
 }  // namespace amq
