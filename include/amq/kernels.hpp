@@ -16,4 +16,5 @@
 #include <amq/kernels/panel.hpp>
 #include <amq/kernels/patches.hpp>
 #include <amq/kernels/quantize.hpp>
+#include <amq/kernels/softmax.hpp>
 #include <amq/quant/rows.hpp>

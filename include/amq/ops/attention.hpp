@@ -4,6 +4,7 @@
 /// (Cao 2021, "Choose a transformer: Fourier or Galerkin"). The products between rows are products
 /// of floats unless softmax attention is given bits; sums of floats run in one fixed order, fused.
 
+#include <amq/kernels/softmax.hpp>
 #include <amq/ops/coded_matrix.hpp>
 #include <amq/ops/norm.hpp>
 #include <amq/ops/operation.hpp>
@@ -30,32 +31,17 @@ void transpose(const T* x, Index stride, Index rows, Index cols, std::vector<T>&
     for (Index c = 0; c < cols; ++c)
       out[static_cast<std::size_t>(c * rows + i)] = x[i * stride + c];
 }
-/// Sixteen partial results, folded as +8, +4, +2, +1: the order does not depend on the machine.
-template <typename T, typename F>
-T fold(const T* x, Index n, T start, const F& f) noexcept {
-  constexpr Index lanes = 16;
-  T part[lanes];
-  std::fill_n(part, lanes, start);
-  Index k = 0;
-  for (; k + lanes <= n; k += lanes)
-    for (Index l = 0; l < lanes; ++l) part[l] = f(part[l], x[k + l]);
-  for (Index l = 0; k + l < n; ++l) part[l] = f(part[l], x[k + l]);
-  for (Index width = lanes / 2; width > 0; width /= 2)
-    for (Index l = 0; l < width; ++l) part[l] = f(part[l], part[l + width]);
-  return part[0];
-}
 /// p = exp((p - max p) scale). @returns 1 / the sum of the results
 template <typename T>
 T exponentials(T* p, Index n, T scale) noexcept {
-  const T top = fold(p, n, p[0], [](T a, T b) { return a > b ? a : b; });
-  if constexpr (std::is_same_v<T, float>)
-    kernels::map_floats(p, p, n, [=](auto v) AMQ_INLINE_LAMBDA {
-      using F = decltype(v);
-      return kernels::exp((v - F::splat(top)) * F::splat(scale));
-    });
-  else
-    for (Index j = 0; j < n; ++j) p[j] = std::exp((p[j] - top) * scale);
-  return T(1) / fold(p, n, T(0), [](T a, T b) { return a + b; });
+  if constexpr (std::is_same_v<T, float>) {
+    return 1.0f / kernels::exponentials(p, p, n, scale);
+  } else {
+    const T top = *std::max_element(p, p + n);
+    T sum = 0;
+    for (Index j = 0; j < n; ++j) sum += p[j] = std::exp((p[j] - top) * scale);
+    return T(1) / sum;
+  }
 }
 
 /// A sample's keys and values of one head as its queries meet them. Rows of all three lie

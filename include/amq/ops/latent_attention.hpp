@@ -41,18 +41,34 @@ enum class PoolOver : std::uint8_t {
 
 namespace detail {
 
-/// Of a and b (n), in sixteen partial sums.
+/// Of a and b (n).
 template <typename T>
-[[nodiscard]] T lane_dot(const T* a, const T* b, Index n) noexcept {
-  constexpr Index lanes = 16;
-  T part[lanes] = {};
-  Index k = 0;
-  for (; k + lanes <= n; k += lanes)
-    for (Index l = 0; l < lanes; ++l) part[l] = std::fma(a[k + l], b[k + l], part[l]);
-  for (Index l = 0; k + l < n; ++l) part[l] = std::fma(a[k + l], b[k + l], part[l]);
-  for (Index width = lanes / 2; width > 0; width /= 2)
-    for (Index l = 0; l < width; ++l) part[l] += part[l + width];
-  return part[0];
+[[nodiscard]] T dot(const T* a, const T* b, Index n) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    return kernels::dot(a, b, n);
+  } else {
+    T sum = 0;
+    for (Index k = 0; k < n; ++k) sum = std::fma(a[k], b[k], sum);
+    return sum;
+  }
+}
+/// kernels::shares_gradient().
+template <kernels::SharesOf Shares, typename T>
+T shares_gradient(const T* l, const T* p, const T* d, Index n, T scale, T* to, bool add,
+                  T* sum_of = nullptr) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    return kernels::shares_gradient<Shares>(l, p, d, n, scale, to, add, sum_of);
+  } else {
+    const T along = Shares == kernels::SharesOf::one ? dot(p, d, n) : T(0);
+    T sum = 0;
+    for (Index k = 0; k < n; ++k) {
+      const T g = p[k] * (d[k] - along);
+      if (sum_of) sum_of[k] += g;
+      if (to) to[k] = (add ? to[k] : T(0)) + g * scale;
+      sum = std::fma(g, l[k], sum);
+    }
+    return sum;
+  }
 }
 
 /// c(i, j) (+)= sum over k of a(i, k) b(k, j) for few columns: rows of b are padded to whole
@@ -114,53 +130,46 @@ class HeadWeights {
     for (Index r = 0; r < rows; ++r) {
       const T* l = logits_.row(first + r);
       T* w = weights_.data() + r * n;
-      if (over_ == PoolOver::tokens) {
+      if constexpr (std::is_same_v<T, float>) {
+        if (over_ == PoolOver::tokens)
+          kernels::softmax(l, w, n, scale_);
+        else
+          kernels::map_floats2(l, top_.data(), w, n,
+                               [by = scale_](auto v, auto top) AMQ_INLINE_LAMBDA {
+                                 return kernels::exp((v - top) * decltype(v)::splat(by));
+                               });
+      } else if (over_ == PoolOver::tokens) {
         std::copy_n(l, n, w);
         const T inverse = exponentials(w, n, scale_);
         for (Index g = 0; g < n; ++g) w[g] *= inverse;
       } else {
-        for (Index g = 0; g < n; ++g) w[g] = (l[g] - top_[at(g)]) * scale_;
-        if constexpr (std::is_same_v<T, float>)
-          kernels::map_floats(w, w, n, [](auto v) AMQ_INLINE_LAMBDA { return kernels::exp(v); });
-        else
-          for (Index g = 0; g < n; ++g) w[g] = std::exp(w[g]);
+        for (Index g = 0; g < n; ++g) w[g] = std::exp((l[g] - top_[at(g)]) * scale_);
       }
     }
     return weights_.data();
   }
-  /// Gradients of the logits of these nodes, from those of their weights, which become scratch.
+  /// Gradients of the logits of these nodes, from those of their weights.
   /// @param w, dw     (node, token), as of() gave the former
   /// @param d_scale   += that of 1 / temperature
-  void backward(Index first, Index rows, const T* w, T* dw, const GradientSlot<T>& d_logits,
+  void backward(Index first, Index rows, const T* w, const T* dw, const GradientSlot<T>& d_logits,
                 Index first_row, T& d_scale) {
+    using kernels::SharesOf;
     const Index n = logits_.cols;
     if (over_ == PoolOver::nodes && first == 0) to_top_.assign(at(n), T(0));
     for (Index r = 0; r < rows; ++r) {
       const T *l = logits_.row(first + r), *p = w + r * n;
-      T* d = dw + r * n;
-      if (over_ == PoolOver::tokens) {
-        const T along = lane_dot(p, d, n);
-        for (Index g = 0; g < n; ++g) d[g] = p[g] * (d[g] - along);
-        d_scale += lane_dot(d, l, n);
-      } else {
-        for (Index g = 0; g < n; ++g) {
-          d[g] *= p[g];
-          to_top_[at(g)] += d[g];
-        }
-        d_scale += lane_dot(d, l, n);
-      }
-      if (!d_logits) continue;
-      T* to = d_logits.grad.row(first_row + first + r);
-      if (d_logits.fresh)
-        for (Index g = 0; g < n; ++g) to[g] = d[g] * scale_;
-      else
-        for (Index g = 0; g < n; ++g) to[g] += d[g] * scale_;
+      const T* d = dw + r * n;
+      T* to = d_logits ? d_logits.grad.row(first_row + first + r) : nullptr;
+      d_scale += over_ == PoolOver::tokens
+                     ? shares_gradient<SharesOf::one>(l, p, d, n, scale_, to, !d_logits.fresh)
+                     : shares_gradient<SharesOf::many>(l, p, d, n, scale_, to, !d_logits.fresh,
+                                                       to_top_.data());
     }
   }
   /// What the largest logit of each token has lowered the others by. After all blocks.
   void backward_of_top(const GradientSlot<T>& d_logits, Index first_row, T& d_scale) {
     if (over_ != PoolOver::nodes) return;
-    d_scale -= lane_dot(to_top_.data(), top_.data(), logits_.cols);
+    d_scale -= dot(to_top_.data(), top_.data(), logits_.cols);
     if (!d_logits) return;
     for (Index g = 0; g < logits_.cols; ++g)
       for (Index i = 0; i < logits_.rows; ++i)
@@ -501,7 +510,10 @@ struct PoolNodes {
             for (Index i = 0; i < nodes; i += weights.block) {
               const Index rows = std::min(weights.block, nodes - i);
               const T* w = weights.of(i, rows);
-              for (Index r = 0; r < rows; ++r) detail::add_row(sum, w + r * n, n);
+              if constexpr (std::is_same_v<T, float>)
+                kernels::add_rows(w, rows, n, sum);
+              else
+                for (Index r = 0; r < rows; ++r) detail::add_row(sum, w + r * n, n);
               detail::product(x.row(i) + h * width, 1, x.stride, width, rows, w, n, n, p.data(), n,
                               true);
             }
