@@ -47,6 +47,26 @@ TEST_CASE_TEMPLATE("a float product adds in the order of its index, for every sh
         }
 }
 
+TEST_CASE_TEMPLATE("an affine product adds from the bias on, for every shape", Arch, AMQ_RUNGS) {
+  for (const Index m : {0, 1, 95, 96, 97, 200})
+    for (const Index n : {0, 1, 17, 70})
+      for (const Index cols : {1, 16, 33, 64}) {
+        const Floats x(m, n, 1), b(n, cols, 2), bias(1, cols, 4);
+        Floats c(m, cols, 3), expected = c;
+        kernels::affine<Arch>(x.view(), b.view(), bias.v.data(), c.view());
+        for (Index i = 0; i < m; ++i)
+          for (Index j = 0; j < cols; ++j) {
+            float sum = bias(0, j);
+            for (Index k = 0; k < n; ++k) sum = std::fma(x(i, k), b(k, j), sum);
+            expected(i, j) = sum;
+          }
+        CAPTURE(m);
+        CAPTURE(n);
+        CAPTURE(cols);
+        REQUIRE(rungs::same_bits(c.v, expected.v));
+      }
+}
+
 TEST_CASE_TEMPLATE("a transposed product adds row after row, for every shape", Arch, AMQ_RUNGS) {
   for (const Index m : {0, 1, 5, 127, 128, 300})
     for (const Index n : {1, 3, 6, 17, 48})

@@ -4,11 +4,12 @@
 
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/float_rows.hpp>
-#include <amq/core/eigen.hpp>
 #include <amq/kernels/float_product.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <utility>
+#include <vector>
 
 namespace amq {
 
@@ -29,64 +30,65 @@ class Float32 : public FloatRows {
     if (observer_) observer_(point, x.view());
     return x;
   }
+  /// By the products of training: the same bits as its pass without quantization, on every rung.
   Tensor linear(WeightId id, const Quantized& x) {
     const WeightEntry& w = layout_->weight(id);
-    Tensor y = make(x.rows(), w.columns_out(), x.kind);
+    const Tensor y = make(x.rows(), w.columns_out(), x.kind);
     if (w.groups > 1) {
       grouped_product(w, x, y);
       return y;
     }
-    if (w.parts.size() == 1 && w.parts[0].mapped()) {
-      mapped_product(w, x, y);
-      return y;
-    }
-    Index first = 0;
-    for (const WeightPart& part : w.parts) {
-      const auto m = parameters_->view(layout_->entry(part.weight));
-      const auto block =
-          map(MatrixView<const float>(m.data + part.first_col, m.rows, part.cols, m.stride));
-      auto out = map(y.data.columns(first, m.rows).view());
-      out.noalias() = map(x.view()) * block.transpose();
-      if (part.bias != no_parameter)
-        out.rowwise() += Eigen::Map<const Eigen::RowVectorXf>(value(part.bias), m.rows);
-      first += m.rows;
-    }
+    gather(w);
+    kernels::affine<>(x.view(), {matrix_.data(), w.in, w.out}, bias_.data(), y.data.view());
     if (w.norm) normalize(w, y);
     return y;
   }
   [[nodiscard]] static ProductBits product_bits(ProductBits) noexcept { return {}; }
 
  private:
-  void grouped_product(const WeightEntry& w, const Tensor& x, const Tensor& y) const {
+  /// matrix_ (in, out) and bias_ (out) of a weight, as the parameters are now.
+  void gather(const WeightEntry& w) {
+    matrix_.resize(static_cast<std::size_t>(w.in * w.out));
+    bias_.assign(static_cast<std::size_t>(w.out), 0.0f);
+    Index first = 0;
+    for (const WeightPart& part : w.parts) {
+      const auto m = parameters_->view(layout_->entry(part.weight));
+      const Index rows = WeightEntry::outputs(part, m.rows);
+      float* to = matrix_.data() + first;
+      if (part.mapped()) {
+        for (Index n = 0; n < rows; ++n)
+          for (Index k = 0; k < w.in; ++k)
+            to[k * w.out + n] = m.data[part.row[static_cast<std::size_t>(n)] +
+                                       part.column[static_cast<std::size_t>(k)]];
+      } else {
+        kernels::transpose({m.data + part.first_col, rows, w.in, m.stride},
+                           {to, w.in, rows, w.out});
+      }
+      if (part.bias != no_parameter) {
+        const Index biases = layout_->entry(part.bias).size();
+        for (Index n = 0; n < rows; n += biases)
+          std::copy_n(value(part.bias), biases, bias_.data() + first + n);
+      }
+      first += rows;
+    }
+  }
+  void grouped_product(const WeightEntry& w, const Tensor& x, const Tensor& y) {
     const auto m = parameters_->view(layout_->entry(w.parts[0].weight));
     const Index n = x.rows() / w.groups, out = w.columns_out();
+    matrix_.resize(static_cast<std::size_t>(w.in * out));
+    const MatrixView<float> transposed(matrix_.data(), w.in, out);
     for (Index g = 0; g < w.groups; ++g) {
       const MatrixView<const float> in(x.view().row(g * n), n, x.cols(), x.view().stride),
           weights(m.row(g * out), out, m.cols, m.stride);
       const MatrixView<float> to(y.data.view().row(g * n), n, out);
-      // Eigen copies the weights to begin with: here they are all the work there is.
-      if (n <= 4)
+      // Transposing the weights reads them whole: for few rows that is all the work there is.
+      if (n <= 4) {
         kernels::multiply_few_rows(in, weights, to);
-      else
-        map(to).noalias() = map(in) * map(weights).transpose();
+      } else {
+        kernels::transpose(weights, transposed);
+        kernels::multiply(in, transposed, to, false);
+      }
     }
-  }
-  void mapped_product(const WeightEntry& w, const Tensor& x, const Tensor& y) const {
-    const WeightPart& part = w.parts[0];
-    const float* m = value(part.weight);
-    Matrix matrix(w.out, w.in);
-    for (Index n = 0; n < w.out; ++n)
-      for (Index k = 0; k < w.in; ++k)
-        matrix(n, k) =
-            m[part.row[static_cast<std::size_t>(n)] + part.column[static_cast<std::size_t>(k)]];
-    auto out = map(y.data.view());
-    out.noalias() = map(x.view()) * matrix.transpose();
-    if (part.bias != no_parameter) {
-      const Index biases = layout_->entry(part.bias).size();
-      const Eigen::Map<const Eigen::RowVectorXf> b(value(part.bias), biases);
-      for (Index n = 0; n < w.out; n += biases) out.middleCols(n, biases).rowwise() += b;
-    }
-    if (w.norm) normalize(w, y);
   }
   void normalize(const WeightEntry& w, const Tensor& y) const {
     const float *gamma = value(w.norm.gamma), *beta = value(w.norm.beta),
@@ -99,6 +101,7 @@ class Float32 : public FloatRows {
   }
 
   Observer observer_;
+  std::vector<float> matrix_, bias_;
 };
 
 static_assert(arithmetic<Float32>);

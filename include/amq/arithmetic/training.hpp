@@ -272,20 +272,14 @@ class BasicTraining {
             kernels::linear_onto(all, w.low[static_cast<std::size_t>(g)], minus, y, y);
           continue;
         }
-        constexpr Index block = 96;  // its sums stay in L1 from the bias to the last product
         const auto v = detail::rows_of(on_.tape[in], g * n, n);
-        const auto transposed = weights_.transposed(on_, w, g, entry);
-        for (Index i = 0; i < n; i += block) {
-          const auto part = detail::rows_of(y, i, std::min(block, n - i));
-          for (Index r = 0; r < part.rows; ++r) std::copy_n(bias, cols, part.row(r));
-          kernels::multiply<>(detail::rows_of(v, i, part.rows), transposed, part, true);
-          if (base == no_ref) continue;
-          const auto onto = map(detail::rows_of(on_.tape[base], g * n + i, part.rows));
-          if (minus)
-            map(part) = onto - map(part);
-          else
-            map(part) += onto;
-        }
+        kernels::affine<>(v, weights_.transposed(on_, w, g, entry), bias, y);
+        if (base == no_ref) continue;
+        const auto onto = map(detail::rows_of(on_.tape[base], g * n, n));
+        if (minus)
+          map(y) = onto - map(y);
+        else
+          map(y) += onto;
       } else {
         map(y).noalias() = map(detail::rows_of(on_.tape[in], g * n, n)) *
                            map(detail::rows_of(on_.tape[wr], g * cols, cols)).transpose();

@@ -207,6 +207,19 @@ void multiply_few_rows(MatrixView<const float> a, MatrixView<const float> b,
   }
 }
 
+/// c = x b + bias, every sum from its bias on: (m, n) x (n, cols). Sums of some rows stay in L1
+/// from the first product to the last.
+template <typename Arch = simd::Native>
+void affine(MatrixView<const float> x, MatrixView<const float> b, const float* bias,
+            MatrixView<float> c) noexcept {
+  constexpr Index block = 96;
+  for (Index i = 0; i < x.rows; i += block) {
+    const Index rows = std::min(block, x.rows - i);
+    for (Index r = i; r < i + rows; ++r) std::copy_n(bias, c.cols, c.row(r));
+    multiply<Arch>({x.row(i), rows, x.cols, x.stride}, b, {c.row(i), rows, c.cols, c.stride}, true);
+  }
+}
+
 /// b = a^T, so that a b^T may be written multiply(a, transposed).
 inline void transpose(MatrixView<const float> a, MatrixView<float> b) noexcept {
   for (Index i = 0; i < a.rows; i += 16)
