@@ -214,7 +214,7 @@ int main(int argc, char** argv) {
     else if (!std::strncmp(argv[i], "--threads=", 10))
       threads = std::atoi(argv[i] + 10);
     else
-      path = argv[i];
+      path = timing::table_path(argv[i]);
   }
   if (!simd::native_supported()) return 77;
   if (threads == 1)

@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
     else if (!std::strcmp(argv[i], "--far"))
       far = true;
     else
-      path = argv[i];
+      path = timing::table_path(argv[i]);
   }
   if (!simd::native_supported()) return 77;
   if (threads == 1)

@@ -30,7 +30,7 @@ struct SpeedArguments {
       else if (!std::strncmp(argv[i], "--core=", 7))
         core = std::atoi(argv[i] + 7);
       else if (!own(argv[i]))
-        path = argv[i];
+        path = table_path(argv[i]);
     }
     pin(core % std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
   }

@@ -9,11 +9,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -28,6 +30,15 @@ struct Contender {
   std::function<void()> run;
   bool rival = false;
 };
+
+/// An argument that is no option is the table's path; anything but a .csv is a slip, and would
+/// become a file of that name.
+inline std::string table_path(const char* text) {
+  if (std::string_view(text).ends_with(".csv")) return text;
+  std::fprintf(stderr, "expected options and a table.csv, got '%s'; the source names the options\n",
+               text);
+  std::exit(2);
+}
 
 inline void pin(int core) {
   cpu_set_t set;

@@ -98,7 +98,7 @@ int main(int argc, char** argv) {
     else if (!std::strncmp(argv[i], "--rounds=", 9))
       rounds = std::atoi(argv[i] + 9);
     else
-      path = argv[i];
+      path = timing::table_path(argv[i]);
   }
   if (!study && !large) study = large = true;
   if (study) compare(path, 800, 48, 4, rounds);
