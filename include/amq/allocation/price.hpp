@@ -11,6 +11,8 @@
 #include <amq/allocation/rows.hpp>
 #include <amq/arithmetic/counting.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -50,6 +52,36 @@ struct RowTimes {
   std::vector<std::string> points;             ///< (column) names
   std::vector<std::vector<Cost>> picoseconds;  ///< (column)(level) of one row, coding and products
   std::string machine;                         ///< where and how, for people
+  /// What a pass of `rest_bops` float operations takes beside these rows, choosing bits included.
+  /// Passes over other meshes take more or less as their operations are.
+  Cost rest_picoseconds = 0, rest_bops = 0;
+
+  /// Makes the sums of rows those of whole passes: times of rows are multiplied by one factor, and
+  /// what is left is the rest; both by least squares of relative errors. Where levels differ too
+  /// little to tell one from the other, the factor stays 1.
+  /// @param rows      (level) picoseconds of all rows of a pass at that level, by these times
+  /// @param passes    (level) measured picoseconds of that pass
+  /// @param choosing  picoseconds
+  /// @param bops      float operations of that pass
+  void fit_to_passes(const std::vector<double>& rows, const std::vector<double>& passes,
+                     double choosing, Cost bops) {
+    const auto n = static_cast<double>(rows.size());
+    double w = 0, x = 0, y = 0, xx = 0, xy = 0, low = rows.front(), high = low;
+    for (std::size_t k = 0; k < rows.size(); ++k) {
+      const double weight = 1 / (passes[k] * passes[k]);
+      w += weight, x += weight * rows[k], y += weight * passes[k];
+      xx += weight * rows[k] * rows[k], xy += weight * rows[k] * passes[k];
+      low = std::min(low, rows[k]), high = std::max(high, rows[k]);
+    }
+    const double spread = xx - x * x / w;
+    double factor = 1;
+    if (n > 1 && high - low > 0.1 * (y / w)) factor = std::max(0.0, (xy - x * y / w) / spread);
+    if (factor * x > y) factor = y / x;  // rows alone do not take longer than the pass
+    for (auto& column : picoseconds)
+      for (Cost& t : column) t = static_cast<Cost>(std::llround(factor * static_cast<double>(t)));
+    rest_picoseconds = static_cast<Cost>(std::llround(choosing + (y - factor * x) / w));
+    rest_bops = bops;
+  }
 
   [[nodiscard]] bool empty() const noexcept { return picoseconds.empty(); }
   /// @throws Error unless there is a time from 0 to 1 s for each of these levels at each adaptive
@@ -64,6 +96,7 @@ struct RowTimes {
       good &= column.size() == levels.size();
       for (const Cost t : column) good &= t >= 0 && t <= 1'000'000'000'000;
     }
+    good &= rest_picoseconds >= 0 && rest_bops >= 0 && (rest_picoseconds == 0 || rest_bops > 0);
     if (!good)
       throw Error("row times",
                   "a time of 0 to 1 s for each of " + std::to_string(expected.size()) +
@@ -102,7 +135,7 @@ struct Bops {
   [[nodiscard]] Cost per_unit(const RowWork&, std::size_t, int bits) const noexcept { return bits; }
   [[nodiscard]] Cost fixed(const PassWork& pass) const noexcept { return pass.fixed_bops; }
 };
-/// What a row takes on this machine; only rows that bits decide were measured.
+/// What a row takes on this machine, and, where whole passes were measured, what they take beside.
 struct MeasuredTimes {
   static constexpr std::string_view unit = "picoseconds";
   RowTimes times;
@@ -111,7 +144,12 @@ struct MeasuredTimes {
   [[nodiscard]] Cost per_unit(const RowWork& row, std::size_t k, int) const noexcept {
     return times.picoseconds[row.column][k];
   }
-  [[nodiscard]] Cost fixed(const PassWork&) const noexcept { return 0; }
+  [[nodiscard]] Cost fixed(const PassWork& pass) const noexcept {
+    if (times.rest_picoseconds == 0) return 0;
+    return static_cast<Cost>(static_cast<double>(times.rest_picoseconds) /
+                             static_cast<double>(times.rest_bops) *
+                             static_cast<double>(pass.float_bops));
+  }
   void check(const ParameterLayout& layout, const std::vector<int>& levels) const {
     times.check(layout, levels);
   }

@@ -173,7 +173,9 @@ class PartSolver {
     for (const double m : by.curves().mean_score) model(m);
     model(by.curves().score_power)(by.sharing().name)(by.unit());
     require_same(c, "model", model.value());
-    require_same(c, "budget", detail::Fnv()(solver_->budget().mean_bits).value());
+    require_same(
+        c, "budget",
+        detail::Fnv()(solver_->budget().mean_bits)(solver_->budget().milliseconds).value());
   }
   void require_able() const {
     const auto& by = solver_->allocator();
@@ -262,7 +264,7 @@ class PartSolver {
   }
   [[nodiscard]] ChosenBits choose(const MeshInputs& in, const SolveOptions& options) {
     const Budget b = options.budget.value_or(solver_->budget());
-    require_same(*communicator_, "budget", detail::Fnv()(b.mean_bits).value());
+    require_same(*communicator_, "budget", detail::Fnv()(b.mean_bits)(b.milliseconds).value());
     together(*communicator_, [&] { solver_->check(b); });
     const Allocator<>& by = solver_->allocator();
     ChosenBits c;

@@ -305,6 +305,9 @@ class GridSolver {
     return o;
   }
   void check(Budget b) const {
+    if (b.milliseconds != 0)
+      throw Error("budget", "one of the scheme's levels", std::to_string(b.milliseconds) + " ms",
+                  "Name a level: all points of a grid have the same bits, which take a time.");
     if (std::find(levels().begin(), levels().end(), b.mean_bits) == levels().end())
       throw Error("budget", "one of the scheme's levels", std::to_string(b.mean_bits) + " bits",
                   "Name a level: all points of a grid have the same bits.");

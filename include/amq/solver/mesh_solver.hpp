@@ -16,6 +16,7 @@
 #include <amq/solver/workspaces.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -107,11 +108,14 @@ class MeshSolver {
     tolerance_ = tolerance;
   }
 
-  /// From now on a budget is time: what a uniform pass of so many bits takes by these measurements;
-  /// the auxiliary model's own time is not counted. Empty times: BOPs again. Not while others
-  /// solve.
-  /// @throws amq::Error for times of another network or scheme
+  /// From now on a budget is time, milliseconds() or what a uniform pass of so many bits takes by
+  /// these measurements. Empty times: BOPs again. Not while others solve.
+  /// @throws amq::Error for times of another network, scheme or instruction set
   void price_by(RowTimes times) {
+    if (!times.empty() && !times.machine.empty() && times.machine != simd::Native::name)
+      throw Error("price_by", std::string("times of this machine, ") + simd::Native::name,
+                  "of " + times.machine, "Measure here: measure_times().");
+    if (times.empty() && budget_.milliseconds > 0) budget_ = mean_bits(scheme_levels().back());
     if (times.empty())
       parts_->allocator.price_by(allocation::Bops());
     else
@@ -126,11 +130,43 @@ class MeshSolver {
     parts_->allocator = Allocator<>(net().layout, net().quantizers.info().levels, a.curves(),
                                     a.score(), a.price(), a.sharing());
   }
-  /// Measures this network's rows on this machine, in a fraction of a second.
+  /// Measures this network's rows on this machine, in a fraction of a second, and then passes over
+  /// this mesh at every level and the choice of bits, some of each: a plan's time is a pass's.
   [[nodiscard]] RowTimes measure_times(const GraphSample& s,
                                        const RowTimesOptions& options = {}) const {
-    const BitPlan any = BitPlan::uniform(allocator().levels().back());
-    return measure_row_times(net().layout, net().quantizers, count(s, any), options);
+    const BitPlan any = BitPlan::uniform(scheme_levels().back());
+    RowTimes times = measure_row_times(net().layout, net().quantizers, count(s, any), options);
+    const Allocator<> by(net().layout, scheme_levels(), allocator().curves(), allocator().score(),
+                         allocation::MeasuredTimes{times}, allocator().sharing());
+    const PassWork work = prepare(s);
+    const std::size_t n = by.levels().size();
+    std::vector<double> rows, passes(n, std::numeric_limits<double>::infinity());
+    for (const int b : by.levels())
+      rows.push_back(static_cast<double>(by.uniform_cost(s, work, b)));
+    double choosing = passes.front();
+    const auto fastest = [&](double& best, const auto& f) {
+      const double start = options.clock();
+      f();
+      best = std::min(best, 1e12 * (options.clock() - start));
+    };
+    for (int round = 0; round <= options.rounds; ++round) {
+      if (round == 1) passes.assign(n, choosing = std::numeric_limits<double>::infinity());
+      for (std::size_t k = 0; k < n; ++k) {
+        const BitPlan plan = BitPlan::uniform(by.levels()[k]);
+        fastest(passes[k], [&] { pass(s, plan, [](MatrixView<const float>) {}); });
+      }
+      if (chooses(by))
+        fastest(choosing, [&] {
+          static_cast<void>(choose(by, s, work, work.score_bops, mean_bits(by.levels()[n / 2]),
+                                   *borrow(), [&]() -> const GraphSample& { return s; }));
+        });
+    }
+    times.fit_to_passes(rows, passes, chooses(by) ? choosing : 0.0, work.float_bops);
+    return times;
+  }
+  [[nodiscard]] RowTimes measure_times(const Mesh& mesh,
+                                       const RowTimesOptions& options = {}) const {
+    return measure_times(kept(mesh)->sample, options);
   }
 
   /// A large mesh whose neighbours lie far apart in memory is solved along Hilbert's curve, where
@@ -290,8 +326,21 @@ class MeshSolver {
   [[nodiscard]] bool chooses(const Allocator<>& by) const noexcept {
     return auxiliary() || by.score();
   }
+  [[nodiscard]] const std::vector<int>& scheme_levels() const noexcept {
+    return net().quantizers.info().levels;
+  }
   void check(Budget b, const Allocator<>& by) const {
     const auto& levels = by.levels();
+    if (b.milliseconds != 0) {
+      if (!(b.milliseconds > 0))
+        throw Error("budget", "milliseconds above 0", std::to_string(b.milliseconds),
+                    "Give the time a solve may take.");
+      if (by.unit() == allocation::Bops::unit)
+        throw Error("budget", "bits, since nothing was measured yet",
+                    std::to_string(b.milliseconds) + " ms",
+                    "Measure this machine first: price_by(measure_times(mesh)).");
+      return;
+    }
     if (!(b.mean_bits >= levels.front() && b.mean_bits <= levels.back()))
       throw Error("budget",
                   "a mean of " + std::to_string(levels.front()) + " to " +
@@ -345,6 +394,21 @@ class MeshSolver {
     auxiliary()->scores(y.view(), scores.view());
     return scores;
   }
+  /// The highest level at which a uniform pass keeps the time. @throws amq::Error if none does
+  [[nodiscard]] static double fastest_within(const Allocator<>& by, const MeshInputs& in,
+                                             const PassWork& work, Cost picoseconds) {
+    std::optional<int> best;
+    for (const int b : by.levels())
+      if (by.uniform_cost(in, work, b) <= picoseconds) best = b;
+    if (!best)
+      throw Error("budget",
+                  std::to_string(
+                      1e-9 * static_cast<double>(by.uniform_cost(in, work, by.levels().front()))) +
+                      " ms or more, which the lowest level takes on this mesh",
+                  std::to_string(1e-9 * static_cast<double>(picoseconds)) + " ms",
+                  "Give more time, or a smaller mesh.");
+    return *best;
+  }
   template <typename Whole>
   [[nodiscard]] ChosenBits choose(const Allocator<>& by, const MeshInputs& in, const PassWork& work,
                                   Cost auxiliary_cost, Budget b, Workspace& w,
@@ -353,11 +417,15 @@ class MeshSolver {
     const bool by_time = by.unit() != allocation::Bops::unit;
     ChosenBits c;
     c.report.float_bops = work.float_bops;
-    const Cost budget = by.uniform_cost(in, work, b.mean_bits);
+    const auto given = static_cast<Cost>(std::min(1e9 * b.milliseconds, 9e18));
+    if (b.milliseconds > 0 && !chooses(by)) b.mean_bits = fastest_within(by, in, work, given);
+    const bool in_bits = b.milliseconds == 0 || !chooses(by);
+    const Cost cost = in_bits ? by.uniform_cost(in, work, b.mean_bits) : 0;
+    const Cost budget = b.milliseconds > 0 ? given : cost;
     (by_time ? c.report.picosecond_budget : c.report.budget) = budget;
     if (!chooses(by)) {
       c.plan = BitPlan::uniform(static_cast<int>(b.mean_bits));
-      c.report.picoseconds = c.report.picosecond_budget;
+      if (by_time) c.report.picoseconds = cost;
       c.report.bops = by_time ? static_cast<Cost>(count(in, c.plan).bops()) : budget;
       c.report.node_bits.assign(static_cast<std::size_t>(in.graph->n_nodes()),
                                 static_cast<float>(b.mean_bits));

@@ -18,11 +18,17 @@ using Field = Matrix;
 
 /// What a pass may cost.
 struct Budget {
-  double mean_bits = 8;  ///< BOPs of the pass with every adaptive row at so many bits
+  double mean_bits = 8;     ///< BOPs of the pass with every adaptive row at so many bits
+  double milliseconds = 0;  ///< above 0: this instead, of choosing bits and of the pass
 };
 /// As many operations as a uniform pass of so many bits has, the auxiliary model's included.
 [[nodiscard]] constexpr Budget mean_bits(double bits) noexcept {
-  return {bits};
+  return {bits, 0};
+}
+/// As long as choosing bits and the pass may take on this machine, by measured times: see
+/// MeshSolver::price_by().
+[[nodiscard]] constexpr Budget milliseconds(double time) noexcept {
+  return {0, time};
 }
 
 /// One solve's wishes. A Budget is one.
@@ -39,8 +45,8 @@ struct SolveOptions {
 /// What a solve cost. BOPs are exact.
 struct SolveReport {
   Cost bops = 0, budget = 0, auxiliary_bops = 0, float_bops = 0;
-  /// Where bits are chosen by measured times: what the rows should take, and what they may. The
-  /// budget in BOPs is then 0.
+  /// Where bits are chosen by measured times: what the pass should take, and what it may, or its
+  /// rows alone where rows alone were measured. The budget in BOPs is then 0.
   Cost picoseconds = 0, picosecond_budget = 0;
   std::vector<float> node_bits;  ///< (node) mean bits of the node's rows and incoming edges
   Outside outside;               ///< how far the input lies outside of what training saw
