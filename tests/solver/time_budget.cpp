@@ -64,29 +64,32 @@ struct Made {
 
 }  // namespace
 
-TEST_CASE("times of rows and of passes make one line, and its ends are kept apart") {
+TEST_CASE("times of rows become those of passes, at every level") {
   RowTimes t;
   t.levels = {2, 4, 8};
   t.points = {"a", "b"};
   t.picoseconds = {{100, 200, 400}, {10, 20, 40}};
-  const auto fitted = [&](std::vector<double> rows, std::vector<double> passes) {
+  const auto fitted = [&](std::vector<int> levels, std::vector<double> rows,
+                          std::vector<double> passes) {
     RowTimes r = t;
+    r.levels = std::move(levels);
     r.fit_to_passes(rows, passes, 50, 7);
     return r;
   };
-  // Passes of 1000 + 1.5 rows: exact.
-  const RowTimes line = fitted({1000, 2000, 4000}, {2500, 4000, 7000});
-  CHECK(line.picoseconds == std::vector<std::vector<Cost>>{{150, 300, 600}, {15, 30, 60}});
-  CHECK(line.rest_picoseconds == 1050);
+  // Ten rows of each point. The highest level says what lies beside them; the others follow.
+  const RowTimes line = fitted({2, 4, 8}, {1100, 2200, 4400}, {2700, 2700, 6000});
+  CHECK(line.rest_picoseconds == 1650);
   CHECK(line.rest_bops == 7);
-  // Levels that take the same time cannot tell: the factor stays.
-  const RowTimes flat = fitted({1000, 1000, 1001}, {2500, 2500, 2500});
-  CHECK(flat.picoseconds == t.picoseconds);
-  CHECK(flat.rest_picoseconds == doctest::Approx(1550).epsilon(0.001));
-  // Rows that alone take longer than the pass are shortened, and nothing is left beside them.
-  const RowTimes much = fitted({5000, 5000, 5001}, {2500, 2500, 2500});
-  CHECK(much.picoseconds[0][0] == 50);
-  CHECK(much.rest_picoseconds == doctest::Approx(50).epsilon(0.02));
+  CHECK(line.picoseconds == std::vector<std::vector<Cost>>{{100, 100, 400}, {10, 10, 40}});
+  // Rows that alone take longer than their pass are shortened, and nothing is left beside them.
+  const RowTimes much = fitted({2, 4, 8}, {1100, 2200, 4400}, {550, 1100, 2200});
+  CHECK(much.rest_picoseconds == 50);
+  CHECK(much.picoseconds == std::vector<std::vector<Cost>>{{50, 100, 200}, {5, 10, 20}});
+  // Rows pay for all that 0 bits leave out.
+  t.picoseconds = {{0, 200, 400}, {0, 20, 40}};
+  const RowTimes skipped = fitted({0, 4, 8}, {0, 2200, 4400}, {1000, 5400, 7600});
+  CHECK(skipped.rest_picoseconds == 1050);
+  CHECK(skipped.picoseconds == std::vector<std::vector<Cost>>{{0, 400, 600}, {0, 40, 60}});
 }
 
 TEST_CASE("a budget in milliseconds is kept, whole passes and the choice of bits included") {

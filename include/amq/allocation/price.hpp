@@ -56,30 +56,25 @@ struct RowTimes {
   /// Passes over other meshes take more or less as their operations are.
   Cost rest_picoseconds = 0, rest_bops = 0;
 
-  /// Makes the sums of rows those of whole passes: times of rows are multiplied by one factor, and
-  /// what is left is the rest; both by least squares of relative errors. Where levels differ too
-  /// little to tell one from the other, the factor stays 1.
+  /// Makes the sums of rows those of whole passes: a pass at one level everywhere takes the rest
+  /// and its rows, to the picosecond. Alone a row is coded in other ways than between two products;
+  /// what points cost beside each other is kept, and each level gets a factor. The rest is a pass
+  /// of 0 bits where the scheme has them, so that rows pay for all that 0 bits leave out; else what
+  /// rows of the highest level leave of their pass.
   /// @param rows      (level) picoseconds of all rows of a pass at that level, by these times
   /// @param passes    (level) measured picoseconds of that pass
   /// @param choosing  picoseconds
   /// @param bops      float operations of that pass
   void fit_to_passes(const std::vector<double>& rows, const std::vector<double>& passes,
                      double choosing, Cost bops) {
-    const auto n = static_cast<double>(rows.size());
-    double w = 0, x = 0, y = 0, xx = 0, xy = 0, low = rows.front(), high = low;
+    const double rest = levels.front() == 0 ? *std::min_element(passes.begin(), passes.end())
+                                            : std::max(0.0, passes.back() - rows.back());
     for (std::size_t k = 0; k < rows.size(); ++k) {
-      const double weight = 1 / (passes[k] * passes[k]);
-      w += weight, x += weight * rows[k], y += weight * passes[k];
-      xx += weight * rows[k] * rows[k], xy += weight * rows[k] * passes[k];
-      low = std::min(low, rows[k]), high = std::max(high, rows[k]);
+      const double factor = rows[k] > 0 ? std::max(0.0, passes[k] - rest) / rows[k] : 0.0;
+      for (auto& column : picoseconds)
+        column[k] = static_cast<Cost>(std::llround(factor * static_cast<double>(column[k])));
     }
-    const double spread = xx - x * x / w;
-    double factor = 1;
-    if (n > 1 && high - low > 0.1 * (y / w)) factor = std::max(0.0, (xy - x * y / w) / spread);
-    if (factor * x > y) factor = y / x;  // rows alone do not take longer than the pass
-    for (auto& column : picoseconds)
-      for (Cost& t : column) t = static_cast<Cost>(std::llround(factor * static_cast<double>(t)));
-    rest_picoseconds = static_cast<Cost>(std::llround(choosing + (y - factor * x) / w));
+    rest_picoseconds = static_cast<Cost>(std::llround(rest + choosing));
     rest_bops = bops;
   }
 
