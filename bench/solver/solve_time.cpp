@@ -5,12 +5,14 @@
 //
 // Usage: bench_solver_time [speed.csv] [--machine=name] [--nodes=n] [--rounds=n] [--core=n]
 //        [--loop=contender]   that one alone, --rounds times: for a profiler
+//        [--amx]              with tiles, where the machine has them
 // Appends machine,level,bench,shape,bits,contender,threads,ms,ratio_to_best_rival,ratio_to_roof;
 // the rival is float32 on a prepared mesh. Contenders take turns, a row is a median.
 
 #include <amq/arithmetic/float32.hpp>
 #include <amq/mesh/random_square.hpp>
 #include <amq/models/mp_pde.hpp>
+#include <amq/simd/amx.hpp>
 #include <amq/solver/mesh_solver.hpp>
 
 #include "../kernels/speed.hpp"
@@ -81,7 +83,9 @@ int main(int argc, char** argv) {
   asked.read(argc, argv, [&](const char* text) {
     const bool own = !std::strncmp(text, "--loop=", 7);
     if (own) loop = text + 7;
-    return own;
+    const bool tiles = !std::strcmp(text, "--amx");
+    if (tiles && !simd::request_amx()) std::fputs("no AMX here\n", stderr);
+    return own || tiles;
   });
   const Problem p(asked.nodes);
   const Solver& solver = *p.solver;

@@ -145,7 +145,7 @@ AMQ_API int amq_mesh_close(amq_mesh *mesh);
 /* Rows of fields: nodes of the mesh, or points of the grid. */
 AMQ_API int amq_rows(amq_mesh *mesh, int64_t *rows);
 
-/* Measures what rows of this mesh take on this machine, in a fraction of a second. From then on the
+/* Measures what rows and passes of this mesh take on this machine, in about a second. From then on the
  * solver shares out time: AMQ_MILLISECONDS is a budget, AMQ_BOPS is none. Waits for solves that
  * run. Networks on grids have no rows to choose from, and refuse. */
 AMQ_API int amq_measure(amq_mesh *mesh);
@@ -179,7 +179,7 @@ typedef struct amq_report {
   double bops, bops_allowed;  /* bit operations spent, and the budget; 0 where it is time */
   double bops_of_choosing, bops_of_float;
   double milliseconds;                             /* that the call took */
-  double milliseconds_planned, milliseconds_allowed; /* of its rows, where the budget is time */
+  double milliseconds_planned, milliseconds_allowed; /* of the pass, where the budget is time */
   /* How far the input lies outside of what training saw; 0: inside. See docs/solver.md. */
   double outside, outside_box, outside_nodes, outside_edges, outside_given;
   int64_t outside_channel;  /* the given channel furthest outside; -1: none */

@@ -138,7 +138,8 @@ void solving(const amq::Mesh& mesh, const amq::Field& a) {
   rollout.allocate_every(10);             // keeps its bits for ten steps
 
   const amq::RowTimes times = amq::load_row_times("this_machine.json");
-  solver.price_by(times);  // a budget is now the time that so many bits take
+  solver.price_by(times);  // a budget is now time, as here, or what so many bits take
+  solver.budget(amq::milliseconds(4));
   // [solving]
 }
 
