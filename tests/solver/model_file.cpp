@@ -194,6 +194,66 @@ TEST_CASE("a file says its scheme where the program does not, and may lie in mem
   std::filesystem::remove(path);
 }
 
+TEST_CASE("weights are kept as their codes: a byte each, and saved again they are the same file") {
+  const std::string path = scratch("amq_codes"), again = scratch("amq_codes_again");
+  Small m;
+  const SelfTest test{m.mesh, m.a, {4, 8}};
+  save(path, *m.solver, test);
+  const auto loaded = load<MpPde>(path);
+  save(again, loaded, test);
+  CHECK(read_file(path) == read_file(again));
+  const safetensors::File good = safetensors::read(path);
+  const auto& layout = loaded.net().layout;
+  for (const WeightEntry& w : layout.weights())
+    for (const WeightPart& part : w.parts) {
+      CAPTURE(layout.entry(part.weight).name);
+      CHECK(good.at(layout.entry(part.weight).name).dtype == DType::i8);
+    }
+  for (const auto& [name, a] : good.tensors)
+    if (name.ends_with(".bias")) CHECK(a.dtype == DType::f32);
+
+  // As a file of before has it: the floats that codes stand for.
+  safetensors::File floats = good;
+  for (const auto& e : layout.entries())
+    floats.tensors.at(e.name) =
+        Array::of(std::span<const float>(loaded.net().parameters.values.data() + e.offset,
+                                         static_cast<std::size_t>(e.size())),
+                  e.shape);
+  std::erase_if(floats.tensors, [](const auto& t) {
+    return t.first.ends_with(".shared") && !t.first.starts_with("auxiliary.");
+  });
+  floats.metadata.at("amq.format") = "1";
+  safetensors::write(path, floats);
+  CHECK(loaded(m.mesh, m.a).field == load<MpPde>(path)(m.mesh, m.a).field);
+
+  const std::string layer = "gnn_layers.0.message_net_2.0";
+  const auto refused = [&](const std::string& tensor, const Array& value, const char* said) {
+    safetensors::File f = good;
+    f.tensors.at(tensor) = value;
+    safetensors::write(path, f);
+    CHECK_THROWS_WITH_AS(static_cast<void>(load<MpPde>(path)), doctest::Contains(said), Error);
+  };
+  std::vector<std::int8_t> codes = good.at(layer + ".weight").as<std::int8_t>();
+  codes[3] = -128;
+  refused(layer + ".weight", Array::of(codes, good.at(layer + ".weight").shape),
+          "codes up to 127, found -128");
+  // Positions are read by the products of receivers and of senders, each at its own steps.
+  const std::string first = "gnn_layers.0.message_net_1.0.weight";
+  const auto n = good.at(first + ".shared").shape.at(0);
+  CHECK(n > 0);
+  CHECK(n < good.at(first).shape.at(0) * good.at(first).shape.at(1) / 2);
+  refused(first + ".shared", Array(DType::f32, {n - 1}), "amq_codes");
+  refused(layer + ".bias", Array(DType::i8, good.at(layer + ".bias").shape),
+          ".bias: expected floats");
+  safetensors::File newer = good;
+  newer.metadata.at("amq.format") = "3";
+  safetensors::write(path, newer);
+  CHECK_THROWS_WITH_AS(static_cast<void>(load<MpPde>(path)),
+                       doctest::Contains("amq.format 1, or 2 where weights are codes"), Error);
+  std::filesystem::remove(path);
+  std::filesystem::remove(again);
+}
+
 TEST_CASE("a scheme of levels that no kernel has is refused in a sentence") {
   MpPdeConfig c;
   c.hidden = 8;

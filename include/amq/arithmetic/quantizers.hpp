@@ -229,28 +229,38 @@ class Quantizers {
   return sum;
 }
 
+/// f(place of the number among all parameters, place of its step, highest code) for every number of
+/// every weight. A number that two products read comes twice.
+template <typename F>
+void each_weight_number(const ParameterLayout& layout, const Quantizers& quantizers, const F& f) {
+  for (std::size_t i = 0; i < layout.weights().size(); ++i) {
+    const WeightEntry& w = layout.weights()[i];
+    const int highest = highest_weight_code(quantizers.weight_bits(w));
+    auto step =
+        static_cast<std::size_t>(layout.entry(quantizers.step(static_cast<WeightId>(i))).offset);
+    for (const WeightPart& part : w.parts) {
+      const ParameterEntry& e = layout.entry(part.weight);
+      for (Index n = 0; n < WeightEntry::outputs(part, e.rows()); ++n, ++step)
+        for (Index k = 0; k < part.cols; ++k)
+          f(static_cast<std::size_t>(e.offset + (part.mapped()
+                                                     ? part.row[static_cast<std::size_t>(n)] +
+                                                           part.column[static_cast<std::size_t>(k)]
+                                                     : n * e.cols() + part.first_col + k)),
+            step, highest);
+    }
+  }
+}
+
 /// The parameters with every weight as its codes decode: what products see once weights are
 /// quantized, for rows that stay floats.
 [[nodiscard]] inline Parameters decoded_weights(const ParameterLayout& layout,
                                                 const Quantizers& quantizers,
                                                 const Parameters& parameters) {
   Parameters p = parameters;
-  for (std::size_t i = 0; i < layout.weights().size(); ++i) {
-    const WeightEntry& w = layout.weights()[i];
-    const int highest = highest_weight_code(quantizers.weight_bits(w));
-    const float* step =
-        parameters.values.data() + layout.entry(quantizers.step(static_cast<WeightId>(i))).offset;
-    for (const WeightPart& part : w.parts) {
-      const auto m = p.view(layout.entry(part.weight));
-      for (Index n = 0; n < WeightEntry::outputs(part, m.rows); ++n, ++step)
-        for (Index k = 0; k < part.cols; ++k) {
-          float& x = part.mapped() ? m.data[part.row[static_cast<std::size_t>(n)] +
-                                            part.column[static_cast<std::size_t>(k)]]
-                                   : m(n, part.first_col + k);
-          x = *step * static_cast<float>(encode_symmetric(x, 1.0f / *step, highest));
-        }
-    }
-  }
+  each_weight_number(layout, quantizers, [&](std::size_t at, std::size_t at_step, int highest) {
+    const float step = parameters.values[at_step];
+    p.values[at] = step * static_cast<float>(encode_symmetric(p.values[at], 1.0f / step, highest));
+  });
   return p;
 }
 

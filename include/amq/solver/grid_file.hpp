@@ -64,7 +64,7 @@ GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& ex
     throw Error(path + ": amq.config", "1 to 3 axes", std::to_string(c.dims),
                 "The file is damaged: save the model again.");
   std::vector<safetensors::Expected> wanted;
-  NetworkFile::declare<Model>(wanted, "", config, info);
+  file.declare<Model>(wanted, "", config, info);
   wanted.push_back({"self_test.a", {-1, e.inputs()}});
   wanted.push_back({"self_test.mean_bits", {-1}});
   expect_self_test_grid(wanted, c.dims);
@@ -75,7 +75,7 @@ GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& ex
 
   auto net = std::make_unique<Network<Model>>(config, info, 0);
   file.take_weight_bits<Scheme>(net->layout);
-  get_parameters(f, "", net->layout, net->parameters);
+  get_parameters(f, "", net->layout, net->quantizers, net->parameters);
   GridSolver<Model, Scheme> solver(std::move(net), std::move(e), executor);
   if (file.has("amq.trained_on")) solver.trained_on(file.parsed<TrainedOn>("amq.trained_on"));
   const RegularGrid grid = self_test_grid(f, c.dims);

@@ -104,7 +104,8 @@ void save(const std::string& path, const MeshSolver<Model, Scheme>& solver, cons
   if (const Auxiliary* aux = solver.auxiliary()) {
     f.metadata["amq.auxiliary"] =
         json::dump(stored::to_json(detail::StoredAuxiliary{aux->config(), aux->columns()}));
-    detail::put_parameters(f, detail::auxiliary_prefix, aux->net().layout, aux->net().parameters);
+    detail::put_parameters(f, detail::auxiliary_prefix, aux->net().layout, aux->net().quantizers,
+                           aux->net().parameters);
     f.tensors["auxiliary_columns.centre"] = Array::of(aux->centre);
     f.tensors["auxiliary_columns.scale"] = Array::of(aux->scale);
     f.tensors["auxiliary_columns.lift"] = Array::of(aux->lift);
@@ -146,14 +147,14 @@ MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& ex
 
   // Tensors are compared before memory is taken for what they should fill.
   std::vector<safetensors::Expected> wanted;
-  NetworkFile::declare<Model>(wanted, "", config, info);
+  file.declare<Model>(wanted, "", config, info);
   StoredAuxiliary a;
   const bool adaptive = file.has("amq.auxiliary");
   if (adaptive) {
     a = file.parsed<StoredAuxiliary>("amq.auxiliary");
-    NetworkFile::declare<MpPde>(wanted, auxiliary_prefix,
-                                Auxiliary::net_config(a.config, c.given, c.dim, a.columns),
-                                Auxiliary::scheme(a.config));
+    file.declare<MpPde>(wanted, auxiliary_prefix,
+                        Auxiliary::net_config(a.config, c.given, c.dim, a.columns),
+                        Auxiliary::scheme(a.config));
     for (const char* name : {"centre", "scale", "lift"})
       wanted.push_back({std::string("auxiliary_columns.") + name, {a.columns}});
   }
@@ -172,11 +173,12 @@ MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& ex
 
   auto net = std::make_unique<Network<Model>>(config, info, 0);
   file.take_weight_bits<Scheme>(net->layout);
-  get_parameters(f, "", net->layout, net->parameters);
+  get_parameters(f, "", net->layout, net->quantizers, net->parameters);
   std::unique_ptr<Auxiliary> aux;
   if (adaptive) {
     aux = std::make_unique<Auxiliary>(a.config, c.given, c.dim, a.columns, 0);
-    get_parameters(f, auxiliary_prefix, aux->net().layout, aux->net().parameters);
+    get_parameters(f, auxiliary_prefix, aux->net().layout, aux->net().quantizers,
+                   aux->net().parameters);
     for (const auto& [name, to] :
          {std::pair{"centre", &aux->centre}, {"scale", &aux->scale}, {"lift", &aux->lift}}) {
       *to = f.at(std::string("auxiliary_columns.") + name).template as<float>();

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <new>
@@ -22,13 +23,72 @@
 
 namespace amq::detail {
 
+/// Which parameters of a file are codes: weights, as they are deployed. A code is a byte, or a word
+/// where weights have 16 bits. Numbers that two products read, at steps of their own, are floats
+/// beside them, in the order of their places.
+struct CodedParameters {
+  /// Beside the name of the parameter.
+  static constexpr const char* shared = ".shared";
+
+  std::vector<std::uint8_t> times;     ///< (number) products that read it: 0, 1, or 2 for more
+  std::vector<std::uint16_t> highest;  ///< (number) code; 0 where nothing reads it
+  std::vector<std::size_t> step;       ///< (number) the step's place
+
+  CodedParameters(const ParameterLayout& layout, const Quantizers& quantizers)
+      : times(static_cast<std::size_t>(layout.size()), 0),
+        highest(times.size(), 0),
+        step(times.size(), 0) {
+    each_weight_number(layout, quantizers, [&](std::size_t at, std::size_t at_step, int top) {
+      if (times[at] < 2) ++times[at];
+      highest[at] = std::max(highest[at], static_cast<std::uint16_t>(top));
+      step[at] = at_step;
+    });
+  }
+  /// Whether products read all of it.
+  [[nodiscard]] bool is(const ParameterEntry& e) const noexcept {
+    const auto* first = times.data() + e.offset;
+    return e.size() > 0 && std::all_of(first, first + e.size(), [](auto n) { return n > 0; });
+  }
+  [[nodiscard]] Index shared_in(const ParameterEntry& e) const noexcept {
+    const auto* first = times.data() + e.offset;
+    return is(e) ? std::count(first, first + e.size(), 2) : 0;
+  }
+  [[nodiscard]] bool wide(const ParameterEntry& e) const noexcept {
+    const auto* first = highest.data() + e.offset;
+    return std::any_of(first, first + e.size(), [](auto top) { return top > 127; });
+  }
+};
+
 inline void put_parameters(safetensors::File& f, const std::string& prefix,
-                           const ParameterLayout& layout, const Parameters& p) {
-  for (const auto& e : layout.entries())
-    f.tensors[prefix + e.name] = Array::of(
-        std::span<const float>(p.values.data() + e.offset, static_cast<std::size_t>(e.size())),
-        e.shape);
+                           const ParameterLayout& layout, const Quantizers& quantizers,
+                           const Parameters& p) {
+  const CodedParameters coded(layout, quantizers);
+  for (const auto& e : layout.entries()) {
+    const auto first = static_cast<std::size_t>(e.offset), n = static_cast<std::size_t>(e.size());
+    Array& to = f.tensors[prefix + e.name];
+    if (!coded.is(e)) {
+      to = Array::of(std::span<const float>(p.values.data() + first, n), e.shape);
+      continue;
+    }
+    std::vector<std::int16_t> words(n, 0);
+    std::vector<float> shared;
+    for (std::size_t k = 0; k < n; ++k) {
+      const float x = p.values[first + k];
+      if (coded.times[first + k] == 2)
+        shared.push_back(x);
+      else
+        words[k] = static_cast<std::int16_t>(encode_symmetric(
+            x, 1.0f / p.values[coded.step[first + k]], int{coded.highest[first + k]}));
+    }
+    if (!shared.empty()) f.tensors[prefix + e.name + CodedParameters::shared] = Array::of(shared);
+    if (coded.wide(e))
+      to = Array::of(words, e.shape);
+    else
+      to = Array::of(std::vector<std::int8_t>(words.begin(), words.end()), e.shape);
+  }
 }
+/// Of floats alone: a file of a float network, or of before.
+/// @throws amq::Error for what is not finite, and steps that are not positive
 inline void get_parameters(const safetensors::File& f, const std::string& prefix,
                            const ParameterLayout& layout, Parameters& p) {
   for (const auto& e : layout.entries()) {
@@ -39,6 +99,46 @@ inline void get_parameters(const safetensors::File& f, const std::string& prefix
                     e.role == Role::step ? "positive steps" : "finite numbers",
                     std::to_string(values[k]), "The file is damaged: save the model again.");
       p.values[static_cast<std::size_t>(e.offset) + k] = values[k];
+    }
+  }
+}
+/// The same where weights may be codes.
+/// @throws amq::Error for codes that the weight's bits do not have
+inline void get_parameters(const safetensors::File& f, const std::string& prefix,
+                           const ParameterLayout& layout, const Quantizers& quantizers,
+                           Parameters& p) {
+  get_parameters(f, prefix, layout, p);
+  const CodedParameters coded(layout, quantizers);
+  for (const auto& e : layout.entries()) {
+    const std::string name = prefix + e.name;
+    const DType type = f.at(name).dtype;
+    if (type == DType::f32 || type == DType::f64) continue;
+    const char* mend = "The file is damaged: save the model again.";
+    if (!coded.is(e) || (type != DType::i8 && type != DType::i16))
+      throw Error(f.path + ": " + name, coded.is(e) ? "codes of 8 or 16 bits, or floats" : "floats",
+                  std::string(name_of(type)), mend);
+    std::vector<float> shared;
+    if (const Index n = coded.shared_in(e); n > 0) {
+      shared = f.at(name + CodedParameters::shared).as<float>();
+      if (static_cast<Index>(shared.size()) != n)
+        throw Error(f.path + ": " + name + CodedParameters::shared, std::to_string(n) + " numbers",
+                    std::to_string(shared.size()), mend);
+    }
+    auto next = shared.begin();
+    for (auto at = static_cast<std::size_t>(e.offset);
+         at < static_cast<std::size_t>(e.offset + e.size()); ++at) {
+      float& x = p.values[at];
+      if (std::abs(x) > static_cast<float>(coded.highest[at]))
+        throw Error(f.path + ": " + name, "codes up to " + std::to_string(coded.highest[at]),
+                    std::to_string(std::lround(x)), mend);
+      if (coded.times[at] == 1) {
+        x *= p.values[coded.step[at]];
+      } else {
+        x = *next++;
+        if (!std::isfinite(x))
+          throw Error(f.path + ": " + name + CodedParameters::shared, "finite numbers",
+                      std::to_string(x), mend);
+      }
     }
   }
 }
@@ -84,6 +184,12 @@ struct NetworkFile {
                   "Load a file that amq::save has written.");
     return it->second;
   }
+  /// @throws amq::Error for a file of a format that is not known
+  void require_known_format() const {
+    if (const std::string& found = text("amq.format"); found != "1" && found != "2")
+      throw Error(f.path, "amq.format 1, or 2 where weights are codes", found,
+                  "Use the version of amq that wrote the file.");
+  }
   [[nodiscard]] bool has(const char* key) const { return f.metadata.contains(key); }
   void same(const char* key, const std::string& wanted, const char* mend) const {
     if (text(key) != wanted) throw Error(f.path, std::string(key) + " " + wanted, text(key), mend);
@@ -96,7 +202,7 @@ struct NetworkFile {
   /// @throws amq::Error for a file of another format or model, or not of this scheme
   template <typename Model, typename Scheme>
   [[nodiscard]] SchemeInfo is() const {
-    same("amq.format", "1", "Use the version of amq that wrote the file.");
+    require_known_format();
     same("amq.model", std::string(Model::name),
          "Name the model the file holds: amq::load<Model, Scheme>.");
     const std::string& found = text("amq.scheme");
@@ -115,12 +221,17 @@ struct NetworkFile {
   }
   /// Declares a network without its numbers, and says which tensors it wants.
   template <typename Model>
-  static void declare(std::vector<safetensors::Expected>& wanted, const std::string& prefix,
-                      const typename Model::Config& config, const SchemeInfo& scheme) {
+  void declare(std::vector<safetensors::Expected>& wanted, const std::string& prefix,
+               const typename Model::Config& config, const SchemeInfo& scheme) const {
     ParameterLayout layout;
     const Model model(layout, config);
     const Quantizers quantizers(layout, scheme);
     expect_layout(wanted, prefix, layout);
+    const CodedParameters coded(layout, quantizers);
+    for (const auto& e : layout.entries())
+      if (const auto it = f.tensors.find(prefix + e.name);
+          it != f.tensors.end() && it->second.dtype != DType::f32 && coded.shared_in(e) > 0)
+        wanted.push_back({prefix + e.name + CodedParameters::shared, {coded.shared_in(e)}});
   }
   /// Gives the weights the bits that they have beside the scheme's. Files of before say nothing.
   /// @throws amq::Error for weights that are not the model's, and bits that none has
@@ -168,8 +279,8 @@ struct NetworkFile {
 /// What save() writes of any network.
 template <typename Model>
 void put_network(safetensors::File& f, const Network<Model>& net) {
-  put_parameters(f, "", net.layout, net.parameters);
-  f.metadata["amq.format"] = "1";
+  put_parameters(f, "", net.layout, net.quantizers, net.parameters);
+  f.metadata["amq.format"] = "2";
   f.metadata["amq.model"] = Model::name;
   f.metadata["amq.config"] = json::dump(stored::to_json(net.model.config()));
   f.metadata["amq.scheme"] = net.quantizers.info().name();

@@ -104,7 +104,7 @@ inline double relative_change(const std::vector<Field>& a, const std::vector<Fie
 template <typename Model>
 FloatGridFile<Model> load_float_grid(const NetworkFile& file, double tolerance) {
   const safetensors::File& f = file.f;
-  file.same("amq.format", "1", "Use the version of amq that wrote the file.");
+  file.require_known_format();
   file.same("amq.model", std::string(Model::name), "Name the model the file holds.");
   if (!file.has("amq.float"))
     throw Error(f.path, "a float file", "one that is quantized already",
