@@ -107,6 +107,48 @@ TEST_CASE("from one's own samples to a saved solver") {
   CHECK(solver.report.curve.rows().size() == 2);
 }
 
+TEST_CASE("a tolerance names the smallest budget that kept it on samples held out of training") {
+  const auto samples = own_samples(12);
+  auto o = quick();
+  o.adaptive.mean_bits = {3, 5};
+  const auto net = train<MpPde>(samples, o, small());
+  const auto adaptive = train_adaptive<Ladder>(net, samples, o);
+  const Folder folder("tolerance");
+  fs::create_directories(folder.path);
+  save(folder.path + "/mine.safetensors", adaptive);
+  const auto solver = load<MpPde, Ladder>(folder.path + "/mine.safetensors");
+  const auto& errors = solver.trained_on().errors;
+  REQUIRE(errors.size() >= 3);
+  const SampleSplit split = SampleSplit::of(samples.size(), o.validation, o.seed);
+  double last = 0;
+  bool has_three = false;
+  for (const HeldOutError& e : errors) {
+    CHECK(e.mean_bits > last);
+    last = e.mean_bits;
+    has_three |= e.mean_bits == 3;
+    double sum = 0;
+    for (const std::size_t k : split.validation) {
+      const Field u = solver(samples[k].mesh, samples[k].given, mean_bits(e.mean_bits));
+      sum += static_cast<double>((u - samples[k].solution).norm() / samples[k].solution.norm());
+    }
+    CHECK(e.relative_l2 ==
+          doctest::Approx(sum / static_cast<double>(split.validation.size())).epsilon(1e-6));
+    // The first budget that keeps it, so never a larger one than this.
+    const Budget b = solver.budget_within(e.relative_l2);
+    CHECK(b.mean_bits <= e.mean_bits);
+    CHECK(solver(samples[0].mesh, samples[0].given, b).report.bops > 0);
+  }
+  CHECK(has_three);
+  CHECK(solver.budget_within(100).mean_bits == errors.front().mean_bits);
+  CHECK_THROWS_WITH_AS(static_cast<void>(solver.budget_within(0)),
+                       doctest::Contains("the least that was measured"), Error);
+  auto none = o;
+  none.validation = 0;
+  const auto blind = train_uniform<Scheme<Weights<8>, Activations<4>>>(net, samples, none);
+  CHECK_THROWS_WITH_AS(static_cast<void>(blind.solver.budget_within(1)),
+                       doctest::Contains("held out of training"), Error);
+}
+
 TEST_CASE("train_adaptive takes the steps that could be taken by hand, to the bit") {
   const auto samples = own_samples(6);
   auto o = quick();

@@ -101,6 +101,25 @@ class MeshSolver {
   /// What training saw, which files keep. Not while others solve.
   void trained_on(TrainedOn seen) { parts_->seen = std::move(seen); }
   [[nodiscard]] const TrainedOn& trained_on() const noexcept { return parts_->seen; }
+  /// The smallest budget at which answers to samples held out of training erred no more, as the
+  /// file has it: measured, not predicted. What a user's own problems err may be more.
+  /// @param relative_l2  mean over samples
+  /// @throws amq::Error where no budget is as good, or nothing was held out
+  [[nodiscard]] Budget budget_within(double relative_l2) const {
+    const auto& errors = parts_->seen.errors;
+    if (errors.empty())
+      throw Error("budget_within", "errors on samples held out of training", "none in this solver",
+                  "Train with a validation share, or name a budget.");
+    const HeldOutError* best = &errors.front();
+    for (const HeldOutError& e : errors) {
+      if (e.relative_l2 <= relative_l2) return mean_bits(e.mean_bits);
+      if (e.relative_l2 < best->relative_l2) best = &e;
+    }
+    throw Error("budget_within",
+                std::to_string(best->relative_l2) + " or more, the least that was measured, at " +
+                    std::to_string(best->mean_bits) + " bits",
+                std::to_string(relative_l2), "Ask for less, or train a more accurate solver.");
+  }
   /// What is done about inputs outside of it. Not while others solve.
   /// @param tolerance  see Outside: refused beyond
   void out_of_range(OutOfRange policy, double tolerance = 0) noexcept {

@@ -44,6 +44,18 @@ struct SeenRange {
   }
 };
 
+/// What answers to samples that were held out of training err, at one budget.
+struct HeldOutError {
+  double mean_bits = 0;
+  double relative_l2 = 0;  ///< mean over samples of |answer - solution| / |solution|
+
+  template <typename Self, typename Visit>
+  static void each(Self& e, const Visit& visit) {
+    visit("mean_bits", e.mean_bits);
+    visit("relative_l2", e.relative_l2);
+  }
+};
+
 /// Ranges of the training set, kept in the model file. What is empty is not compared: files of
 /// before say nothing.
 struct TrainedOn {
@@ -54,6 +66,7 @@ struct TrainedOn {
   std::vector<std::string> given_names, solution_names;  ///< (channel) for people, e.g. "a"
   std::vector<std::string> given_units, solution_units;  ///< (channel) e.g. "m/s"
   std::string length_unit;
+  std::vector<HeldOutError> errors;  ///< from low budgets to high
 
   template <typename Self, typename Visit>
   static void each(Self& t, const Visit& visit) {
@@ -68,6 +81,7 @@ struct TrainedOn {
     visit("given_units", t.given_units, may_lack);
     visit("solution_units", t.solution_units, may_lack);
     visit("length_unit", t.length_unit, may_lack);
+    visit("errors", t.errors, may_lack);
   }
 
   /// @param a  (row, channel) given, @param u  (row, channel) the solution

@@ -12,6 +12,7 @@
 #include <amq/train/train_options.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -127,6 +128,43 @@ namespace detail {
 }
 }  // namespace detail
 
+namespace detail {
+/// Errors of a solver's answers to what was held out, at each of these budgets that covers the
+/// choice of bits on all meshes. At most 64 samples are solved.
+template <typename Solver>
+[[nodiscard]] std::vector<HeldOutError> held_out_errors(const Solver& solver,
+                                                        std::span<const Sample> samples,
+                                                        const TrainOptions& o,
+                                                        std::vector<double> budgets) {
+  const SampleSplit split = SampleSplit::of(samples.size(), o.validation, o.seed);
+  const std::size_t n = std::min<std::size_t>(split.validation.size(), 64);
+  std::vector<HeldOutError> errors;
+  if (n == 0) return errors;
+  std::sort(budgets.begin(), budgets.end());
+  budgets.erase(std::unique(budgets.begin(), budgets.end()), budgets.end());
+  for (const double bits : budgets) {
+    std::vector<double> each(n);
+    try {
+      o.runs_on().parallel_for(n, 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t k = begin; k < end; ++k) {
+          const Sample& s = samples[split.validation[k]];
+          const Field u = solver(s.mesh, s.given, mean_bits(bits)).field;
+          each[k] =
+              static_cast<double>((u - s.solution).norm()) /
+              std::max(static_cast<double>(s.solution.norm()), std::numeric_limits<double>::min());
+        }
+      });
+    } catch (const Error&) {
+      continue;
+    }
+    double sum = 0;
+    for (const double x : each) sum += x;
+    errors.push_back({bits, sum / static_cast<double>(n)});
+  }
+  return errors;
+}
+}  // namespace detail
+
 /// Quantizes a float network without further training: steps are fitted to a few samples. The
 /// report says what every layer's quantization spoils, at the scheme's lowest level.
 /// @param samples  solved or not; the first o.calibration of them are read
@@ -204,7 +242,10 @@ template <typename Scheme, typename Model>
       MeshSolver<Model, Scheme>(std::move(net), nullptr, from.encoding),
       detail::self_test<Model>(samples, detail::levels_of<Scheme>()), std::move(report)};
   made.solver.budget(mean_bits(info.levels.front()));
-  made.solver.trained_on(detail::seen_in(samples, from.encoding));
+  TrainedOn seen = detail::seen_in(samples, from.encoding);
+  seen.errors =
+      detail::held_out_errors(made.solver, samples, o, {info.levels.begin(), info.levels.end()});
+  made.solver.trained_on(std::move(seen));
   return made;
 }
 
@@ -231,7 +272,11 @@ template <typename Scheme, typename Model>
                                 o.adaptive.sharing, std::move(made.curves)),
       detail::self_test<Model>(samples, o.adaptive.mean_bits), std::move(report)};
   all.solver.budget(mean_bits(o.adaptive.mean_bits.front()));
-  all.solver.trained_on(detail::seen_in(samples, from.encoding));
+  std::vector<double> budgets(info.levels.begin(), info.levels.end());
+  budgets.insert(budgets.end(), o.adaptive.mean_bits.begin(), o.adaptive.mean_bits.end());
+  TrainedOn seen = detail::seen_in(samples, from.encoding);
+  seen.errors = detail::held_out_errors(all.solver, samples, o, std::move(budgets));
+  all.solver.trained_on(std::move(seen));
   return all;
 }
 
