@@ -86,6 +86,7 @@ class Arms {
     net_.emplace(train<Model>(p.training, how_, sizes));
     net_->curve.write(curve_file());
     deviation_ = static_cast<double>(net_->encoding.output_deviation[0]);
+    keep_weights();
     float_row();
   }
 
@@ -93,6 +94,10 @@ class Arms {
     for (const std::string& arm : r_.arms) {
       const std::string kind = arm.substr(0, arm.find(':'));
       if (kind == "float") continue;
+      if (kind == "amq_any") {
+        any_budget(arm.substr(std::min(arm.size(), arm.find(':') + 1)));
+        continue;
+      }
       const int bits = std::stoi(arm.substr(arm.find(':') + 1));
       const std::string key = r_.network + "," + p_.name + "," + kind + "," + std::to_string(bits) +
                               "," + std::to_string(r_.seed) + ",";
@@ -102,8 +107,8 @@ class Arms {
       else if (kind == "amq")
         adaptive(key, bits);
       else
-        throw Error("accuracy --arms", "float, uniform:BITS or amq:BITS", arm,
-                    "Name one of these.");
+        throw Error("accuracy --arms", "float, uniform:BITS, amq:BITS or amq_any:BITS+BITS+...",
+                    arm, "Name one of these.");
     }
   }
 
@@ -117,6 +122,21 @@ class Arms {
         std::filesystem::path(r_.csv).replace_filename("accuracy_curves");
     std::filesystem::create_directories(folder);
     return (folder / (std::filesystem::path(how_.folder).filename().string() + ".csv")).string();
+  }
+  /// As a state dict, for programs that compare.
+  void keep_weights() const {
+    safetensors::File f;
+    f.path = how_.folder + "/float_weights.safetensors";
+    typename Model::Config sizes = net_->net->model.config();
+    ParameterLayout model_alone;
+    const Model model(model_alone, sizes);
+    for (const auto& e : model_alone.entries()) {
+      const auto v =
+          net_->net->parameters.view(net_->net->layout.entry(net_->net->layout.find(e.name)));
+      f.tensors[e.name] =
+          Array::of(std::span<const float>(v.data, static_cast<std::size_t>(e.size())), e.shape);
+    }
+    safetensors::write(f.path, f);
   }
   void float_row() {
     std::ostringstream key, row;
@@ -149,13 +169,15 @@ class Arms {
     add_row(r_.front, front_head, row.str());
   }
   template <typename Trained>
-  void deployed(const std::string& key, int bits, Trained& made) {
+  void deployed(const std::string& key, double bits, Trained& made) {
     const Passes m = measured(p_, deviation_, [&](const Sample& s, double& bops) {
       Solution u = made.solver(s.mesh, s.given, mean_bits(bits));
       bops += static_cast<double>(u.report.bops);
       return std::move(u.field);
     });
-    const std::string file = how_.folder + "/solver.safetensors";
+    std::string name = key.substr(0, key.size() - 1);
+    std::replace(name.begin(), name.end(), ',', '_');
+    const std::string file = how_.folder + "/" + name + ".safetensors";
     save(file, made);
     front_row(key, m, static_cast<Index>(std::filesystem::file_size(file)));
   }
@@ -185,6 +207,26 @@ class Arms {
     how.adaptive.mean_bits = {static_cast<double>(bits)};
     auto made = train_adaptive<Ladder>(*net_, p_.training, how);
     deployed(key, bits, made);
+  }
+
+  /// One training and one file for all these budgets: a row for each.
+  void any_budget(const std::string& budgets) {
+    TrainOptions how = how_;
+    how.adaptive.mean_bits.clear();
+    std::istringstream in(budgets);
+    for (std::string one; std::getline(in, one, '+');)
+      how.adaptive.mean_bits.push_back(std::stod(one));
+    const auto key = [&](double bits) {
+      std::ostringstream k;
+      k << r_.network << "," << p_.name << ",amq_any," << bits << "," << r_.seed << ",";
+      return k.str();
+    };
+    if (std::all_of(how.adaptive.mean_bits.begin(), how.adaptive.mean_bits.end(),
+                    [&](double b) { return has_row(r_.front, key(b)); }))
+      return;
+    auto made = train_adaptive<Ladder>(*net_, p_.training, how);
+    for (const double b : how.adaptive.mean_bits)
+      if (!has_row(r_.front, key(b))) deployed(key(b), b, made);
   }
 
   const Run& r_;

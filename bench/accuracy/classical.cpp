@@ -21,26 +21,6 @@ using namespace amq::lab;
 
 namespace {
 
-/// Stress of a coarser mesh at the nodes of a finer one: bilinear in ray and ring, which are the
-/// same straight rays and the same grading in both.
-std::vector<double> between(const ElasticitySample& coarse, int rays, int rings, int to_rays,
-                            int to_rings) {
-  const auto at = [&](int i, int j) {
-    return static_cast<double>(coarse.stress[static_cast<std::size_t>(i % rays * (rings + 1) + j)]);
-  };
-  std::vector<double> out;
-  for (int i = 0; i < to_rays; ++i)
-    for (int j = 0; j <= to_rings; ++j) {
-      const double x = static_cast<double>(i) * rays / to_rays,
-                   y = static_cast<double>(j) * rings / to_rings;
-      const int a = static_cast<int>(x), b = std::min(static_cast<int>(y), rings - 1);
-      const double s = x - a, t = y - b;
-      out.push_back((1 - s) * ((1 - t) * at(a, b) + t * at(a, b + 1)) +
-                    s * ((1 - t) * at(a + 1, b) + t * at(a + 1, b + 1)));
-    }
-  return out;
-}
-
 double median(std::vector<double> v) {
   const auto middle = v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2);
   std::nth_element(v.begin(), middle, v.end());
@@ -78,7 +58,7 @@ int main(int argc, char** argv) try {
       const double start = timing::seconds(timing::Clock::thread);
       const ElasticitySample solved = solve_elasticity(label.hole, coarse);
       ms.push_back(1000 * (timing::seconds(timing::Clock::thread) - start));
-      const auto u = between(solved, rays, rings, fine.n_rays, fine.n_rings);
+      const auto u = stress_between(solved, rays, rings, fine.n_rays, fine.n_rings);
       double error = 0, norm = 0;
       for (std::size_t i = 0; i < u.size(); ++i) {
         const double t = static_cast<double>(label.stress[i]), d = u[i] - t;

@@ -9,6 +9,7 @@
 #include <amq_lab/problems/generate.hpp>
 #include <amq_lab/problems/hyperelastic.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -234,5 +235,25 @@ struct ElasticitySampler {
     return solve_elasticity(Hole::random(random), options);
   }
 };
+
+/// Stress of a coarser mesh at the nodes of a finer one: bilinear in ray and ring, which are the
+/// same straight rays and the same grading in both. (node of the finer mesh)
+[[nodiscard]] inline std::vector<double> stress_between(const ElasticitySample& coarse, int rays,
+                                                        int rings, int to_rays, int to_rings) {
+  const auto at = [&](int i, int j) {
+    return static_cast<double>(coarse.stress[static_cast<std::size_t>(i % rays * (rings + 1) + j)]);
+  };
+  std::vector<double> out;
+  for (int i = 0; i < to_rays; ++i)
+    for (int j = 0; j <= to_rings; ++j) {
+      const double x = static_cast<double>(i) * rays / to_rays,
+                   y = static_cast<double>(j) * rings / to_rings;
+      const int a = static_cast<int>(x), b = std::min(static_cast<int>(y), rings - 1);
+      const double s = x - a, t = y - b;
+      out.push_back((1 - s) * ((1 - t) * at(a, b) + t * at(a, b + 1)) +
+                    s * ((1 - t) * at(a + 1, b) + t * at(a + 1, b + 1)));
+    }
+  return out;
+}
 
 }  // namespace amq::lab
