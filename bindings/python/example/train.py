@@ -30,11 +30,11 @@ samples = [
 ]
 solver = amq.train(
     samples, network="mp_pde", hidden=16, layers=2, epochs=epochs, quantized_epochs=10, lr=1e-2,
-    validation=0.25, mark_boundary=True, budget=4,
+    validation=0.25, mark_boundary=True, budget=3,
 )  # fmt: skip
 print("held out:", solver.training["float_error"], "in float,", solver.training["budgets"])
 at = solver.mesh(samples[0]["points"], cells, mark_boundary=True)
-u = at.solve(samples[0]["given"], mean_bits=4)  # in integers, in your units
+u = at.solve(samples[0]["given"], mean_bits=3)  # in integers, in your units
 # [train]
 assert solver.training["budgets"][0]["error"] < 0.7 * solver.training["mean_error"], solver.training
 assert u.shape == samples[0]["solution"].shape
