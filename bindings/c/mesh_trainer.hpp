@@ -41,6 +41,60 @@ inline double relative_l2(const Field& a, const Field& b) {
 }
 
 template <typename Model>
+Trained<MeshSolver<Model, AnyScheme>> quantized_as(const TrainingWishes& w,
+                                                   const FloatSolver<Model>& net,
+                                                   std::span<const Sample> samples,
+                                                   const TrainOptions& o) {
+  if (w.kind == Kind::adaptive) return train_adaptive<AnyScheme>(net, samples, o, w.scheme);
+  if (w.kind == Kind::uniform) return train_uniform<AnyScheme>(net, samples, o, w.scheme);
+  return amq::quantize<AnyScheme>(net, samples, o, w.scheme);
+}
+
+/// The whole way without an epoch, on one mesh: sizes and schemes that make no network, and budgets
+/// that choosing alone would use up, are found before hours of training and not behind them.
+/// @throws amq::Error as amq::train and its sisters, and for such budgets
+template <typename Model>
+void rehearse(const Sample& like, const TrainingWishes& w, const typename Model::Config& sizes) {
+  Sample one = like;
+  for (Index i = 0; i < one.solution.rows(); ++i)  // costs do not depend on it, but it must vary
+    one.solution.row(i).setConstant(static_cast<float>(1 + i));
+  TrainOptions o;
+  o.epochs = o.quantized_epochs = 0;
+  o.validation = 0;
+  o.graph = w.options.graph;
+  o.executor = w.options.executor;
+  const double highest = w.scheme.levels.back();
+  o.adaptive.mean_bits = {highest};
+  const std::span<const Sample> samples(&one, 1);
+  const FloatSolver<Model> net = amq::train<Model>(samples, o, sizes);
+  const auto made = quantized_as(w, net, samples, o);
+  if (w.kind != Kind::adaptive) return;
+  const auto covers = [&](double bits) {
+    try {
+      static_cast<void>(made.solver(one.mesh, view(one.given), mean_bits(bits)));
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  if (!covers(highest))
+    throw Error("training, kind", "a network that costs more than choosing its bits",
+                "one that costs less", "Take more hidden channels, or the kind uniform.");
+  for (const double wanted : w.options.adaptive.mean_bits) {
+    if (covers(wanted)) continue;
+    double low = wanted, high = highest;
+    while (high - low > 0.05) {
+      const double middle = 0.5 * (low + high);
+      (covers(middle) ? high : low) = middle;
+    }
+    throw Error("training, budget",
+                "mean bits that cover choosing them: with this network and mesh " +
+                    number_text(std::min(std::ceil(10 * high) / 10, highest)) + " or more",
+                number_text(wanted), "Take a wider network, a larger budget, or the kind uniform.");
+  }
+}
+
+template <typename Model>
 TrainingOutcome train_one(std::span<const Sample> samples, const TrainingWishes& w,
                           const std::string& to) {
   const TrainOptions& o = w.options;
@@ -50,10 +104,9 @@ TrainingOutcome train_one(std::span<const Sample> samples, const TrainingWishes&
     if (found != w.sizes.end())
       value = static_cast<std::remove_cvref_t<decltype(value)>>(found->second);
   });
+  rehearse<Model>(samples.front(), w, sizes);
   const FloatSolver<Model> net = amq::train<Model>(samples, o, sizes);
-  auto made = w.kind == Kind::adaptive  ? train_adaptive<AnyScheme>(net, samples, o, w.scheme)
-              : w.kind == Kind::uniform ? train_uniform<AnyScheme>(net, samples, o, w.scheme)
-                                        : amq::quantize<AnyScheme>(net, samples, o, w.scheme);
+  auto made = quantized_as(w, net, samples, o);
   TrainedOn seen = made.solver.trained_on();
   seen.given_names = w.given_names;
   seen.solution_names = w.solution_names;
