@@ -150,6 +150,11 @@ with tempfile.TemporaryDirectory() as name:
     bad("budget: expected mean bits from 1 to 8, found 12", budget=12)
     bad("kind adaptive", kind="uniform", budget=3)
     bad("two levels", bits=4)
+    bad("cover choosing them: with this network and mesh", budget=1)  # before anything is trained
+    bad("a network that costs more than choosing its bits", hidden=1)
+    bad("expected positive sizes", hidden=0)
+    bad("a validation, to stop early by it", validation=0, patience=3)
+    bad("a list of samples, found int", 3)
     bad("validation", validation=1)
     bad("names of given: expected 1 names, found 2", given=["a", "b"])
     bad("no such place", out=here / "none" / "x")

@@ -96,6 +96,8 @@ def _whole(value, where):
 def train(samples, network="transolver", *, out=None, progress=None, report_every=20, given=(), solution=(),
           mark_boundary=False, cell_dim=0, threads=1, **options):  # fmt: skip
     """A solver from solved problems in your units; see __init__.pyi."""
+    if not isinstance(samples, collections.abc.Iterable):
+        _refuse("train, samples", "a list of samples", type(samples).__name__, "See amq.train.")
     samples = list(samples)
     if not samples:
         _refuse("train", "samples", "none", "Give meshes with given fields and solutions.")
