@@ -1,5 +1,5 @@
 #!/bin/sh
-# `pip wheel .` in an environment of its own, then the installed module solves the shipped model. Some ten
+# `pip wheel .` in an environment of its own, then the installed module solves the shipped model. Some fifteen
 # minutes of one core, and the network for meson-python and numpy.
 set -eu
 cd "$(dirname "$0")/.."

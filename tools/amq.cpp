@@ -1,6 +1,8 @@
 // The tool: looks into model files, solves on mesh files, times a model on this machine.
 #include "any_quantizer.hpp"
 #include "any_solver.hpp"
+#include "arguments.hpp"
+#include "fit.hpp"
 
 #include <amq/config.hpp>
 #include <amq/core/from_text.hpp>
@@ -26,6 +28,8 @@
 #include <vector>
 
 using namespace amq;
+using tool::Arguments;
+using tool::refuse;
 
 namespace {
 
@@ -50,69 +54,18 @@ constexpr const char* usage = R"(amq: quantized neural PDE solvers
       --scheme S                       w8a8_by_range unless said otherwise
       --error E                        as few bits of weights as keep the change of the answers
                                        within this share, or more bits where it needs them
+  amq fit DATA -o OUT --network NAME   trains a solver on solved problems: a folder of .npz with points,
+                                       cells, given, solution and node_type, or of .vtk
+      --given A,B  --solution C        fields that are given and sought, by their names in the files
+      --kind K                         adaptive, uniform or quantized (without further training)
+      --budget B | --bits B            mean bits of adaptive; bits of the others
+      --folder F                       a run that was stopped goes on from there
+      --epochs N  --quantized-epochs N  --batch N  --lr X  --loss L  --validation X  --seed N
+      --threads N  --hidden N  --layers N
+                                       and all other options and sizes, see docs/train.md
   amq networks                         the networks that are compiled in
   amq version
 )";
-
-[[noreturn]] void refuse(const std::string& where, const std::string& expected,
-                         const std::string& found, const char* mend) {
-  throw Error(where, expected, found, mend);
-}
-
-/// What stands behind the command: values by their option, and the rest in order.
-class Arguments {
- public:
-  Arguments(int argc, char** argv, const std::vector<std::string>& options) {
-    for (int i = 2; i < argc; ++i) {
-      const std::string a = argv[i];
-      if (!a.starts_with("-") || a == "-") {
-        rest.push_back(a);
-        continue;
-      }
-      if (std::find(options.begin(), options.end(), a) == options.end())
-        refuse("amq " + std::string(argv[1]), "one of its options", a, "Say amq --help.");
-      if (i + 1 == argc) refuse(a, "a value", "none", "Say amq --help.");
-      values_.emplace_back(a, argv[++i]);
-    }
-  }
-  [[nodiscard]] std::optional<std::string> operator[](std::string_view option) const {
-    std::optional<std::string> found;
-    for (const auto& [name, value] : values_)
-      if (name == option) found = value;
-    return found;
-  }
-  [[nodiscard]] std::vector<std::string> all(std::string_view option) const {
-    std::vector<std::string> found;
-    for (const auto& [name, value] : values_)
-      if (name == option) found.push_back(value);
-    return found;
-  }
-  [[nodiscard]] double number(const char* option, double otherwise, double low, double high) const {
-    const auto text = (*this)[option];
-    return text ? parsed(option, *text, low, high) : otherwise;
-  }
-  [[nodiscard]] static double parsed(const std::string& where, const std::string& text, double low,
-                                     double high) {
-    std::size_t end = 0;
-    double x = 0;
-    try {
-      x = std::stod(text, &end);
-    } catch (const std::exception&) {
-      end = 0;
-    }
-    if (end == 0 || end != text.size() || !(x >= low && x <= high))
-      refuse(where, "a number from " + std::to_string(low) + " to " + std::to_string(high),
-             "'" + text + "'", "Say amq --help.");
-    return x;
-  }
-  void want(std::size_t n, const char* what) const {
-    if (rest.size() != n) refuse("amq", what, std::to_string(rest.size()), "Say amq --help.");
-  }
-  std::vector<std::string> rest;
-
- private:
-  std::vector<std::pair<std::string, std::string>> values_;
-};
 
 /// A solver, and the threads it solves on.
 struct Opened {
@@ -409,6 +362,7 @@ int main(int argc, char** argv) try {
     return solve({argc, argv, {"-o", "--given", "--bits", "--bops", "--mark", "--threads"}});
   if (command == "quantize")
     return quantize({argc, argv, {"-o", "--samples", "--scheme", "--error"}});
+  if (command == "fit") return tool::fit({argc, argv, tool::fit_options()});
   if (command == "networks") {
     for (const auto& n : any::networks()) std::printf("%s\n", std::string(n.name).c_str());
     return 0;

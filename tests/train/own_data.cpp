@@ -149,6 +149,38 @@ TEST_CASE("a tolerance names the smallest budget that kept it on samples held ou
                        doctest::Contains("held out of training"), Error);
 }
 
+TEST_CASE("a scheme that is a value gives the bits of the scheme that is a type") {
+  const auto samples = own_samples(6);
+  auto o = quick();
+  o.epochs = 2;
+  const auto from = train<MpPde>(samples, o, small());
+  const SchemeInfo ladder = SchemeInfo::of<Ladder>(), eight = SchemeInfo::of<Eight>();
+  const auto same = [&](const auto& a, const auto& b) {
+    CHECK(a.solver.net().parameters.values == b.solver.net().parameters.values);
+    CHECK(a.test.mean_bits == b.test.mean_bits);
+    const Sample& s = samples[0];
+    CHECK(a.solver(s.mesh, view(s.given)).field == b.solver(s.mesh, view(s.given)).field);
+  };
+  same(train_adaptive<Ladder>(from, samples, o),
+       train_adaptive<AnyScheme>(from, samples, o, ladder));
+  same(train_uniform<Eight>(from, samples, o), train_uniform<AnyScheme>(from, samples, o, eight));
+  same(quantize<Eight>(from, samples, o), quantize<AnyScheme>(from, samples, o, eight));
+}
+
+TEST_CASE("samples without types of nodes train a network that reads none") {
+  auto samples = own_samples(4);
+  for (Sample& s : samples) s.mesh.node_type.clear();
+  auto o = quick();
+  o.epochs = 1;
+  const auto solver = quantize<Eight>(train<MpPde>(samples, o, small()), samples, o);
+  CHECK_FALSE(solver.solver.encoding().boundary);
+  CHECK(solver(samples[0].mesh, samples[0].given).field.allFinite());
+  samples[2].mesh.node_type.assign(static_cast<std::size_t>(samples[2].mesh.n_nodes()),
+                                   NodeType::wall);
+  CHECK_THROWS_WITH_AS(train<MpPde>(samples, o, small()),
+                       doctest::Contains("a type for every node"), Error);
+}
+
 TEST_CASE("train_adaptive takes the steps that could be taken by hand, to the bit") {
   const auto samples = own_samples(6);
   auto o = quick();

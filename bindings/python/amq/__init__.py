@@ -14,15 +14,16 @@ True
 
 import enum
 
-from ._amq import Mesh, Rollout, Solver, _quantize, instruction_set, networks
+from ._amq import Mesh, Rollout, Solver, _quantize, instruction_set, networks, trainable
 from ._amq import version as _version
 from ._error import Error
 from ._torch import from_torch
+from ._train import train
 
 __version__ = _version()
 __all__ = [
     "Error", "Mesh", "NodeType", "Rollout", "Solver", "from_torch", "instruction_set", "load", "networks", "plot",
-    "quantize",
+    "quantize", "train", "trainable",
 ]  # fmt: skip
 
 

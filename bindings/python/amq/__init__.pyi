@@ -1,6 +1,6 @@
 import enum
 import os
-from typing import Any, Callable, Literal, Sequence, overload
+from typing import Any, Callable, Iterable, Literal, Sequence, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,73 @@ def quantize(
     scheme, bytes, bops, both of_float, float_difference from the self-test, and layers (weight, point, weight_bits, row_bits, bytes, bops,
     of_weights, of_rows: what its quantization alone changes; share of the errors)."""
 
+def train(
+    samples: Iterable[Any],
+    network: str = "transolver",
+    *,
+    kind: Literal["adaptive", "uniform", "quantized"] = "adaptive",
+    bits: int | Sequence[int] | None = None,
+    budget: float | Sequence[float] | None = None,
+    weight_bits: Literal[2, 4, 8] = 8,
+    out: str | os.PathLike[str] | None = None,
+    progress: Callable[..., Any] | None = None,
+    report_every: int = 20,
+    given: Sequence[str] = (),
+    solution: Sequence[str] = (),
+    mark_boundary: bool = False,
+    cell_dim: int = 0,
+    threads: int = 1,
+    seed: int = 0,
+    folder: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 0,
+    epochs: int = 40,
+    quantized_epochs: int = 10,
+    batch: int = 2,
+    lr: float = 2e-3,
+    quantized_lr: float = 5e-4,
+    lr_end: float = 1e-6,
+    rate: Literal["cosine", "constant", "one_cycle"] = "cosine",
+    warm_up: float | None = None,
+    clip: float = 1,
+    weight_decay: float = 1e-5,
+    average: float = 0,
+    loss: Literal["mse", "relative_l2"] = "mse",
+    validation: float = 0.1,
+    keep_best: bool = True,
+    patience: int = 0,
+    lattices: Sequence[int] = (4, 8),
+    neighbours: int = 0,
+    calibration: int = 8,
+    learn_weight_steps: bool = False,
+    reflections: Sequence[int] = (),
+    centre: Sequence[float] | None = None,
+    given_vectors: Sequence[int] = (),
+    solution_vectors: Sequence[int] = (),
+    **sizes: int,
+) -> Solver:
+    """A solver from solved problems. A sample is a mapping or an object with points (node, dim), cells
+    (cell, corner) unless it is a cloud, given (node, channel) and solution (node, channel), in your
+    units, and node_type (node,) where the network should know it; mark_boundary gives types to samples
+    without.
+
+    kind: adaptive, an auxiliary model gives each row of the ladder `bits` (1 to 8 unless said otherwise)
+    within `budget`, the mean bits, 3 unless said otherwise; of several budgets the file serves all.
+    uniform: every row has `bits`, 4 unless said otherwise, and the training knows it. quantized: steps
+    are fitted to the float network, 8 bits unless said otherwise, without further training.
+
+    network: one of trainable(), whose sizes (hidden, layers, heads, ...) are further keywords. out: the
+    model file; None: only the solver is kept. folder: a run that was stopped goes on from there to the
+    same bits. progress: called with what=, done=, total=, seconds=, seconds_left=, loss= every
+    report_every updates; what it raises, and Ctrl-C, end the training between two updates. given and
+    solution: names of the channels. threads and the rest: as in TrainOptions of docs/train.md. Any
+    number of threads gives the same bits. reflections: axes that samples are mirrored at, about the
+    centre; given_vectors and solution_vectors: first channels of what are vectors.
+
+    The solver's .training says what came of it."""
+
+def trainable() -> list[str]:
+    """Names of the networks that train() knows."""
+
 def instruction_set() -> str: ...
 def networks() -> list[str]:
     """Names of the networks that are compiled in."""
@@ -73,6 +140,12 @@ class Solver:
     def info(self) -> dict[str, Any]:
         """network, scheme, on_grid, adaptive, marks_boundary, rolls_out, dim, levels, given and solution
         (name and unit of each channel), variables, parameters, bytes, nodes (least, most), budget."""
+    @property
+    def training(self) -> dict[str, Any] | None:
+        """Of a solver that train() has made: network, scheme, parameters, bytes, training and validation
+        (counts of samples), float_error and mean_error (the float network's, and of who says the mean of
+        every channel: mean relative L2 on held-out samples), budgets (mean_bits, error, bops_of_float),
+        float_curve and curve (epoch, updates, seconds, lr, training_loss, validation_loss: arrays)."""
     def mesh(
         self,
         points: Floats,

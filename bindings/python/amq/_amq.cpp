@@ -1,6 +1,7 @@
 // The C interface as numpy sees it. Arrays are read and written where they lie, at any strides; the
 // interpreter's lock is free while amq computes. Everything else is said in __init__.pyi.
 #include "any_quantizer.hpp"
+#include "any_trainer.hpp"
 
 #include <amq.h>
 
@@ -377,6 +378,7 @@ class Solver {
     return d;
   }
   [[nodiscard]] std::string network() const { return info_.network; }
+  py::object training = py::none();  ///< what train() says of it
 
  private:
   /// (name, unit) of every channel.
@@ -455,6 +457,141 @@ py::dict quantize(const std::string& file, const py::array_t<float, py::array::c
   return d;
 }
 
+/// (epoch) each.
+py::dict as_arrays(const amq::LearningCurve& c) {
+  py::dict d;
+  const auto put = [&](const char* name, auto amq::LearningCurve::Row::*member) {
+    using T = std::remove_cvref_t<decltype(c.back().*member)>;
+    py::array_t<T> a(static_cast<py::ssize_t>(c.rows().size()));
+    for (std::size_t k = 0; k < c.rows().size(); ++k)
+      a.mutable_at(static_cast<py::ssize_t>(k)) = c.rows()[k].*member;
+    d[name] = a;
+  };
+  put("epoch", &amq::LearningCurve::Row::epoch);
+  put("updates", &amq::LearningCurve::Row::updates);
+  put("seconds", &amq::LearningCurve::Row::seconds);
+  put("lr", &amq::LearningCurve::Row::lr);
+  put("training_loss", &amq::LearningCurve::Row::training);
+  put("validation_loss", &amq::LearningCurve::Row::validation);
+  return d;
+}
+py::dict as_dict(const amq::any::TrainingOutcome& r) {
+  py::list budgets;
+  for (const amq::any::HeldOut& h : r.budgets) {
+    py::dict d;
+    d["mean_bits"] = h.mean_bits;
+    d["error"] = h.error;
+    d["bops_of_float"] = h.bops_share;
+    budgets.append(d);
+  }
+  py::dict d;
+  d["network"] = r.network;
+  d["scheme"] = r.scheme;
+  d["parameters"] = r.parameters;
+  d["bytes"] = r.bytes;
+  d["training"] = r.training;
+  d["validation"] = r.validation;
+  d["float_error"] = r.float_error;
+  d["mean_error"] = r.mean_error;
+  d["budgets"] = budgets;
+  d["float_curve"] = as_arrays(r.float_curve);
+  d["curve"] = as_arrays(r.curve);
+  return d;
+}
+
+/// A Python exception on its way through a training.
+struct Raised {
+  py::error_already_set error;
+};
+/// Looks for Ctrl-C at every update, and tells Python of every so many.
+amq::ProgressCallback telling(const py::object& call, std::int64_t every) {
+  struct Sum {
+    double loss = 0;
+    std::int64_t n = 0;
+  };
+  return [&call, every, sum = Sum{}](const amq::Progress& p) mutable {
+    const py::gil_scoped_acquire held;
+    if (PyErr_CheckSignals() != 0) throw Raised{py::error_already_set()};
+    sum.loss += p.loss;
+    ++sum.n;
+    if (call.is_none() || (sum.n < every && p.done < p.total)) return;
+    py::dict d;
+    d["what"] = p.what;
+    d["done"] = p.done;
+    d["total"] = p.total;
+    d["seconds"] = p.seconds;
+    d["seconds_left"] = p.seconds_left;
+    d["loss"] = sum.loss / static_cast<double>(sum.n);
+    sum = {};
+    try {
+      call(**d);
+    } catch (py::error_already_set& e) {
+      throw Raised{std::move(e)};
+    }
+  };
+}
+
+/// What _train.py has made of a sample: points (node, dim), cells (cell, corner), types (node) or
+/// None, given and solution (node, channel).
+amq::Sample as_sample(const py::tuple& t, int cell_dim) {
+  const auto points = t[0].cast<py::array_t<double, py::array::c_style>>();
+  const auto cells = t[1].cast<py::array_t<std::int32_t, py::array::c_style>>();
+  const auto field = [](const py::handle& h) {
+    const auto a = h.cast<py::array_t<float, py::array::c_style>>();
+    return amq::Field(Eigen::Map<const amq::Field>(a.data(), a.shape(0), a.shape(1)));
+  };
+  amq::Sample s{{}, field(t[3]), field(t[4])};
+  s.mesh.dim = static_cast<int>(points.shape(1));
+  s.mesh.nodes_per_cell = static_cast<int>(cells.shape(1));
+  s.mesh.cell_dim = cell_dim;
+  s.mesh.points.assign(points.data(), points.data() + points.size());
+  s.mesh.cells.assign(cells.data(), cells.data() + cells.size());
+  if (!t[2].is_none()) {
+    const auto types = t[2].cast<py::array_t<std::uint8_t, py::array::c_style>>();
+    for (py::ssize_t i = 0; i < types.size(); ++i)
+      s.mesh.node_type.push_back(static_cast<amq::NodeType>(types.at(i)));
+  }
+  return s;
+}
+
+/// See _train.py.
+py::dict train(const py::list& samples, const std::string& network,
+               const std::vector<amq::any::NamedOption>& options, const py::object& progress,
+               std::int64_t report_every, const std::vector<std::string>& given,
+               const std::vector<std::string>& solution, bool mark_boundary, int cell_dim,
+               const std::string& to) {
+  std::vector<amq::Sample> all;
+  for (const auto& s : samples) all.push_back(as_sample(s.cast<py::tuple>(), cell_dim));
+  amq::any::TrainingCall call;
+  call.network = network;
+  call.options = options;
+  call.options.emplace_back("report_every", "1");
+  call.given_names = given;
+  call.solution_names = solution;
+  call.mark_boundary = mark_boundary;
+  call.progress = telling(progress, report_every);
+  amq::any::TrainingOutcome r;
+  std::string refused;
+  {
+    const py::gil_scoped_release free;
+    try {
+      r = amq::any::train(all, call, to);
+    } catch (const amq::Error& e) {
+      refused = e.what();
+    } catch (Raised& e) {
+      const py::gil_scoped_acquire held;
+      throw py::error_already_set(std::move(e.error));
+    }
+  }
+  if (!refused.empty()) refuse(refused, AMQ_ARGUMENT);
+  return as_dict(r);
+}
+std::vector<std::string> trainable() {
+  std::vector<std::string> all;
+  for (const amq::any::Trainer& t : amq::any::trainers()) all.emplace_back(t.name);
+  return all;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_amq, m) {
@@ -465,6 +602,8 @@ PYBIND11_MODULE(_amq, m) {
   using py::arg;
   const auto none = py::none();
   m.def("_quantize", &quantize);
+  m.def("_train", &train);
+  m.def("trainable", &trainable);
   py::class_<Rollout>(m, "Rollout")
       .def("allocate_every", &Rollout::allocate_every, arg("steps"))
       .def("step", &Rollout::step, arg("boundary") = none)
@@ -486,5 +625,6 @@ PYBIND11_MODULE(_amq, m) {
       .def("grid", &Solver::grid, py::keep_alive<0, 1>())
       .def("out_of_range", &Solver::out_of_range, arg("policy"), arg("tolerance") = 0.0)
       .def_property_readonly("network", &Solver::network)
+      .def_readwrite("training", &Solver::training)
       .def_property_readonly("info", &Solver::info);
 }

@@ -96,7 +96,7 @@ struct MeshEncoding {
   }
 
   /// Found from samples: mean and deviation of every channel, the box that holds all points,
-  /// whether nodes are of more types than inside and wall.
+  /// whether nodes have types, and more than inside and wall.
   /// @param samples  each with mesh, given (node, channel) and solution (node, channel)
   /// @throws amq::Error for no samples, samples of different channels or dimensions, numbers that
   /// are
@@ -325,7 +325,7 @@ MeshEncoding MeshEncoding::of(const Samples& samples, const GraphOptions& graph)
   const int dim = std::begin(samples)->mesh.dim;
   std::vector<double> low(static_cast<std::size_t>(dim), std::numeric_limits<double>::max()),
       high(static_cast<std::size_t>(dim), std::numeric_limits<double>::lowest());
-  bool cells = true;
+  bool cells = true, typed = false;
   int highest_type = 0;
   std::size_t k = 0;
   for (const auto& s : samples) {
@@ -349,6 +349,7 @@ MeshEncoding MeshEncoding::of(const Samples& samples, const GraphOptions& graph)
         high[at] = std::max(high[at], s.mesh.point(i)[d]);
       }
     cells = cells && !s.mesh.cells.empty();
+    typed = typed || !s.mesh.node_type.empty();
     for (const NodeType t : s.mesh.node_type)
       if (t != NodeType::wall) highest_type = std::max(highest_type, static_cast<int>(t));
   }
@@ -375,6 +376,7 @@ MeshEncoding MeshEncoding::of(const Samples& samples, const GraphOptions& graph)
   e.half_width = static_cast<float>(0.5 * width);
   e.lattices = graph.lattices;
   e.neighbours = graph.neighbours > 0 ? graph.neighbours : cells ? 0 : 8;
+  e.boundary = typed;
   e.node_types =
       highest_type == 0 ? 0 : std::max(highest_type, static_cast<int>(NodeType::wall)) + 1;
   return e;

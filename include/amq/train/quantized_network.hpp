@@ -32,16 +32,18 @@ template <typename Model, typename Samples>
   return net;
 }
 /// The same for a solver of this scheme.
+/// @param scheme  where the type is AnyScheme, which does not say it
 /// @throws amq::Error  16 bits of a weight that such a solver has no kernels for
 template <typename Scheme, typename Model, typename Samples>
 [[nodiscard]] std::unique_ptr<Network<Model>> calibrated_for(
     const Network<Model>& from, const Samples& few, RangeRule ranges, std::uint64_t seed,
-    const std::map<std::string, int>& weight_bits) {
+    const std::map<std::string, int>& weight_bits,
+    const SchemeInfo& scheme = SchemeInfo::of<Scheme>()) {
   for (const auto& [name, bits] : weight_bits)
     if (bits == 16 && !has_wide_weights<Scheme>())
       throw Error("TrainOptions::weight_bits", "weights of at most 8 bits, as the scheme's",
                   name + " of 16", "Add 16 to the scheme: Weights<8, 16>.");
-  return calibrated_network(from, SchemeInfo::of<Scheme>(), few, ranges, seed, weight_bits);
+  return calibrated_network(from, scheme, few, ranges, seed, weight_bits);
 }
 
 /// Bits chosen by an auxiliary model: what a solver of them is made of.

@@ -46,10 +46,12 @@ class RunFolder {
   std::optional<FileLock> lock_;
 };
 
+inline std::vector<double> levels_of(const SchemeInfo& scheme) {
+  return {scheme.levels.begin(), scheme.levels.end()};
+}
 template <typename Scheme>
 std::vector<double> levels_of() {
-  const auto info = SchemeInfo::of<Scheme>();
-  return {info.levels.begin(), info.levels.end()};
+  return levels_of(SchemeInfo::of<Scheme>());
 }
 
 }  // namespace detail

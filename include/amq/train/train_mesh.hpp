@@ -168,10 +168,11 @@ template <typename Solver>
 /// Quantizes a float network without further training: steps are fitted to a few samples. The
 /// report says what every layer's quantization spoils, at the scheme's lowest level.
 /// @param samples  solved or not; the first o.calibration of them are read
+/// @param scheme   where the type is AnyScheme, which does not say it
 template <typename Scheme, typename Model>
-[[nodiscard]] Trained<MeshSolver<Model, Scheme>> quantize(const FloatSolver<Model>& from,
-                                                          std::span<const Sample> samples,
-                                                          const TrainOptions& o = {}) {
+[[nodiscard]] Trained<MeshSolver<Model, Scheme>> quantize(
+    const FloatSolver<Model>& from, std::span<const Sample> samples, const TrainOptions& o = {},
+    const SchemeInfo& scheme = SchemeInfo::of<Scheme>()) {
   if (samples.empty() || o.calibration == 0)
     throw Error("quantize", "samples to fit steps to", "none", "Give a few of the training's.");
   std::vector<GraphSample> few;
@@ -179,8 +180,8 @@ template <typename Scheme, typename Model>
     few.push_back(from.encoding.encode(s.mesh, view(s.given)));
     prepare_sample(from.net->model, few.back());
   }
-  auto net = calibrated_for<Scheme>(*from.net, few, o.ranges, o.seed, o.weight_bits);
-  const std::vector<double> levels = detail::levels_of<Scheme>();
+  auto net = calibrated_for<Scheme>(*from.net, few, o.ranges, o.seed, o.weight_bits, scheme);
+  const std::vector<double> levels = detail::levels_of(scheme);
   TrainingReport report;
   report.layers = layer_errors(*net, few, static_cast<int>(levels.front()));
   Trained<MeshSolver<Model, Scheme>> made{
@@ -200,12 +201,12 @@ struct QuantizedStart {
   std::unique_ptr<Network<Model>> net;
 
   QuantizedStart(const FloatSolver<Model>& from, std::span<const Sample> samples,
-                 const TrainOptions& o)
+                 const TrainOptions& o, const SchemeInfo& scheme)
       : folder(o.folder),
         data(from.net->model, from.encoding, checked(o, samples),
              SampleSplit::of(samples.size(), o.validation, o.seed)),
         net(calibrated_for<Scheme>(*from.net, data.first(o.calibration), o.ranges, o.seed,
-                                   o.weight_bits)) {}
+                                   o.weight_bits, scheme)) {}
 
  private:
   [[nodiscard]] static std::span<const Sample> checked(const TrainOptions& o,
@@ -218,11 +219,12 @@ struct QuantizedStart {
 
 /// Trains on at uniform bits, quantization-aware. Of several levels each pass draws one: the solver
 /// then runs at any of them.
+/// @param scheme  where the type is AnyScheme, which does not say it
 template <typename Scheme, typename Model>
-[[nodiscard]] Trained<MeshSolver<Model, Scheme>> train_uniform(const FloatSolver<Model>& from,
-                                                               std::span<const Sample> samples,
-                                                               const TrainOptions& o = {}) {
-  detail::QuantizedStart<Scheme, Model> begun(from, samples, o);
+[[nodiscard]] Trained<MeshSolver<Model, Scheme>> train_uniform(
+    const FloatSolver<Model>& from, std::span<const Sample> samples, const TrainOptions& o = {},
+    const SchemeInfo& scheme = SchemeInfo::of<Scheme>()) {
+  detail::QuantizedStart<Scheme, Model> begun(from, samples, o, scheme);
   const MeshSamples<Model>& data = begun.data;
   auto& net = begun.net;
   const SchemeInfo info = net->quantizers.info();
@@ -240,7 +242,7 @@ template <typename Scheme, typename Model>
   report.curve = t.curve();
   Trained<MeshSolver<Model, Scheme>> made{
       MeshSolver<Model, Scheme>(std::move(net), nullptr, from.encoding),
-      detail::self_test<Model>(samples, detail::levels_of<Scheme>()), std::move(report)};
+      detail::self_test<Model>(samples, detail::levels_of(scheme)), std::move(report)};
   made.solver.budget(mean_bits(info.levels.front()));
   TrainedOn seen = detail::seen_in(samples, from.encoding);
   seen.errors =
@@ -251,11 +253,12 @@ template <typename Scheme, typename Model>
 
 /// Trains on with bits that an auxiliary model, trained along, gives to every row within a budget.
 /// The scheme's levels are what it chooses from; o.adaptive says the rest.
+/// @param scheme  where the type is AnyScheme, which does not say it
 template <typename Scheme, typename Model>
-[[nodiscard]] Trained<MeshSolver<Model, Scheme>> train_adaptive(const FloatSolver<Model>& from,
-                                                                std::span<const Sample> samples,
-                                                                const TrainOptions& o = {}) {
-  detail::QuantizedStart<Scheme, Model> begun(from, samples, o);
+[[nodiscard]] Trained<MeshSolver<Model, Scheme>> train_adaptive(
+    const FloatSolver<Model>& from, std::span<const Sample> samples, const TrainOptions& o = {},
+    const SchemeInfo& scheme = SchemeInfo::of<Scheme>()) {
+  detail::QuantizedStart<Scheme, Model> begun(from, samples, o, scheme);
   const MeshSamples<Model>& data = begun.data;
   auto& net = begun.net;
   const SchemeInfo info = net->quantizers.info();
