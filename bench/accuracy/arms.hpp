@@ -102,13 +102,16 @@ class Arms {
       const std::string key = r_.network + "," + p_.name + "," + kind + "," + std::to_string(bits) +
                               "," + std::to_string(r_.seed) + ",";
       if (has_row(r_.front, key)) continue;
-      if (kind == "uniform")
+      if (kind == "ptq")
+        quantized(key, bits);
+      else if (kind == "uniform")
         uniform(key, bits);
       else if (kind == "amq")
         adaptive(key, bits);
       else
-        throw Error("accuracy --arms", "float, uniform:BITS, amq:BITS or amq_any:BITS+BITS+...",
-                    arm, "Name one of these.");
+        throw Error("accuracy --arms",
+                    "float, ptq:BITS, uniform:BITS, amq:BITS or amq_any:BITS+BITS+...", arm,
+                    "Name one of these.");
     }
   }
 
@@ -181,11 +184,22 @@ class Arms {
     save(file, made);
     front_row(key, m, static_cast<Index>(std::filesystem::file_size(file)));
   }
+  /// Without training.
+  void quantized(const std::string& key, int bits) {
+    TrainOptions how = how_;
+    how.calibration = 32;
+    with_bits(bits, [&]<int B>() {
+      auto made = quantize<Uniform<B>>(*net_, p_.training, how);
+      deployed(key, bits, made);
+    });
+  }
   void uniform(const std::string& key, int bits) {
-    const auto with = [&]<int B>() {
+    with_bits(bits, [&]<int B>() {
       auto made = train_uniform<Uniform<B>>(*net_, p_.training, how_);
       deployed(key, bits, made);
-    };
+    });
+  }
+  static void with_bits(int bits, const auto& with) {
     switch (bits) {
       case 2:
         return with.template operator()<2>();
@@ -198,7 +212,7 @@ class Arms {
       case 8:
         return with.template operator()<8>();
       default:
-        throw Error("accuracy --arms", "uniform:2, 3, 4, 6 or 8", std::to_string(bits),
+        throw Error("accuracy --arms", "2, 3, 4, 6 or 8 uniform bits", std::to_string(bits),
                     "Name one of these.");
     }
   }

@@ -13,7 +13,8 @@ namespace accuracy {
 struct Run {
   std::string network = "mp_pde", folder;
   std::string csv = "docs/results/accuracy.csv", front = "docs/results/front.csv";
-  std::vector<std::string> arms;  ///< float, uniform:BITS, amq:MEAN BITS, amq_any:BITS+BITS+...
+  std::vector<std::string>
+      arms;  ///< float, ptq:BITS, uniform:BITS, amq:MEAN BITS, amq_any:BITS+BITS+...
   Index hidden = 64, layers = 4;
   std::int64_t epochs = 80, quantized_epochs = 20;
   std::size_t batch = 2;
