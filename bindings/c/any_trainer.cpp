@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <thread>
 
 namespace amq::any {
 namespace {
@@ -370,6 +371,32 @@ void reflect(Said& s, std::span<const Sample> samples) {
                                         numbers_text(s.solution_vectors);
 }
 
+/// Another executor, which asks whether to go on.
+class Interruptible final : public Executor {
+ public:
+  Interruptible(Executor& of, const std::function<void()>& ask) : of_(of), ask_(ask) {}
+  void parallel_for(std::size_t n, std::size_t grain, const Body& body) override {
+    const std::size_t piece = std::max<std::size_t>(grain, 1);
+    if (of_.threads() == 1) {  // which would take all in one
+      for (std::size_t from = 0; from < n; from += piece) {
+        ask_();
+        body(from, std::min(n, from + piece));
+      }
+      return;
+    }
+    const auto caller = std::this_thread::get_id();
+    of_.parallel_for(n, grain, [&](std::size_t from, std::size_t end) {
+      if (std::this_thread::get_id() == caller) ask_();
+      body(from, end);
+    });
+  }
+  [[nodiscard]] std::size_t threads() const noexcept override { return of_.threads(); }
+
+ private:
+  Executor& of_;
+  const std::function<void()>& ask_;
+};
+
 /// A place that cannot be written to is better known before the training than behind it.
 void check_place(const std::string& to) {
   namespace fs = std::filesystem;
@@ -407,6 +434,9 @@ TrainingOutcome train(std::span<Sample> samples, const TrainingCall& call, const
       named(call.solution_names, samples.front().solution.cols(), "solution");
   std::optional<ThreadPool> pool;
   if (said.threads > 1) said.wishes.options.executor = &pool.emplace(said.threads);
+  std::optional<Interruptible> asked;
+  if (call.interrupt)
+    said.wishes.options.executor = &asked.emplace(said.wishes.options.runs_on(), call.interrupt);
   said.wishes.options.progress = call.progress;
   return trainer.train(samples, said.wishes, to);
 }

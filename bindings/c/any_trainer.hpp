@@ -7,6 +7,7 @@
 #include <amq/train/train_options.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <map>
 #include <span>
@@ -67,6 +68,8 @@ struct TrainingCall {
   std::vector<std::string> given_names{}, solution_names{};
   std::vector<std::string> sample_names{};  ///< what errors call them; empty: by their numbers
   ProgressCallback progress{};
+  /// Asked by the caller's thread between two passes, and may throw, to stop: a host's Ctrl-C.
+  std::function<void()> interrupt{};
   bool mark_boundary = false;  ///< nodes on a boundary of plane cells become walls
 };
 /// Those of every network.

@@ -40,43 +40,42 @@ inline double relative_l2(const Field& a, const Field& b) {
   return wrong == 0 ? 0 : wrong / size;
 }
 
-template <typename Model>
-Trained<MeshSolver<Model, AnyScheme>> quantized_as(const TrainingWishes& w,
-                                                   const FloatSolver<Model>& net,
-                                                   std::span<const Sample> samples,
-                                                   const TrainOptions& o) {
-  if (w.kind == Kind::adaptive) return train_adaptive<AnyScheme>(net, samples, o, w.scheme);
-  if (w.kind == Kind::uniform) return train_uniform<AnyScheme>(net, samples, o, w.scheme);
-  return amq::quantize<AnyScheme>(net, samples, o, w.scheme);
-}
-
-/// The whole way without an epoch, on one mesh: sizes and schemes that make no network, and budgets
-/// that choosing alone would use up, are found before hours of training and not behind them.
-/// @throws amq::Error as amq::train and its sisters, and for such budgets
+/// Solves on one mesh by an untrained network: sizes and schemes that make none, and budgets that
+/// choosing alone would use up, are found before hours of training and not behind them.
+/// @throws amq::Error as amq::train and a solver, and for such budgets
 template <typename Model>
 void rehearse(const Sample& like, const TrainingWishes& w, const typename Model::Config& sizes) {
   Sample one = like;
   for (Index i = 0; i < one.solution.rows(); ++i)  // costs do not depend on it, but it must vary
     one.solution.row(i).setConstant(static_cast<float>(1 + i));
   TrainOptions o;
-  o.epochs = o.quantized_epochs = 0;
+  o.epochs = 0;
   o.validation = 0;
   o.graph = w.options.graph;
-  o.executor = w.options.executor;
-  const double highest = w.scheme.levels.back();
-  o.adaptive.mean_bits = {highest};
-  const std::span<const Sample> samples(&one, 1);
-  const FloatSolver<Model> net = amq::train<Model>(samples, o, sizes);
-  const auto made = quantized_as(w, net, samples, o);
-  if (w.kind != Kind::adaptive) return;
+  const FloatSolver<Model> from = amq::train<Model>(std::span<const Sample>(&one, 1), o, sizes);
+  std::vector<GraphSample> few{from.encoding.encode(one.mesh, view(one.given))};
+  prepare_sample(from.net->model, few.front());
+  auto net = calibrated_for<AnyScheme>(*from.net, few, o.ranges, o.seed, {}, w.scheme);
+  const bool adaptive = w.kind == Kind::adaptive;
+  std::unique_ptr<Auxiliary> auxiliary;
+  if (adaptive)
+    auxiliary = std::make_unique<Auxiliary>(w.options.adaptive.auxiliary, few.front().u.cols(),
+                                            few.front().x.cols(),
+                                            w.options.adaptive.score.columns(net->layout), o.seed);
+  const MeshSolver<Model, AnyScheme> solver(std::move(net), std::move(auxiliary), from.encoding);
+  const auto solve = [&](double bits) {
+    static_cast<void>(solver(one.mesh, view(one.given), mean_bits(bits)));
+  };
+  if (!adaptive) return solve(w.scheme.levels.front());
   const auto covers = [&](double bits) {
     try {
-      static_cast<void>(made.solver(one.mesh, view(one.given), mean_bits(bits)));
+      solve(bits);
       return true;
     } catch (const Error&) {
       return false;
     }
   };
+  const double highest = w.scheme.levels.back();
   if (!covers(highest))
     throw Error("training, kind", "a network that costs more than choosing its bits",
                 "one that costs less", "Take more hidden channels, or the kind uniform.");
@@ -106,7 +105,9 @@ TrainingOutcome train_one(std::span<const Sample> samples, const TrainingWishes&
   });
   rehearse<Model>(samples.front(), w, sizes);
   const FloatSolver<Model> net = amq::train<Model>(samples, o, sizes);
-  auto made = quantized_as(w, net, samples, o);
+  auto made = w.kind == Kind::adaptive  ? train_adaptive<AnyScheme>(net, samples, o, w.scheme)
+              : w.kind == Kind::uniform ? train_uniform<AnyScheme>(net, samples, o, w.scheme)
+                                        : amq::quantize<AnyScheme>(net, samples, o, w.scheme);
   TrainedOn seen = made.solver.trained_on();
   seen.given_names = w.given_names;
   seen.solution_names = w.solution_names;

@@ -70,16 +70,17 @@ with tempfile.TemporaryDirectory() as name:
 
     kept = dict(common, folder=here / "run", checkpoint_every=2, out=here / "c")
 
-    def interrupted():
+    def interrupted(threads):
         timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         try:
-            amq.train(samples, "mp_pde", out=here / "c", **dict(quick, epochs=10**6))
+            amq.train(samples, "mp_pde", out=here / "c", threads=threads, **dict(quick, epochs=10**6))
         finally:
             timer.join()
 
     for stopped, run in (
-        (KeyboardInterrupt, interrupted),
+        (KeyboardInterrupt, lambda: interrupted(1)),
+        (KeyboardInterrupt, lambda: interrupted(2)),
         (Enough, lambda: amq.train(samples, "mp_pde", progress=stop, report_every=1, **kept)),
     ):
         try:

@@ -115,8 +115,7 @@ def train(
     network: one of trainable(), whose sizes (hidden, layers, heads, ...) are further keywords. out: the
     model file; None: only the solver is kept. folder: a run that was stopped goes on from there to the
     same bits. progress: called with what=, done=, total=, seconds=, seconds_left=, loss= every
-    report_every updates; what it raises, and Ctrl-C, end the training between two updates. given and
-    solution: names of the channels. threads and the rest: as in TrainOptions of docs/train.md. Any
+    report_every updates; what it raises ends the training, as Ctrl-C does. given and solution: names of the channels. threads and the rest: as in TrainOptions of docs/train.md. Any
     number of threads gives the same bits. reflections: axes that samples are mirrored at, about the
     centre; given_vectors and solution_vectors: first channels of what are vectors.
 

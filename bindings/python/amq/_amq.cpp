@@ -503,32 +503,27 @@ py::dict as_dict(const amq::any::TrainingOutcome& r) {
 struct Raised {
   py::error_already_set error;
 };
-/// Looks for Ctrl-C at every update, and tells Python of every so many.
-amq::ProgressCallback telling(const py::object& call, std::int64_t every) {
-  struct Sum {
-    double loss = 0;
-    std::int64_t n = 0;
-  };
-  return [&call, every, sum = Sum{}](const amq::Progress& p) mutable {
+amq::ProgressCallback telling(const py::object& call) {
+  if (call.is_none()) return {};
+  return [&call](const amq::Progress& p) {
     const py::gil_scoped_acquire held;
-    if (PyErr_CheckSignals() != 0) throw Raised{py::error_already_set()};
-    sum.loss += p.loss;
-    ++sum.n;
-    if (call.is_none() || (sum.n < every && p.done < p.total)) return;
-    py::dict d;
-    d["what"] = p.what;
-    d["done"] = p.done;
-    d["total"] = p.total;
-    d["seconds"] = p.seconds;
-    d["seconds_left"] = p.seconds_left;
-    d["loss"] = sum.loss / static_cast<double>(sum.n);
-    sum = {};
     try {
+      py::dict d;
+      d["what"] = p.what;
+      d["done"] = p.done;
+      d["total"] = p.total;
+      d["seconds"] = p.seconds;
+      d["seconds_left"] = p.seconds_left;
+      d["loss"] = p.loss;
       call(**d);
     } catch (py::error_already_set& e) {
       throw Raised{std::move(e)};
     }
   };
+}
+void look_for_signals() {
+  const py::gil_scoped_acquire held;
+  if (PyErr_CheckSignals() != 0) throw Raised{py::error_already_set()};
 }
 
 /// What _train.py has made of a sample: points (node, dim), cells (cell, corner), types (node) or
@@ -557,19 +552,18 @@ amq::Sample as_sample(const py::tuple& t, int cell_dim) {
 /// See _train.py.
 py::dict train(const py::list& samples, const std::string& network,
                const std::vector<amq::any::NamedOption>& options, const py::object& progress,
-               std::int64_t report_every, const std::vector<std::string>& given,
-               const std::vector<std::string>& solution, bool mark_boundary, int cell_dim,
-               const std::string& to) {
+               const std::vector<std::string>& given, const std::vector<std::string>& solution,
+               bool mark_boundary, int cell_dim, const std::string& to) {
   std::vector<amq::Sample> all;
   for (const auto& s : samples) all.push_back(as_sample(s.cast<py::tuple>(), cell_dim));
   amq::any::TrainingCall call;
   call.network = network;
   call.options = options;
-  call.options.emplace_back("report_every", "1");
   call.given_names = given;
   call.solution_names = solution;
   call.mark_boundary = mark_boundary;
-  call.progress = telling(progress, report_every);
+  call.progress = telling(progress);
+  call.interrupt = &look_for_signals;
   amq::any::TrainingOutcome r;
   std::string refused;
   {

@@ -87,14 +87,8 @@ def _text(value):
     return str(value)
 
 
-def _whole(value, where):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value < 2**62:
-        _refuse(where, "a whole number from 1 on", repr(value), "Correct the option.")
-    return int(value)
-
-
-def train(samples, network="transolver", *, out=None, progress=None, report_every=20, given=(), solution=(),
-          mark_boundary=False, cell_dim=0, threads=1, **options):  # fmt: skip
+def train(samples, network="transolver", *, out=None, progress=None, given=(), solution=(), mark_boundary=False,
+          cell_dim=0, threads=1, **options):  # fmt: skip
     """A solver from solved problems in your units; see __init__.pyi."""
     if not isinstance(samples, collections.abc.Iterable):
         _refuse("train, samples", "a list of samples", type(samples).__name__, "See amq.train.")
@@ -103,13 +97,14 @@ def train(samples, network="transolver", *, out=None, progress=None, report_ever
         _refuse("train", "samples", "none", "Give meshes with given fields and solutions.")
     if progress is not None and not callable(progress):
         _refuse("train, progress", "a function", type(progress).__name__, "It is called by keywords.")
-    report_every, threads = _whole(report_every, "train, report_every"), _whole(threads, "train, threads")
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
+        _refuse("train, threads", "a whole number from 1 on", repr(threads), "Give 1.")
     taken = [_sample(s, k) for k, s in enumerate(samples)]
     named = [(k, _text(v)) for k, v in options.items() if v is not None] + [("threads", str(threads))]
     with tempfile.TemporaryDirectory() as place:
         to = pathlib.Path(place) / "model.safetensors" if out is None else pathlib.Path(os.fspath(out))
-        said = _train(taken, str(network), named, progress, report_every, [str(n) for n in given],
-                      [str(n) for n in solution], bool(mark_boundary), int(cell_dim), str(to))  # fmt: skip
-        solver = Solver(to.read_bytes() if out is None else to, threads)
+        said = _train(taken, str(network), named, progress, [str(n) for n in given], [str(n) for n in solution],
+                      bool(mark_boundary), int(cell_dim), str(to))  # fmt: skip
+        solver = Solver(to.read_bytes() if out is None else to, int(threads))
     solver.training = said
     return solver
