@@ -178,6 +178,11 @@ class Arms {
       bops += static_cast<double>(u.report.bops);
       return std::move(u.field);
     });
+    TrainedOn seen = made.solver.trained_on();
+    seen.given_names = p_.given_names, seen.given_units = p_.given_units;
+    seen.solution_names = p_.solution_names, seen.solution_units = p_.solution_units;
+    seen.length_unit = p_.length_unit;
+    made.solver.trained_on(std::move(seen));
     std::string name = key.substr(0, key.size() - 1);
     std::replace(name.begin(), name.end(), ',', '_');
     const std::string file = how_.folder + "/" + name + ".safetensors";

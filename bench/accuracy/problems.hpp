@@ -21,6 +21,9 @@ struct Problem {
   std::vector<Sample> training, test;
   GraphOptions graph;
   Augmentation augmentation;  ///< of its symmetries
+  /// What files say of it.
+  std::vector<std::string> given_names, given_units, solution_names, solution_units;
+  std::string length_unit;
 };
 
 /// What is asked for. Samples are made once and kept in the folder.
@@ -75,6 +78,11 @@ inline Problem problem(const Wish& w, Executor& executor) {
         },
         executor);
     p.augmentation = reflections({0}, {0.5});
+    p.given_names = {"distance from the clamped side"};
+    p.given_units = {"m"};
+    p.solution_names = {"von Mises stress"};
+    p.solution_units = {"Pa"};
+    p.length_unit = "m";
   } else if (w.problem == "darcy") {
     DarcyOptions d;
     d.least_nodes = 600;
@@ -88,6 +96,8 @@ inline Problem problem(const Wish& w, Executor& executor) {
         },
         executor);
     p.augmentation = reflections({0, 1}, {0.5, 0.5});
+    p.given_names = {"a", "mean of a over the cells around"};
+    p.solution_names = {"u"};
   } else if (w.problem == "car") {
     const CarSampler sampler{study::car_options()};
     all = detail::kept(
@@ -110,6 +120,9 @@ inline Problem problem(const Wish& w, Executor& executor) {
     p.graph.neighbours = 8;
     // The stream is along axis 0; the ground below: left and right may be exchanged.
     p.augmentation = reflections({1}, {0, 0, 0}, {{}, {1}});
+    p.given_names = {"normal x", "normal y", "normal z"};
+    p.solution_names = {"pressure"};
+    p.length_unit = "m";
   } else {
     throw Error("accuracy --problem", "elasticity, darcy or car", w.problem,
                 "Name one of these problems.");
