@@ -150,8 +150,8 @@ TEST_CASE("twenty kills at random moments, most of them while a checkpoint is wr
   Random random(20);
   std::int64_t at = 0;
   int kills = 0, torn = 0;
-  bool ended = false;
-  while (!ended && (kills < 20 || (torn == 0 && kills < 60))) {
+  double reach = 0.08;  // of a run, to the latest kill
+  while (kills < 20 || (torn == 0 && kills < 60)) {
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
@@ -162,12 +162,18 @@ TEST_CASE("twenty kills at random moments, most of them while a checkpoint is wr
       }
       ::_exit(0);
     }
-    ::usleep(static_cast<useconds_t>(1e6 * seconds * random.uniform(0, 0.08)));
+    ::usleep(static_cast<useconds_t>(1e6 * seconds * random.uniform(0, reach)));
     ::kill(child, SIGKILL);
     int status = 0;
     ::waitpid(child, &status, 0);
-    ended = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (ended) break;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+      // The machine was busier when it was timed: once more from the beginning, with earlier kills.
+      REQUIRE(reach > 1e-4);
+      fs::remove(killed.file());
+      at = 0;
+      reach /= 2;
+      continue;
+    }
     REQUIRE(WIFSIGNALED(status));  // it has not come to an error
     ++kills;
     torn += killed.has_part();
