@@ -69,10 +69,12 @@ AMQ_INLINE void store_tiles(std::int32_t (*sums)[32]) noexcept {
   asm volatile("" ::: "memory");
 }
 
-/// While the tiles of one part are summed, the vector units finish the part before.
+/// While the tiles of one part are summed, the vector units finish the part before. A function of
+/// its own: a kernel that calls it for several sinks has its sums on the stack once, not once a
+/// sink.
 template <int Digits, typename Sink>
-AMQ_INLINE void tile_product(const std::uint8_t* lines, Index stride, Index rows,
-                             const PackedWeights& w, const Sink& sink) noexcept {
+AMQ_NOINLINE void tile_product(const std::uint8_t* lines, Index stride, Index rows,
+                               const PackedWeights& w, const Sink& sink) noexcept {
   using Acc = simd::Ints<simd::Amx>;
   alignas(64) std::int32_t sums[32][32];
   // Of two digits, a low one has no bias: high and low lines begin in turn.
