@@ -355,6 +355,10 @@ TEST_CASE("samples and shares that cannot be are refused in a sentence") {
   refused([](auto& s, auto&) { s[2].given(3, 0) = std::numeric_limits<float>::infinity(); },
           "expected finite numbers");
   refused([](auto& s, auto&) { s[3].given = Field::Zero(s[3].mesh.n_nodes(), 2); }, "1 channels");
+  // By the user's number, whoever is held out.
+  for (std::size_t k = 0; k < good.size(); ++k)
+    refused([k](auto& s, auto&) { s[k].given(3, 0) = std::nanf(""); },
+            ("sample " + std::to_string(k)).c_str());
   refused([](auto&, auto& o) { o.validation = 1; }, "a validation share from 0 to below 1");
   refused([](auto&, auto& o) { o.validation = -0.1; }, "a validation share");
   refused([](auto&, auto& o) { o.validation = 0, o.patience = 2; },

@@ -98,6 +98,8 @@ template <typename Model>
   std::vector<Sample> part;
   if (!split.validation.empty())
     for (const std::size_t k : split.training) part.push_back(samples[k]);
+  // What is refused is named by its place among the user's samples, not among those of a part.
+  if (!split.validation.empty()) static_cast<void>(MeshEncoding::of(samples, o.graph));
   FloatSolver<Model> made;
   made.encoding =
       MeshEncoding::of(split.validation.empty() ? samples : std::span<const Sample>(part), o.graph);
