@@ -131,14 +131,15 @@ class MeshSolver {
   /// these measurements. Empty times: BOPs again. Not while others solve.
   /// @throws amq::Error for times of another network, scheme or instruction set
   void price_by(RowTimes times) {
-    if (!times.empty() && !times.machine.empty() && times.machine != simd::Native::name)
+    if (times.empty()) {
+      if (budget_.milliseconds > 0) budget_ = mean_bits(scheme_levels().back());
+      parts_->allocator.price_by(allocation::Bops());
+      return;
+    }
+    if (!times.machine.empty() && times.machine != simd::Native::name)
       throw Error("price_by", std::string("times of this machine, ") + simd::Native::name,
                   "of " + times.machine, "Measure here: measure_times().");
-    if (times.empty() && budget_.milliseconds > 0) budget_ = mean_bits(scheme_levels().back());
-    if (times.empty())
-      parts_->allocator.price_by(allocation::Bops());
-    else
-      parts_->allocator.price_by(allocation::MeasuredTimes{std::move(times)});
+    parts_->allocator.price_by(allocation::MeasuredTimes{std::move(times)});
   }
   /// From now on bits are chosen by this allocator: a score of the user's own, curves measured with
   /// it, prices, sharing. Without a score of its own it asks the auxiliary model, as before. Not

@@ -96,10 +96,11 @@ template <typename Model>
   detail::check_relative(o, samples);
   SampleSplit split = SampleSplit::of(samples.size(), o.validation, o.seed);
   std::vector<Sample> part;
-  if (!split.validation.empty())
+  if (!split.validation.empty()) {
+    // What is refused is named by its place among the user's samples, not among those of a part.
+    static_cast<void>(MeshEncoding::of(samples, o.graph));
     for (const std::size_t k : split.training) part.push_back(samples[k]);
-  // What is refused is named by its place among the user's samples, not among those of a part.
-  if (!split.validation.empty()) static_cast<void>(MeshEncoding::of(samples, o.graph));
+  }
   FloatSolver<Model> made;
   made.encoding =
       MeshEncoding::of(split.validation.empty() ? samples : std::span<const Sample>(part), o.graph);
@@ -128,9 +129,6 @@ namespace detail {
   }
   return seen;
 }
-}  // namespace detail
-
-namespace detail {
 /// Errors of a solver's answers to what was held out, at each of these budgets that covers the
 /// choice of bits on all meshes. At most 64 samples are solved.
 template <typename Solver>
@@ -247,8 +245,7 @@ template <typename Scheme, typename Model>
       detail::self_test<Model>(samples, detail::levels_of(scheme)), std::move(report)};
   made.solver.budget(mean_bits(info.levels.front()));
   TrainedOn seen = detail::seen_in(samples, from.encoding);
-  seen.errors =
-      detail::held_out_errors(made.solver, samples, o, {info.levels.begin(), info.levels.end()});
+  seen.errors = detail::held_out_errors(made.solver, samples, o, detail::levels_of(info));
   made.solver.trained_on(std::move(seen));
   return made;
 }
@@ -277,7 +274,7 @@ template <typename Scheme, typename Model>
                                 o.adaptive.sharing, std::move(made.curves)),
       detail::self_test<Model>(samples, o.adaptive.mean_bits), std::move(report)};
   all.solver.budget(mean_bits(o.adaptive.mean_bits.front()));
-  std::vector<double> budgets(info.levels.begin(), info.levels.end());
+  std::vector<double> budgets = detail::levels_of(info);
   budgets.insert(budgets.end(), o.adaptive.mean_bits.begin(), o.adaptive.mean_bits.end());
   TrainedOn seen = detail::seen_in(samples, from.encoding);
   seen.errors = detail::held_out_errors(all.solver, samples, o, std::move(budgets));
