@@ -35,6 +35,9 @@
 #define AMQ_INLINE_LAMBDA
 #endif
 
+/// Of a pointer whose numbers no other pointer of the function reaches.
+#define AMQ_RESTRICT __restrict
+
 /// Before a short loop over accumulators: they stay in registers at -O2 too.
 #if defined(__clang__)
 #define AMQ_UNROLL _Pragma("clang loop unroll(full)")

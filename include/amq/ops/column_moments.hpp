@@ -3,6 +3,7 @@
 /// Mean and variance of every column over all rows, in sums that have no order: the same bits for
 /// any number of threads, for rows in any order, and for rows that lie with several ranks.
 
+#include <amq/config.hpp>
 #include <amq/core/everyone.hpp>
 #include <amq/core/executor.hpp>
 #include <amq/core/matrix_view.hpp>
@@ -58,7 +59,9 @@ class ColumnMoments {
 
  private:
   static constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
-  static constexpr std::size_t block = 256, tile = 8;
+  static constexpr std::size_t block = 256;
+  /// Rows read at once, so that what is kept of a column is fetched once for all of them.
+  static constexpr Index together = 4;
   struct Column {
     double origin = 0, step = 1, step_of_squares = 1;
     double round = 0, round_squares = 0;  ///< added and taken away again, they leave whole steps
@@ -79,12 +82,46 @@ class ColumnMoments {
   [[nodiscard]] static std::size_t block_count(Index rows) noexcept {
     return (static_cast<std::size_t>(rows) + block - 1) / block;
   }
-  /// run(first column, width), the width a constant: as many columns at a time as registers hold.
-  template <typename Run>
-  void tiles(const Run& run) const {
-    std::size_t c = 0;
-    for (; c + tile <= cols_; c += tile) run(c, std::integral_constant<std::size_t, tile>());
-    for (; c < cols_; ++c) run(c, std::integral_constant<std::size_t, 1>());
+  /// Loops over columns with nothing between them but what is kept of each: compilers make vectors
+  /// of these, and of no others that were tried.
+  /// @param first, last  rows; `together` of them are read, the last one again where there are less
+  template <typename T>
+  static void widen_range(MatrixView<const T> x, Index first, Index last, std::size_t cols,
+                          T* AMQ_RESTRICT high, T* AMQ_RESTRICT low, T* AMQ_RESTRICT odd) noexcept {
+    const T* AMQ_RESTRICT r[together];
+    for (Index k = 0; k < together; ++k) r[k] = x.row(std::min(first + k, last - 1));
+    for (std::size_t c = 0; c < cols; ++c) {
+      T h = high[c], l = low[c], o = odd[c];
+      for (Index k = 0; k < together; ++k) {
+        const T v = r[k][c];
+        h = h < v ? v : h;
+        l = v < l ? v : l;
+        o += v - v;  // NaN once a number was not finite
+      }
+      high[c] = h, low[c] = l, odd[c] = o;
+    }
+  }
+  /// @param steps  (3, column): origin, round, round_squares
+  template <typename T>
+  static void add_steps(MatrixView<const T> x, Index first, Index last, std::size_t cols,
+                        const double* AMQ_RESTRICT steps, double* AMQ_RESTRICT sum,
+                        double* AMQ_RESTRICT square) noexcept {
+    const auto add = [&]<Index Rows>(Index from) AMQ_INLINE_LAMBDA {
+      const T* AMQ_RESTRICT r[Rows];
+      for (Index k = 0; k < Rows; ++k) r[k] = x.row(from + k);
+      for (std::size_t c = 0; c < cols; ++c) {
+        const double origin = steps[c], round = steps[cols + c], rounds = steps[2 * cols + c];
+        double s = sum[c], q = square[c];
+        for (Index k = 0; k < Rows; ++k) {
+          const double d = static_cast<double>(r[k][c]) - origin;
+          s += (d + round) - round;
+          q += std::fma(d, d, rounds) - rounds;
+        }
+        sum[c] = s, square[c] = q;
+      }
+    };
+    if (last - first >= together) return add.template operator()<together>(first);
+    for (; first < last; ++first) add.template operator()<1>(first);
   }
   template <typename T>
   void find_range(MatrixView<const T> x, Executor& executor) {
@@ -93,24 +130,16 @@ class ColumnMoments {
     blocks(x.rows, executor, [&](std::size_t b, Index first, Index last) {
       T* const high = found.data() + 2 * b * cols_;
       T* const low = high + cols_;
-      tiles([&](std::size_t c, auto width) {
-        constexpr std::size_t w = decltype(width)::value;
-        T h[w], l[w], odd[w] = {};
-        for (std::size_t k = 0; k < w; ++k) h[k] = l[k] = x.row(first)[c + k];
-        for (Index i = first; i < last; ++i) {
-          const T* r = x.row(i) + c;
-          for (std::size_t k = 0; k < w; ++k) {
-            h[k] = h[k] < r[k] ? r[k] : h[k];
-            l[k] = r[k] < l[k] ? r[k] : l[k];
-            odd[k] += r[k] - r[k];  // NaN once a number was not finite
-          }
+      std::vector<T> odd(cols_, T(0));
+      std::copy_n(x.row(first), cols_, high);
+      std::copy_n(x.row(first), cols_, low);
+      for (Index i = first; i < last; i += together)
+        widen_range(x, i, last, cols_, high, low, odd.data());
+      for (std::size_t c = 0; c < cols_; ++c)
+        if (!(odd[c] == 0)) {
+          high[c] = std::numeric_limits<T>::infinity();
+          low[c] = -high[c];
         }
-        for (std::size_t k = 0; k < w; ++k) {
-          constexpr T infinity = std::numeric_limits<T>::infinity();
-          high[c + k] = odd[k] == 0 ? h[k] : infinity;
-          low[c + k] = odd[k] == 0 ? l[k] : -infinity;
-        }
-      });
     });
     for (std::size_t b = 0; b < many; ++b)
       for (std::size_t c = 0; c < cols_; ++c) {
@@ -145,28 +174,16 @@ class ColumnMoments {
   template <typename T>
   void add_up(MatrixView<const T> x, Executor& executor) {
     const std::size_t many = block_count(x.rows);
-    std::vector<double> found(many * 2 * cols_);
+    std::vector<double> found(many * 2 * cols_), steps(3 * cols_);
+    for (std::size_t c = 0; c < cols_; ++c) {
+      steps[c] = columns_[c].origin;
+      steps[cols_ + c] = columns_[c].round;
+      steps[2 * cols_ + c] = columns_[c].round_squares;
+    }
     blocks(x.rows, executor, [&](std::size_t b, Index first, Index last) {
       double* const sum = found.data() + 2 * b * cols_;
-      double* const square = sum + cols_;
-      tiles([&](std::size_t c, auto width) {
-        constexpr std::size_t w = decltype(width)::value;
-        double s[w] = {}, q[w] = {}, origin[w], round[w], rounds[w];
-        for (std::size_t k = 0; k < w; ++k) {
-          origin[k] = columns_[c + k].origin;
-          round[k] = columns_[c + k].round;
-          rounds[k] = columns_[c + k].round_squares;
-        }
-        for (Index i = first; i < last; ++i) {
-          const T* r = x.row(i) + c;
-          for (std::size_t k = 0; k < w; ++k) {
-            const double d = static_cast<double>(r[k]) - origin[k];
-            s[k] += (d + round[k]) - round[k];
-            q[k] += std::fma(d, d, rounds[k]) - rounds[k];
-          }
-        }
-        for (std::size_t k = 0; k < w; ++k) sum[c + k] = s[k], square[c + k] = q[k];
-      });
+      for (Index i = first; i < last; i += together)
+        add_steps(x, i, last, cols_, steps.data(), sum, sum + cols_);
     });
     for (std::size_t c = 0; c < cols_; ++c) {
       const Column& k = columns_[c];
