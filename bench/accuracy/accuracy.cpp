@@ -17,7 +17,8 @@ const char* const usage =
     "accuracy --problem elasticity|darcy|car --network mp_pde|graph_vit|transolver|flare\n"
     "  [--arms float,uniform:3,amq:3,...]  [--seed N] [--training N] [--test N] [--folder DIR]\n"
     "  [--hidden N] [--layers N] [--epochs N] [--quantized-epochs N] [--batch N] [--lr X]\n"
-    "  [--quantized-lr X] [--average X] [--csv FILE] [--front FILE] [--threads N]\n";
+    "  [--quantized-lr X] [--average X] [--weights FILE] [--csv FILE] [--front FILE]\n"
+    "  [--threads N]\n";
 }
 
 int main(int argc, char** argv) try {
@@ -37,8 +38,8 @@ int main(int argc, char** argv) try {
        study::argument("--quantized-epochs", r.quantized_epochs),
        study::argument("--batch", r.batch), study::argument("--lr", r.lr),
        study::argument("--quantized-lr", r.quantized_lr), study::argument("--average", r.average),
-       study::argument("--csv", r.csv), study::argument("--front", r.front),
-       study::argument("--threads", threads)},
+       study::argument("--weights", r.weights), study::argument("--csv", r.csv),
+       study::argument("--front", r.front), study::argument("--threads", threads)},
       usage, status);
   if (!go) return status;
   for (std::size_t at = 0; at < arms.size();) {

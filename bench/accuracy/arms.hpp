@@ -6,6 +6,8 @@
 #include "networks.hpp"
 #include "table.hpp"
 
+#include <amq/io/state_dict.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -83,10 +85,18 @@ class Arms {
                    static_cast<long long>(q.done), static_cast<long long>(q.total), q.loss,
                    q.seconds_left);
     };
-    net_.emplace(train<Model>(p.training, how_, sizes));
-    net_->curve.write(curve_file());
+    if (r.weights.empty()) {
+      net_.emplace(train<Model>(p.training, how_, sizes));
+      net_->curve.write(curve_file());
+      keep_weights();
+    } else {
+      TrainOptions none = how_;
+      none.epochs = 0;
+      none.folder.clear();
+      net_.emplace(train<Model>(p.training, none, sizes));
+      load_state_dict(safetensors::read(r.weights), net_->net->layout, net_->net->parameters);
+    }
     deviation_ = static_cast<double>(net_->encoding.output_deviation[0]);
-    keep_weights();
     float_row();
   }
 
@@ -94,8 +104,17 @@ class Arms {
     for (const std::string& arm : r_.arms) {
       const std::string kind = arm.substr(0, arm.find(':'));
       if (kind == "float") continue;
+      const std::string budgets = arm.substr(std::min(arm.size(), arm.find(':') + 1));
       if (kind == "amq_any") {
-        any_budget(arm.substr(std::min(arm.size(), arm.find(':') + 1)));
+        any_budget<Ladder>(kind, budgets, SchemeInfo::of<Ladder>(), {});
+        continue;
+      }
+      if (const std::size_t dash = kind.find('-'); dash != kind.npos) {
+        SchemeInfo scheme{8, ByRange(), {}};
+        for (const double b : numbers(kind.substr(dash + 1)))
+          scheme.levels.push_back(static_cast<int>(b));
+        any_budget<AnyScheme>(kind, budgets, scheme,
+                              allocation::AnySharing::of(kind.substr(0, dash), "accuracy --arms"));
         continue;
       }
       const int bits = std::stoi(arm.substr(arm.find(':') + 1));
@@ -110,8 +129,9 @@ class Arms {
         adaptive(key, bits);
       else
         throw Error("accuracy --arms",
-                    "float, ptq:BITS, uniform:BITS, amq:BITS or amq_any:BITS+BITS+...", arm,
-                    "Name one of these.");
+                    "float, ptq:BITS, uniform:BITS, amq:BITS, amq_any:BITS+BITS+... or "
+                    "SHARING-LEVEL+LEVEL+...:BITS+BITS+...",
+                    arm, "Name one of these.");
     }
   }
 
@@ -157,7 +177,7 @@ class Arms {
                line.find("," + std::to_string(net_->net->layout.size()) + "," +
                          std::to_string(r_.seed) + ",") != std::string::npos;
     }
-    if (!there)
+    if (!there && r_.weights.empty())
       add_row(r_.csv,
               "network,problem,samples,epochs,seconds,parameters,seed,rel_l2,mse,hidden,layers",
               row.str());
@@ -228,22 +248,29 @@ class Arms {
     deployed(key, bits, made);
   }
 
+  [[nodiscard]] static std::vector<double> numbers(const std::string& text) {
+    std::vector<double> all;
+    std::istringstream in(text);
+    for (std::string one; std::getline(in, one, '+');) all.push_back(std::stod(one));
+    return all;
+  }
   /// One training and one file for all these budgets: a row for each.
-  void any_budget(const std::string& budgets) {
+  template <typename Scheme>
+  void any_budget(const std::string& name, const std::string& budgets, const SchemeInfo& scheme,
+                  const allocation::AnySharing& sharing) {
     TrainOptions how = how_;
-    how.adaptive.mean_bits.clear();
-    std::istringstream in(budgets);
-    for (std::string one; std::getline(in, one, '+');)
-      how.adaptive.mean_bits.push_back(std::stod(one));
+    how.adaptive.mean_bits = numbers(budgets);
+    how.adaptive.sharing = sharing;
+    if (!how.folder.empty() && sharing.by_block) how.folder += "_" + std::string(sharing.name);
     const auto key = [&](double bits) {
       std::ostringstream k;
-      k << r_.network << "," << p_.name << ",amq_any," << bits << "," << r_.seed << ",";
+      k << r_.network << "," << p_.name << "," << name << "," << bits << "," << r_.seed << ",";
       return k.str();
     };
     if (std::all_of(how.adaptive.mean_bits.begin(), how.adaptive.mean_bits.end(),
                     [&](double b) { return has_row(r_.front, key(b)); }))
       return;
-    auto made = train_adaptive<Ladder>(*net_, p_.training, how);
+    auto made = train_adaptive<Scheme>(*net_, p_.training, how, scheme);
     for (const double b : how.adaptive.mean_bits)
       if (!has_row(r_.front, key(b))) deployed(key(b), b, made);
   }

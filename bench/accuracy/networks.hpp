@@ -13,8 +13,10 @@ namespace accuracy {
 struct Run {
   std::string network = "mp_pde", folder;
   std::string csv = "docs/results/accuracy.csv", front = "docs/results/front.csv";
-  std::vector<std::string>
-      arms;  ///< float, ptq:BITS, uniform:BITS, amq:MEAN BITS, amq_any:BITS+BITS+...
+  std::string weights;  ///< a state dict: the float network, instead of a training
+  /// float, ptq:BITS, uniform:BITS, amq:MEAN BITS, amq_any:BITS+BITS+..., or
+  /// SHARING-LEVEL+LEVEL+...:BITS+BITS+..., as block-0+4+8:4+6
+  std::vector<std::string> arms;
   Index hidden = 64, layers = 4;
   std::int64_t epochs = 80, quantized_epochs = 20;
   std::size_t batch = 2;

@@ -21,7 +21,7 @@ using namespace amq::allocation;
 namespace {
 
 std::vector<AnySharing> every_sharing() {
-  return {PerNodeAndPoint(), PerEdge(), PerNode(), PerPoint()};
+  return {PerNodeAndPoint(), PerEdge(), PerBlock(), PerNode(), PerPoint()};
 }
 
 struct Clustered {
@@ -373,11 +373,71 @@ TEST_CASE("no score, a NaN in one, levels that are none or unsorted: one error e
 TEST_CASE("sharings have the names that files keep, and no other name is one") {
   for (const AnySharing& s : every_sharing()) CHECK(AnySharing::of(s.name).name == s.name);
   CHECK(AnySharing::of("edge").by_edge);
+  CHECK(AnySharing::of("block").by_block);
+  CHECK_FALSE(AnySharing::of("node").by_block);
   CHECK_FALSE(AnySharing::of("node").over_points);
   CHECK_FALSE(AnySharing::of("point").over_mesh);
   for (const char* bad : {"foo", "", "Node", "node_and_point "})
     CHECK_THROWS_WITH_AS(static_cast<void>(AnySharing::of(bad)),
-                         doctest::Contains("expected node_and_point, edge, node or point"), Error);
+                         doctest::Contains("expected node_and_point, edge, block, node or point"),
+                         Error);
+}
+
+TEST_CASE("a layer is a name up to its number, and under PerBlock a node has one width in it") {
+  CHECK(block_of("gnn_layers.3.messages") == "gnn_layers.3");
+  CHECK(block_of("blocks.12.mlp.0.input") == "blocks.12");
+  CHECK(block_of("output_mlp.2") == "output_mlp.2");
+  CHECK(block_of("inputs.data") == "inputs.data");
+  CHECK(block_of("layer2.x") == "layer2.x");
+  CHECK(block_of("") == "");
+
+  MpPdeConfig config;
+  config.hidden = 16, config.layers = 3;
+  const std::vector<int> levels{0, 2, 4, 8};
+  const Network<MpPde> net(config, SchemeInfo{8, RowRule::min_max, levels}, 1);
+  const PointBlocks blocks(net.layout);
+  CHECK(blocks.count() == 3);
+  Random random(3);
+  GraphSample s;
+  s.graph = cell_edges(random_refined_square(random, 90));
+  const Index n = s.graph.n_nodes();
+  s.u = Matrix::Random(n, 1), s.x = Matrix::Random(n, 2), s.v = Matrix::Zero(n, 0);
+  prepare_sample(net.model, s);
+  PointScores scores(net.layout, n);
+  for (float& x : scores.values) x = static_cast<float>(std::exp(2 * random.normal()));
+  const std::vector<float> before = scores.values;
+  blocks.join(scores);
+  // The sum over a layer stays, and is shared out alike.
+  for (Index i = 0; i < n; ++i)
+    for (std::size_t b = 0; b < blocks.count(); ++b) {
+      double was = 0, is = 0;
+      for (std::size_t c = 0; c < blocks.of.size(); ++c) {
+        if (blocks.of[c] != b) continue;
+        was += static_cast<double>(before[static_cast<std::size_t>(i * scores.columns()) + c]);
+        is += static_cast<double>(scores.view()(i, static_cast<Index>(c)));
+        CHECK(scores.view()(i, static_cast<Index>(c)) ==
+              scores.view()(i, static_cast<Index>(blocks.first[b])));
+      }
+      CHECK(is == doctest::Approx(was).epsilon(1e-5));
+    }
+  const Allocator<> by(net.layout, levels, {}, {}, {}, PerBlock());
+  const PassWork work = by.prepare(net, s);
+  const Planned p = by.plan(s, work, scores, by.uniform_cost(s, work, 2.5));
+  CHECK(p.plan.zero_skips);
+  std::vector<std::vector<std::uint8_t>> of_block(blocks.count());
+  for (std::size_t c = 0; c < blocks.of.size(); ++c) {
+    const PointId id = scores.points[c];
+    const auto& map = p.plan.by_point[to_index(id)];
+    auto& own = of_block[blocks.of[c]];
+    if (net.layout.point(id).kind == RowKind::node) {
+      if (own.empty()) own = map;
+      CHECK(own == map);
+    } else {
+      for (std::size_t e = 0; e < map.size(); ++e)
+        CHECK(map[e] == of_block[blocks.of[c]][static_cast<std::size_t>(s.graph.receiver[e])]);
+    }
+  }
+  CHECK(of_block[0] != of_block[1]);
 }
 
 TEST_CASE("bits do not depend on how nodes are numbered, but for a few that share the rest") {

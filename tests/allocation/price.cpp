@@ -74,8 +74,9 @@ TEST_CASE("a plan priced by times costs what its rows take, to the picosecond, w
   const Allocator<> allocator(s.layout, s.levels, {}, {}, MeasuredTimes{times});
   CHECK(allocator.unit() == "picoseconds");
   CHECK(allocator.uniform_cost(s.graph, work, 8) > allocator.uniform_cost(s.graph, work, 2));
-  for (const AnySharing& sharing : {AnySharing(PerNodeAndPoint()), AnySharing(PerEdge()),
-                                    AnySharing(PerNode()), AnySharing(PerPoint())}) {
+  for (const AnySharing& sharing :
+       {AnySharing(PerNodeAndPoint()), AnySharing(PerEdge()), AnySharing(PerBlock()),
+        AnySharing(PerNode()), AnySharing(PerPoint())}) {
     const Allocator<> shared(s.layout, s.levels, {}, {}, MeasuredTimes{times}, sharing);
     for (const double bits : {0.5, 2.0, 3.0}) {
       CAPTURE(std::string(sharing.name));

@@ -1,6 +1,7 @@
 #include <amq/arithmetic/message_passing.hpp>
 
 #include <amq/arithmetic/fixed.hpp>
+#include <amq/arithmetic/training.hpp>
 #include <amq/core/eigen.hpp>
 #include <amq/core/thread_pool.hpp>
 
@@ -128,6 +129,57 @@ TEST_CASE("a layer of message passing taken whole has the bits of its operations
           CHECK(same_bits(s.run(plan, true, own, pool), pieces));
         }
     }
+}
+
+TEST_CASE("nodes of 0 bits skip a layer, and the others have the bits they had") {
+  for (const int given_bits : {16, 0}) {  // 0: by the plan, so in pieces
+    const Setting s(230, RowRule::min_max, given_bits);
+    ThreadPool pool(3);
+    BitPlan plan = s.mixed();
+    const auto of_nodes = plan[RowKind::node];
+    for (const bool own : {false, true})
+      for (const bool at_updates_alone : {false, true}) {
+        if (at_updates_alone) {  // other points give such a node bits; it skips all the same
+          plan[RowKind::node].assign(of_nodes.size(), 4);
+          plan.by_point.assign(s.layout.points().size(), {});
+          plan.by_point[to_index(s.id.updates)] = of_nodes;
+        } else {
+          plan.by_point.clear();
+          plan[RowKind::node] = of_nodes;
+        }
+        plan.zero_skips = false;
+        const Matrix all = s.run(plan, true, own);
+        plan.zero_skips = true;
+        const Matrix some = s.run(plan, true, own);
+        CHECK(same_bits(s.run(plan, true, own, pool), some));
+        for (std::size_t i = 0; i < of_nodes.size(); ++i) {
+          const auto at = static_cast<Index>(i);
+          CHECK((some.row(at).array() == (of_nodes[i] ? all : s.f).row(at).array()).all());
+        }
+        // What is trained at such a plan is what is deployed.
+        BasicTraining<float> t(s.layout, s.quantizers);
+        t.begin({&s.parameters, nullptr, &plan});
+        const auto f = t.input(view(s.f), RowKind::node), x = t.input(view(s.x), RowKind::node);
+        const auto to_receiver = t.quantize(s.at_receiver, x),
+                   to_sender = t.quantize(s.at_sender, t.columns(x, 0, data)),
+                   of_own = t.quantize(s.at_own, t.columns(x, data, variables));
+        const auto y = message_passing(
+            t, s.graph, f, {to_receiver, to_sender, own ? &of_own : nullptr}, s.id, hidden);
+        CHECK(same_bits(map(t[y]), some));
+      }
+  }
+  // All of them, or nobody.
+  const Setting s(50, RowRule::min_max, 16);
+  BitPlan plan = BitPlan::uniform(0);
+  plan.zero_skips = true;
+  CHECK(same_bits(s.run(plan, true, true), s.f));
+  plan[RowKind::node].assign(50, 0);
+  CHECK(same_bits(s.run(plan, true, true), s.f));
+  plan[RowKind::node].assign(50, 2);
+  plan[RowKind::edge].assign(s.graph.sender.size(), 2);
+  const Matrix awake = s.run(plan, true, true);
+  plan.zero_skips = false;
+  CHECK(same_bits(s.run(plan, true, true), awake));
 }
 
 TEST_CASE("a layer taken whole keeps two rows a node besides its features") {

@@ -1,7 +1,9 @@
 #include "learnable.hpp"
 
 #include <amq/allocation/row_times.hpp>
+#include <amq/arithmetic/fixed.hpp>
 #include <amq/core/thread_pool.hpp>
+#include <amq/train/measure_curves.hpp>
 
 #include <doctest/doctest.h>
 
@@ -100,6 +102,60 @@ TEST_CASE("adaptive training keeps every budget, and its scores predict the obse
       CHECK(static_cast<Cost>(count.cost().bops()) + overhead == p.cost);
     }
   }
+}
+
+TEST_CASE("where layers choose, the auxiliary model says one score a layer, and budgets are kept") {
+  const auto samples = learnable(8);
+  Network<MpPde> net(small(), SchemeInfo{8, RowRule::min_max, {0, 2, 4, 8}}, 1);
+  {
+    MeshTraining<MpPde> t(net, samples, options(4));
+    t.run(serial_executor(), nullptr);
+  }
+  net.quantizers.fit_weights(net.layout, net.parameters);
+  const ScoreTarget target = ScoreTarget::sensitivity();
+  const allocation::PointBlocks blocks(net.layout);
+  CHECK(target.columns(net.layout, true) == static_cast<Index>(blocks.count()));
+  Auxiliary aux({8, 1, 4}, 2, 2, target.columns(net.layout, true), 9);
+  AdaptiveTraining<MpPde> t(net, aux, samples, target, options(3));
+  std::vector<PointScores> seen;
+  BasicTraining<float> a(net.layout, net.quantizers);
+  for (std::size_t k = 0; k < samples.size(); ++k) {
+    Random random(k);
+    seen.push_back(t.observe(a, k, random, 2));
+  }
+  const PointCurves curves =
+      measure_curves(net, samples, {0, 2, 4, 8}, 8, mean_scores(seen), serial_executor(), true);
+  // Points of a layer share its error, which falls with bits.
+  for (std::size_t c = 0; c < blocks.of.size(); ++c) {
+    CHECK(curves.error[c] == curves.error[blocks.first[blocks.of[c]]]);
+    CHECK(curves.error[c][0] > curves.error[c][1]);
+  }
+  t.prepare(serial_executor(), 8, 2, 10);
+  const Allocator<> allocator(net.layout, {0, 2, 4, 8}, curves, {}, {}, allocation::PerBlock());
+  const std::vector<double> budgets{3, 5};
+  t.run(serial_executor(), allocator, budgets);
+  BasicTraining<float> light(aux.net().layout, aux.net().quantizers);
+  bool any_skips = false;
+  for (std::size_t k = 0; k < samples.size(); ++k)
+    for (const double bits : budgets) {
+      const PointScores said = t.predict(light, k);
+      for (Index i = 0; i < said.nodes; ++i)
+        for (std::size_t c = 0; c < blocks.of.size(); ++c)
+          REQUIRE(said.view()(i, static_cast<Index>(c)) ==
+                  said.view()(i, static_cast<Index>(blocks.first[blocks.of[c]])));
+      const Planned p = t.make_plan(allocator, k, said, bits);
+      CHECK(p.cost <= p.budget);
+      CHECK(p.plan.zero_skips);
+      for (const auto& map : p.plan.by_point) any_skips |= LiveRows::any_of_zero(map);
+      // Integers are what was trained.
+      BasicFixed f(net.layout, net.quantizers, net.parameters);
+      f.begin(p.plan);
+      const Matrix deployed = map(forward(net.model, f, samples[k]).view());
+      a.begin({&net.parameters, nullptr, &p.plan});
+      CHECK((deployed.array() == map(a[forward(net.model, a, samples[k])]).array()).all());
+    }
+  CHECK(any_skips);
+  CHECK_THROWS_WITH_AS(ScoreColumns(net.layout, 2 + 100), doctest::Contains("of"), Error);
 }
 
 TEST_CASE("training at several budgets serves each of them; at one it is training at that one") {

@@ -83,6 +83,7 @@ namespace allocation {
 /// The points whose bits are chosen, and what their rows cost: an allocator's policies, resolved.
 struct PricedPoints {
   std::vector<PointId> id;               ///< (column)
+  PointBlocks blocks;                    ///< of columns
   std::vector<RowKind> kind;             ///< (column)
   std::vector<Cost> work;                ///< (column) units of a row
   std::vector<std::vector<Cost>> price;  ///< (column)(level) of a unit
@@ -93,7 +94,7 @@ struct PricedPoints {
   template <typename Price>
   PricedPoints(const ParameterLayout& layout, const std::vector<int>& levels, const PassWork& pass,
                const Price& p)
-      : id(PointScores(layout).points), fixed(p.fixed(pass)) {
+      : id(PointScores(layout).points), blocks(layout), fixed(p.fixed(pass)) {
     for (std::size_t c = 0; c < id.size(); ++c) {
       const PointEntry& point = layout.point(id[c]);
       const RowWork row{c, point.kind, point.channels, pass.bops_per_bit[to_index(id[c])]};
@@ -138,31 +139,41 @@ struct Competition {
               const PointScores& s, const PointCurves& curves)
       : work(element.count, 0), score(element.count, 0.0f), group(element.count, 0) {
     const bool over_points = rows.sharing.over_points;
-    // Nodes of one width everywhere, and clusters of one, err as the sum of their points' curves; a
-    // score weighs every point by its share of the error at the lowest level.
-    double total[2] = {0, 0};
-    std::vector<std::vector<double>> sums(2, std::vector<double>(curves.error.front().size(), 0.0));
-    const auto of_cluster = [&](std::size_t c) {
-      return points.kind[c] == RowKind::cluster ? std::size_t{1} : std::size_t{0};
+    // Nodes of one width in a part of the network, and clusters of one, err as the sum of their
+    // points' curves; a score weighs every point by its share of the error at the lowest level.
+    const std::size_t kinds = rows.owners.n_clusters > 0 ? 2 : 1;
+    const auto curve_of = [&](std::size_t c) {
+      return element.part[c] * kinds + (points.kind[c] == RowKind::cluster ? 1 : 0);
     };
+    std::vector<std::vector<double>> sums(kinds * element.parts,
+                                          std::vector<double>(curves.error.front().size(), 0.0));
     for (std::size_t c = 0; c < points.id.size(); ++c)
       for (std::size_t k = 0; k < curves.error[c].size(); ++k)
-        sums[of_cluster(c)][k] += curves.error[c][k];
-    for (std::size_t k = 0; k < 2; ++k) total[k] = std::max(sums[k].front(), 1e-300);
+        sums[curve_of(c)][k] += curves.error[c][k];
 
+    Choosers::Weighed last;
+    std::vector<double> relative;
     for (std::size_t c = 0; c < points.id.size(); ++c) {
-      const auto [weight, own] = rows.weigh(s.view(), static_cast<Index>(c), points.kind[c]);
-      std::vector<double> relative(weight.size());
-      for (std::size_t i = 0; i < weight.size(); ++i)
-        relative[i] = weight[i] > 0 ? own[i] / weight[i] / curves.mean_score[c] : 0.0;
-      portable::pow(relative, curves.score_power);
+      Choosers::Weighed now = rows.weigh(s.view(), static_cast<Index>(c), points.kind[c]);
+      // Where a layer has one score its columns say the same, and powers are dear.
+      const bool again = c > 0 && curves.mean_score[c] == curves.mean_score[c - 1] &&
+                         now.weight == last.weight && now.score == last.score;
+      last = std::move(now);
+      const auto& [weight, own] = last;
+      if (!again) {
+        relative.resize(weight.size());
+        for (std::size_t i = 0; i < weight.size(); ++i)
+          relative[i] = weight[i] > 0 ? own[i] / weight[i] / curves.mean_score[c] : 0.0;
+        portable::pow(relative, curves.score_power);
+      }
+      const double total = std::max(sums[curve_of(c)].front(), 1e-300);
       for (std::size_t i = 0; i < weight.size(); ++i) {
         const std::size_t e = element(i, c);
         work[e] += points.work[c] * rows.rows_of(points.kind[c], static_cast<Index>(i));
         const double counts = weight[i] > 0 ? weight[i] * relative[i] : 0.0;
-        score[e] += static_cast<float>(
-            over_points ? counts : counts * curves.error[c].front() / total[of_cluster(c)]);
-        if (over_points) group[e] = static_cast<std::uint16_t>(c);
+        score[e] +=
+            static_cast<float>(over_points ? counts : counts * curves.error[c].front() / total);
+        group[e] = static_cast<std::uint16_t>(over_points ? c : curve_of(c));
       }
     }
     if (over_points) {
@@ -170,41 +181,42 @@ struct Competition {
       price = points.alike ? std::vector(1, points.price.front()) : points.price;
       return;
     }
-    const auto nodes = static_cast<std::size_t>(rows.owners.n_nodes());
     if (points.alike) {
-      for (std::size_t e = nodes; e < element.count; ++e) group[e] = 1;
       error = std::move(sums);
-      if (rows.owners.n_clusters == 0) error.pop_back();
       price.assign(1, points.price.front());
       return;
     }
     // Points differ in price: what a node pays depends on how many edges come in, so nodes of one
-    // degree are a group, and clusters another.
-    std::vector<Cost> at_node(points.price.front().size(), 0), at_edge(at_node),
-        at_cluster(at_node);
-    for (std::size_t c = 0; c < points.id.size(); ++c) {
-      auto& at = points.kind[c] == RowKind::edge      ? at_edge
-                 : points.kind[c] == RowKind::cluster ? at_cluster
-                                                      : at_node;
-      for (std::size_t k = 0; k < at.size(); ++k) at[k] += points.work[c] * points.price[c][k];
-    }
-    std::map<Index, std::uint16_t> of_degree;
-    for (std::size_t i = 0; i < nodes; ++i) {
-      const Index degree = rows.owners.graph->in_degree(static_cast<Index>(i));
-      const auto [it, fresh] =
-          of_degree.try_emplace(degree, static_cast<std::uint16_t>(price.size()));
-      if (fresh) {
-        auto& own = price.emplace_back(at_node);
-        for (std::size_t k = 0; k < own.size(); ++k) own[k] += degree * at_edge[k];
-        error.push_back(sums[0]);
+    // degree are a group in each part, and clusters another.
+    const auto nodes = static_cast<std::size_t>(rows.owners.n_nodes());
+    const std::size_t both = element.count / element.parts, n_levels = points.price.front().size();
+    for (std::size_t part = 0; part < element.parts; ++part) {
+      std::vector<Cost> at_node(n_levels, 0), at_edge(at_node), at_cluster(at_node);
+      for (std::size_t c = 0; c < points.id.size(); ++c) {
+        if (element.part[c] != part) continue;
+        auto& at = points.kind[c] == RowKind::edge      ? at_edge
+                   : points.kind[c] == RowKind::cluster ? at_cluster
+                                                        : at_node;
+        for (std::size_t k = 0; k < at.size(); ++k) at[k] += points.work[c] * points.price[c][k];
       }
-      group[i] = it->second;
-    }
-    for (std::size_t e = nodes; e < element.count; ++e)
-      group[e] = static_cast<std::uint16_t>(price.size());
-    if (element.count > nodes) {
-      price.push_back(at_cluster);
-      error.push_back(sums[1]);
+      std::map<Index, std::uint16_t> of_degree;
+      for (std::size_t i = 0; i < nodes; ++i) {
+        const Index degree = rows.owners.graph->in_degree(static_cast<Index>(i));
+        const auto [it, fresh] =
+            of_degree.try_emplace(degree, static_cast<std::uint16_t>(price.size()));
+        if (fresh) {
+          auto& own = price.emplace_back(at_node);
+          for (std::size_t k = 0; k < own.size(); ++k) own[k] += degree * at_edge[k];
+          error.push_back(sums[part * kinds]);
+        }
+        group[part * both + i] = it->second;
+      }
+      for (std::size_t i = nodes; i < both; ++i)
+        group[part * both + i] = static_cast<std::uint16_t>(price.size());
+      if (both > nodes) {
+        price.push_back(at_cluster);
+        error.push_back(sums[part * kinds + 1]);
+      }
     }
     std::fill(work.begin(), work.end(), Cost{1});
   }
@@ -229,6 +241,7 @@ struct Competition {
   const auto n = static_cast<std::size_t>(owners.n_nodes());
   const std::vector<Index> members = owners.members();
   Planned out;
+  out.plan.zero_skips = rows.sharing.by_block;
   out.plan.by_point.resize(pass.bops_per_bit.size());
   std::vector<double> spent(n, 0), work_of(n, 0);
   for (std::size_t c = 0; c < points.id.size(); ++c) {
@@ -415,7 +428,7 @@ class Allocator {
       for (std::size_t c = 0; c < points.id.size(); ++c)
         for (Index i = 0; i < rows.count(points.kind[c]); ++i)
           number[element(static_cast<std::size_t>(i), c)] =
-              all.number(i) + (rows.sharing.over_points ? nodes * static_cast<std::int64_t>(c) : 0);
+              all.number(i) + nodes * static_cast<std::int64_t>(element.part[c]);
       return number;
     }
   };
@@ -432,7 +445,7 @@ class Allocator {
             "clusters, since " + layout_->point(points.id[c]).name + " quantizes rows of clusters",
             "none", "Pass RowOwners with the cluster of each node.");
     const allocation::Choosers rows{owners, sharing_, curves_.clusters};
-    const allocation::Elements element(points.kind, rows);
+    const allocation::Elements element(points.kind, points.blocks, rows);
     allocation::Competition all(points, rows, element, scores, curves_);
     // Vectors keep their memory when they move: the problem's spans stay right.
     allocation::Problem p = all.problem(levels_);

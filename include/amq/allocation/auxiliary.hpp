@@ -29,6 +29,31 @@ struct AuxiliaryConfig {
   }
 };
 
+/// Which output of an auxiliary model says a point's score: one for every point, or for every layer
+/// (PerBlock), or for the whole node.
+struct ScoreColumns {
+  std::vector<std::size_t> of;     ///< (column of PointScores) output
+  std::vector<std::size_t> point;  ///< (output) the first column of PointScores that has it
+  bool by_layer = false;
+
+  ScoreColumns() = default;
+  /// @throws Error for another number of outputs
+  ScoreColumns(const ParameterLayout& layout, Index outputs) {
+    const allocation::PointBlocks blocks(layout);
+    const std::size_t points = blocks.of.size(), n = static_cast<std::size_t>(outputs);
+    by_layer = n != points && n != 1 && n == blocks.count();
+    if (n != points && n != 1 && !by_layer)
+      throw Error("auxiliary model",
+                  "an output for each of " + std::to_string(points) + " points, of " +
+                      std::to_string(blocks.count()) + " layers, or one",
+                  std::to_string(outputs),
+                  "Use the auxiliary model this network was trained with.");
+    for (std::size_t c = 0; c < points; ++c) of.push_back(n == 1 ? 0 : by_layer ? blocks.of[c] : c);
+    point.assign(n, 0);
+    for (std::size_t c = points; c-- > 0;) point[of[c]] = c;
+  }
+};
+
 /// What auxiliary models of any width run by.
 using AuxiliaryScheme = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 7, 8>, ByDeviation>;
 
@@ -71,8 +96,9 @@ class Auxiliary {
   }
   /// The scores that outputs stand for.
   /// @param outputs  (node, column)
-  /// @param to       (node, point); a single column serves all points
-  void scores(MatrixView<const float> outputs, MatrixView<float> to) const {
+  /// @param to       (node, point)
+  void scores(MatrixView<const float> outputs, MatrixView<float> to,
+              const ScoreColumns& columns) const {
     std::vector<double> row(static_cast<std::size_t>(outputs.cols));
     for (Index i = 0; i < to.rows; ++i) {
       for (std::size_t c = 0; c < row.size(); ++c)
@@ -80,17 +106,19 @@ class Auxiliary {
             std::clamp(std::fma(outputs.row(i)[c], scale[c], centre[c] + lift[c]), -80.0f, 80.0f));
       portable::exp(row);
       for (Index c = 0; c < to.cols; ++c)
-        to(i, c) = static_cast<float>(row[static_cast<std::size_t>(std::min(c, outputs.cols - 1))]);
+        to(i, c) = static_cast<float>(row[columns.of[static_cast<std::size_t>(c)]]);
     }
   }
   /// Centre and scale of every column from observed scores: (node, column) of some samples.
-  void fit_columns(const std::vector<PointScores>& samples) {
+  void fit_columns(const std::vector<PointScores>& samples, const ScoreColumns& of) {
     for (Index c = 0; c < columns(); ++c) {
       double n = 0, sum = 0, square = 0;
       for (const auto& s : samples)
         for (Index i = 0; i < s.nodes; ++i) {
           const double v =
-              std::log(static_cast<double>(s.view()(i, c)) + static_cast<double>(smallest));
+              std::log(static_cast<double>(
+                           s.view()(i, static_cast<Index>(of.point[static_cast<std::size_t>(c)]))) +
+                       static_cast<double>(smallest));
           n += 1, sum += v, square += v * v;
         }
       const double mean = sum / n, variance = std::max(square / n - mean * mean, 1e-4);
@@ -138,12 +166,13 @@ template <typename Arithmetic>
 struct LearnedScore {
   const Auxiliary* auxiliary = nullptr;
   Arithmetic* arithmetic = nullptr;  ///< of the auxiliary network
+  ScoreColumns columns{};            ///< of the main network
 
   void operator()(const GraphSample& s, MatrixView<float> to) const {
     const BitPlan bits = auxiliary->plan();
     arithmetic->begin(bits);
     const auto y = forward(auxiliary->net().model, *arithmetic, s);
-    auxiliary->scores(y.view(), to);
+    auxiliary->scores(y.view(), to, columns);
   }
   [[nodiscard]] Cost cost(const GraphSample& s) const {
     return auxiliary->cost(s.graph, view(s.u), view(s.x));

@@ -8,9 +8,14 @@
 /// |-----------------|---------------------------------------------------|----------------------|
 /// | PerNodeAndPoint | every node at every point; edges follow receivers | always: the finest   |
 /// | PerEdge         | the same, and each edge by itself                 | edges differ much    |
+/// | PerBlock        | every node in every layer, with all that is its   | time counts: below   |
 /// | PerNode         | nodes, one width with their edges in all layers   | a node has one score |
 /// | PerPoint        | quantization points; all rows of one are alike    | no adaptivity        |
 // clang-format on
+///
+/// Under PerBlock a node of 0 bits *skips* the layer: its row passes on as it is, and neither it
+/// nor the edges that arrive at it are computed (BitPlan::zero_skips). There are a quarter as many
+/// contestants as under PerNodeAndPoint, or fewer.
 
 #include <amq/arithmetic/parameter.hpp>
 #include <amq/core/error.hpp>
@@ -106,8 +111,56 @@ enum class ClusterScore : std::uint8_t {
 
 namespace allocation {
 
+/// The layer that a point belongs to, by its name: up to the first part that is a number,
+/// "gnn_layers.3" of "gnn_layers.3.messages"; a name without one is a layer of its own.
+[[nodiscard]] inline std::string_view block_of(std::string_view point) noexcept {
+  for (std::size_t from = 0; from < point.size();) {
+    const std::size_t to = std::min(point.find('.', from), point.size());
+    const auto part = point.substr(from, to - from);
+    if (!part.empty() && part.find_first_not_of("0123456789") == part.npos)
+      return point.substr(0, to);
+    from = to + 1;
+  }
+  return point;
+}
+
+/// The columns of PointScores by layer.
+struct PointBlocks {
+  std::vector<std::size_t> of;     ///< (column) its layer
+  std::vector<std::size_t> first;  ///< (layer) its first column
+
+  explicit PointBlocks(const ParameterLayout& layout) {
+    const PointScores all(layout);
+    std::vector<std::string_view> names;
+    for (const PointId id : all.points) {
+      const std::string_view name = block_of(layout.point(id).name);
+      const auto k =
+          static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+      if (k == names.size()) {
+        names.push_back(name);
+        first.push_back(of.size());
+      }
+      of.push_back(k);
+    }
+  }
+  [[nodiscard]] std::size_t count() const noexcept { return first.size(); }
+  /// Every score becomes the mean of its layer's: a layer has one.
+  void join(PointScores& s) const {
+    std::vector<float> sum(count());
+    std::vector<float> many(count(), 0.0f);
+    for (const std::size_t b : of) ++many[b];
+    for (Index i = 0; i < s.nodes; ++i) {
+      float* row = s.view().row(i);
+      std::fill(sum.begin(), sum.end(), 0.0f);
+      for (std::size_t c = 0; c < of.size(); ++c) sum[of[c]] += row[c];
+      for (std::size_t c = 0; c < of.size(); ++c) row[c] = sum[of[c]] / many[of[c]];
+    }
+  }
+};
+
 /// What may differ in bits from what. `over_mesh`: rows of one point; `over_points`: points;
-/// `by_edge`: edges of one receiver, where the other two are true.
+/// `by_edge`: edges of one receiver, where the other two are true. A member `by_block` that is
+/// true, where points may not differ: layers may.
 template <typename S>
 concept sharing = requires(const S s) {
   { s.name } -> std::convertible_to<std::string_view>;
@@ -123,6 +176,10 @@ struct PerEdge {
   static constexpr std::string_view name = "edge";
   static constexpr bool over_mesh = true, over_points = true, by_edge = true;
 };
+struct PerBlock {
+  static constexpr std::string_view name = "block";
+  static constexpr bool over_mesh = true, over_points = false, by_edge = false, by_block = true;
+};
 struct PerNode {
   static constexpr std::string_view name = "node";
   static constexpr bool over_mesh = true, over_points = false, by_edge = false;
@@ -134,7 +191,7 @@ struct PerPoint {
 /// One of them, chosen at run time.
 struct AnySharing {
   std::string_view name = PerNodeAndPoint::name;
-  bool over_mesh = true, over_points = true, by_edge = false;
+  bool over_mesh = true, over_points = true, by_edge = false, by_block = false;
 
   AnySharing() = default;
   template <sharing S>
@@ -143,18 +200,21 @@ struct AnySharing {
       : name(s.name),
         over_mesh(s.over_mesh),
         over_points(s.over_points),
-        by_edge(s.by_edge && s.over_mesh && s.over_points) {}
+        by_edge(s.by_edge && s.over_mesh && s.over_points) {
+    if constexpr (requires { s.by_block; }) by_block = s.by_block && s.over_mesh && !s.over_points;
+  }
   /// By its name, as files keep it. @throws Error for an unknown one
   [[nodiscard]] static AnySharing of(std::string_view name, std::string where = "sharing") {
-    for (const AnySharing& s : {AnySharing(PerNodeAndPoint()), AnySharing(PerEdge()),
-                                AnySharing(PerNode()), AnySharing(PerPoint())})
+    for (const AnySharing& s :
+         {AnySharing(PerNodeAndPoint()), AnySharing(PerEdge()), AnySharing(PerBlock()),
+          AnySharing(PerNode()), AnySharing(PerPoint())})
       if (s.name == name) return s;
-    throw Error(std::move(where), "node_and_point, edge, node or point", std::string(name),
+    throw Error(std::move(where), "node_and_point, edge, block, node or point", std::string(name),
                 "Name what may differ in bits; a file may be of a newer amq, or damaged.");
   }
 };
-static_assert(sharing<PerNodeAndPoint> && sharing<PerEdge> && sharing<PerNode> &&
-              sharing<PerPoint> && sharing<AnySharing>);
+static_assert(sharing<PerNodeAndPoint> && sharing<PerEdge> && sharing<PerBlock> &&
+              sharing<PerNode> && sharing<PerPoint> && sharing<AnySharing>);
 
 /// The rows of one pass that choose bits, and the elements of an allocation that they are.
 struct Choosers {
@@ -213,25 +273,33 @@ struct Choosers {
   }
 };
 
-/// Elements of an allocation: a chooser of each column, or one for all columns, or a column.
+/// Elements of an allocation: a chooser of each column, or of each layer, or one for all columns,
+/// or a column.
 struct Elements {
   std::vector<std::size_t> first;  ///< (column) element of the column's first chooser
+  std::vector<std::size_t> part;   ///< (column) which of those that may differ it is of
+  std::size_t parts = 1;
   std::size_t count = 0;
   bool over_mesh = true;
 
-  Elements(const std::vector<RowKind>& kinds, const Choosers& choosers)
+  /// @param kinds   (column)
+  /// @param blocks  read where layers choose
+  Elements(const std::vector<RowKind>& kinds, const PointBlocks& blocks, const Choosers& choosers)
       : over_mesh(choosers.sharing.over_mesh) {
-    const auto n = static_cast<std::size_t>(choosers.owners.n_nodes());
-    for (const RowKind kind : kinds) {
-      if (!choosers.sharing.over_points) {
-        first.push_back(kind == RowKind::cluster ? n : 0);
+    const AnySharing& may = choosers.sharing;
+    parts = may.over_points ? kinds.size() : may.by_block ? blocks.count() : 1;
+    const auto n = static_cast<std::size_t>(choosers.owners.n_nodes()),
+               both = n + static_cast<std::size_t>(choosers.owners.n_clusters);
+    for (std::size_t c = 0; c < kinds.size(); ++c) {
+      part.push_back(may.over_points ? c : may.by_block ? blocks.of[c] : 0);
+      if (!may.over_points) {
+        first.push_back(part[c] * both + (kinds[c] == RowKind::cluster ? n : 0));
       } else {
         first.push_back(count);
-        count += over_mesh ? static_cast<std::size_t>(choosers.count(kind)) : 1;
+        count += over_mesh ? static_cast<std::size_t>(choosers.count(kinds[c])) : 1;
       }
     }
-    if (!choosers.sharing.over_points)
-      count = n + static_cast<std::size_t>(choosers.owners.n_clusters);
+    if (!may.over_points) count = parts * both;
   }
   [[nodiscard]] std::size_t operator()(std::size_t chooser, std::size_t column) const noexcept {
     return first[column] + (over_mesh ? chooser : 0);

@@ -21,6 +21,9 @@ struct BitPlan {
   static constexpr std::uint8_t float_rows = 32;
 
   std::uint8_t uniform_bits = 8;
+  /// Whether a node of 0 bits at the last product of a layer of message passing skips the layer:
+  /// its row passes on as it is. Else what 0 bits leave of a row is computed on.
+  bool zero_skips = false;
   std::array<std::vector<std::uint8_t>, 4> by_kind;  ///< [RowKind](row) bits; empty: uniform
   std::vector<std::vector<std::uint8_t>> by_point;   ///< [PointId](row) bits; empty: by kind
 

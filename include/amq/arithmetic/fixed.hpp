@@ -59,6 +59,7 @@ class Fixed : public FloatRows {
     plan_ = &plan;
     live_.begin(plan);
     orders_.clear();
+    awake_.clear();
   }
 
   Quantized quantize(PointId id, const Tensor& x) {
@@ -214,6 +215,8 @@ class Fixed : public FloatRows {
   Tensor message_passing(const Graph& g, const Tensor& f, const GivenRows<Quantized>& given,
                          const MessagePassingIds& id) {
     const Index n = f.rows(), hidden = weights_.packed(id.message).in();
+    const auto skipped = skipped_at(id.updates, n);
+    if (skipped.all) return f;
     bool whole = given.at_receiver.in_order() && (!given.own || given.own->in_order());
     for (const WeightId w : {id.from_features, id.at_receiver, id.at_sender, id.message,
                              id.from_means, id.update, id.from_variables})
@@ -232,6 +235,7 @@ class Fixed : public FloatRows {
     kernels::coded_linear(f.view(), senders, q.data.view(), *executor_);
     kernels::linear_onto<simd::Native, stored>(given.at_sender, weights_.packed(id.at_sender), true,
                                                q.view(), q.data.view(), *executor_);
+    if (!skipped.bits.empty()) return of_those_awake(skipped.bits, g, f, q, given, id, u);
     u.edges = message_layer(g, q, id.messages, id.message);
     u.nodes = update_of(f, id.means, id.from_means, id.updates, id.update);
     u.to_receiver = {given.at_receiver.buckets()[0], &weights_.packed(id.at_receiver)};
@@ -239,6 +243,12 @@ class Fixed : public FloatRows {
     Tensor y = make(n, f.cols(), f.kind);
     kernels::layer_update(u, y.data.view(), *executor_);
     return y;
+  }
+  /// y, and x where a row skips the layer that ends with the point: see BitPlan::zero_skips.
+  Tensor skipping(PointId id, const Tensor& x, Tensor y) {
+    const auto skipped = skipped_at(id, x.rows());
+    if (skipped.all) return x;
+    return skipped.bits.empty() ? y : apply(ops::ChooseRows{skipped.bits}, y, x);
   }
   [[nodiscard]] static ProductBits product_bits(ProductBits wanted) noexcept { return wanted; }
   [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
@@ -260,6 +270,105 @@ class Fixed : public FloatRows {
   template <typename R>
   static constexpr bool may_be = any_scheme<Scheme> || std::same_as<Rule, R>;
 
+  /// Who skips a layer: all, those of 0 bits, or nobody, who has no bits here.
+  struct Skipped {
+    std::span<const std::uint8_t> bits;
+    bool all = false;
+  };
+  [[nodiscard]] Skipped skipped_at(PointId id, Index n) {
+    const PointEntry& point = layout_->point(id);
+    if (!plan_->zero_skips || point.fixed_bits) return {};
+    const auto bits = live_.bits(id, point.kind, n);
+    if (bits.empty()) return {{}, plan_->uniform_bits == 0};
+    return {LiveRows::any_of_zero(bits) ? bits : std::span<const std::uint8_t>{}};
+  }
+  /// The graph of the nodes that do not skip: they alone receive, and may be sent to by all.
+  struct Awake {
+    const std::uint8_t* by = nullptr;
+    Graph graph;
+    std::vector<std::int32_t> edge;              ///< (edge) its number in the whole graph
+    std::deque<std::vector<std::uint8_t>> bits;  ///< of edges, by map
+    std::deque<const std::uint8_t*> map;
+  };
+  Awake& awake(std::span<const std::uint8_t> by, const Graph& g) {
+    for (Awake& a : awake_)
+      if (a.by == by.data()) return a;
+    Awake& a = awake_.emplace_back();
+    a.by = by.data();
+    a.graph.first.push_back(0);
+    for (std::size_t i = 0; i < by.size(); ++i) {
+      if (by[i] == 0) continue;
+      for (std::int32_t e = g.first[i]; e < g.first[i + 1]; ++e) {
+        a.edge.push_back(e);
+        a.graph.sender.push_back(g.sender[static_cast<std::size_t>(e)]);
+      }
+      a.graph.first.push_back(static_cast<std::int32_t>(a.edge.size()));
+    }
+    return a;
+  }
+  /// The rest of message_passing() where some nodes skip: the others' rows are gathered, updated as
+  /// if they were all, and put back.
+  /// @param q  (node, hidden) the senders' parts
+  /// @param u  its parts' weights are there
+  Tensor of_those_awake(std::span<const std::uint8_t> by, const Graph& g, const Tensor& f,
+                        const Tensor& q, const GivenRows<Quantized>& given,
+                        const MessagePassingIds& id,
+                        kernels::BasicLayerUpdate<Rule, in_layers>& u) {
+    Awake& a = awake(by, g);
+    Tensor y = input(f.view(), f.kind);
+    live_.with(by, [&](const LiveRows::Rows& rows) {
+      if (rows.empty()) return;
+      const auto n = static_cast<Index>(rows.size());
+      const Tensor some = apply(ops::Gather{rows, f.kind}, f);
+      const auto node_bits = [&](PointId p) { return live_.bits(p, layout_->point(p).kind, n); };
+      u.parts.row_bits = node_bits(id.features);
+      u.edges = message_layer(a.graph, q, id.messages, id.message, edge_bits(a, id.messages, g));
+      u.nodes.features = some.view();
+      u.nodes.first =
+          weights_.product(id.means, id.from_means, node_bits(id.means), plan_->uniform_bits);
+      u.nodes.second =
+          weights_.product(id.updates, id.update, node_bits(id.updates), plan_->uniform_bits);
+      u.nodes.activation = Activation::swish;
+      const MixedRows to_receiver =
+          rows_of(given.at_receiver.buckets()[0], rows, given.at_receiver.bits(0));
+      u.to_receiver = {to_receiver.buckets()[0], &weights_.packed(id.at_receiver)};
+      MixedRows to_own;
+      if (given.own) {
+        to_own = rows_of(given.own->buckets()[0], rows, given.own->bits(0));
+        u.to_own = {to_own.buckets()[0], &weights_.packed(id.from_variables)};
+      }
+      const Tensor updated = make(n, f.cols(), f.kind);
+      kernels::layer_update(u, updated.data.view(), *executor_);
+      const auto to = y.data.view();
+      for (std::size_t k = 0; k < rows.size(); ++k)
+        std::copy_n(updated.view().row(static_cast<Index>(k)), to.cols, to.row(rows[k]));
+    });
+    return y;
+  }
+  /// Bits of the edges of those awake; empty: all have the plan's uniform bits.
+  std::span<const std::uint8_t> edge_bits(Awake& a, PointId id, const Graph& g) {
+    const PointEntry& point = layout_->point(id);
+    if (point.fixed_bits) return {};
+    const auto all = plan_->bits(id, point.kind, g.n_edges());
+    if (all.empty()) return {};
+    for (std::size_t k = 0; k < a.map.size(); ++k)
+      if (a.map[k] == all.data()) return a.bits[k];
+    a.map.push_back(all.data());
+    auto& own = a.bits.emplace_back();
+    for (const std::int32_t e : a.edge) own.push_back(all[static_cast<std::size_t>(e)]);
+    return own;
+  }
+  /// Some coded rows, in this order. @pre x is in order
+  MixedRows rows_of(const RowsView& x, const LiveRows::Rows& rows, int bits) {
+    MixedRows some(&memory_, static_cast<Index>(rows.size()), x.cols, bits, x.container);
+    const RowsSpan to = some.span(0);
+    for (std::size_t k = 0; k < rows.size(); ++k) {
+      const auto at = static_cast<Index>(k);
+      std::copy_n(x.row(rows[k]), packed_bytes(x.cols, x.container), to.row(at));
+      to.grid_of(at) = x.grid_of(rows[k]);
+    }
+    return some;
+  }
   /// The rows first .. first + n - 1 of the whole that lie in a bucket: rows ascend in it.
   static RowsView part_of(RowsView b, Index first, Index n) noexcept {
     Index begin = first, end = first + n;
@@ -316,9 +425,18 @@ class Fixed : public FloatRows {
   }
   [[nodiscard]] MessageLayer message_layer(const Graph& g, const Tensor& at_sender, PointId id,
                                            WeightId weight) const {
+    const PointEntry& point = layout_->point(id);
+    return message_layer(g, at_sender, id, weight,
+                         point.fixed_bits ? std::span<const std::uint8_t>{}
+                                          : plan_->bits(id, point.kind, g.n_edges()));
+  }
+  /// @param bits  of edges; empty: all have the same
+  [[nodiscard]] MessageLayer message_layer(const Graph& g, const Tensor& at_sender, PointId id,
+                                           WeightId weight,
+                                           std::span<const std::uint8_t> bits) const {
     MessageLayer layer;
     static_cast<typename FixedWeights<Scheme>::Product&>(layer) =
-        weights_.product(id, weight, g.n_edges(), *plan_);
+        weights_.product(id, weight, bits, plan_->uniform_bits);
     layer.first = g.first;
     layer.sender = g.sender;
     layer.at_sender = at_sender.view();
@@ -350,6 +468,7 @@ class Fixed : public FloatRows {
   const BitPlan* plan_ = nullptr;
   LiveRows live_;
   std::deque<std::pair<const std::uint8_t*, std::shared_ptr<const RowOrder>>> orders_;
+  std::deque<Awake> awake_;
   RowMemory memory_;
 };
 

@@ -89,10 +89,19 @@ class FixedWeights {
   /// What a point makes of n rows, and the weight they meet. @pre not low(weight)
   [[nodiscard]] Product product(PointId id, WeightId weight, Index n, const BitPlan& plan) const {
     const PointEntry& point = layout_->point(id);
+    return product(
+        id, weight,
+        point.fixed_bits ? std::span<const std::uint8_t>{} : plan.bits(id, point.kind, n),
+        plan.uniform_bits);
+  }
+  /// @param row_bits  of rows that have bits of their own; empty: all have `uniform_bits`
+  [[nodiscard]] Product product(PointId id, WeightId weight, std::span<const std::uint8_t> row_bits,
+                                int uniform_bits) const {
+    const PointEntry& point = layout_->point(id);
     Product p;
     p.weights = &packed(weight);
-    p.bits = point.fixed_bits ? point.fixed_bits : plan.uniform_bits;
-    if (!point.fixed_bits) p.row_bits = plan.bits(id, point.kind, n);
+    p.bits = point.fixed_bits ? point.fixed_bits : uniform_bits;
+    if (!point.fixed_bits) p.row_bits = row_bits;
     if (!holds(containers, 16) && p.bits > 8)
       throw Error("point " + point.name, "at most 8 bits, as the scheme's levels",
                   std::to_string(p.bits),

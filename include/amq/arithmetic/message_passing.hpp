@@ -6,6 +6,8 @@
 #include <amq/arithmetic/fusions.hpp>
 #include <amq/ops/graph.hpp>
 
+#include <utility>
+
 namespace amq {
 
 /// P = W f + G given, Q = S f - H given, R = U f + V given; [W, S, U] are the outputs of one
@@ -84,10 +86,15 @@ typename A::Tensor message_passing_in_pieces(A& a, const Graph& g, const typenam
   auto own = a.columns(parts, 2 * hidden, inner);
   if (given.own) own = linear_onto(a, own, false, id.from_variables, *given.own);
   const auto means = message_mean(a, g, receiver, sender, id.messages, id.message);
-  return node_update(a, f, own, means, id.means, id.from_means, id.updates, id.update);
+  auto y = node_update(a, f, own, means, id.means, id.from_means, id.updates, id.update);
+  if constexpr (requires { a.skipping(id.updates, f, y); })
+    return a.skipping(id.updates, f, std::move(y));
+  else
+    return y;
 }
 
-/// (node, channel): a layer.
+/// (node, channel): a layer. Where the plan says so (BitPlan::zero_skips), a node of 0 bits at
+/// `id.updates` has its row of f.
 /// @param hidden  channels of P and Q, and of R
 template <arithmetic A>
 typename A::Tensor message_passing(A& a, const Graph& g, const typename A::Tensor& f,

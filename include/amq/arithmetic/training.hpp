@@ -149,13 +149,11 @@ class BasicTraining {
   /// x + branch(x), and x where a row has no bits at the point.
   template <typename Branch>
   Tensor residual(PointId id, const Tensor& x, const Branch& branch) {
-    const Tensor y = apply(ops::Add{}, x, branch(x));
-    const PointEntry& point = on_.layout->point(id);
-    if (!on_.quantizes_rows() || point.fixed_bits) return y;
-    const auto bits = on_.pass.plan->bits(id, point.kind, on_.tape[x.ref].rows);
-    if (bits.empty()) return on_.pass.plan->uniform_bits == 0 ? x : y;
-    // The bits say which rows are the sum.
-    return LiveRows::any_of_zero(bits) ? apply(ops::ChooseRows{bits}, y, x) : y;
+    return where_bits(id, apply(ops::Add{}, x, branch(x)), x);
+  }
+  /// y, and x where a row skips the layer that ends with the point: see BitPlan::zero_skips.
+  Tensor skipping(PointId id, const Tensor& x, const Tensor& y) {
+    return on_.quantizes_rows() && on_.pass.plan->zero_skips ? where_bits(id, y, x) : y;
   }
   /// Add or Subtract of x and linear(), without its result in memory.
   Tensor linear_onto(const Tensor& x, bool minus, WeightId id,
@@ -246,6 +244,15 @@ class BasicTraining {
     return copy;
   }
 
+  /// y where a row has bits at the point, x where it has none.
+  Tensor where_bits(PointId id, const Tensor& y, const Tensor& x) {
+    const PointEntry& point = on_.layout->point(id);
+    if (!on_.quantizes_rows() || point.fixed_bits) return y;
+    const auto bits = on_.pass.plan->bits(id, point.kind, on_.tape[x.ref].rows);
+    if (bits.empty()) return on_.pass.plan->uniform_bits == 0 ? x : y;
+    // The bits say which rows are y's.
+    return LiveRows::any_of_zero(bits) ? apply(ops::ChooseRows{bits}, y, x) : y;
+  }
   /// x W^T + b, or what it is added to or taken from.
   Tensor product(WeightId id, const Quantized& x, Ref base, bool minus) {
     const WeightEntry& entry = on_.layout->weight(id);

@@ -184,7 +184,7 @@ class PartSolver {
     };
     want(!by.score(), "bits chosen by the auxiliary model", "a score of the user's own",
          "A score reads whole meshes: solve on one rank, or train the model adaptively.");
-    want(by.sharing().over_mesh && !by.sharing().by_edge,
+    want(by.sharing().over_mesh && !by.sharing().by_edge && !by.sharing().by_block,
          "nodes that choose bits, for themselves and their edges",
          "sharing '" + std::string(by.sharing().name) + "'", "Use PerNodeAndPoint or PerNode.");
     want(by.unit() == allocation::Bops::unit, "bits chosen by BOPs", std::string(by.unit()),
@@ -284,7 +284,7 @@ class PartSolver {
     {
       const auto y = forward(aux->net().model, *light_, in);
       light_->end();
-      aux->scores(y.view(), scores.view());
+      aux->scores(y.view(), scores.view(), solver_->score_columns());
     }
     c.report.auxiliary_bops = work_.score_bops;
     Planned planned = plan(scores, c.report.budget);

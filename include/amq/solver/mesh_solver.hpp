@@ -172,7 +172,8 @@ class MeshSolver {
     for (int round = 0; round <= options.rounds; ++round) {
       if (round == 1) passes.assign(n, choosing = std::numeric_limits<double>::infinity());
       for (std::size_t k = 0; k < n; ++k) {
-        const BitPlan plan = BitPlan::uniform(by.levels()[k]);
+        BitPlan plan = BitPlan::uniform(by.levels()[k]);
+        plan.zero_skips = by.sharing().by_block;
         fastest(passes[k], [&] { pass(s, plan, [](MatrixView<const float>) {}); });
       }
       if (chooses(by))
@@ -268,6 +269,8 @@ class MeshSolver {
   [[nodiscard]] const Network<Model>& net() const noexcept { return *parts_->net; }
   [[nodiscard]] const Auxiliary* auxiliary() const noexcept { return parts_->auxiliary.get(); }
   [[nodiscard]] const Allocator<>& allocator() const noexcept { return parts_->allocator; }
+  /// Which of the auxiliary model's outputs says a point's score.
+  [[nodiscard]] const ScoreColumns& score_columns() const noexcept { return parts_->score_columns; }
 
   /// Packed codes of both models, steps and biases: what a deployed file would hold.
   [[nodiscard]] double model_bytes() const {
@@ -296,8 +299,9 @@ class MeshSolver {
     MeshEncoding encoding;
     TrainedOn seen;
     Allocator<> allocator;
-    FloatExecutor executor;  // the host's threads, in amq's floating-point environment
-    Main main;               // whose packed weights all passes read
+    ScoreColumns score_columns;  // of the auxiliary model
+    FloatExecutor executor;      // the host's threads, in amq's floating-point environment
+    Main main;                   // whose packed weights all passes read
     std::optional<Light> light;
     Workspaces<Workspace> workspaces;
     std::mutex mutex;  // of `last`
@@ -327,6 +331,7 @@ class MeshSolver {
              auxiliary->net().model.config().inputs);
         want(" dimensions of the auxiliary model", c.dim, auxiliary->net().model.config().dim);
       }
+      if (auxiliary) score_columns = ScoreColumns(net->layout, auxiliary->columns());
       if (auxiliary)
         light.emplace(auxiliary->net().layout, auxiliary->net().quantizers,
                       auxiliary->net().parameters, executor);
@@ -411,7 +416,7 @@ class MeshSolver {
     w.light->begin(bits);
     const auto y = forward(aux.model, *w.light, in);
     PointScores scores(net().layout, in.graph->n_nodes());
-    auxiliary()->scores(y.view(), scores.view());
+    auxiliary()->scores(y.view(), scores.view(), parts_->score_columns);
     return scores;
   }
   /// The highest level at which a uniform pass keeps the time. @throws amq::Error if none does

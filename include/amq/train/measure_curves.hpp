@@ -31,12 +31,20 @@ namespace amq {
 /// @param levels  to measure; a level at or above reference_bits gets a small share of the lowest
 ///                measured error, so that curves fall
 /// @param mean_scores  of each column over the same samples, made relative to
+/// @param by_layer     the rows of a layer go to a level together, and share its error: what
+///                     PerBlock chooses by
 template <typename Model>
 [[nodiscard]] PointCurves measure_curves(Network<Model>& net, std::span<const GraphSample> samples,
                                          const std::vector<int>& levels, int reference_bits,
-                                         std::vector<double> mean_scores, Executor& executor) {
+                                         std::vector<double> mean_scores, Executor& executor,
+                                         bool by_layer = false) {
   const PointScores shape(net.layout);
   const auto columns = static_cast<std::size_t>(shape.columns());
+  // Columns that go together.
+  std::vector<std::vector<std::size_t>> parts;
+  const allocation::PointBlocks blocks(net.layout);
+  parts.resize(by_layer ? blocks.count() : columns);
+  for (std::size_t c = 0; c < columns; ++c) parts[by_layer ? blocks.of[c] : c].push_back(c);
   PointCurves curves;
   curves.mean_score = std::move(mean_scores);
   // (sample)(column)(level)
@@ -54,16 +62,21 @@ template <typename Model>
       BitPlan plan = BitPlan::uniform(reference_bits);
       const Matrix reference = output(plan);
       plan.by_point.resize(net.layout.points().size());
-      for (std::size_t c = 0; c < columns; ++c) {
-        auto& own = plan.by_point[to_index(shape.points[c])];
-        const Index rows = RowOwners(s).rows(net.layout.point(shape.points[c]).kind);
+      plan.zero_skips = by_layer;
+      for (const auto& part : parts) {
         for (std::size_t k = 0; k < levels.size(); ++k) {
           if (levels[k] >= reference_bits) continue;
-          own.assign(static_cast<std::size_t>(rows), static_cast<std::uint8_t>(levels[k]));
-          seen[begin][c][k] = static_cast<double>((output(plan) - reference).squaredNorm()) /
-                              static_cast<double>(reference.size());
+          for (const std::size_t c : part) {
+            const Index rows = RowOwners(s).rows(net.layout.point(shape.points[c]).kind);
+            plan.by_point[to_index(shape.points[c])].assign(static_cast<std::size_t>(rows),
+                                                            static_cast<std::uint8_t>(levels[k]));
+          }
+          const double error = static_cast<double>((output(plan) - reference).squaredNorm()) /
+                               static_cast<double>(reference.size());
+          for (const std::size_t c : part)
+            seen[begin][c][k] = error / static_cast<double>(part.size());
         }
-        own.clear();
+        for (const std::size_t c : part) plan.by_point[to_index(shape.points[c])].clear();
       }
     }
   });

@@ -34,8 +34,12 @@ struct ScoreTarget {
   /// backwards.
   std::function<void(BasicTraining<float>&, const GraphSample&, PointScores&, double times)> read;
 
-  [[nodiscard]] Index columns(const ParameterLayout& layout) const {
-    return one_column ? 1 : PointScores(layout).columns();
+  /// Of the auxiliary model.
+  /// @param by_layer  layers choose, not points
+  [[nodiscard]] Index columns(const ParameterLayout& layout, bool by_layer = false) const {
+    if (one_column) return 1;
+    return by_layer ? static_cast<Index>(allocation::PointBlocks(layout).count())
+                    : PointScores(layout).columns();
   }
   /// Squared Jacobian of the output times row power, per point.
   [[nodiscard]] static ScoreTarget sensitivity() {
@@ -106,7 +110,10 @@ class AdaptiveTraining {
  public:
   AdaptiveTraining(Network<Model>& net, Auxiliary& auxiliary, std::span<const GraphSample> samples,
                    ScoreTarget target, MeshTrainingOptions options)
-      : main_(net, samples, options), auxiliary_(&auxiliary), target_(std::move(target)) {
+      : main_(net, samples, options),
+        auxiliary_(&auxiliary),
+        columns_(net.layout, auxiliary.columns()),
+        target_(std::move(target)) {
     for (const auto& s : samples) add_work(s, work_);
   }
 
@@ -126,7 +133,7 @@ class AdaptiveTraining {
           scores[k] = observe(main_.tape(b), k, random, probes);
         }
     });
-    auxiliary_->fit_columns(scores);
+    auxiliary_->fit_columns(scores, columns_);
     auto& aux = auxiliary_->net();
     Learner learner{&aux.layout, &aux.parameters, AdamW(aux.layout, main_.options().adam), {}};
     TrainerOptions t = main_.options().trainer;
@@ -161,9 +168,10 @@ class AdaptiveTraining {
     for (std::size_t k = 0; k < count; ++k) {
       const PointScores p = predict(*tapes_[0], k);
       for (Index i = 0; i < p.nodes; ++i)
-        for (Index c = 0; c < auxiliary_->columns(); ++c) {
-          observed[static_cast<std::size_t>(c)] += static_cast<double>(scores[k].view()(i, c));
-          predicted[static_cast<std::size_t>(c)] += static_cast<double>(p.view()(i, c));
+        for (std::size_t c = 0; c < observed.size(); ++c) {
+          const auto at = static_cast<Index>(columns_.point[c]);
+          observed[c] += static_cast<double>(scores[k].view()(i, at));
+          predicted[c] += static_cast<double>(p.view()(i, at));
         }
     }
     for (std::size_t c = 0; c < observed.size(); ++c)
@@ -359,10 +367,10 @@ class AdaptiveTraining {
     a.begin({&aux.parameters, gradients, &plan});
     return amq::forward(aux.model, a, s);
   }
-  /// (node, column) outputs to scores of every point; a single column serves all points.
+  /// (node, column) outputs to scores of every point.
   [[nodiscard]] PointScores as_scores(MatrixView<const float> y) const {
     PointScores s(main_net().layout, y.rows);
-    auxiliary_->scores(y, s.view());
+    auxiliary_->scores(y, s.view(), columns_);
     return s;
   }
   [[nodiscard]] const Network<Model>& main_net() const {
@@ -372,7 +380,7 @@ class AdaptiveTraining {
   [[nodiscard]] PointScores read(BasicTraining<float>& m, const GraphSample& s) {
     PointScores scores(main_.net().layout, s.graph.n_nodes());
     target_.read(m, s, scores, 1);
-    return scores;
+    return by_layer(std::move(scores));
   }
   /// The mean of what passes say whose output's gradient is random signs.
   [[nodiscard]] PointScores probed(BasicTraining<float>& m, const GraphSample& s,
@@ -382,7 +390,12 @@ class AdaptiveTraining {
       back_from_signs(main_.net(), m, s, plan, random);
       target_.read(m, s, scores, 1.0 / probes);
     }
-    return scores;
+    return by_layer(std::move(scores));
+  }
+  /// Where the auxiliary model has one score a layer, it is taught one.
+  [[nodiscard]] PointScores by_layer(PointScores s) const {
+    if (columns_.by_layer) allocation::PointBlocks(main_net().layout).join(s);
+    return s;
   }
   /// Squared distance of the predicted log scores to the observed ones; back through the tape.
   double teach(BasicTraining<float>& a, const Tensor& y, const PointScores& seen) {
@@ -391,7 +404,8 @@ class AdaptiveTraining {
     double sum = 0;
     for (Index i = 0; i < out.rows; ++i)
       for (Index c = 0; c < out.cols; ++c) {
-        const float d = out(i, c) - auxiliary_->target(seen.view()(i, c), c);
+        const auto at = static_cast<Index>(columns_.point[static_cast<std::size_t>(c)]);
+        const float d = out(i, c) - auxiliary_->target(seen.view()(i, at), c);
         dy(i, c) = 2.0f * d / static_cast<float>(out.size());
         sum += static_cast<double>(d) * static_cast<double>(d);
       }
@@ -411,6 +425,7 @@ class AdaptiveTraining {
 
   MeshTraining<Model> main_;
   Auxiliary* auxiliary_;
+  ScoreColumns columns_;
   ScoreTarget target_;
   std::vector<PassWork> work_, validation_work_;
   LearningCurve curve_;

@@ -246,6 +246,7 @@ class NetworkTraining {
       Fingerprint of_plans;
       for (const BitPlan& p : plans) {
         of_plans.add(std::uint64_t{p.uniform_bits});
+        if (p.zero_skips) of_plans.add("0 bits skip");
         for (const auto& rows : p.by_kind) of_plans.add(rows);
         for (const auto& rows : p.by_point) of_plans.add(rows);
       }

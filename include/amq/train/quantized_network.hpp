@@ -104,7 +104,7 @@ template <typename Model>
   AdaptiveNetwork<Model> made;
   made.auxiliary =
       std::make_unique<Auxiliary>(how.auxiliary, samples.front().u.cols(), samples.front().x.cols(),
-                                  how.score.columns(net->layout), seed + 7);
+                                  how.score.columns(net->layout, how.sharing.by_block), seed + 7);
   AdaptiveTraining<Model> t(*net, *made.auxiliary, samples, how.score, options);
   if (set_up) set_up(t.main());
 
@@ -147,7 +147,8 @@ template <typename Model>
       seen.push_back(t.observe(a, k, random, 4));
     }
     // A ladder without a level near float is measured against its own highest.
-    curves = measure_curves(*net, few, levels, levels.back(), mean_scores(seen), executor);
+    curves = measure_curves(*net, few, levels, levels.back(), mean_scores(seen), executor,
+                            how.sharing.by_block);
     curves.clusters = how.clusters;
     if (how.score_power) curves.score_power = *how.score_power;
     t.prepare(executor, std::min<std::size_t>(128, samples.size()), 4, 12, progress);
