@@ -1,7 +1,7 @@
 // Question: what does a solve of MP-PDE (6 layers of 128 channels) take in integers beside our own
-// float32, and what share of it goes to the mesh and to choosing bits? Does a solve under a budget
-// of milliseconds take what was planned? An untrained network on a random triangulation: times do
-// not depend on what weights say.
+// float32, and what share of it goes to the mesh and to choosing bits, by points or by layers? What
+// do nodes save that skip layers? Does a solve under a budget of milliseconds take what was
+// planned? An untrained network on a random triangulation: times do not depend on what weights say.
 //
 // Usage: bench_solver_time [speed.csv] [--machine=name] [--nodes=n] [--rounds=n] [--core=n]
 //        [--loop=contender]   that one alone, --rounds times: for a profiler
@@ -14,6 +14,7 @@
 #include <amq/models/mp_pde.hpp>
 #include <amq/simd/amx.hpp>
 #include <amq/solver/mesh_solver.hpp>
+#include <amq/train/mesh_training.hpp>
 
 #include "../kernels/speed.hpp"
 
@@ -27,11 +28,14 @@ namespace {
 
 using Adaptive = Scheme<Weights<8>, Activations<2, 4, 8>, ByRange>;
 using Solver = MeshSolver<MpPde, Adaptive>;
+/// Nodes may skip layers.
+using Skips = Scheme<Weights<8>, Activations<0, 4, 8>, ByRange>;
 
 struct Problem {
   Mesh mesh;
   Field given;
   std::unique_ptr<Solver> solver;
+  std::unique_ptr<MeshSolver<MpPde, Skips>> by_layers;
 
   explicit Problem(int nodes) {
     Random random(4);
@@ -39,18 +43,43 @@ struct Problem {
     mark_boundary(mesh);
     given.resize(mesh.n_nodes(), 1);
     for (Index i = 0; i < given.size(); ++i) given.data()[i] = static_cast<float>(random.normal());
+    solver = made<Adaptive>(false);
+    by_layers = made<Skips>(true);
+  }
+  template <typename S>
+  [[nodiscard]] static std::unique_ptr<MeshSolver<MpPde, S>> made(bool layers) {
     MeshEncoding e;
     e.input_mean = {0};
     e.input_deviation = {1};
     e.lattices = {4, 8, 16};
     MpPdeConfig c;
     c.inputs = e.inputs();
-    auto net = std::make_unique<Network<MpPde>>(c, SchemeInfo{8, RowRule::min_max, {2, 4, 8}}, 1);
-    const Index columns = PointScores(net->layout).columns();
+    auto net = std::make_unique<Network<MpPde>>(c, SchemeInfo::of<S>(), 1);
+    const Index columns = ScoreTarget::sensitivity().columns(net->layout, layers);
     auto light = std::make_unique<Auxiliary>(AuxiliaryConfig{}, c.inputs, 2, columns, 2);
-    solver = std::make_unique<Solver>(std::move(net), std::move(light), e);
+    const allocation::AnySharing sharing =
+        layers ? allocation::AnySharing(allocation::PerBlock()) : allocation::AnySharing();
+    return std::make_unique<MeshSolver<MpPde, S>>(std::move(net), std::move(light), e, sharing);
   }
 };
+
+/// 8 bits, but for a quarter of the nodes in every layer, which skip it.
+BitPlan a_quarter_skips(BitPlan plan, const ParameterLayout& layout, const GraphSample& s) {
+  Random random(5);
+  std::string_view block;
+  std::vector<std::uint8_t> bits(static_cast<std::size_t>(s.graph.n_nodes()));
+  for (std::size_t p = 0; p < plan.by_point.size(); ++p) {
+    auto& map = plan.by_point[p];
+    if (map.empty()) continue;
+    const auto own = allocation::block_of(layout.points()[p].name);
+    if (own != std::exchange(block, own))
+      for (auto& b : bits) b = random.uniform() < 0.25 ? 0 : 8;
+    for (std::size_t k = 0; k < map.size(); ++k)
+      map[k] =
+          map.size() == bits.size() ? bits[k] : bits[static_cast<std::size_t>(s.graph.receiver[k])];
+  }
+  return plan;
+}
 
 /// Solves with bits chosen for the time of 2, 3, 4, 6 and 8 bits, by times measured here.
 void planned_and_taken(Solver& solver, const Mesh& mesh, const Field& given, int rounds) {
@@ -95,6 +124,9 @@ int main(int argc, char** argv) {
   Float32 floats(solver.net().layout, solver.net().parameters);
   const BitPlan all8 = BitPlan::uniform(8), all4 = BitPlan::uniform(4);
   const BitPlan mixed = at.choose(view(p.given), mean_bits(4)).plan;
+  const auto layers_at = p.by_layers->prepare(p.mesh);
+  const BitPlan skipping = a_quarter_skips(layers_at.choose(view(p.given), mean_bits(8)).plan,
+                                           p.by_layers->net().layout, sample);
   Field out;
   const std::vector<timing::Contender> all{
       {"float32", 32, [&] { (void)floats.result(forward(solver.net().model, floats, sample)); },
@@ -103,6 +135,8 @@ int main(int argc, char** argv) {
       {"uniform", 4, [&] { at.solve(view(p.given), all4, out); }},
       {"chosen_before", 4, [&] { at.solve(view(p.given), mixed, out); }},
       {"choosing_bits", 4, [&] { (void)at.choose(view(p.given), mean_bits(4)); }},
+      {"choosing_layers", 4, [&] { (void)layers_at.choose(view(p.given), mean_bits(4)); }},
+      {"skipping", 8, [&] { layers_at.solve(view(p.given), skipping, out); }},
       {"auxiliary_model", 4, [&] { (void)solver.predict(sample); }},
       {"mesh_preparation", 8, [&] { (void)solver.prepare(p.mesh); }}};
   if (!loop.empty()) {

@@ -151,30 +151,46 @@ struct Competition {
       for (std::size_t k = 0; k < curves.error[c].size(); ++k)
         sums[curve_of(c)][k] += curves.error[c][k];
 
-    Choosers::Weighed last;
+    constexpr std::size_t no_column = static_cast<std::size_t>(-1);
+    std::size_t last = no_column;
     std::vector<double> relative;
     for (std::size_t c = 0; c < points.id.size(); ++c) {
-      Choosers::Weighed now = rows.weigh(s.view(), static_cast<Index>(c), points.kind[c]);
-      // Where a layer has one score its columns say the same, and powers are dear.
-      const bool again = c > 0 && curves.mean_score[c] == curves.mean_score[c - 1] &&
-                         now.weight == last.weight && now.score == last.score;
-      last = std::move(now);
-      const auto& [weight, own] = last;
-      if (!again) {
-        relative.resize(weight.size());
-        for (std::size_t i = 0; i < weight.size(); ++i)
-          relative[i] = weight[i] > 0 ? own[i] / weight[i] / curves.mean_score[c] : 0.0;
-        portable::pow(relative, curves.score_power);
-      }
-      const double total = std::max(sums[curve_of(c)].front(), 1e-300);
-      for (std::size_t i = 0; i < weight.size(); ++i) {
+      const double total = std::max(sums[curve_of(c)].front(), 1e-300),
+                   share = curves.error[c].front(), mean = curves.mean_score[c];
+      const auto g = static_cast<std::uint16_t>(over_points ? c : curve_of(c));
+      const auto column = static_cast<Index>(c);
+      const auto add = [&](std::size_t i, double weight) {
         const std::size_t e = element(i, c);
         work[e] += points.work[c] * rows.rows_of(points.kind[c], static_cast<Index>(i));
-        const double counts = weight[i] > 0 ? weight[i] * relative[i] : 0.0;
-        score[e] +=
-            static_cast<float>(over_points ? counts : counts * curves.error[c].front() / total);
-        group[e] = static_cast<std::uint16_t>(over_points ? c : curve_of(c));
+        const double counts = weight * relative[i];
+        score[e] += static_cast<float>(over_points ? counts : counts * share / total);
+        group[e] = g;
+      };
+      if (points.kind[c] == RowKind::cluster || rows.by_edge(points.kind[c])) {
+        const auto [weight, own] = rows.weigh(s.view(), column, points.kind[c]);
+        relative.resize(weight.size());
+        for (std::size_t i = 0; i < weight.size(); ++i)
+          relative[i] = weight[i] > 0 ? own[i] / weight[i] / mean : 0.0;
+        portable::pow(relative, curves.score_power);
+        for (std::size_t i = 0; i < weight.size(); ++i) add(i, std::max(weight[i], 0.0));
+        last = no_column;
+        continue;
       }
+      // Nodes choose, for themselves or for their edges. Where a layer has one score its columns
+      // say the same, and powers are dear.
+      const MatrixView<const float> scores = s.view();
+      const auto n = static_cast<std::size_t>(rows.owners.n_nodes());
+      bool again = last != no_column && mean == curves.mean_score[last];
+      for (Index i = 0; again && i < scores.rows; ++i)
+        again = scores(i, column) == scores(i, static_cast<Index>(last));
+      if (!again) {
+        relative.resize(n);
+        for (std::size_t i = 0; i < n; ++i)
+          relative[i] = static_cast<double>(scores(static_cast<Index>(i), column)) / mean;
+        portable::pow(relative, curves.score_power);
+      }
+      for (std::size_t i = 0; i < n; ++i) add(i, 1.0);
+      last = c;
     }
     if (over_points) {
       error = curves.error;
@@ -247,27 +263,42 @@ struct Competition {
   for (std::size_t c = 0; c < points.id.size(); ++c) {
     const RowKind kind = points.kind[c];
     auto& map = out.plan.by_point[to_index(points.id[c])];
-    map.reserve(static_cast<std::size_t>(owners.rows(kind)));
-    for (Index i = 0; i < rows.count(kind); ++i)
-      map.insert(map.end(), static_cast<std::size_t>(rows.rows_of(kind, i)),
-                 static_cast<std::uint8_t>(
-                     bits[static_cast<Index>(element(static_cast<std::size_t>(i), c))]));
+    map.resize(static_cast<std::size_t>(owners.rows(kind)));
+    const auto level = [&](std::size_t i) {
+      return static_cast<std::uint8_t>(bits[static_cast<Index>(element(i, c))]);
+    };
     // A cluster's work is its members', an edge's its receiver's.
     const auto each = static_cast<double>(pass.bops_per_bit[to_index(points.id[c])]);
-    const auto add = [&](std::size_t node, std::size_t row, double work) {
-      spent[node] += work * map[row];
+    const auto add = [&](std::size_t node, std::uint8_t b, double work) {
+      spent[node] += work * b;
       work_of[node] += work;
     };
     if (kind == RowKind::edge) {
-      for (std::size_t e = 0; e < map.size(); ++e)
-        add(static_cast<std::size_t>(owners.graph->receiver[e]), e, each);
+      const Graph& g = *owners.graph;
+      if (rows.by_edge(kind)) {
+        for (std::size_t e = 0; e < map.size(); ++e) {
+          map[e] = level(e);
+          add(static_cast<std::size_t>(g.receiver[e]), map[e], each);
+        }
+        continue;
+      }
+      for (std::size_t i = 0; i < n; ++i) {
+        const std::uint8_t b = level(i);
+        const Index degree = g.in_degree(static_cast<Index>(i));
+        std::fill_n(map.begin() + g.first[i], degree, b);
+        add(i, b, each * static_cast<double>(degree));
+      }
     } else if (kind == RowKind::cluster) {
+      for (std::size_t i = 0; i < map.size(); ++i) map[i] = level(i);
       for (std::size_t i = 0; i < n; ++i) {
         const auto row = static_cast<std::size_t>(owners.cluster_of[i]);
-        add(i, row, each / static_cast<double>(members[row]));
+        add(i, map[row], each / static_cast<double>(members[row]));
       }
     } else {
-      for (std::size_t i = 0; i < n; ++i) add(i, i, each);
+      for (std::size_t i = 0; i < n; ++i) {
+        map[i] = level(i);
+        add(i, map[i], each);
+      }
     }
   }
   for (std::size_t i = 0; i < n; ++i)

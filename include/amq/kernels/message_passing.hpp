@@ -157,6 +157,8 @@ void message_range(const BasicMessageLayer<Rule, C>& l, const RowLevels& levels,
   float* const message = scratch.message.data();
   const auto edge_of = [&](Index node) { return Index{l.first[static_cast<std::size_t>(node)]}; };
 
+  // Rows of less than a register's lanes are activated together.
+  const bool narrow = hidden < simd::lanes;
   for (Index i = 0; i < last_node - first_node; ++i) std::fill_n(out.row(i), channels, 0.0f);
   Index node = first_node;
   const Index last = edge_of(last_node), edges = static_cast<Index>(l.sender.size());
@@ -175,12 +177,18 @@ void message_range(const BasicMessageLayer<Rule, C>& l, const RowLevels& levels,
         for (Index k = 0; k < hidden; k += 16) __builtin_prefetch(q + k);
       }
       float* h = scratch.hidden.data() + r * hidden;
-      activate_sum<Arch>(l.activation, at_receiver.row(receiver - first_node),
-                         l.at_sender.row(l.sender[static_cast<std::size_t>(e)]), h, hidden);
+      const float *p = at_receiver.row(receiver - first_node),
+                  *q = l.at_sender.row(l.sender[static_cast<std::size_t>(e)]);
+      if (narrow)
+        for (Index k = 0; k < hidden; ++k) h[k] = p[k] + q[k];
+      else
+        activate_sum<Arch>(l.activation, p, q, h, hidden);
       rows[r] = h;
       bits[r] = static_cast<std::uint8_t>(l.bits_of(e));
       level[r] = &levels[bits[r]];
     }
+    if (narrow)
+      activate<Arch>(l.activation, scratch.hidden.data(), scratch.hidden.data(), count * hidden);
     for (Index r = count; r < tile_edges; ++r)
       rows[r] = rows[count - 1], level[r] = level[count - 1];
 
