@@ -1,16 +1,22 @@
 #!/bin/sh
 # Integer products of others beside ours, in one run: makes a Python virtual environment with what the package
 # index has of onnxruntime, openvino and torch (--torch: gigabytes), skips what it cannot have, and alternates
-# rivals with bench_kernels_narrow on one pinned core. Appends to a table like docs/results/speed.csv.
-#   sh scripts/rivals.sh OUT.csv MACHINE [build directory] [--torch] [--rounds=N]
+# rivals with bench_kernels_narrow on one pinned core. --solves: whole solves of MP-PDE in torch beside
+# bench_solver_time instead, of so many --nodes. Appends to a table like docs/results/speed.csv.
+#   sh scripts/rivals.sh OUT.csv MACHINE [build directory] [--torch] [--solves [--nodes=N]] [--rounds=N]
 set -eu
-[ $# -ge 2 ] || { echo "usage: rivals.sh OUT.csv MACHINE [build directory] [--torch] [--rounds=N]" >&2; exit 2; }
+[ $# -ge 2 ] || {
+  echo "usage: rivals.sh OUT.csv MACHINE [build directory] [--torch] [--solves [--nodes=N]] [--rounds=N]" >&2
+  exit 2
+}
 root=$(cd "$(dirname "$0")/.." && pwd)
-out=$1 machine=$2 build=$root/build torch=no rounds=9
+out=$1 machine=$2 build=$root/build torch=no solves=no nodes=1000 rounds=9
 shift 2
 for option; do
   case $option in
   --torch) torch=yes ;;
+  --solves) solves=yes torch=yes ;;
+  --nodes=*) nodes=${option#--nodes=} ;;
   --rounds=*) rounds=${option#--rounds=} ;;
   *) build=$option ;;
   esac
@@ -24,6 +30,12 @@ for package in $packages; do
     "$environment/bin/pip" install -q --disable-pip-version-check "$package" ||
     echo "rivals: no $package here; its rows are left out" >&2
 done
+if [ $solves = yes ]; then
+  bench=${AMQ_BENCH:-$build/bench/solver/bench_solver_time}
+  [ -n "${AMQ_BENCH:-}" ] || ninja -C "$build" bench/solver/bench_solver_time >&2
+  OMP_NUM_THREADS=1 exec "$environment/bin/python" "$root/scripts/time_rival_solves.py" "$out" "$machine" "$bench" \
+    --nodes="$nodes" --rounds="$rounds"
+fi
 [ -n "${AMQ_BENCH:-}" ] || ninja -C "$build" bench/kernels/bench_kernels_narrow >&2
 # One thread each, ours too: a second one that spins on the pinned core would cost both.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1

@@ -166,9 +166,9 @@ class Arms {
     key << r_.network << "," << p_.name << "," << p_.training.size() << "," << r_.epochs << ",";
     const Passes m = measured(p_, deviation_,
                               [&](const Sample& s, double&) { return (*net_)(s.mesh, s.given); });
-    row << key.str() << std::lround(net_->curve.back().seconds) << "," << net_->net->layout.size()
-        << "," << r_.seed << "," << m.errors.rel_l2 << "," << m.errors.mse << "," << r_.hidden
-        << "," << r_.layers;
+    const double seconds = r_.weights.empty() ? net_->curve.back().seconds : 0;
+    row << key.str() << std::lround(seconds) << "," << net_->net->layout.size() << "," << r_.seed
+        << "," << m.errors.rel_l2 << "," << m.errors.mse << "," << r_.hidden << "," << r_.layers;
     std::ifstream in(r_.csv);
     bool there = false;
     for (std::string line; std::getline(in, line);) {
