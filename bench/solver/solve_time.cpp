@@ -1,9 +1,12 @@
-// Question: what does a solve of MP-PDE (6 layers of 128 channels) take in integers beside our own
-// float32, and what share of it goes to the mesh and to choosing bits, by points or by layers? What
-// do nodes save that skip layers? Does a solve under a budget of milliseconds take what was
-// planned? An untrained network on a random triangulation: times do not depend on what weights say.
+// Question: what does a solve of MP-PDE (6 layers), FLARE or Transolver (4 blocks, 8 heads of 32
+// tokens) take in integers beside our own float32, and what share of it goes to the mesh and to
+// choosing bits, by points or by layers? What do nodes save that skip layers? Does a solve under a
+// budget of milliseconds take what was planned? An untrained network on a random triangulation:
+// times do not depend on what weights say.
 //
 // Usage: bench_solver_time [speed.csv] [--machine=name] [--nodes=n] [--rounds=n] [--core=n]
+//        [--network=mp_pde]   or flare, transolver
+//        [--hidden=128]       channels
 //        [--loop=contender]   that one alone, --rounds times: for a profiler
 //        [--amx]              with tiles, where the machine has them
 // Appends machine,level,bench,shape,bits,contender,threads,ms,ratio_to_best_rival,ratio_to_roof;
@@ -11,15 +14,22 @@
 
 #include <amq/arithmetic/float32.hpp>
 #include <amq/mesh/random_square.hpp>
+#include <amq/models/flare.hpp>
 #include <amq/models/mp_pde.hpp>
+#include <amq/models/transolver.hpp>
 #include <amq/simd/amx.hpp>
 #include <amq/solver/mesh_solver.hpp>
 #include <amq/train/mesh_training.hpp>
 
 #include "../kernels/speed.hpp"
 
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 using namespace amq;
@@ -27,39 +37,46 @@ using namespace amq;
 namespace {
 
 using Adaptive = Scheme<Weights<8>, Activations<2, 4, 8>, ByRange>;
-using Solver = MeshSolver<MpPde, Adaptive>;
 /// Nodes may skip layers.
 using Skips = Scheme<Weights<8>, Activations<0, 4, 8>, ByRange>;
 
+template <typename Net>
+void size(typename Net::Config& c, int hidden) {
+  c.hidden = hidden;
+  if constexpr (!std::is_same_v<Net, MpPde>) {
+    c.layers = 4;
+    c.tokens = 32;
+  }
+}
+
+template <typename Net>
 struct Problem {
   Mesh mesh;
   Field given;
-  std::unique_ptr<Solver> solver;
-  std::unique_ptr<MeshSolver<MpPde, Skips>> by_layers;
+  std::unique_ptr<MeshSolver<Net, Adaptive>> solver;
 
-  explicit Problem(int nodes) {
+  Problem(int nodes, int hidden) {
     Random random(4);
     mesh = random_refined_square(random, nodes);
     mark_boundary(mesh);
     given.resize(mesh.n_nodes(), 1);
     for (Index i = 0; i < given.size(); ++i) given.data()[i] = static_cast<float>(random.normal());
-    solver = made<Adaptive>(false);
-    by_layers = made<Skips>(true);
+    solver = made<Adaptive>(hidden, {});
   }
   template <typename S>
-  [[nodiscard]] static std::unique_ptr<MeshSolver<MpPde, S>> made(bool layers) {
+  [[nodiscard]] static std::unique_ptr<MeshSolver<Net, S>> made(
+      int hidden, const allocation::AnySharing& sharing) {
     MeshEncoding e;
     e.input_mean = {0};
     e.input_deviation = {1};
     e.lattices = {4, 8, 16};
-    MpPdeConfig c;
+    typename Net::Config c;
+    size<Net>(c, hidden);
     c.inputs = e.inputs();
-    auto net = std::make_unique<Network<MpPde>>(c, SchemeInfo::of<S>(), 1);
-    const Index columns = ScoreTarget::sensitivity().columns(net->layout, layers);
+    auto net = std::make_unique<Network<Net>>(c, SchemeInfo::of<S>(), 1);
+    const Index columns = ScoreTarget::sensitivity().columns(net->layout, sharing.by_block);
     auto light = std::make_unique<Auxiliary>(AuxiliaryConfig{}, c.inputs, 2, columns, 2);
-    const allocation::AnySharing sharing =
-        layers ? allocation::AnySharing(allocation::PerBlock()) : allocation::AnySharing();
-    return std::make_unique<MeshSolver<MpPde, S>>(std::move(net), std::move(light), e, sharing);
+    return std::make_unique<MeshSolver<Net, S>>(std::move(net), std::move(light), e, sharing);
   }
 };
 
@@ -82,6 +99,7 @@ BitPlan a_quarter_skips(BitPlan plan, const ParameterLayout& layout, const Graph
 }
 
 /// Solves with bits chosen for the time of 2, 3, 4, 6 and 8 bits, by times measured here.
+template <typename Solver>
 void planned_and_taken(Solver& solver, const Mesh& mesh, const Field& given, int rounds) {
   RowTimesOptions options;
   options.clock = [] { return timing::seconds(timing::Clock::thread); };
@@ -102,59 +120,87 @@ void planned_and_taken(Solver& solver, const Mesh& mesh, const Field& given, int
                 all[k].bits, planned[k], 1e3 * t[k], 1e3 * t[k] / planned[k]);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (!simd::native_supported()) return 77;
-  std::string loop;
-  timing::SpeedArguments asked;
-  asked.nodes = 1'000;
-  asked.read(argc, argv, [&](const char* text) {
-    const bool own = !std::strncmp(text, "--loop=", 7);
-    if (own) loop = text + 7;
-    const bool tiles = !std::strcmp(text, "--amx");
-    if (tiles && !simd::request_amx()) std::fputs("no AMX here\n", stderr);
-    return own || tiles;
-  });
-  const Problem p(asked.nodes);
-  const Solver& solver = *p.solver;
+template <typename Net>
+void measure(const timing::SpeedArguments& asked, const char* bench, int hidden,
+             const std::string& loop) {
+  const Problem<Net> p(asked.nodes, hidden);
+  const auto& solver = *p.solver;
   const auto at = solver.prepare(p.mesh);
   GraphSample sample = solver.encoding().encode(p.mesh, view(p.given));
   prepare_sample(solver.net().model, sample);
   Float32 floats(solver.net().layout, solver.net().parameters);
   const BitPlan all8 = BitPlan::uniform(8), all4 = BitPlan::uniform(4);
   const BitPlan mixed = at.choose(view(p.given), mean_bits(4)).plan;
-  const auto layers_at = p.by_layers->prepare(p.mesh);
-  const BitPlan skipping = a_quarter_skips(layers_at.choose(view(p.given), mean_bits(8)).plan,
-                                           p.by_layers->net().layout, sample);
   Field out;
-  const std::vector<timing::Contender> all{
+  std::vector<timing::Contender> all{
       {"float32", 32, [&] { (void)floats.result(forward(solver.net().model, floats, sample)); },
        true},
       {"uniform", 8, [&] { at.solve(view(p.given), all8, out); }},
       {"uniform", 4, [&] { at.solve(view(p.given), all4, out); }},
       {"chosen_before", 4, [&] { at.solve(view(p.given), mixed, out); }},
       {"choosing_bits", 4, [&] { (void)at.choose(view(p.given), mean_bits(4)); }},
-      {"choosing_layers", 4, [&] { (void)layers_at.choose(view(p.given), mean_bits(4)); }},
-      {"skipping", 8, [&] { layers_at.solve(view(p.given), skipping, out); }},
       {"auxiliary_model", 4, [&] { (void)solver.predict(sample); }},
       {"mesh_preparation", 8, [&] { (void)solver.prepare(p.mesh); }}};
+  std::unique_ptr<MeshSolver<Net, Skips>> by_layers;
+  std::optional<PreparedMesh<Net, Skips>> layers_at;
+  BitPlan skipping;
+  // Layers of MP-PDE alone skip whole.
+  if constexpr (std::is_same_v<Net, MpPde>) {
+    by_layers = Problem<Net>::template made<Skips>(hidden, allocation::PerBlock());
+    layers_at.emplace(by_layers->prepare(p.mesh));
+    skipping = a_quarter_skips(layers_at->choose(view(p.given), mean_bits(8)).plan,
+                               by_layers->net().layout, sample);
+    all.push_back(
+        {"choosing_layers", 4, [&] { (void)layers_at->choose(view(p.given), mean_bits(4)); }});
+    all.push_back({"quarter_skips", 8, [&] { layers_at->solve(view(p.given), skipping, out); }});
+  }
   if (!loop.empty()) {
     for (const auto& c : all)
       if (c.name + std::to_string(c.bits) == loop)
         for (int r = 0; r < asked.rounds; ++r) c.run();
-    return 0;
+    return;
   }
   const auto t = timing::medians(all, asked.rounds, timing::Clock::thread);
-  const std::string shape =
-      std::to_string(p.mesh.n_nodes()) + "x" + std::to_string(sample.graph.n_edges()) + "x128";
+  const std::string shape = std::to_string(p.mesh.n_nodes()) + "x" +
+                            std::to_string(sample.graph.n_edges()) + "x" + std::to_string(hidden);
   timing::SpeedRows rows(asked);
   std::printf("%s %s\n", shape.c_str(), timing::level().c_str());
   for (std::size_t k = 0; k < all.size(); ++k) {
     std::printf(
         "  %2d bits %-18s %9.3f ms  %.2f of float32's speed  %.3f of uniform 8 bits' time\n",
         all[k].bits, all[k].name.c_str(), 1e3 * t[k], t[0] / t[k], t[k] / t[1]);
-    rows.add(timing::level(), "mp_pde_solve", shape, all[k], t[k], t[0] / t[k]);
+    rows.add(timing::level(), bench, shape, all[k], t[k], t[0] / t[k]);
   }
   planned_and_taken(*p.solver, p.mesh, p.given, asked.rounds);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (!simd::native_supported()) return 77;
+  std::string loop, network = "mp_pde";
+  int hidden = 128;
+  timing::SpeedArguments asked;
+  asked.nodes = 1'000;
+  asked.read(argc, argv, [&](const char* text) {
+    if (!std::strcmp(text, "--amx")) {
+      if (!simd::request_amx()) std::fputs("no AMX here\n", stderr);
+      return true;
+    }
+    if (!std::strncmp(text, "--loop=", 7)) return loop = text + 7, true;
+    if (!std::strncmp(text, "--network=", 10)) return network = text + 10, true;
+    if (!std::strncmp(text, "--hidden=", 9)) return hidden = std::atoi(text + 9), true;
+    return false;
+  });
+  if (network == "mp_pde")
+    measure<MpPde>(asked, "mp_pde_solve", hidden, loop);
+  else if (network == "flare")
+    measure<Flare>(asked, "flare_solve", hidden, loop);
+  else if (network == "transolver")
+    measure<Transolver>(asked, "transolver_solve", hidden, loop);
+  else {
+    std::fprintf(stderr, "expected --network=mp_pde, flare or transolver, got '%s'\n",
+                 network.c_str());
+    return 2;
+  }
 }
