@@ -8,7 +8,9 @@
 #include <amq/kernels/fake_quantize.hpp>
 #include <amq/kernels/float_product.hpp>
 #include <amq/kernels/gemm.hpp>
+#include <amq/kernels/latent_attention.hpp>
 #include <amq/kernels/layer_update.hpp>
+#include <amq/kernels/lookup.hpp>
 #include <amq/kernels/message_passing.hpp>
 #include <amq/kernels/moments.hpp>
 #include <amq/kernels/node_update.hpp>
@@ -17,4 +19,3 @@
 #include <amq/kernels/patches.hpp>
 #include <amq/kernels/quantize.hpp>
 #include <amq/kernels/softmax.hpp>
-#include <amq/quant/rows.hpp>

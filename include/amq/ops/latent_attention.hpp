@@ -187,159 +187,6 @@ class HeadWeights {
   std::vector<T> weights_, top_, to_top_;
 };
 
-/// PoolNodes of one head in integers: extremes of all nodes, then sums over them, then means. Ranks
-/// that have some of the nodes each join the extremes and the sums in between.
-class CodedPooling {
- public:
-  /// @param x       (node, channel) of the head
-  /// @param logits  (node, token)
-  void measure(MatrixView<const float> x, MatrixView<const float> logits, float scale,
-               bool over_tokens) {
-    const Index width = x.cols;
-    step_.assign(at(width), 0.0f);
-    for (Index i = 0; i < x.rows; ++i)
-      for (Index c = 0; c < width; ++c) step_[at(c)] = std::max(step_[at(c)], std::abs(x(i, c)));
-    weights_.measure(logits, scale, over_tokens);
-  }
-  void give_extremes(std::vector<std::int64_t>& to) const {
-    for (const float s : step_) to.push_back(ordered_bits(static_cast<double>(s)));
-    weights_.give(to);
-  }
-  const std::int64_t* take_extremes(const std::int64_t* from) noexcept {
-    for (float& s : step_) s = static_cast<float>(from_ordered_bits(*from++));
-    return weights_.take(from);
-  }
-  /// @param x, logits  as measured
-  void add_up(MatrixView<const float> x, MatrixView<const float> logits, ProductBits bits) {
-    // So many that sums of products stay in 32 bits, and of codes exact in float.
-    constexpr Index most = 65'536;
-    const Index nodes = x.rows, n = logits.cols, width = x.cols;
-    inverse_.resize(at(width));
-    for (Index c = 0; c < width; ++c) {
-      float& step = step_[at(c)];
-      step = largest_weight_step(&step, 1, bits.matrix);
-      inverse_[at(c)] = 1.0f / step;
-    }
-    weights_.begin(logits, (1 << bits.rows) - 1);
-    sum_.assign(at(n), 0);
-    product_.assign(at(n * width), 0);
-    part_.resize(at(n * width));
-    for (Index first = 0; first < nodes; first += most)
-      add(x, first, std::min(most, nodes - first), n, highest_code(bits.matrix));
-  }
-  void give_sums(std::vector<std::int64_t>& to) const {
-    to.insert(to.end(), sum_.begin(), sum_.end());
-    to.insert(to.end(), product_.begin(), product_.end());
-  }
-  const std::int64_t* take_sums(const std::int64_t* from) noexcept {
-    for (auto* own : {&sum_, &product_}) {
-      std::copy_n(from, own->size(), own->begin());
-      from += own->size();
-    }
-    return from;
-  }
-  /// @param any   whether there are nodes
-  /// @param out   (token, channel)
-  /// @param sums  (token) of weights, eps added
-  void means(bool any, double eps, MatrixView<float> out, float* sums) const {
-    const double step = any ? weights_.step() : 1.0;
-    for (Index g = 0; g < out.rows; ++g) {
-      const double all = static_cast<double>(sum_[at(g)]) + eps / step;
-      for (Index c = 0; c < out.cols; ++c)
-        out(g, c) = static_cast<float>(static_cast<double>(product_[at(g * out.cols + c)]) *
-                                       static_cast<double>(step_[at(c)]) / all);
-      sums[g] = static_cast<float>(all * step);
-    }
-  }
-
- private:
-  static constexpr std::size_t at(Index k) noexcept { return static_cast<std::size_t>(k); }
-  /// Products and sums of nodes first .. first + rows - 1 are added.
-  void add(MatrixView<const float> x, Index first, Index rows, Index n, int highest) {
-    constexpr Index line = 64;
-    const Index width = x.cols, stride = (rows + line - 1) / line * line;
-    // A code less 128: products read it as the unsigned byte it is.
-    at_least(codes_, n * stride + line);
-    std::vector<std::uint8_t>& of_node = of_node_;
-    of_node.resize(at(line * n));
-    for (Index i = 0; i < rows; i += line) {
-      const Index some = std::min(line, rows - i);
-      for (Index r = 0; r < some; ++r) weights_.of(first + i + r, of_node.data() + r * n);
-      for (Index g = 0; g < n; ++g) {
-        std::uint8_t* to = codes_.data() + g * stride + i;
-        std::int64_t sum = 0;
-        for (Index r = 0; r < some; ++r) {
-          const std::uint8_t code = of_node[at(r * n + g)];
-          sum += code;
-          to[r] = static_cast<std::uint8_t>(code ^ 128u);
-        }
-        sum_[at(g)] += sum;
-      }
-    }
-    PerRow steps;
-    steps.value.assign(at(width), 1.0f);
-    WeightTensor values({std::move(steps)}, width, rows);
-    const auto words = values.words();
-    for (Index k = 0; k < rows; ++k) {
-      const float* row = x.row(first + k);
-      for (Index c = 0; c < width; ++c)
-        words[at(layout::Blocked::place(c, k, rows))] =
-            static_cast<std::int8_t>(encode_symmetric(row[c], inverse_[at(c)], highest));
-    }
-    const kernels::PackedWeights packed(std::move(values), 8, {}, "pooling");
-    kernels::gemm_i32(RowsView{codes_.data(), n, rows, stride, 8, nullptr, 0}, packed,
-                      {part_.data(), n, width});
-    for (Index g = 0; g < n; ++g)
-      for (Index c = 0; c < width; ++c)
-        product_[at(g * width + c)] += std::int64_t{part_[at(g * width + c)]} +
-                                       128 * static_cast<std::int64_t>(packed.sums()[c]);
-  }
-
-  PoolingCodes weights_;
-  std::vector<float> step_, inverse_;
-  std::vector<std::int64_t> sum_, product_;
-  std::vector<std::int32_t> part_;
-  std::vector<std::uint8_t> of_node_;
-  AlignedVector<std::uint8_t> codes_;
-};
-
-/// SpreadTokens of one head in integers.
-class CodedSpreading {
- public:
-  /// @param tokens  (token, channel) of the head
-  /// @param logits  (node, token)
-  /// @param out     (node, channel)
-  void run(MatrixView<const float> tokens, MatrixView<const float> logits, float scale,
-           ProductBits bits, MatrixView<float> out) {
-    constexpr Index line = 64, block = 256;
-    const Index n = tokens.rows, width = tokens.cols, stride = (n + line - 1) / line * line;
-    if (out.rows == 0) return;  // a rank without nodes
-    transpose(tokens.data, tokens.stride, n, width, channels_);
-    values_.encode({channels_.data(), width, n}, bits.matrix, CodedMatrix::Step::largest);
-    weights_.begin((1 << bits.rows) - 1, n);
-    at_least(codes_, block * stride + line);
-    grids_.resize(static_cast<std::size_t>(block));
-    for (Index i = 0; i < out.rows; i += block) {
-      const Index rows = std::min(block, out.rows - i);
-      for (Index r = 0; r < rows; ++r) {
-        std::uint8_t* to = codes_.data() + r * stride;
-        const float step = 1.0f / static_cast<float>(weights_.of(logits.row(i + r), scale, to));
-        for (Index g = 0; g < n; ++g) to[g] ^= 128u;
-        grids_[static_cast<std::size_t>(r)] = {step, 128 * step};
-      }
-      values_.multiply(RowsView{codes_.data(), rows, n, stride, 8, grids_.data()},
-                       {out.row(i), rows, width, out.stride});
-    }
-  }
-
- private:
-  SpreadingCodes weights_;
-  CodedMatrix values_;
-  std::vector<float> channels_;
-  std::vector<RowGrid> grids_;
-  AlignedVector<std::uint8_t> codes_;
-};
-
 /// The rows of a head.
 template <typename T>
 [[nodiscard]] MatrixView<T> rows_of_head(MatrixView<T> x, Index head, Index heads) noexcept {
@@ -457,17 +304,15 @@ struct PoolNodes {
       });
     };
     each([&](detail::CodedPooling& p, Index h) {
-      p.measure(of_head(x, h), detail::rows_of_head(logits, h, heads),
-                detail::scale_of(temperature, h), over == PoolOver::tokens);
+      const auto own = head_logits(logits, temperature, h);
+      p.measure(of_heads(x, h, 1), {&own, 1}, over == PoolOver::tokens);
     });
     std::vector<std::int64_t> shared;
     for (const auto& p : pooling) p.give_extremes(shared);
     all.max(shared);
     const std::int64_t* from = shared.data();
     for (auto& p : pooling) from = p.take_extremes(from);
-    each([&](detail::CodedPooling& p, Index h) {
-      p.add_up(of_head(x, h), detail::rows_of_head(logits, h, heads), bits);
-    });
+    each([&](detail::CodedPooling& p, Index h) { p.add_up(of_heads(x, h, 1), bits); });
     shared.clear();
     for (const auto& p : pooling) p.give_sums(shared);
     all.sum(shared);
@@ -526,9 +371,15 @@ struct PoolNodes {
           }
         });
   }
-  [[nodiscard]] MatrixView<const float> of_head(MatrixView<const float> x, Index h) const noexcept {
+  /// The columns of heads first .. first + n - 1.
+  [[nodiscard]] MatrixView<const float> of_heads(MatrixView<const float> x, Index first,
+                                                 Index n) const noexcept {
     const Index width = x.cols / heads;
-    return {x.rows > 0 ? x.row(0) + h * width : nullptr, x.rows, width, x.stride};
+    return {x.rows > 0 ? x.row(0) + first * width : nullptr, x.rows, n * width, x.stride};
+  }
+  [[nodiscard]] kernels::HeadLogits head_logits(MatrixView<const float> logits,
+                                                const float* temperature, Index h) const noexcept {
+    return {detail::rows_of_head(logits, h, heads), detail::scale_of(temperature, h)};
   }
   void run_in_codes(MatrixView<const float> x, MatrixView<const float> logits,
                     const float* temperature, MatrixView<float> out, float* sums,
@@ -537,12 +388,16 @@ struct PoolNodes {
     executor.parallel_for(
         static_cast<std::size_t>(heads), 1, [&](std::size_t begin, std::size_t end) {
           thread_local detail::CodedPooling pooling;
-          for (auto h = static_cast<Index>(begin); h < static_cast<Index>(end); ++h) {
-            const auto own = of_head(x, h), l = detail::rows_of_head(logits, h, heads);
-            pooling.measure(own, l, detail::scale_of(temperature, h), over == PoolOver::tokens);
-            pooling.add_up(own, l, bits);
-            pooling.means(x.rows > 0, eps, {out.row(h * n), n, out.cols, out.stride}, sums + h * n);
-          }
+          thread_local std::vector<kernels::HeadLogits> of_head;
+          const auto first = static_cast<Index>(begin), some = static_cast<Index>(end) - first;
+          of_head.clear();
+          for (Index h = first; h < first + some; ++h)
+            of_head.push_back(head_logits(logits, temperature, h));
+          const auto own = of_heads(x, first, some);
+          pooling.measure(own, of_head, over == PoolOver::tokens);
+          pooling.add_up(own, bits);
+          pooling.means(x.rows > 0, eps, {out.row(first * n), some * n, out.cols, out.stride},
+                        sums + first * n);
         });
   }
   /// With a token's sum s: dx = w dy / s, dw = (x dy - <y, dy>) / s.
@@ -670,14 +525,20 @@ struct SpreadTokens {
   void run_in_codes(MatrixView<const float> tokens, MatrixView<const float> logits,
                     const float* temperature, MatrixView<float> out, Executor& executor) const {
     const Index n = logits.cols, width = tokens.cols;
+    if (out.rows == 0) return;  // a rank without nodes
     executor.parallel_for(
         static_cast<std::size_t>(heads), 1, [&](std::size_t begin, std::size_t end) {
-          thread_local detail::CodedSpreading spreading;
-          for (auto h = static_cast<Index>(begin); h < static_cast<Index>(end); ++h)
-            spreading.run(
-                {tokens.row(h * n), n, width, tokens.stride},
-                detail::rows_of_head(logits, h, heads), detail::scale_of(temperature, h), bits,
-                {out.rows > 0 ? out.row(0) + h * width : nullptr, out.rows, width, out.stride});
+          thread_local kernels::CodedTokens<> coded;
+          for (auto h = static_cast<Index>(begin); h < static_cast<Index>(end); ++h) {
+            const kernels::HeadLogits own{detail::rows_of_head(logits, h, heads),
+                                          detail::scale_of(temperature, h)};
+            for (const bool low : {false, true}) {
+              if (low && bits.matrix < 16) continue;
+              coded.encode({tokens.row(h * n), n, width, tokens.stride}, bits.matrix, low);
+              coded.spread(own, (1 << bits.rows) - 1,
+                           {out.row(0) + h * width, out.rows, width, out.stride}, low);
+            }
+          }
         });
   }
   /// d token = w^T dy, dw = dy token^T.

@@ -1,191 +1,130 @@
 #pragma once
 /// @file
-/// Weights of latent attention as unsigned codes of 8 bits or fewer: exponentials from a table,
-/// integer sums. The same codes on every machine and for any order of nodes.
+/// Pooling of nodes into tokens in integers, in steps between which ranks may speak to each other.
 
 #include <amq/core/everyone.hpp>
-#include <amq/core/matrix_view.hpp>
-#include <amq/core/portable_math.hpp>
-#include <amq/kernels/activation.hpp>
+#include <amq/kernels/latent_attention.hpp>
+#include <amq/ops/product_bits.hpp>
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 namespace amq::ops::detail {
 
-/// e^(-i / per_unit) for 256 distances i below the largest logit: one less would be half a code of
-/// 8 bits beside it, or nothing.
-struct ExponentialTable {
-  static constexpr float per_unit = 40;
-  static constexpr int last = 255, one = 65'535;  ///< one: what e^0 is
-
-  std::array<std::int32_t, last + 1> wide;
-
-  ExponentialTable() noexcept {
-    for (int i = 0; i <= last; ++i) {
-      const double e = portable::exp(-i / static_cast<double>(per_unit));
-      wide[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(std::floor(one * e + 0.5));
-    }
-  }
-  [[nodiscard]] static const ExponentialTable& get() noexcept {
-    static const ExponentialTable table;
-    return table;
-  }
-  /// Rounded to codes 0 .. highest.
-  [[nodiscard]] std::array<std::uint8_t, last + 1> codes(int highest) const noexcept {
-    std::array<std::uint8_t, last + 1> c;
-    for (std::size_t i = 0; i < c.size(); ++i)
-      c[i] = static_cast<std::uint8_t>((2 * std::int64_t{highest} * wide[i] + one) / (2 * one));
-    return c;
-  }
-  /// place[k] = how far x[k] lies below top[k], or below the largest where top is null: a place of
-  /// the table. @param scratch  n floats
-  static void places(const float* x, float scale, const float* top, Index n, float* scratch,
-                     std::uint8_t* place) noexcept {
-    kernels::map_floats(
-        x, scratch, n, [scale](auto v) AMQ_INLINE_LAMBDA { return v * decltype(v)::splat(scale); });
-    const auto below = [](auto high, auto v) AMQ_INLINE_LAMBDA {
-      using F = decltype(v);
-      // Adding 1.5 * 2^23 rounds, and leaves the place in the low byte.
-      return fma(min(high - v, F::splat(last / per_unit)), F::splat(per_unit),
-                 F::splat(12'582'912.0f));
-    };
-    if (top) {
-      kernels::map_floats2(top, scratch, scratch, n, below);
-    } else {
-      float largest = scratch[0];
-      for (Index k = 1; k < n; ++k) largest = scratch[k] > largest ? scratch[k] : largest;
-      kernels::map_floats(scratch, scratch, n, [=](auto v) AMQ_INLINE_LAMBDA {
-        return below(decltype(v)::splat(largest), v);
-      });
-    }
-    for (Index k = 0; k < n; ++k)
-      place[k] = static_cast<std::uint8_t>(std::bit_cast<std::uint32_t>(scratch[k]) & 255u);
-  }
-};
-
-/// Codes of one head's weights for pooling: of all nodes, so that their sums over nodes have one
-/// step.
-class PoolingCodes {
+/// PoolNodes of some heads in integers: extremes of all nodes, then sums over them, then means.
+/// Ranks that have some of the nodes each join the extremes and the sums in between.
+class CodedPooling {
  public:
-  /// What begin() needs to know of all nodes: own ones first. begin() follows.
-  /// @param logits  (node, token) of the head
-  /// @param scale   1 / temperature
+  /// @param x            (node, head x channel) of these heads
+  /// @param logits       of each head, (node, token)
   /// @param over_tokens  codes of shares, the largest share of all nodes the highest; else of
   ///                     e^(logit - the token's largest)
-  void measure(MatrixView<const float> logits, float scale, bool over_tokens) {
-    const ExponentialTable& table = ExponentialTable::get();
-    const Index nodes = logits.rows, n = logits.cols;
-    tokens_ = n;
-    scale_ = scale;
+  void measure(MatrixView<const float> x, std::span<const kernels::HeadLogits> logits,
+               bool over_tokens) {
     over_tokens_ = over_tokens;
-    scratch_.resize(at(n));
-    place_.resize(at(nodes * n));
-    if (over_tokens) {
-      sum_.resize(at(nodes));
-      least_ = std::numeric_limits<std::int64_t>::max();
-      for (Index i = 0; i < nodes; ++i) {
-        std::uint8_t* p = place_.data() + i * n;
-        ExponentialTable::places(logits.row(i), scale, nullptr, n, scratch_.data(), p);
-        std::int64_t sum = 0;
-        for (Index g = 0; g < n; ++g) sum += table.wide[p[g]];
-        sum_[at(i)] = sum;
-        least_ = std::min(least_, sum);
+    const Index nodes = x.rows, n = logits[0].logits.cols;
+    // Rows of sixteen lanes, and sixteen nodes at a time, which may be more than there are.
+    wide_ = kernels::detail::to_lanes(over_tokens ? nodes : n);
+    step_.assign(at(x.cols), 0.0f);
+    top_.assign(logits.size() * at(wide_), -std::numeric_limits<float>::infinity());
+    heads_.resize(logits.size());
+    least_.assign(over_tokens ? logits.size() : 0, std::numeric_limits<std::int64_t>::max());
+    share_.resize(over_tokens ? logits.size() * at(nodes) : 0);
+    kernels::largest_of_columns(x, step_.data());
+    for (std::size_t h = 0; h < logits.size(); ++h) {
+      float* top = top_.data() + h * at(wide_);
+      std::int64_t* share = over_tokens ? share_.data() + h * at(nodes) : nullptr;
+      heads_[h] = {logits[h], top, share};
+      if (!over_tokens) {
+        kernels::largest_logits(logits[h], top);
+        continue;
       }
-      return;
+      kernels::sums_of_shares(logits[h], top, share);
+      for (Index i = 0; i < nodes; ++i) least_[h] = std::min(least_[h], share[i]);
     }
-    top_.assign(at(n), -std::numeric_limits<float>::infinity());
-    for (Index i = 0; i < nodes; ++i)
-      for (Index g = 0; g < n; ++g) {
-        const float z = logits(i, g) * scale;
-        top_[at(g)] = i == 0 || z > top_[at(g)] ? z : top_[at(g)];
-      }
   }
   /// What measure() has found, for a maximum over all ranks.
-  void give(std::vector<std::int64_t>& to) const {
-    if (over_tokens_)
-      to.push_back(-least_);
-    else
-      for (const float t : top_) to.push_back(ordered_bits(static_cast<double>(t)));
+  void give_extremes(std::vector<std::int64_t>& to) const {
+    for (const float s : step_) to.push_back(ordered_bits(static_cast<double>(s)));
+    for (const std::int64_t least : least_) to.push_back(-least);
+    if (over_tokens_) return;
+    for (const auto& h : heads_)
+      for (Index g = 0; g < h.logits.cols; ++g)
+        to.push_back(ordered_bits(static_cast<double>(h.top[g])));
   }
   /// Takes that maximum back. @returns what follows
-  const std::int64_t* take(const std::int64_t* from) noexcept {
-    if (over_tokens_)
-      least_ = -*from++;
-    else
-      for (float& t : top_) t = static_cast<float>(from_ordered_bits(*from++));
+  const std::int64_t* take_extremes(const std::int64_t* from) noexcept {
+    for (float& s : step_) s = static_cast<float>(from_ordered_bits(*from++));
+    for (std::int64_t& least : least_) least = -*from++;
+    if (over_tokens_) return from;
+    for (std::size_t h = 0; h < heads_.size(); ++h)
+      for (Index g = 0; g < heads_[h].logits.cols; ++g)
+        top_[h * at(wide_) + at(g)] = static_cast<float>(from_ordered_bits(*from++));
     return from;
   }
-  /// @param logits   as measured
-  /// @param highest  code
-  void begin(MatrixView<const float> logits, int highest) {
-    highest_ = highest;
-    code_ = ExponentialTable::get().codes(highest);
-    if (over_tokens_) return;
-    for (Index i = 0; i < logits.rows; ++i)
-      ExponentialTable::places(logits.row(i), scale_, top_.data(), tokens_, scratch_.data(),
-                               place_.data() + i * tokens_);
-  }
-  /// A weight is so many times its code. @pre there are nodes
-  [[nodiscard]] double step() const noexcept {
-    const double largest = over_tokens_ ? ExponentialTable::one / static_cast<double>(least_) : 1.0;
-    return largest / highest_;
-  }
-  /// Of a node's weights. @param to  (token)
-  void of(Index node, std::uint8_t* to) const noexcept {
-    const std::uint8_t* p = place_.data() + node * tokens_;
-    if (!over_tokens_) {
-      for (Index g = 0; g < tokens_; ++g) to[g] = code_[p[g]];
-      return;
+  /// @param x  as measured
+  void add_up(MatrixView<const float> x, ProductBits bits) {
+    inverse_.resize(step_.size());
+    for (std::size_t c = 0; c < step_.size(); ++c) {
+      step_[c] = largest_weight_step(&step_[c], 1, bits.matrix);
+      inverse_[c] = 1.0f / step_[c];
     }
-    const ExponentialTable& table = ExponentialTable::get();
-    const auto by =
-        static_cast<float>(highest_ * static_cast<double>(least_) /
-                           (ExponentialTable::one * static_cast<double>(sum_[at(node)])));
-    for (Index g = 0; g < tokens_; ++g)
-      to[g] = static_cast<std::uint8_t>(std::fma(static_cast<float>(table.wide[p[g]]), by, 0.5f));
+    highest_ = (1 << bits.rows) - 1;
+    const Index n = heads_[0].logits.cols;
+    sum_.assign(heads_.size() * at(n), 0);
+    product_.assign(at(n * x.cols), 0);
+    kernels::Pooling(heads_, least_, highest_, memory_)
+        .add(x, inverse_.data(), highest_code(bits.matrix), sum_.data(), product_.data());
+  }
+  void give_sums(std::vector<std::int64_t>& to) const {
+    to.insert(to.end(), sum_.begin(), sum_.end());
+    to.insert(to.end(), product_.begin(), product_.end());
+  }
+  const std::int64_t* take_sums(const std::int64_t* from) noexcept {
+    for (auto* own : {&sum_, &product_}) {
+      std::copy_n(from, own->size(), own->begin());
+      from += own->size();
+    }
+    return from;
+  }
+  /// @param any   whether there are nodes
+  /// @param out   (head x token, channel)
+  /// @param sums  (head x token) of weights, eps added
+  void means(bool any, double eps, MatrixView<float> out, float* sums) const {
+    const Index n = heads_[0].logits.cols;
+    for (Index row = 0; row < out.rows; ++row) {
+      const auto h = static_cast<std::size_t>(row / n);
+      const double step = any ? step_of_weights(h) : 1.0;
+      const double all = static_cast<double>(sum_[at(row)]) + eps / step;
+      const float* of_channel = step_.data() + h * at(out.cols);
+      for (Index c = 0; c < out.cols; ++c)
+        out(row, c) = static_cast<float>(static_cast<double>(product_[at(row * out.cols + c)]) *
+                                         static_cast<double>(of_channel[c]) / all);
+      sums[row] = static_cast<float>(all * step);
+    }
   }
 
  private:
   static constexpr std::size_t at(Index k) noexcept { return static_cast<std::size_t>(k); }
-  std::array<std::uint8_t, 256> code_{};
-  std::vector<float> scratch_, top_;
-  std::vector<std::uint8_t> place_;  // (node, token)
-  std::vector<std::int64_t> sum_;    // (node) of exponentials
-  std::int64_t least_ = 0;
-  Index tokens_ = 0;
-  float scale_ = 1;
+  /// A weight is so many times its code. @pre there are nodes
+  [[nodiscard]] double step_of_weights(std::size_t head) const noexcept {
+    const double largest =
+        over_tokens_ ? kernels::ExponentialTable::one / static_cast<double>(least_[head]) : 1.0;
+    return largest / highest_;
+  }
+
+  std::vector<kernels::PoolingHead> heads_;
+  std::vector<float> step_, inverse_, top_;
+  std::vector<std::int64_t> share_;  // (head, node): sums of exponentials
+  std::vector<std::int64_t> least_;  // (head): of them; none where weights are no shares
+  std::vector<std::int64_t> sum_, product_;
+  kernels::PoolingMemory memory_;
+  Index wide_ = 0;
   int highest_ = 255;
   bool over_tokens_ = true;
-};
-
-/// Codes of one node's weights of tokens, the largest weight the highest, and their sum.
-class SpreadingCodes {
- public:
-  void begin(int highest, Index tokens) {
-    code_ = ExponentialTable::get().codes(highest);
-    scratch_.resize(static_cast<std::size_t>(tokens));
-  }
-  /// @param to  (token) @returns the sum of the codes, at least 1
-  std::int32_t of(const float* logits, float scale, std::uint8_t* to) noexcept {
-    const auto n = static_cast<Index>(scratch_.size());
-    ExponentialTable::places(logits, scale, nullptr, n, scratch_.data(), to);
-    std::int32_t sum = 0;
-    for (Index g = 0; g < n; ++g) {
-      to[g] = code_[to[g]];
-      sum += to[g];
-    }
-    return sum;
-  }
-
- private:
-  std::array<std::uint8_t, 256> code_{};
-  std::vector<float> scratch_;
 };
 
 }  // namespace amq::ops::detail

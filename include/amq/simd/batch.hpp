@@ -178,6 +178,10 @@ struct Ints {
   friend AMQ_INLINE Ints operator-(Ints a, Ints b) noexcept {
     return make([&](int i) AMQ_INLINE_LAMBDA { return R::sub(a.r[i], b.r[i]); });
   }
+  /// The bits that both have.
+  friend AMQ_INLINE Ints operator&(Ints a, Ints b) noexcept {
+    return make([&](int i) AMQ_INLINE_LAMBDA { return R::both(a.r[i], b.r[i]); });
+  }
 };
 
 template <int By, typename Arch, int N>

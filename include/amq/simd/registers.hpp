@@ -115,6 +115,9 @@ struct Registers<Scalar> {
                                        static_cast<std::uint32_t>(b.v[l]));
     });
   }
+  static Int both(Int a, Int b) noexcept {
+    return make<Int>([&](int l) { return a.v[l] & b.v[l]; });
+  }
   template <int N>
   static Int shift_left(Int a) noexcept {
     return make<Int>(
@@ -145,6 +148,7 @@ struct XsimdRegisters {
   static AMQ_INLINE F abs(F a) noexcept { return xsimd::abs(a); }
   static AMQ_INLINE Int add(Int a, Int b) noexcept { return a + b; }
   static AMQ_INLINE Int sub(Int a, Int b) noexcept { return a - b; }
+  static AMQ_INLINE Int both(Int a, Int b) noexcept { return a & b; }
   template <int N>
   static AMQ_INLINE Int shift_left(Int a) noexcept {
     return a << N;
