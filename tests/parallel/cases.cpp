@@ -28,7 +28,7 @@ struct Made {
   std::unique_ptr<MeshSolver<Model>> solver;
 
   Made(const SchemeInfo& scheme, bool adaptive, double budget, Index hidden = 16, float weight = 0,
-       Index layers = 2)
+       Index layers = 2, int neighbours = 0)
       : bits(budget) {
     MeshEncoding e;
     e.input_mean = {0.125f, -0.25f};
@@ -36,7 +36,8 @@ struct Made {
     e.output_mean = {0, 0};
     e.output_deviation = {0.02f, 0.05f};
     e.node_types = 7;
-    if constexpr (std::is_same_v<Model, MpPde>) e.lattices = {4};
+    e.neighbours = neighbours;
+    if (std::is_same_v<Model, MpPde> && neighbours == 0) e.lattices = {4};
     typename Model::Config c;
     if constexpr (requires { c.heads; }) c.heads = 2, c.tokens = 5;
     c.hidden = hidden;
@@ -139,36 +140,11 @@ PartitionedMesh cut_of(const Setting& s, const auto& made, Communicator& c) {
   return cut(*made.solver, made.mesh, owner, c.rank());
 }
 
-}  // namespace
-
-namespace cases {
-
-std::string alone(const Setting& s) {
-  return with(s.network, [&]<typename Model>(const Made<Model>& made) {
-    Hash hash;
-    const Solution solution = (*made.solver)(made.mesh, made.given);
-    hash(view(solution.field));
-    const Field bits = column(solution.report.node_bits);
-    hash(view(bits));
-    add(hash, solution.report);
-    Rollout<Model> rollout(*made.solver, made.mesh, made.given);
-    rollout.allocate_every(2);
-    for (int step = 0; step < s.steps; ++step) rollout.step();
-    hash(view(rollout.state()));
-    add(hash, rollout.report());
-    return hash.text();
-  });
-}
-
-std::string apart(const Setting& s, Communicator& c) {
-  return with(s.network, [&](const auto& made) { return run(s, made, cut_of(s, made, c), c); });
-}
-
-std::string from_cells(const Setting& s, Communicator& c) {
-  const Made<MeshGraphNet> made({8, RowRule::min_max, {2, 4, 8}}, true, 3.5);
+/// A host of its own: it gives cells, nodes descend, ghosts are those of its cells, ranks of ghosts
+/// descend.
+PartitionedMesh own_cells(const Setting& s, const auto& made, Communicator& c) {
   const auto owner = owners(s.partition, made.mesh.n_nodes(), c.size());
   const PartitionedMesh whole = cut(*made.solver, made.mesh, owner, c.rank());
-  // A host of its own: nodes descend, ghosts are those of its cells, ranks of ghosts descend.
   PartitionedMesh m;
   m.nodes_in_all = whole.nodes_in_all;
   m.owned.assign(whole.owned.rbegin(), whole.owned.rend());
@@ -207,7 +183,36 @@ std::string from_cells(const Setting& s, Communicator& c) {
   for (const Index k : kept)
     for (int j = 0; j < 3; ++j)
       m.cells.push_back(local[static_cast<std::size_t>(made.mesh.cell(k)[j])]);
-  return run(s, made, m, c);
+  return m;
+}
+
+}  // namespace
+
+namespace cases {
+
+std::string alone(const Setting& s) {
+  return with(s.network, [&]<typename Model>(const Made<Model>& made) {
+    Hash hash;
+    const Solution solution = (*made.solver)(made.mesh, made.given);
+    hash(view(solution.field));
+    const Field bits = column(solution.report.node_bits);
+    hash(view(bits));
+    add(hash, solution.report);
+    Rollout<Model> rollout(*made.solver, made.mesh, made.given);
+    rollout.allocate_every(2);
+    for (int step = 0; step < s.steps; ++step) rollout.step();
+    hash(view(rollout.state()));
+    add(hash, rollout.report());
+    return hash.text();
+  });
+}
+
+std::string apart(const Setting& s, Communicator& c) {
+  return with(s.network, [&](const auto& made) { return run(s, made, cut_of(s, made, c), c); });
+}
+
+std::string from_cells(const Setting& s, Communicator& c) {
+  return with(s.network, [&](const auto& made) { return run(s, made, own_cells(s, made, c), c); });
 }
 
 const std::vector<Fault>& all_faults() {
@@ -219,6 +224,7 @@ const std::vector<Fault>& all_faults() {
                                       Fault::node_twice,
                                       Fault::node_missing,
                                       Fault::foreign_ghost,
+                                      Fault::no_edges_of_neighbours,
                                       Fault::cell_out_of_range,
                                       Fault::field_not_finite,
                                       Fault::throws_between_solves,
@@ -243,6 +249,8 @@ const char* words_of(Fault f) {
       return "one rank that owns it, found none";
     case Fault::foreign_ghost:
       return "which it is said to be of, found none of its nodes";
+    case Fault::no_edges_of_neighbours:
+      return "expected edges, of a network that reads nearest neighbours";
     case Fault::cell_out_of_range:
       return "expected local nodes from 0 to";
     case Fault::field_not_finite:
@@ -260,7 +268,8 @@ void meet(Fault f, int rank, Communicator& c) {
   const SchemeInfo usual{8, RowRule::affine, {1, 2, 3, 4, 8}};
   const Made<MpPde> made(
       here && f == Fault::scheme ? SchemeInfo{8, RowRule::affine, {2, 3, 4, 8}} : usual, false,
-      here && f == Fault::budget ? 8 : 4, 16, here && f == Fault::model ? 0.5f : 0.25f);
+      here && f == Fault::budget ? 8 : 4, 16, here && f == Fault::model ? 0.5f : 0.25f, 2,
+      f == Fault::no_edges_of_neighbours ? 4 : 0);
   PartitionedMesh m = cut_of({}, made, c);
   Field given = own_rows(m, made.given);
   // A node less or more, with its point and edges.
@@ -275,6 +284,7 @@ void meet(Fault f, int rank, Communicator& c) {
   if (here && f == Fault::cell_out_of_range) m.edges[3][0] = static_cast<std::int32_t>(m.n_local());
   if (here && f == Fault::field_not_finite) given(1, 0) = std::numeric_limits<float>::quiet_NaN();
   if (f == Fault::node_missing) ++m.nodes_in_all;
+  if (f == Fault::no_edges_of_neighbours) m.edges.clear();
   if (here && f == Fault::node_twice) {
     const std::int64_t id = m.ghosts.back().nodes.back();
     drop_last_ghost();

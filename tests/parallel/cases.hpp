@@ -38,6 +38,7 @@ enum class Fault {
   node_twice,
   node_missing,
   foreign_ghost,
+  no_edges_of_neighbours,
   cell_out_of_range,
   field_not_finite,
   throws_between_solves,

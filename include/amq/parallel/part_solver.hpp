@@ -10,6 +10,7 @@
 /// all nodes are integers. And bits are chosen by one contest of all nodes, whatever rank has them.
 
 #include <amq/io/json.hpp>
+#include <amq/parallel/part_hubs.hpp>
 #include <amq/parallel/rank_fixed.hpp>
 #include <amq/solver/mesh_solver.hpp>
 
@@ -78,6 +79,8 @@ template <typename Model, typename Scheme = AnyScheme>
 class PartSolver {
  public:
   /// @param solver    the same on all ranks
+  /// @param mesh      by cells, whose sides are the edges, and with them edges among hubs where the
+  ///                  network reads those; or by edges of the host's choice, as cut() gives them
   /// @param executor  this rank's threads
   /// @throws amq::Error on all ranks for models, schemes or budgets that differ between them, for
   ///         meshes that make_part() refuses, and for networks that do not run over ranks: those
@@ -91,7 +94,7 @@ class PartSolver {
       const FloatEnvironment own;
       agree();
       together(communicator, [&] { require_able(); });
-      part_ = std::make_unique<MeshPart>(make_part(mesh, communicator));
+      part_ = std::make_unique<MeshPart>(part_of(mesh));
       all_.emplace(communicator, *part_);
       together(communicator, [&] { prepare(); });
       count();
@@ -189,6 +192,18 @@ class PartSolver {
          "sharing '" + std::string(by.sharing().name) + "'", "Use PerNodeAndPoint or PerNode.");
     want(by.unit() == allocation::Bops::unit, "bits chosen by BOPs", std::string(by.unit()),
          "Times are those of one machine: price_by({}).");
+  }
+  /// Hosts that give cells have only their sides: edges among hubs are added.
+  [[nodiscard]] MeshPart part_of(const PartitionedMesh& mesh) const {
+    Communicator& c = *communicator_;
+    const MeshEncoding& e = solver_->encoding();
+    std::int64_t given = !mesh.edges.empty();
+    c.max({&given, 1});
+    if (given) return make_part(mesh, c);
+    if (e.neighbours > 0)
+      throw CommonError("PartSolver", "edges, of a network that reads nearest neighbours",
+                        "cells alone", "Give PartitionedMesh::edges, as cut() does.");
+    return make_part(e.lattices.empty() ? mesh : with_hubs(mesh, e.lattices, c), c);
   }
   void prepare() {
     const MeshEncoding& e = solver_->encoding();

@@ -234,21 +234,26 @@ inline void check_part(const PartitionedMesh& m, int rank, int size) {
        "whole cells", text(m.cells.size()) + " corners", "Set nodes_per_cell.");
 }
 
+/// The edges that a host gives, or else the sides of its cells.
+inline std::vector<Side> side_edges(const PartitionedMesh& m) {
+  std::vector<Side> edges = m.edges;
+  if (!edges.empty() || m.cells.empty()) return edges;
+  Mesh local;
+  local.dim = m.dim;
+  local.nodes_per_cell = m.nodes_per_cell;
+  local.cell_dim = m.cell_dim;
+  local.points = m.points;
+  local.cells = m.cells;
+  const Graph g = cell_edges(local);
+  for (std::size_t e = 0; e < g.sender.size(); ++e)
+    if (g.receiver[e] < m.n_owned()) edges.push_back({g.sender[e], g.receiver[e]});
+  return edges;
+}
+
 /// Sums of neighbours run by ascending place, whatever the local numbers are.
 inline Graph graph_of_part(const PartitionedMesh& m, std::span<const std::int32_t> number,
                            std::span<const std::int64_t> place) {
-  std::vector<Side> edges = m.edges;
-  if (edges.empty() && !m.cells.empty()) {
-    Mesh local;
-    local.dim = m.dim;
-    local.nodes_per_cell = m.nodes_per_cell;
-    local.cell_dim = m.cell_dim;
-    local.points = m.points;
-    local.cells = m.cells;
-    const Graph g = cell_edges(local);
-    for (std::size_t e = 0; e < g.sender.size(); ++e)
-      if (g.receiver[e] < m.n_owned()) edges.push_back({g.sender[e], g.receiver[e]});
-  }
+  std::vector<Side> edges = side_edges(m);
   const auto at = [&](std::int32_t v) { return static_cast<std::size_t>(v); };
   std::sort(edges.begin(), edges.end(), [&](const Side& a, const Side& b) {
     return a[1] != b[1] ? number[at(a[1])] < number[at(b[1])] : place[at(a[0])] < place[at(b[0])];
@@ -272,12 +277,11 @@ inline Graph graph_of_part(const PartitionedMesh& m, std::span<const std::int32_
 
 }  // namespace detail
 
-/// Checks a mesh over all ranks, and makes this rank's part ready. All ranks call it.
-/// @throws Error on every rank, and the same one, for what a rank's own part has wrong, nodes that
-///         two ranks own or none, and ghosts that their rank does not own
-[[nodiscard]] inline MeshPart make_part(const PartitionedMesh& m, Communicator& c) {
+/// Checks a mesh over all ranks. All ranks call it.
+/// @throws Error on every rank, and the same one, for what a rank's own part has wrong, and nodes
+///         that two ranks own or none
+inline void check_parts(const PartitionedMesh& m, Communicator& c) {
   const auto size = static_cast<std::size_t>(c.size());
-  const auto me = static_cast<std::size_t>(c.rank());
   together(c, [&] { detail::check_part(m, c.rank(), c.size()); });
   require_same(c, "number of nodes in all", static_cast<std::uint64_t>(m.nodes_in_all));
   require_same(c, "number of dimensions", static_cast<std::uint64_t>(m.dim));
@@ -307,9 +311,16 @@ inline Graph graph_of_part(const PartitionedMesh& m, std::span<const std::int32_
                     "one rank that owns it", "none",
                     "Does the partition leave nodes out, or is nodes_in_all too large?");
   });
+}
 
+/// Checks a mesh over all ranks, and makes this rank's part ready. All ranks call it.
+/// @throws Error as check_parts(), and for ghosts that their rank does not own
+[[nodiscard]] inline MeshPart make_part(const PartitionedMesh& m, Communicator& c) {
+  check_parts(m, c);
+  const auto size = static_cast<std::size_t>(c.size());
+  const auto me = static_cast<std::size_t>(c.rank());
   MeshPart part;
-  part.nodes_in_all = nodes;
+  part.nodes_in_all = m.nodes_in_all;
   // Numbers of the part.
   const auto n_owned = static_cast<std::size_t>(m.n_owned()),
              n_local = static_cast<std::size_t>(m.n_local());
