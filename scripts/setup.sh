@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing on Debian 12, and nothing else; where all is there it needs no network.
 #   sh scripts/setup.sh           to build amq and to run the demo (250 MB of downloads from nothing)
-#   sh scripts/setup.sh --tests   also the small judges of the tests (160 MB)
+#   sh scripts/setup.sh --tests   also the small judges of the tests (210 MB)
 #   sh scripts/setup.sh --all     also PyTorch, which recomputes golden numbers (140 MB), and the docs tools
 # A judge that cannot be had is no failure: its tests skip themselves and say so.
 set -u
@@ -10,7 +10,7 @@ needed="meson ninja-build pkg-config cmake g++ clang clang-format ccache libeige
   doctest-dev zlib1g-dev libpng-dev libhdf5-dev python3 python3-numpy python3-matplotlib"
 judges="python3-scipy python3-h5py python3-meshio python3-vtk9 g++-aarch64-linux-gnu qemu-user git
   libc++-14-dev libc++abi-14-dev gfortran valgrind pybind11-dev python3-dev openmpi-bin libopenmpi-dev
-  libscotch-dev"
+  libscotch-dev libpetsc-real-dev"
 heavy="python3-torch doxygen mkdocs"
 
 missing() {
