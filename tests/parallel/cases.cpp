@@ -1,59 +1,23 @@
 #include "cases.hpp"
 
-#include "../solver/fingerprints.hpp"
+#include "made.hpp"
 
-#include <amq/core/thread_pool.hpp>
 #include <amq/models/flare.hpp>
 #include <amq/models/mesh_graph_net.hpp>
 #include <amq/models/transolver.hpp>
-#include <amq/parallel/part_rollout.hpp>
-#include <amq/solver/rollout.hpp>
 
-#include <bit>
 #include <limits>
-#include <memory>
 #include <utility>
 
 using namespace amq;
+using cases::cut_of;
+using cases::Made;
+using cases::own_rows;
+using cases::owners;
+using cases::run;
 using cases::Setting;
-using fingerprints::Hash;
 
 namespace {
-
-template <typename Model>
-struct Made {
-  Mesh mesh = fingerprints::square(13, 4);
-  Field given = fingerprints::noise(mesh.n_nodes(), 2, 5);
-  double bits;
-  std::unique_ptr<MeshSolver<Model>> solver;
-
-  Made(const SchemeInfo& scheme, bool adaptive, double budget, Index hidden = 16, float weight = 0,
-       Index layers = 2, int neighbours = 0)
-      : bits(budget) {
-    MeshEncoding e;
-    e.input_mean = {0.125f, -0.25f};
-    e.input_deviation = {1.5f, 0.75f};
-    e.output_mean = {0, 0};
-    e.output_deviation = {0.02f, 0.05f};
-    e.node_types = 7;
-    e.neighbours = neighbours;
-    if (std::is_same_v<Model, MpPde> && neighbours == 0) e.lattices = {4};
-    typename Model::Config c;
-    if constexpr (requires { c.heads; }) c.heads = 2, c.tokens = 5;
-    c.hidden = hidden;
-    c.layers = layers;
-    c.inputs = e.inputs();
-    c.outputs = 2;
-    auto net = std::make_unique<Network<Model>>(c, scheme, 3);
-    if (weight != 0) net->parameters.values[0] = weight;
-    std::unique_ptr<Auxiliary> aux;
-    if (adaptive)
-      aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
-                                        PointScores(net->layout).columns(), 5);
-    solver = std::make_unique<MeshSolver<Model>>(std::move(net), std::move(aux), e);
-    solver->budget(mean_bits(budget));
-  }
-};
 
 template <typename F>
 auto with(const std::string& network, const F& f) {
@@ -65,85 +29,13 @@ auto with(const std::string& network, const F& f) {
   if (network == "MpPde static") return f(Made<MpPde>({4, RowRule::fixed, {0, 3, 8}}, true, 4));
   if (network == "MpPde uniform")
     return f(Made<MpPde>({8, RowRule::symmetric, {2, 4, 8}}, false, 4));
-  return f(Made<MpPde>({8, RowRule::affine, {1, 2, 3, 4, 8}}, true, 3));
-}
-
-std::vector<int> owners(const std::string& partition, Index n, int ranks) {
-  std::vector<int> owner(static_cast<std::size_t>(n), 0);
-  Random random(static_cast<std::uint64_t>(ranks));
-  for (std::size_t i = 0; i < owner.size(); ++i) {
-    if (partition == "strips")
-      owner[i] = static_cast<int>(i * static_cast<std::size_t>(ranks) / owner.size());
-    else if (partition == "one empty")  // the last but one has no nodes
-      owner[i] = ranks < 3 ? 0 : static_cast<int>(random.bits() % 2) * (ranks - 1);
-    else
-      owner[i] = static_cast<int>(random.bits() % static_cast<std::uint64_t>(ranks));
-  }
-  return owner;
-}
-
-/// Rows of all ranks' own nodes, on every rank: bits of floats, each from its owner.
-Field gathered(Communicator& c, const PartitionedMesh& part, const Field& own) {
-  Index cols = own.cols();
-  std::vector<std::int64_t> words(static_cast<std::size_t>(part.nodes_in_all * cols), 0);
-  for (Index i = 0; i < own.rows(); ++i)
-    for (Index k = 0; k < cols; ++k)
-      words[static_cast<std::size_t>(part.owned[static_cast<std::size_t>(i)] * cols + k)] =
-          std::bit_cast<std::int32_t>(own(i, k));
-  c.sum(words);
-  Field all(part.nodes_in_all, cols);
-  for (Index i = 0; i < all.size(); ++i)
-    all.data()[i] =
-        std::bit_cast<float>(static_cast<std::int32_t>(words[static_cast<std::size_t>(i)]));
-  return all;
-}
-Field column(const std::vector<float>& values) {
-  Field f(static_cast<Index>(values.size()), 1);
-  std::copy(values.begin(), values.end(), f.data());
-  return f;
-}
-void add(Hash& hash, const SolveReport& r) {
-  for (const Cost c : {r.bops, r.budget, r.auxiliary_bops, r.float_bops})
-    hash(static_cast<std::uint64_t>(c));
-}
-Field own_rows(const PartitionedMesh& part, const Field& all) {
-  Field own(part.n_owned(), all.cols());
-  for (Index i = 0; i < own.rows(); ++i)
-    own.row(i) = all.row(static_cast<Index>(part.owned[static_cast<std::size_t>(i)]));
-  return own;
-}
-
-template <typename Model>
-std::string run(const Setting& s, const Made<Model>& made, const PartitionedMesh& mesh,
-                Communicator& c) {
-  ThreadPool pool(static_cast<std::size_t>(s.threads));
-  PartSolver<Model> part(*made.solver, mesh, c, pool);
-  const Field given = own_rows(mesh, made.given);
-  Hash hash;
-  const Solution solution = part(given);
-  const Field field = gathered(c, mesh, solution.field);
-  hash(view(field));
-  const Field bits = gathered(c, mesh, column(solution.report.node_bits));
-  hash(view(bits));
-  add(hash, solution.report);
-  PartRollout<Model> rollout(part, given);
-  rollout.allocate_every(2);
-  for (int step = 0; step < s.steps; ++step) rollout.step();
-  const Field last = gathered(c, mesh, rollout.state());
-  hash(view(last));
-  add(hash, rollout.report());
-  return hash.text();
-}
-
-PartitionedMesh cut_of(const Setting& s, const auto& made, Communicator& c) {
-  const auto owner = owners(s.partition, made.mesh.n_nodes(), c.size());
-  return cut(*made.solver, made.mesh, owner, c.rank());
+  return f(cases::mp_pde());
 }
 
 /// A host of its own: it gives cells, nodes descend, ghosts are those of its cells, ranks of ghosts
 /// descend.
 PartitionedMesh own_cells(const Setting& s, const auto& made, Communicator& c) {
-  const auto owner = owners(s.partition, made.mesh.n_nodes(), c.size());
+  const auto owner = owners(s.partition, cell_edges(made.mesh), c);
   const PartitionedMesh whole = cut(*made.solver, made.mesh, owner, c.rank());
   PartitionedMesh m;
   m.nodes_in_all = whole.nodes_in_all;
@@ -191,20 +83,7 @@ PartitionedMesh own_cells(const Setting& s, const auto& made, Communicator& c) {
 namespace cases {
 
 std::string alone(const Setting& s) {
-  return with(s.network, [&]<typename Model>(const Made<Model>& made) {
-    Hash hash;
-    const Solution solution = (*made.solver)(made.mesh, made.given);
-    hash(view(solution.field));
-    const Field bits = column(solution.report.node_bits);
-    hash(view(bits));
-    add(hash, solution.report);
-    Rollout<Model> rollout(*made.solver, made.mesh, made.given);
-    rollout.allocate_every(2);
-    for (int step = 0; step < s.steps; ++step) rollout.step();
-    hash(view(rollout.state()));
-    add(hash, rollout.report());
-    return hash.text();
-  });
+  return with(s.network, [&](const auto& made) { return run_alone(s, made); });
 }
 
 std::string apart(const Setting& s, Communicator& c) {
@@ -301,7 +180,7 @@ void meet(Fault f, int rank, Communicator& c) {
       for (const auto own : m.owned) known |= own == id;
       for (const auto& other : m.ghosts)
         for (const auto ghost : other.nodes) known |= ghost == id;
-      const auto owner = owners("random", made.mesh.n_nodes(), c.size());
+      const auto owner = owners("random", cell_edges(made.mesh), c);
       if (!known && owner[static_cast<std::size_t>(id)] != g.rank) {
         g.nodes.front() = id;
         break;

@@ -36,7 +36,7 @@ def main():
         expected = run(1, "alone", network)
         if expected[0] != 0 or len(expected[1].split()) != 1:
             wrong.append(f"{network}, one rank: {expected}")
-        for ranks, partition, threads in (1, "strips", 2), (2, "random", 2), (3, "one empty", 1), (3, "random", 1):
+        for ranks, partition, threads in (1, "strips", 2), (2, "random", 2), (3, "one empty", 1), (3, "Scotch", 1):
             found = run(ranks, "hash", network, partition, threads)
             if found != expected:
                 wrong.append(f"{network}, {ranks} ranks, {partition}: expected {expected}, found {found}")

@@ -36,14 +36,7 @@ std::string same_on(int ranks, const F& f) {
 TEST_CASE(
     "a solve, its bits and 50 steps are one number a network, on any number of ranks and threads, "
     "however the mesh is cut") {
-  struct Row {
-    std::string network, hash;
-  };
-  const Row table[] = {{"MpPde", "03293c4d62ef10d3"},         {"MpPde static", "844f817eefb9c7a8"},
-                       {"MpPde uniform", "620608a35ceb8492"}, {"MeshGraphNet", "113a8b4e311740e1"},
-                       {"Transolver", "f8c58434d1b5817e"},    {"Flare", "dd4525d5fd1344af"}};
-  CHECK(std::size(table) == std::size(cases::all_networks));
-  for (const Row& row : table) {
+  for (const cases::Row& row : cases::all_networks) {
     CAPTURE(row.network);
     cases::Setting s;
     s.network = row.network;
@@ -51,7 +44,7 @@ TEST_CASE(
     CHECK(alone == row.hash);
     for (const int ranks : {1, 2, 3, 5, 8})
       for (const int threads : {1, 2})
-        for (const char* partition : {"random", "strips", "one empty"}) {
+        for (const char* partition : cases::all_partitions) {
           s.partition = partition;
           s.threads = threads;
           CAPTURE(ranks);
