@@ -175,7 +175,7 @@ typedef struct amq_options {
 
 typedef struct amq_report {
   size_t size;              /* sizeof(amq_report) */
-  double mean_bits;         /* the budget, in bits a row */
+  double mean_bits;         /* the budget, in bits a row; of a time, the mean that nodes got */
   double bops, bops_allowed;  /* bit operations spent, and the budget; 0 where it is time */
   double bops_of_choosing, bops_of_float;
   double milliseconds;                             /* that the call took */

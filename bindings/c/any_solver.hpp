@@ -54,7 +54,7 @@ class Place {
  public:
   virtual ~Place() = default;
   [[nodiscard]] virtual Index rows() const = 0;
-  /// @returns the budget in bits a row
+  /// @returns the budget in bits a row; where it is time, the mean bits that nodes got
   /// @throws amq::Error for fields, variables and budgets that are refused
   virtual double solve(MatrixView<const float> a, const Wishes& w, Solution& into) const = 0;
   [[nodiscard]] virtual std::unique_ptr<Steps> roll_out(Field start, const Wishes& w) const = 0;

@@ -55,22 +55,28 @@ class OnMesh final : public Solver {
   }
 
  private:
+  [[nodiscard]] static double bits_of(Budget b, const SolveReport& r) {
+    if (b.milliseconds <= 0) return b.mean_bits;
+    double sum = 0;
+    for (const float bits : r.node_bits) sum += static_cast<double>(bits);
+    return r.node_bits.empty() ? 0 : sum / static_cast<double>(r.node_bits.size());
+  }
   class Stepped final : public Steps {
    public:
-    Stepped(const Loaded& solver, const Mesh& mesh, Field start, double bits,
+    Stepped(const Loaded& solver, const Mesh& mesh, Field start, Budget budget,
             std::vector<double> variables)
-        : rollout_(solver, mesh, std::move(start)), bits_(bits) {
-      rollout_.options(amq::mean_bits(bits), std::move(variables));
+        : rollout_(solver, mesh, std::move(start)), budget_(budget) {
+      rollout_.options(budget, std::move(variables));
     }
     void allocate_every(Index n) override { rollout_.allocate_every(n); }
     void step(const std::function<void(Field&)>& given) override { rollout_.step(given); }
     [[nodiscard]] const Field& state() const override { return rollout_.state(); }
     [[nodiscard]] const SolveReport& report() const override { return rollout_.report(); }
-    [[nodiscard]] double mean_bits() const override { return bits_; }
+    [[nodiscard]] double mean_bits() const override { return bits_of(budget_, report()); }
 
    private:
     Stepping rollout_;
-    double bits_;
+    Budget budget_;
   };
   class There final : public Place {
    public:
@@ -78,42 +84,43 @@ class OnMesh final : public Solver {
         : of_(&of), mesh_(mesh), prepared_(of.solver_.prepare(mesh)) {}
     [[nodiscard]] Index rows() const override { return prepared_.n_nodes(); }
     double solve(MatrixView<const float> a, const Wishes& w, Solution& into) const override {
-      const double bits = bits_of(w);
-      prepared_.solve(a, into, {amq::mean_bits(bits), w.variables});
-      return bits;
+      const Budget budget = budget_of(w);
+      prepared_.solve(a, into, {budget, w.variables});
+      return bits_of(budget, into.report);
     }
     [[nodiscard]] std::unique_ptr<Steps> roll_out(Field start, const Wishes& w) const override {
-      return std::make_unique<Stepped>(of_->solver_, mesh_, std::move(start), bits_of(w),
+      return std::make_unique<Stepped>(of_->solver_, mesh_, std::move(start), budget_of(w),
                                        w.variables);
     }
-    void measure() override { of_->solver_.price_by(of_->solver_.measure_times(sample())); }
+    void measure() override { of_->solver_.price_by(of_->solver_.measure_times(mesh_)); }
 
    private:
-    /// The mesh as the network reads it, of no field.
-    [[nodiscard]] GraphSample sample() const {
-      const MeshEncoding& e = of_->solver_.encoding();
-      GraphSample s = e.on(mesh_);
-      s.v = Matrix::Zero(mesh_.n_nodes(), static_cast<Index>(e.variable_scale.size()));
-      prepare_sample(of_->solver_.net().model, s);
-      return s;
-    }
-    [[nodiscard]] double bits_of(const Wishes& w) const {
+    [[nodiscard]] Budget budget_of(const Wishes& w) const {
       const Loaded& solver = of_->solver_;
-      if (w.unit == Unit::own) return solver.budget().mean_bits;
-      if (w.unit == Unit::mean_bits) return w.budget;
+      if (w.unit == Unit::own) return solver.budget();
+      if (w.unit == Unit::mean_bits) return amq::mean_bits(w.budget);
       const bool by_time = solver.allocator().unit() != allocation::Bops::unit;
       if (by_time != (w.unit == Unit::milliseconds))
         throw Error("budget", by_time ? "bits or milliseconds" : "bits or BOPs",
                     by_time ? "BOPs" : "milliseconds",
                     by_time ? "This solver was measured, and shares out time."
                             : "Measure the mesh first: amq_measure.");
-      const GraphSample s = sample();
+      if (by_time) {
+        if (!(w.budget > 0))
+          throw Error("budget", "milliseconds above 0", std::to_string(w.budget),
+                      "Give the time a solve may take.");
+        return amq::milliseconds(w.budget);
+      }
+      const MeshEncoding& e = solver.encoding();
+      GraphSample s = e.on(mesh_);  // of no field: costs do not depend on it
+      s.v = Matrix::Zero(mesh_.n_nodes(), static_cast<Index>(e.variable_scale.size()));
+      prepare_sample(solver.net().model, s);
       const PassWork work = solver.prepare(s);
-      return bits_within(
-          solver.allocator().levels(), solver.auxiliary() != nullptr,
-          by_time ? 1e9 * w.budget : w.budget, by_time ? "picoseconds" : "BOPs", [&](double bits) {
-            return static_cast<double>(solver.allocator().uniform_cost(s, work, bits));
-          });
+      return amq::mean_bits(bits_within(solver.allocator().levels(), solver.auxiliary() != nullptr,
+                                        w.budget, "BOPs", [&](double bits) {
+                                          return static_cast<double>(
+                                              solver.allocator().uniform_cost(s, work, bits));
+                                        }));
     }
     OnMesh* of_;
     Mesh mesh_;

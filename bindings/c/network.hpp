@@ -14,8 +14,7 @@
 
 namespace amq::any {
 
-/// The most bits whose pass costs no more than `budget`. Fewer bits may cost more, where the cost
-/// is time, but between two levels the cost is a line.
+/// The most bits whose pass costs no more than `budget`. Between two levels the cost is a line.
 /// @param cost  cost(bits) of a pass with every row at so many
 template <typename CostOf>
 [[nodiscard]] double bits_within(const std::vector<int>& levels, bool between, double budget,

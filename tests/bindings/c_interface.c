@@ -158,6 +158,14 @@ static void shipped_model(const char* path) {
   o.budget = low.milliseconds_allowed;
   CHECK(amq_solve(mesh, &a, &u, &o, &low) == AMQ_OK);
   CHECK(low.milliseconds_planned <= o.budget);
+  CHECK(low.mean_bits >= 1 && low.mean_bits <= 8);
+  o.budget = 1e-7;
+  REFUSED(amq_solve(mesh, &a, &u, &o, NULL), AMQ_INPUT, "budget of at least");
+  o.budget = 0;
+  REFUSED(amq_solve(mesh, &a, &u, &o, NULL), AMQ_INPUT, "above 0");
+  o.budget = 1e6;
+  CHECK(amq_solve(mesh, &a, &u, &o, &low) == AMQ_OK);
+  CHECK(low.mean_bits == 8);
   o.unit = AMQ_BOPS;
   REFUSED(amq_solve(mesh, &a, &u, &o, NULL), AMQ_INPUT, "shares out time");
 
