@@ -13,7 +13,7 @@
  * one thread at a time. Handles that were closed are refused, and are never read.
  *
  * The interface only grows. Structs begin with their size, so a program that was compiled with an
- * older header goes on working. Symbols carry the version AMQ_1.
+ * older header goes on working. Symbols carry the version they came with, AMQ_1 or AMQ_2.
  */
 #ifndef AMQ_H
 #define AMQ_H
@@ -33,7 +33,7 @@ extern "C" {
 #endif
 
 /* Of this header; amq_interface() is that of the library. */
-#define AMQ_INTERFACE 1
+#define AMQ_INTERFACE 2
 
 typedef enum amq_status {
   AMQ_OK = 0,
@@ -106,9 +106,14 @@ typedef struct amq_info {
   double bytes;                     /* that codes, steps and biases take */
   double least_nodes, most_nodes;   /* of the meshes it was trained on; 0: not known */
   double budget;                    /* mean bits of solves that ask for none */
+  int64_t held_out;                 /* budgets whose errors the file keeps: amq_held_out_error */
 } amq_info;
 
 AMQ_API int amq_inspect(amq_solver *solver, amq_info *info);
+
+/* What answers to samples that were held out of training erred at the k-th budget, from low ones to
+ * high. relative_l2: mean over samples of |answer - solution| / |solution|. A result may be NULL. */
+AMQ_API int amq_held_out_error(amq_solver *solver, int64_t k, double *mean_bits, double *relative_l2);
 
 /* Name and unit of a channel, cut to the buffers, which end with 0; empty where the file has none.
  * of_solution: 0 for a given channel. A buffer may be NULL. */
@@ -163,12 +168,14 @@ typedef struct amq_array {
   int64_t row_stride, channel_stride;  /* in numbers; both 0: row after row */
 } amq_array;
 
-enum { AMQ_DEFAULT = 0, AMQ_MEAN_BITS = 1, AMQ_BOPS = 2, AMQ_MILLISECONDS = 3 };
+/* AMQ_RELATIVE_L2: the smallest budget whose error on samples held out of training was no more, as
+ * the file keeps it; what your own problems err may be more. */
+enum { AMQ_DEFAULT = 0, AMQ_MEAN_BITS = 1, AMQ_BOPS = 2, AMQ_MILLISECONDS = 3, AMQ_RELATIVE_L2 = 4 };
 
 typedef struct amq_options {
   size_t size;     /* sizeof(amq_options) */
   int32_t unit;    /* of the budget; AMQ_DEFAULT: the file's */
-  double budget;   /* what a pass may cost */
+  double budget;   /* what a pass may cost, or AMQ_RELATIVE_L2: err */
   const double *variables; /* time and parameters of the equation */
   int64_t n_variables;
 } amq_options;

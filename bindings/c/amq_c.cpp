@@ -14,6 +14,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <exception>
@@ -335,8 +336,8 @@ void give(const Field& from, const amq_array* a, Strides s) noexcept {
   any::Wishes w;
   if (!given) return w;
   const amq_options o = read_struct(given, "amq_options");
-  if (o.unit < AMQ_DEFAULT || o.unit > AMQ_MILLISECONDS)
-    throw argument("amq_options.unit", "AMQ_DEFAULT to AMQ_MILLISECONDS", std::to_string(o.unit),
+  if (o.unit < AMQ_DEFAULT || o.unit > AMQ_RELATIVE_L2)
+    throw argument("amq_options.unit", "AMQ_DEFAULT to AMQ_RELATIVE_L2", std::to_string(o.unit),
                    "See amq.h.");
   w.unit = static_cast<any::Unit>(o.unit);
   w.budget = o.budget;
@@ -552,7 +553,7 @@ int amq_inspect(amq_solver* solver, amq_info* info) {
   return guarded(AMQ_INPUT, [&] {
     const auto of = solvers().get(solver, "amq_inspect");
     want(info, "amq_inspect, info", "an amq_info");
-    check_size(info, sizeof(amq_info), "amq_info");
+    check_size(info, offsetof(amq_info, held_out), "amq_info");
     const any::Facts& f = of->facts;
     amq_info i{};
     put(i.network, f.network);
@@ -575,7 +576,24 @@ int amq_inspect(amq_solver* solver, amq_info* info) {
       i.most_nodes = f.seen.nodes.high;
     }
     i.budget = f.budget;
+    i.held_out = static_cast<std::int64_t>(f.seen.errors.size());
     write_struct(info, i);
+  });
+}
+
+int amq_held_out_error(amq_solver* solver, int64_t k, double* mean_bits, double* relative_l2) {
+  return guarded(AMQ_INPUT, [&] {
+    const auto of = solvers().get(solver, "amq_held_out_error");
+    const auto& all = of->facts.seen.errors;
+    if (all.empty())
+      throw argument("amq_held_out_error", "errors on samples held out of training",
+                     "none in this file", "Train with a validation share.");
+    if (k < 0 || k >= static_cast<std::int64_t>(all.size()))
+      throw argument("amq_held_out_error", "a budget from 0 to " + std::to_string(all.size() - 1),
+                     std::to_string(k), "Ask amq_inspect how many there are.");
+    const HeldOutError& e = all[static_cast<std::size_t>(k)];
+    if (mean_bits) *mean_bits = e.mean_bits;
+    if (relative_l2) *relative_l2 = e.relative_l2;
   });
 }
 

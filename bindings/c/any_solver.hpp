@@ -18,7 +18,7 @@
 namespace amq::any {
 
 /// In what a budget is given.
-enum class Unit { own, mean_bits, bops, milliseconds };
+enum class Unit { own, mean_bits, bops, milliseconds, relative_l2 };
 
 struct Wishes {
   Unit unit = Unit::own;

@@ -118,6 +118,9 @@ class OnGrid final : public Solver {
       if (w.unit == Unit::milliseconds)
         throw Error("budget", "bits or BOPs", "milliseconds",
                     "All points of a grid have the same bits: time what each level takes.");
+      if (w.unit == Unit::relative_l2)
+        throw Error("budget", "bits or BOPs", "a tolerance",
+                    "Files of networks on grids keep no errors: compare the levels.");
       const auto& net = solver_->net();
       Matrix x, u = Matrix::Zero(shape_.points(), solver_->encoding().inputs());
       solver_->encoding().positions(grid_, shape_, x);

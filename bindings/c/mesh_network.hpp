@@ -99,6 +99,7 @@ class OnMesh final : public Solver {
       const Loaded& solver = of_->solver_;
       if (w.unit == Unit::own) return solver.budget();
       if (w.unit == Unit::mean_bits) return amq::mean_bits(w.budget);
+      if (w.unit == Unit::relative_l2) return solver.budget_within(w.budget);
       const bool by_time = solver.allocator().unit() != allocation::Bops::unit;
       if (by_time != (w.unit == Unit::milliseconds))
         throw Error("budget", by_time ? "bits or milliseconds" : "bits or BOPs",

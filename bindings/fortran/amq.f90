@@ -38,6 +38,8 @@ module amq
     integer, allocatable :: levels(:)
     integer(int64) :: given = 0, solution = 0, variables = 0, parameters = 0
     real(real64) :: bytes = 0, least_nodes = 0, most_nodes = 0, budget = 0
+    !> What answers to samples held out of training erred, and at how many mean bits, ascending.
+    real(real64), allocatable :: held_out_bits(:), held_out_errors(:)
   end type
 
   !> What a solve cost, and how far its input lay outside of what training saw: amq_report in amq.h.
@@ -58,6 +60,7 @@ module amq
     integer(c_int32_t) :: on_grid, dim, adaptive, marks_boundary, rolls_out, n_levels, levels(16)
     integer(c_int64_t) :: given, solution, variables, parameters
     real(c_double) :: bytes, least_nodes, most_nodes, budget
+    integer(c_int64_t) :: held_out
   end type
   type, bind(c) :: c_mesh_data
     integer(c_size_t) :: size
@@ -103,7 +106,7 @@ module amq
     procedure :: rows => mesh_rows
     procedure :: measure => mesh_measure
     procedure, private :: solve_22_32, solve_21_32, solve_11_32, solve_22_64, solve_21_64, solve_11_64
-    !> solve(given, solution [, channels_first, mean_bits | bops | milliseconds, variables, report,
+    !> solve(given, solution [, channels_first, mean_bits | bops | milliseconds | relative_l2, variables, report,
     !> node_bits, stat, errmsg])
     generic :: solve => solve_22_32, solve_21_32, solve_11_32, solve_22_64, solve_21_64, solve_11_64
     final :: mesh_final
@@ -115,7 +118,7 @@ module amq
     type(c_ptr) :: handle = c_null_ptr
   contains
     procedure, private :: start_2_32, start_1_32, start_2_64, start_1_64
-    !> start(mesh, state [, channels_first, mean_bits | bops | milliseconds, variables, stat, errmsg])
+    !> start(mesh, state [, channels_first, mean_bits | bops | milliseconds | relative_l2, variables, stat, errmsg])
     generic :: start => start_2_32, start_1_32, start_2_64, start_1_64
     procedure :: allocate_every => rollout_allocate_every
     procedure :: step => rollout_step
@@ -167,6 +170,13 @@ module amq
       import :: c_ptr, c_int, c_info
       type(c_ptr), value :: solver
       type(c_info), intent(inout) :: info
+      integer(c_int) :: rc
+    end function
+    function c_held_out_error(solver, k, mean_bits, relative_l2) bind(c, name='amq_held_out_error') result(rc)
+      import :: c_ptr, c_int, c_int64_t, c_double
+      type(c_ptr), value :: solver
+      integer(c_int64_t), value :: k
+      real(c_double), intent(out) :: mean_bits, relative_l2
       integer(c_int) :: rc
     end function
     function c_out_of_range(solver, policy, tolerance) bind(c, name='amq_out_of_range') result(rc)
@@ -342,6 +352,7 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     type(c_info) :: c
     integer(c_int) :: rc
+    integer(c_int64_t) :: k
     c%size = c_sizeof(c)
     rc = c_inspect(this%handle, c)
     if (rc == 0) then
@@ -361,6 +372,11 @@ contains
       info%least_nodes = c%least_nodes
       info%most_nodes = c%most_nodes
       info%budget = c%budget
+      allocate (info%held_out_bits(c%held_out), info%held_out_errors(c%held_out))
+      do k = 1, c%held_out
+        rc = c_held_out_error(this%handle, k - 1, info%held_out_bits(k), info%held_out_errors(k))
+        if (rc /= 0) exit
+      end do
     end if
     call answer(rc, stat, errmsg)
   end subroutine
@@ -552,8 +568,8 @@ contains
     call turn(a, channels_first)
   end function
 
-  function as_options(mean_bits, bops, milliseconds, variables) result(o)
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds
+  function as_options(mean_bits, bops, milliseconds, relative_l2, variables) result(o)
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2
     real(real64), intent(in), target, contiguous, optional :: variables(:)
     type(c_options) :: o
     o%size = c_sizeof(o)
@@ -570,6 +586,9 @@ contains
     else if (present(milliseconds)) then
       o%unit = 3
       o%budget = milliseconds
+    else if (present(relative_l2)) then
+      o%unit = 4
+      o%budget = relative_l2
     end if
     if (present(variables)) then
       o%n_variables = size(variables)
@@ -579,11 +598,11 @@ contains
 
   ! ---- Solving
 
-  subroutine solve_arrays(this, given, solution, mean_bits, bops, milliseconds, variables, report, &
+  subroutine solve_arrays(this, given, solution, mean_bits, bops, milliseconds, relative_l2, variables, report, &
                           node_bits, stat, errmsg)
     class(amq_mesh), intent(in) :: this
     type(c_array), intent(in) :: given, solution
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2
     real(real64), intent(in), optional :: variables(:)
     type(amq_report), intent(out), optional :: report
     real(real32), intent(out), target, contiguous, optional :: node_bits(:)
@@ -603,7 +622,7 @@ contains
     else
       allocate (v(0))
     end if
-    rc = c_solve(this%handle, given, solution, as_options(mean_bits, bops, milliseconds, v), c_loc(r))
+    rc = c_solve(this%handle, given, solution, as_options(mean_bits, bops, milliseconds, relative_l2, v), c_loc(r))
     r%outside_channel = r%outside_channel + 1
     r%node_bits = c_null_ptr
     if (present(report)) report = r
@@ -611,88 +630,88 @@ contains
   end subroutine
 
   subroutine solve_22_32(this, given, solution, channels_first, mean_bits, bops, milliseconds, &
-                          variables, report, node_bits, stat, errmsg)
+                          relative_l2, variables, report, node_bits, stat, errmsg)
     class(amq_mesh), intent(in) :: this
     real(real32), intent(in), target :: given(:, :)
     real(real32), intent(inout), target :: solution(:, :)
     logical, intent(in), optional :: channels_first
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, variables(:)
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2, variables(:)
     type(amq_report), intent(out), optional :: report
     real(real32), intent(out), target, contiguous, optional :: node_bits(:)
     integer, intent(out), optional :: stat
     character(len=*), intent(inout), optional :: errmsg
     call solve_arrays(this, as_array(given, channels_first), as_array(solution, channels_first), &
-                      mean_bits, bops, milliseconds, variables, report, node_bits, stat, errmsg)
+                      mean_bits, bops, milliseconds, relative_l2, variables, report, node_bits, stat, errmsg)
   end subroutine
   subroutine solve_21_32(this, given, solution, channels_first, mean_bits, bops, milliseconds, &
-                          variables, report, node_bits, stat, errmsg)
+                          relative_l2, variables, report, node_bits, stat, errmsg)
     class(amq_mesh), intent(in) :: this
     real(real32), intent(in), target :: given(:, :)
     real(real32), intent(inout), target :: solution(:)
     logical, intent(in), optional :: channels_first
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, variables(:)
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2, variables(:)
     type(amq_report), intent(out), optional :: report
     real(real32), intent(out), target, contiguous, optional :: node_bits(:)
     integer, intent(out), optional :: stat
     character(len=*), intent(inout), optional :: errmsg
     call solve_arrays(this, as_array(given, channels_first), as_array(solution, channels_first), &
-                      mean_bits, bops, milliseconds, variables, report, node_bits, stat, errmsg)
+                      mean_bits, bops, milliseconds, relative_l2, variables, report, node_bits, stat, errmsg)
   end subroutine
   subroutine solve_11_32(this, given, solution, channels_first, mean_bits, bops, milliseconds, &
-                          variables, report, node_bits, stat, errmsg)
+                          relative_l2, variables, report, node_bits, stat, errmsg)
     class(amq_mesh), intent(in) :: this
     real(real32), intent(in), target :: given(:)
     real(real32), intent(inout), target :: solution(:)
     logical, intent(in), optional :: channels_first
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, variables(:)
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2, variables(:)
     type(amq_report), intent(out), optional :: report
     real(real32), intent(out), target, contiguous, optional :: node_bits(:)
     integer, intent(out), optional :: stat
     character(len=*), intent(inout), optional :: errmsg
     call solve_arrays(this, as_array(given, channels_first), as_array(solution, channels_first), &
-                      mean_bits, bops, milliseconds, variables, report, node_bits, stat, errmsg)
+                      mean_bits, bops, milliseconds, relative_l2, variables, report, node_bits, stat, errmsg)
   end subroutine
   subroutine solve_22_64(this, given, solution, channels_first, mean_bits, bops, milliseconds, &
-                          variables, report, node_bits, stat, errmsg)
+                          relative_l2, variables, report, node_bits, stat, errmsg)
     class(amq_mesh), intent(in) :: this
     real(real64), intent(in), target :: given(:, :)
     real(real64), intent(inout), target :: solution(:, :)
     logical, intent(in), optional :: channels_first
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, variables(:)
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2, variables(:)
     type(amq_report), intent(out), optional :: report
     real(real32), intent(out), target, contiguous, optional :: node_bits(:)
     integer, intent(out), optional :: stat
     character(len=*), intent(inout), optional :: errmsg
     call solve_arrays(this, as_array(given, channels_first), as_array(solution, channels_first), &
-                      mean_bits, bops, milliseconds, variables, report, node_bits, stat, errmsg)
+                      mean_bits, bops, milliseconds, relative_l2, variables, report, node_bits, stat, errmsg)
   end subroutine
   subroutine solve_21_64(this, given, solution, channels_first, mean_bits, bops, milliseconds, &
-                          variables, report, node_bits, stat, errmsg)
+                          relative_l2, variables, report, node_bits, stat, errmsg)
     class(amq_mesh), intent(in) :: this
     real(real64), intent(in), target :: given(:, :)
     real(real64), intent(inout), target :: solution(:)
     logical, intent(in), optional :: channels_first
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, variables(:)
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2, variables(:)
     type(amq_report), intent(out), optional :: report
     real(real32), intent(out), target, contiguous, optional :: node_bits(:)
     integer, intent(out), optional :: stat
     character(len=*), intent(inout), optional :: errmsg
     call solve_arrays(this, as_array(given, channels_first), as_array(solution, channels_first), &
-                      mean_bits, bops, milliseconds, variables, report, node_bits, stat, errmsg)
+                      mean_bits, bops, milliseconds, relative_l2, variables, report, node_bits, stat, errmsg)
   end subroutine
   subroutine solve_11_64(this, given, solution, channels_first, mean_bits, bops, milliseconds, &
-                          variables, report, node_bits, stat, errmsg)
+                          relative_l2, variables, report, node_bits, stat, errmsg)
     class(amq_mesh), intent(in) :: this
     real(real64), intent(in), target :: given(:)
     real(real64), intent(inout), target :: solution(:)
     logical, intent(in), optional :: channels_first
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, variables(:)
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2, variables(:)
     type(amq_report), intent(out), optional :: report
     real(real32), intent(out), target, contiguous, optional :: node_bits(:)
     integer, intent(out), optional :: stat
     character(len=*), intent(inout), optional :: errmsg
     call solve_arrays(this, as_array(given, channels_first), as_array(solution, channels_first), &
-                      mean_bits, bops, milliseconds, variables, report, node_bits, stat, errmsg)
+                      mean_bits, bops, milliseconds, relative_l2, variables, report, node_bits, stat, errmsg)
   end subroutine
 
   ! ---- Steps in time
@@ -714,17 +733,17 @@ contains
     call answer(rc, stat, errmsg)
   end subroutine
 
-  subroutine start_2_32(this, mesh, state, channels_first, mean_bits, bops, milliseconds, variables, stat, errmsg)
+  subroutine start_2_32(this, mesh, state, channels_first, mean_bits, bops, milliseconds, relative_l2, variables, stat, errmsg)
     class(amq_rollout), intent(inout) :: this
     type(amq_mesh), intent(in) :: mesh
     real(real32), intent(in), target :: state(:, :)
     logical, intent(in), optional :: channels_first
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2
     real(real64), intent(in), target, contiguous, optional :: variables(:)
     integer, intent(out), optional :: stat
     character(len=*), intent(inout), optional :: errmsg
     call start_array(this, mesh, as_array(state, channels_first), &
-                     as_options(mean_bits, bops, milliseconds, variables), stat, errmsg)
+                     as_options(mean_bits, bops, milliseconds, relative_l2, variables), stat, errmsg)
   end subroutine
   subroutine state_2_32(this, into, channels_first, stat, errmsg)
     class(amq_rollout), intent(in) :: this
@@ -734,17 +753,17 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     call answer(c_rollout_state(this%handle, as_array(into, channels_first)), stat, errmsg)
   end subroutine
-  subroutine start_1_32(this, mesh, state, channels_first, mean_bits, bops, milliseconds, variables, stat, errmsg)
+  subroutine start_1_32(this, mesh, state, channels_first, mean_bits, bops, milliseconds, relative_l2, variables, stat, errmsg)
     class(amq_rollout), intent(inout) :: this
     type(amq_mesh), intent(in) :: mesh
     real(real32), intent(in), target :: state(:)
     logical, intent(in), optional :: channels_first
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2
     real(real64), intent(in), target, contiguous, optional :: variables(:)
     integer, intent(out), optional :: stat
     character(len=*), intent(inout), optional :: errmsg
     call start_array(this, mesh, as_array(state, channels_first), &
-                     as_options(mean_bits, bops, milliseconds, variables), stat, errmsg)
+                     as_options(mean_bits, bops, milliseconds, relative_l2, variables), stat, errmsg)
   end subroutine
   subroutine state_1_32(this, into, channels_first, stat, errmsg)
     class(amq_rollout), intent(in) :: this
@@ -754,17 +773,17 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     call answer(c_rollout_state(this%handle, as_array(into, channels_first)), stat, errmsg)
   end subroutine
-  subroutine start_2_64(this, mesh, state, channels_first, mean_bits, bops, milliseconds, variables, stat, errmsg)
+  subroutine start_2_64(this, mesh, state, channels_first, mean_bits, bops, milliseconds, relative_l2, variables, stat, errmsg)
     class(amq_rollout), intent(inout) :: this
     type(amq_mesh), intent(in) :: mesh
     real(real64), intent(in), target :: state(:, :)
     logical, intent(in), optional :: channels_first
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2
     real(real64), intent(in), target, contiguous, optional :: variables(:)
     integer, intent(out), optional :: stat
     character(len=*), intent(inout), optional :: errmsg
     call start_array(this, mesh, as_array(state, channels_first), &
-                     as_options(mean_bits, bops, milliseconds, variables), stat, errmsg)
+                     as_options(mean_bits, bops, milliseconds, relative_l2, variables), stat, errmsg)
   end subroutine
   subroutine state_2_64(this, into, channels_first, stat, errmsg)
     class(amq_rollout), intent(in) :: this
@@ -774,17 +793,17 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     call answer(c_rollout_state(this%handle, as_array(into, channels_first)), stat, errmsg)
   end subroutine
-  subroutine start_1_64(this, mesh, state, channels_first, mean_bits, bops, milliseconds, variables, stat, errmsg)
+  subroutine start_1_64(this, mesh, state, channels_first, mean_bits, bops, milliseconds, relative_l2, variables, stat, errmsg)
     class(amq_rollout), intent(inout) :: this
     type(amq_mesh), intent(in) :: mesh
     real(real64), intent(in), target :: state(:)
     logical, intent(in), optional :: channels_first
-    real(real64), intent(in), optional :: mean_bits, bops, milliseconds
+    real(real64), intent(in), optional :: mean_bits, bops, milliseconds, relative_l2
     real(real64), intent(in), target, contiguous, optional :: variables(:)
     integer, intent(out), optional :: stat
     character(len=*), intent(inout), optional :: errmsg
     call start_array(this, mesh, as_array(state, channels_first), &
-                     as_options(mean_bits, bops, milliseconds, variables), stat, errmsg)
+                     as_options(mean_bits, bops, milliseconds, relative_l2, variables), stat, errmsg)
   end subroutine
   subroutine state_1_64(this, into, channels_first, stat, errmsg)
     class(amq_rollout), intent(in) :: this

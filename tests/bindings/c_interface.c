@@ -149,6 +149,10 @@ static void shipped_model(const char* path) {
   REFUSED(amq_solve(mesh, &a, &u, &o, NULL), AMQ_INPUT, "BOPs or more");
   o.unit = AMQ_MILLISECONDS;
   REFUSED(amq_solve(mesh, &a, &u, &o, NULL), AMQ_INPUT, "amq_measure");
+  o.unit = AMQ_RELATIVE_L2;
+  REFUSED(amq_solve(mesh, &a, &u, &o, NULL), AMQ_INPUT, "none in this solver");
+  REFUSED(amq_held_out_error(solver, 0, NULL, NULL), AMQ_ARGUMENT, "none in this file");
+  CHECK(info.held_out == 0);
   CHECK(amq_measure(mesh) == AMQ_OK);
   o.unit = AMQ_MEAN_BITS;
   o.budget = 4;
@@ -226,6 +230,9 @@ static void refusals(const char* path) {
   REFUSED(amq_inspect(solver, NULL), AMQ_ARGUMENT, "NULL");
   info.size = 4;
   REFUSED(amq_inspect(solver, &info), AMQ_ARGUMENT, "_init");
+  info.size = offsetof(amq_info, held_out); /* a program of before */
+  info.held_out = 77;
+  CHECK(amq_inspect(solver, &info) == AMQ_OK && info.given == 2 && info.held_out == 77);
   REFUSED(amq_channel(solver, 0, 2, text, sizeof text, NULL, 0), AMQ_ARGUMENT, "0 to 1");
   REFUSED(amq_mesh_new(solver, NULL, &mesh), AMQ_ARGUMENT, "NULL");
   REFUSED(amq_mesh_new(solver, &d, NULL), AMQ_ARGUMENT, "NULL");
@@ -279,7 +286,7 @@ static void refusals(const char* path) {
   REFUSED(amq_solve(mesh, &a, &u, NULL, NULL), AMQ_INPUT, "at node 3");
   make_given();
   o.unit = 9;
-  REFUSED(amq_solve(mesh, &a, &u, &o, NULL), AMQ_ARGUMENT, "AMQ_MILLISECONDS");
+  REFUSED(amq_solve(mesh, &a, &u, &o, NULL), AMQ_ARGUMENT, "AMQ_RELATIVE_L2");
   o.unit = AMQ_MEAN_BITS;
   o.budget = 9;
   REFUSED(amq_solve(mesh, &a, &u, &o, NULL), AMQ_INPUT, "bits");
@@ -370,6 +377,33 @@ static int hold(void* host, float* state, int64_t rows, int64_t channels) {
   return *say;
 }
 
+/* The errors that the file keeps, 0.25 at 4 bits and 0.0625 at 8, and budgets by them. */
+static void tolerances(amq_solver* solver, amq_mesh* mesh, const amq_info* info, const amq_array* a,
+                       const amq_array* u) {
+  amq_options o = amq_options_init();
+  amq_report r = amq_report_init();
+  double bits = 0, error = 0;
+  o.unit = AMQ_RELATIVE_L2;
+  o.budget = 0.25;
+  if (info->on_grid) {
+    CHECK(info->held_out == 0);
+    REFUSED(amq_solve(mesh, a, u, &o, NULL), AMQ_INPUT, "keep no errors");
+    return;
+  }
+  CHECK(info->held_out == 2);
+  CHECK(amq_held_out_error(solver, 1, &bits, &error) == AMQ_OK);
+  CHECK(bits == 8 && error == 0.0625);
+  CHECK(amq_held_out_error(solver, 0, NULL, &error) == AMQ_OK && error == 0.25);
+  REFUSED(amq_held_out_error(solver, 2, &bits, &error), AMQ_ARGUMENT, "0 to 1");
+  REFUSED(amq_held_out_error(solver, -1, &bits, &error), AMQ_ARGUMENT, "0 to 1");
+  REFUSED(amq_held_out_error(NULL, 0, &bits, &error), AMQ_ARGUMENT, "NULL");
+  CHECK(amq_solve(mesh, a, u, &o, &r) == AMQ_OK && r.mean_bits == 4);
+  o.budget = 0.2;
+  CHECK(amq_solve(mesh, a, u, &o, &r) == AMQ_OK && r.mean_bits == 8);
+  o.budget = 0.01;
+  REFUSED(amq_solve(mesh, a, u, &o, NULL), AMQ_INPUT, "0.062500 or more");
+}
+
 /* Every network from its file: the self-test was replayed, a rollout is steps of solves. */
 static void every_network(const char* folder) {
   int k, say = 0;
@@ -413,6 +447,7 @@ static void every_network(const char* folder) {
     a = amq_array_f32(state, rows, info.given);
     u = amq_array_f32(step, rows, 1);
     s = amq_array_f32(want, rows, info.given);
+    tolerances(solver, mesh, &info, &a, &u);
     o.unit = AMQ_MEAN_BITS;
     o.budget = 4;
     CHECK(amq_solve(mesh, &a, &u, &o, &r) == AMQ_OK);

@@ -75,6 +75,7 @@ contains
     call check(info%scheme == 'w8a1,2,3,4,5,6,8_by_range', 'the scheme is named')
     call check(all(info%levels == [1, 2, 3, 4, 5, 6, 8]), 'levels')
     call check(info%given == 2 .and. info%solution == 1 .and. info%dim == 2, 'channels')
+    call check(size(info%held_out_bits) == 0 .and. size(info%held_out_errors) == 0, 'no errors in the file')
     call check(info%adaptive .and. .not. info%on_grid .and. .not. info%rolls_out, 'facts')
     call mesh%new(solver, points, cells, mark_boundary=.true.)
     call mesh%rows(rows)
@@ -158,14 +159,27 @@ contains
     type(amq_mesh) :: mesh
     type(amq_rollout) :: rollout
     type(amq_report) :: report
+    type(amq_info) :: info
     real(real64) :: state(nodes), change(nodes), next(nodes)
+    integer :: stat
+    character(len=400) :: errmsg
     integer :: i
     call solver%open(trim(folder)//'/MpPde.safetensors')
     call mesh%new(solver, points, cells, mark_boundary=.true.)
     do i = 1, nodes
       state(i) = sin(0.37d0*i)
     end do
-    call mesh%solve(state, change, mean_bits=8d0)
+    call solver%inspect(info)
+    call check(all(info%held_out_bits == [4d0, 8d0]) .and. all(info%held_out_errors == [0.25d0, 0.0625d0]), &
+               'errors that the file keeps')
+    call mesh%solve(state, change, relative_l2=0.25d0, report=report)
+    call check(report%mean_bits == 4, 'a tolerance')
+    errmsg = ''
+    call mesh%solve(state, change, relative_l2=0.01d0, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_input, '0.062500 or more')
+    call mesh%solve(state, next, mean_bits=8d0)
+    call mesh%solve(state, change, relative_l2=0.1d0)
+    call check(all(change == next), 'the bits of a tolerance')
     call rollout%start(mesh, state, mean_bits=8d0)
     call rollout%allocate_every(2)
     call rollout%step(hold, report=report)

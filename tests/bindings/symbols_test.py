@@ -13,6 +13,8 @@ library, header, version_map = sys.argv[1:4]
 if not shutil.which("nm") or not shutil.which("readelf"):
     print("nm and readelf are not there")
     sys.exit(77)
+# What came after the first version says so: programs that need it do not start with an older library.
+versions = {"amq_held_out_error": "AMQ_2"}
 declared = set(re.findall(r"^AMQ_API [^;(]*?\b(amq_\w+)\(", pathlib.Path(header).read_text(), re.M))
 mapped = set(re.findall(r"^\s+(amq_\w+);", pathlib.Path(version_map).read_text(), re.M))
 shown = set()
@@ -21,10 +23,11 @@ listed = subprocess.run(["nm", "-D", "--defined-only", "--with-symbol-versions",
                         capture_output=True, text=True, check=True).stdout
 for line in listed.splitlines():
     name = line.split()[-1]
-    if name in ("AMQ_1", "AMQ_1@@AMQ_1"):
+    if re.fullmatch(r"(AMQ_\d)(@@\1)?", name):
         continue
-    if not name.endswith("@@AMQ_1"):
-        bad.append(f"{name} is shown, without the version AMQ_1")
+    came = versions.get(name.split("@")[0], "AMQ_1")
+    if not name.endswith(f"@@{came}"):
+        bad.append(f"{name} is shown, without the version {came}")
     shown.add(name.split("@")[0])
 for what, names in (("declared in amq.h and not shown", declared - shown),
                     ("shown and not declared in amq.h", shown - declared),

@@ -138,7 +138,8 @@ class Solver:
     @property
     def info(self) -> dict[str, Any]:
         """network, scheme, on_grid, adaptive, marks_boundary, rolls_out, dim, levels, given and solution
-        (name and unit of each channel), variables, parameters, bytes, nodes (least, most), budget."""
+        (name and unit of each channel), variables, parameters, bytes, nodes (least, most), budget, errors
+        ((mean bits, relative L2 on samples held out of training), from low budgets to high)."""
     @property
     def training(self) -> dict[str, Any] | None:
         """Of a solver that train() has made: network, scheme, parameters, bytes, training and validation
@@ -173,11 +174,14 @@ class Mesh:
         mean_bits: float | None = None,
         bops: float | None = None,
         milliseconds: float | None = None,
+        relative_l2: float | None = None,
         variables: Sequence[float] = ...,
         out: Floats | None = None,
         report: Literal[False] = False,
     ) -> Floats:
-        """given (row, channel), or (row,) of one channel; of any strides. The answer has its type."""
+        """given (row, channel), or (row,) of one channel; of any strides. The answer has its type. One
+        budget, or the file's: relative_l2 is the smallest that erred no more on samples held out of
+        training, see info["errors"]; milliseconds after measure()."""
     @overload
     def solve(
         self,
@@ -186,6 +190,7 @@ class Mesh:
         mean_bits: float | None = None,
         bops: float | None = None,
         milliseconds: float | None = None,
+        relative_l2: float | None = None,
         variables: Sequence[float] = ...,
         out: Floats | None = None,
         report: Literal[True],
@@ -197,6 +202,7 @@ class Mesh:
         mean_bits: float | None = None,
         bops: float | None = None,
         milliseconds: float | None = None,
+        relative_l2: float | None = None,
         variables: Sequence[float] = ...,
     ) -> Rollout: ...
 

@@ -107,10 +107,14 @@ struct Options {
 };
 std::unique_ptr<Options> as_options(std::optional<double> mean_bits, std::optional<double> bops,
                                     std::optional<double> milliseconds,
+                                    std::optional<double> relative_l2,
                                     std::vector<double> variables) {
   auto all = std::make_unique<Options>();
-  if (mean_bits.has_value() + bops.has_value() + milliseconds.has_value() > 1)
-    refuse("budget", "one of mean_bits, bops and milliseconds", "more of them", "Give one.");
+  if (mean_bits.has_value() + bops.has_value() + milliseconds.has_value() +
+          relative_l2.has_value() >
+      1)
+    refuse("budget", "one of mean_bits, bops, milliseconds and relative_l2", "more of them",
+           "Give one.");
   const auto set = [&](std::optional<double> b, int unit) {
     if (!b) return;
     all->o.unit = unit;
@@ -119,6 +123,7 @@ std::unique_ptr<Options> as_options(std::optional<double> mean_bits, std::option
   set(mean_bits, AMQ_MEAN_BITS);
   set(bops, AMQ_BOPS);
   set(milliseconds, AMQ_MILLISECONDS);
+  set(relative_l2, AMQ_RELATIVE_L2);
   all->variables = std::move(variables);
   all->o.variables = all->variables.data();
   all->o.n_variables = static_cast<std::int64_t>(all->variables.size());
@@ -225,10 +230,11 @@ class Mesh {
   }
   py::object solve(const py::object& field, std::optional<double> mean_bits,
                    std::optional<double> bops, std::optional<double> milliseconds,
-                   std::vector<double> variables, const py::object& out, bool report) {
+                   std::optional<double> relative_l2, std::vector<double> variables,
+                   const py::object& out, bool report) {
     const py::array given = an_array(field, "solve, given");
     const amq_array a = as_array(given, "solve, given", false);
-    const auto o = as_options(mean_bits, bops, milliseconds, std::move(variables));
+    const auto o = as_options(mean_bits, bops, milliseconds, relative_l2, std::move(variables));
     py::array into;
     if (out.is_none()) {
       std::vector<py::ssize_t> shape{rows_};
@@ -252,8 +258,9 @@ class Mesh {
   }
   std::unique_ptr<Rollout> rollout(const py::object& start, std::optional<double> mean_bits,
                                    std::optional<double> bops, std::optional<double> milliseconds,
+                                   std::optional<double> relative_l2,
                                    std::vector<double> variables) {
-    const auto o = as_options(mean_bits, bops, milliseconds, std::move(variables));
+    const auto o = as_options(mean_bits, bops, milliseconds, relative_l2, std::move(variables));
     return std::make_unique<Rollout>(handle_, rows_, info_.given, start, *o);
   }
 
@@ -375,12 +382,22 @@ class Solver {
     d["bytes"] = info_.bytes;
     d["nodes"] = py::make_tuple(info_.least_nodes, info_.most_nodes);
     d["budget"] = info_.budget;
+    d["errors"] = held_out();
     return d;
   }
   [[nodiscard]] std::string network() const { return info_.network; }
   py::object training = py::none();  ///< what train() says of it
 
  private:
+  /// (mean bits, relative L2) of every budget.
+  [[nodiscard]] std::vector<std::pair<double, double>> held_out() const {
+    std::vector<std::pair<double, double>> all;
+    for (std::int64_t k = 0; k < info_.held_out; ++k) {
+      auto& e = all.emplace_back();
+      run([&] { return amq_held_out_error(handle_, k, &e.first, &e.second); });
+    }
+    return all;
+  }
   /// (name, unit) of every channel.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> channels(int of_solution,
                                                                           std::int64_t n) const {
@@ -606,11 +623,11 @@ PYBIND11_MODULE(_amq, m) {
       .def_property_readonly("rows", &Mesh::rows)
       .def("measure", &Mesh::measure)
       .def("solve", &Mesh::solve, arg("given"), py::kw_only(), arg("mean_bits") = none,
-           arg("bops") = none, arg("milliseconds") = none, arg("variables") = std::vector<double>{},
-           arg("out") = none, arg("report") = false)
+           arg("bops") = none, arg("milliseconds") = none, arg("relative_l2") = none,
+           arg("variables") = std::vector<double>{}, arg("out") = none, arg("report") = false)
       .def("rollout", &Mesh::rollout, arg("start"), py::kw_only(), arg("mean_bits") = none,
-           arg("bops") = none, arg("milliseconds") = none, arg("variables") = std::vector<double>{},
-           py::keep_alive<0, 1>());
+           arg("bops") = none, arg("milliseconds") = none, arg("relative_l2") = none,
+           arg("variables") = std::vector<double>{}, py::keep_alive<0, 1>());
   py::class_<Solver>(m, "Solver")
       .def(py::init<const py::object&, int>(), arg("file"), arg("threads") = 1)
       .def("mesh", &Solver::mesh, arg("points"), arg("cells"), py::kw_only(),
