@@ -121,6 +121,10 @@ int inspect(const Arguments& a) {
   if (!f.seen.nodes.empty())
     std::printf("nodes      %.0f to %.0f, edges of %.3g to %.3g\n", f.seen.nodes.low,
                 f.seen.nodes.high, f.seen.edges.low, f.seen.edges.high);
+  if (!f.seen.errors.empty())
+    std::printf("\n%9s %28s\n", "mean bits", "relative L2 on held-out data");
+  for (const HeldOutError& e : f.seen.errors)
+    std::printf("%9.3g %27.3g%%\n", e.mean_bits, 100 * e.relative_l2);
   std::printf("\n%-48s %-16s %10s\n", "parameter", "shape", "numbers");
   for (const auto& [name, t] : o.file.tensors) {
     if (name.starts_with("self_test.") || name.starts_with("quant.") ||
