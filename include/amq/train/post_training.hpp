@@ -1,0 +1,279 @@
+#pragma once
+/// @file
+/// Post-training quantization, of networks on grids and on meshes: what is asked for, what comes
+/// back, and the search for bits that keep the answers.
+
+#include <amq/arithmetic/float32.hpp>
+#include <amq/solver/network_file.hpp>
+#include <amq/solver/solution.hpp>
+#include <amq/train/layer_errors.hpp>
+#include <amq/train/quantized_network.hpp>
+#include <amq/train/run_folder.hpp>
+#include <amq/train/train_options.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+struct QuantizeOptions {
+  SchemeInfo scheme{8, ByRange{}, {8}};
+  RangeRule ranges = RangeRule::least_squares;
+  std::map<std::string, int> weight_bits{};  ///< of weights that have others than the scheme's
+  /// |change of the answers| / |answers| that the integers may have on the samples. Weights then
+  /// have 4 bits where that spoils least, as many as the bound allows; rows and weights have 16
+  /// where the scheme does not reach it. 0: the scheme as it is. With rows of 16 bits the last
+  /// layers' rows, which the model keeps apart, have them, too.
+  double error = 0;
+};
+
+/// A product of the network, what it costs in a pass over the first sample, and what it spoils.
+struct QuantizedLayer {
+  std::string weight, point;
+  int weight_bits = 0;
+  double row_bits = 0;  ///< mean
+  double bytes = 0;     ///< of packed weights
+  double bops = 0;
+  double of_weights = 0, of_rows = 0;  ///< see LayerError
+  double share = 0;                    ///< of the sum of squares of all layers' errors: 0 .. 1
+};
+
+struct QuantizeReport {
+  std::vector<QuantizedLayer> layers;
+  double error = 0;  ///< |integers' answers - float's| / |float's|, in the user's units
+  double bytes = 0, float_bytes = 0;  ///< codes, steps and biases; parameters in float32
+  double bops = 0, float_bops = 0;    ///< of a pass
+  std::string scheme;
+  double float_difference = 0;  ///< |amq's float answer - trainer's| / |trainer's|
+};
+
+namespace detail {
+
+inline double relative_change(const std::vector<Field>& a, const std::vector<Field>& b) {
+  double change = 0, size = 0;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    change += static_cast<double>((a[k] - b[k]).squaredNorm());
+    size += static_cast<double>(b[k].squaredNorm());
+  }
+  return size > 0 ? std::sqrt(change / size) : 0;
+}
+
+/// What each weight spoils alone at `bits`, in the order of the layout's weights.
+template <typename Model, typename Example>
+std::vector<double> weight_changes(const Network<Model>& from, const std::vector<Example>& few,
+                                   int bits) {
+  const auto answers = [&](const Parameters& p) {
+    Float32 pass(from.layout, p);
+    std::vector<Field> all;
+    for (const Example& e : few) all.emplace_back(map(forward_sample(from.model, pass, e).view()));
+    return all;
+  };
+  Network<Model> narrow(from.model.config(), {bits, ByRange{}, {8}}, 0);
+  for (const WeightEntry& w : from.layout.weights()) narrow.layout.fix_weight_bits(w.name, bits);
+  narrow.take_weights(from.layout, from.parameters);
+  narrow.quantizers.fit_weights(narrow.layout, narrow.parameters);
+  const Parameters decoded = decoded_weights(narrow.layout, narrow.quantizers, narrow.parameters);
+  const auto exact = answers(from.parameters);
+  std::vector<double> all;
+  for (const WeightEntry& w : narrow.layout.weights()) {
+    Parameters p = from.parameters;
+    for (const WeightPart& part : w.parts) {
+      const auto& to = from.layout.entry(part.weight);
+      const auto& e = narrow.layout.entry(part.weight);
+      std::copy_n(decoded.values.begin() + e.offset, e.size(), p.values.begin() + to.offset);
+    }
+    all.push_back(relative_change(answers(p), exact));
+  }
+  return all;
+}
+
+/// The configuration of a float file. @throws amq::Error for a file that is not one of this model
+template <typename Model>
+typename Model::Config begin_float_file(const NetworkFile& file) {
+  file.require_known_format();
+  file.same("amq.model", std::string(Model::name), "Name the model the file holds.");
+  if (!file.has("amq.float"))
+    throw Error(file.f.path, "a float file", "one that is quantized already",
+                "Load it, or export the float network again.");
+  return file.parsed<typename Model::Config>("amq.config");
+}
+/// Its parameters. @param wanted  tensors beside them
+template <typename Model>
+std::unique_ptr<Network<Model>> float_network(const NetworkFile& file,
+                                              const typename Model::Config& config,
+                                              std::vector<safetensors::Expected> wanted) {
+  ParameterLayout layout;
+  const Model model(layout, config);
+  expect_layout(wanted, "", layout);
+  safetensors::expect(file.f, wanted);
+  auto net = std::make_unique<Network<Model>>(config, QuantizeOptions{}.scheme, 0);
+  Parameters values;
+  values.values.resize(static_cast<std::size_t>(layout.size()));
+  get_parameters(file.f, "", layout, values);
+  net->take_weights(layout, values);
+  net->reset_quantizers();
+  return net;
+}
+inline Field float_field(const safetensors::File& f, const char* name) {
+  const auto v = f.at(name).as<float>();
+  const auto& s = f.at(name).shape;
+  return Eigen::Map<const Field>(v.data(), s[0], s[1]);
+}
+/// |own - theirs| / |theirs|. @throws amq::Error above the tolerance, and for answers of other
+/// sizes
+inline double float_difference(const safetensors::File& f, const Field& own, const Field& theirs,
+                               double tolerance) {
+  if (own.rows() != theirs.rows() || !theirs.allFinite())
+    throw Error(f.path + ", self-test", "a finite answer at every point of it", "another",
+                "Export the network again.");
+  const double difference = relative_change({own}, {theirs});
+  if (!(difference <= tolerance))
+    throw Error(f.path + ", self-test",
+                "the answer of who trained it, within " + number_text(tolerance),
+                "a difference of " + number_text(difference),
+                "The module computes something else than its names say: compare its text with "
+                "the supported one.");
+  return difference;
+}
+
+/// What a search for bits ends with.
+template <typename Solver>
+struct PostTraining {
+  Solver solver;
+  QuantizeReport report;
+  std::vector<double> mean_bits;  ///< its levels
+};
+
+/// @param from      a float file: its net, how a problem is encoded (example), what the network
+/// says
+///                  of it (answer), a solver of a network (solver) and what that says (solved)
+/// @param problems  one or more
+/// @throws amq::Error for an error that 16 bits do not reach
+template <typename File, typename Problem>
+auto quantized_after_training(const File& from, std::span<const Problem> problems,
+                              const QuantizeOptions& o) {
+  using Model = typename File::Model;
+  using Solver = typename File::Solver;
+  if (problems.empty())
+    throw Error("quantize", "samples to fit steps to", "none", "Give a few of the training's.");
+  if (!(o.error >= 0) || !std::isfinite(o.error))
+    throw Error("quantize, error", "0, or a share of the answers", number_text(o.error),
+                "E.g. 0.01.");
+  std::vector<decltype(from.example(problems.front()))> few;
+  std::vector<Field> exact;
+  for (const Problem& p : problems) {
+    few.push_back(from.example(p));
+    exact.push_back(from.answer(p));
+  }
+  struct Trial {
+    std::unique_ptr<Solver> solver;
+    double error = 0;
+  };
+  const auto tried = [&](const SchemeInfo& scheme, const std::map<std::string, int>& weight_bits) {
+    const Network<Model>* base = from.net.get();
+    std::unique_ptr<Network<Model>> wide;
+    if constexpr (requires(typename Model::Config c) { c.edge_of_net_bits = 16; })
+      if (scheme.levels.front() == 16) {  // else the last rows' 8 bits decide the error
+        auto config = base->model.config();
+        config.edge_of_net_bits = 16;
+        if constexpr (requires { config.key_bits = 16, config.token_bits = 16; })
+          config.key_bits = config.token_bits = 16;
+        wide = std::make_unique<Network<Model>>(config, scheme, 0);
+        wide->take_weights(base->layout, base->parameters);
+        base = wide.get();
+      }
+    Trial t;
+    t.solver = std::make_unique<Solver>(
+        from.solver(calibrated_network(*base, scheme, few, o.ranges, 0, weight_bits)));
+    std::vector<Field> said;
+    for (const Problem& p : problems)
+      said.push_back(from.solved(*t.solver, p, mean_bits(scheme.levels.front())));
+    t.error = relative_change(said, exact);
+    return t;
+  };
+
+  SchemeInfo scheme = o.scheme;
+  std::map<std::string, int> weight_bits = o.weight_bits;
+  Trial best = tried(scheme, weight_bits);
+  if (o.error > 0) {
+    for (const bool weights : {false, true}) {
+      if (best.error <= o.error) break;
+      scheme.levels = {16};
+      if (weights) scheme.weight_bits = 16;
+      best = tried(scheme, weight_bits);
+    }
+    if (best.error > o.error)
+      throw Error("quantize, error", "an error that 16 bits reach, " + number_text(best.error),
+                  number_text(o.error), "Allow a larger one.");
+    if (scheme.weight_bits == 8) {
+      // Least spoilt for a byte first; what errors add up to is a guess, so the bound is measured.
+      const auto changes = weight_changes(*from.net, few, 4);
+      std::vector<std::pair<double, std::size_t>> order;
+      const auto& weights = from.net->layout.weights();
+      for (std::size_t k = 0; k < weights.size(); ++k)
+        if (!weight_bits.contains(weights[k].name) && weights[k].fixed_bits == 0)
+          order.emplace_back(
+              changes[k] * changes[k] / static_cast<double>(weights[k].out * weights[k].in), k);
+      std::sort(order.begin(), order.end());
+      std::size_t n = 0;
+      double sum = best.error * best.error;
+      while (n < order.size()) {
+        const double more = changes[order[n].second];
+        if (sum + more * more > o.error * o.error) break;
+        sum += more * more;
+        ++n;
+      }
+      for (; n > 0; n /= 2) {
+        auto mixed = weight_bits;
+        for (std::size_t k = 0; k < n; ++k) mixed[weights[order[k].second].name] = 4;
+        Trial t = tried(scheme, mixed);
+        if (t.error > o.error) continue;
+        best = std::move(t);
+        weight_bits = std::move(mixed);
+        break;
+      }
+    }
+  }
+
+  const Network<Model>& net = best.solver->net();
+  QuantizeReport r;
+  r.error = best.error;
+  r.scheme = scheme.name();
+  r.float_difference = from.difference;
+  r.bytes = best.solver->model_bytes();
+  for (std::size_t k = 0; k < net.quantizers.first_entry(); ++k)
+    r.float_bytes += 4.0 * static_cast<double>(net.layout.entries()[k].size());
+  const int bits = scheme.levels.front();
+  const BitPlan plan = BitPlan::uniform(bits);
+  BasicCounting count(net.layout, net.quantizers, plan);
+  forward_sample(net.model, count, few.front());
+  const PassCost cost = count.cost();
+  r.bops = cost.bops();
+  r.float_bops = cost.float_bops();
+  for (const ProductCost& p : cost.products)
+    r.layers.push_back({p.weight, p.point, p.weight_bits, p.mean_bits, p.weight_bytes, p.bops});
+  if (bits < 16) {  // rows of 16 bits are what others are compared with
+    double sum = 0;
+    const auto errors = layer_errors(net, few, bits);
+    for (std::size_t k = 0; k < errors.size(); ++k) {
+      QuantizedLayer& l = r.layers[k];
+      l.of_weights = errors[k].of_weights;
+      l.of_rows = errors[k].of_rows;
+      l.share = l.of_weights * l.of_weights + l.of_rows * l.of_rows;
+      sum += l.share;
+    }
+    for (QuantizedLayer& l : r.layers) l.share = sum > 0 ? l.share / sum : 0;
+  }
+  PostTraining<Solver> made{std::move(*best.solver), std::move(r), {}};
+  for (const int b : scheme.levels) made.mean_bits.push_back(b);
+  return made;
+}
+
+}  // namespace detail
+}  // namespace amq

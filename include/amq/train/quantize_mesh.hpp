@@ -1,0 +1,176 @@
+#pragma once
+/// @file
+/// Post-training quantization of networks on meshes: see quantize.hpp.
+
+#include <amq/solver/model_file.hpp>
+#include <amq/train/mesh_samples.hpp>
+#include <amq/train/post_training.hpp>
+#include <amq/train/train_mesh.hpp>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace amq {
+
+/// What a float file of a network on meshes holds. How a mesh becomes a graph is in the encoding.
+template <typename M>
+struct FloatMeshFile {
+  using Model = M;
+  using Solver = MeshSolver<Model, AnyScheme>;
+
+  std::unique_ptr<Network<Model>> net;
+  MeshEncoding encoding;
+  TrainedOn seen;
+  Mesh mesh;              ///< of its self-test
+  Field a, u;             ///< (node, channel) given, and the trainer's answer, in the user's units
+  double difference = 0;  ///< |amq's float answer - u| / |u|
+
+  /// The network's answer in float. @param given  (node, given channel) in the user's units
+  /// @throws amq::Error for a mesh or a field that the encoding refuses
+  [[nodiscard]] Field operator()(const Mesh& on, const Field& given) const {
+    return said(encoded(on, given));
+  }
+  /// A problem as the network sees it; its solution is not read.
+  [[nodiscard]] GraphSample example(const Sample& s) const { return encoded(s.mesh, s.given); }
+  [[nodiscard]] Field answer(const Sample& s) const { return (*this)(s.mesh, s.given); }
+  [[nodiscard]] Solver solver(std::unique_ptr<Network<Model>> of) const {
+    return Solver(std::move(of), nullptr, encoding);
+  }
+  [[nodiscard]] Field solved(const Solver& by, const Sample& s, Budget budget) const {
+    return by(s.mesh, s.given, budget).field;
+  }
+
+ private:
+  [[nodiscard]] GraphSample encoded(const Mesh& on, const Field& given) const {
+    GraphSample s = encoding.encode(on, view(given));
+    prepare_sample(net->model, s);
+    return s;
+  }
+  [[nodiscard]] Field said(const GraphSample& s) const {
+    Float32 pass(net->layout, net->parameters);
+    Field out;
+    encoding.decode(detail::forward_sample(net->model, pass, s).view(), view(s.u), out);
+    return out;
+  }
+};
+
+template <typename Model>
+struct QuantizedMesh {
+  MeshSolver<Model, AnyScheme> solver;
+  SelfTest test;
+  QuantizeReport report;
+};
+template <typename Model>
+void save(const std::string& path, const QuantizedMesh<Model>& made) {
+  save(path, made.solver, made.test);
+}
+
+namespace detail {
+
+template <typename Model>
+FloatMeshFile<Model> load_float_mesh(const NetworkFile& file, double tolerance) {
+  const safetensors::File& f = file.f;
+  const auto config = begin_float_file<Model>(file);
+  FloatMeshFile<Model> made;
+  made.encoding = file.parsed<MeshEncoding>("amq.encoding");
+  made.encoding.check();
+  const MeshChannels c = config.channels();
+  if (made.encoding.inputs() != c.given || made.encoding.outputs() != c.outputs ||
+      static_cast<Index>(made.encoding.centre.size()) != c.dim)
+    throw Error(f.path + ": amq.encoding", "dimensions and channels as the configuration has them",
+                "others", "Export the network again.");
+  if (c.variables != 0 || !made.encoding.variable_scale.empty())
+    throw Error(f.path + ": amq.config", "a network without variables", "one that reads them",
+                "Give time and parameters as channels of the given field.");
+  made.net = float_network<Model>(
+      file, config,
+      {{"self_test.points", {-1, c.dim}},
+       {"self_test.cells", {-1, -1}},
+       {"self_test.node_type", {-1}},
+       {"self_test.a", {-1, static_cast<Index>(made.encoding.input_mean.size())}},
+       {"self_test.u", {-1, c.outputs}}});
+  if (file.has("amq.trained_on")) made.seen = file.parsed<TrainedOn>("amq.trained_on");
+  made.mesh = self_test_mesh(f, c.dim);
+  made.a = float_field(f, "self_test.a");
+  made.u = float_field(f, "self_test.u");
+  static_cast<void>(examine(made.mesh, made.encoding.neighbours == 0));
+  made.difference = float_difference(f, made(made.mesh, made.a), made.u, tolerance);
+  return made;
+}
+
+}  // namespace detail
+
+/// Reads a float network, and compares its answer with that of who trained it.
+/// @param tolerance  |difference| / |answer| of the self-test
+/// @throws amq::Error for a file that is not one, of another model, whose tensors do not fit (all
+///         are listed), or whose self-test comes out differently
+template <typename Model>
+requires(!grid_model<Model>)
+    [[nodiscard]] FloatMeshFile<Model> load_float(safetensors::File file, double tolerance = 1e-4) {
+  static_assert(require_mesh_model<Model>());
+  const std::string path = file.path;
+  return detail::naming(path, [&] {
+    return detail::load_float_mesh<Model>(detail::NetworkFile(std::move(file)), tolerance);
+  });
+}
+template <typename Model>
+requires(!grid_model<Model>)
+    [[nodiscard]] FloatMeshFile<Model> load_float(const std::string& path,
+                                                  double tolerance = 1e-4) {
+  return load_float<Model>(safetensors::read(path), tolerance);
+}
+
+/// A float network in integers. Steps of rows are fitted to the samples, those of weights to the
+/// weights; nothing is trained.
+/// @param samples  meshes of any size with given fields (node, given channel), in the user's units:
+///                 a few of the training's; solutions are not read. What solver and report know of
+///                 the problem is from them
+/// @throws amq::Error for no samples, meshes and fields that are refused, and an error that 16 bits
+///         do not reach
+template <typename Model>
+[[nodiscard]] QuantizedMesh<Model> quantize(const FloatMeshFile<Model>& from,
+                                            std::span<const Sample> samples,
+                                            const QuantizeOptions& o = {}) {
+  for (std::size_t k = 0; k < samples.size(); ++k) try {
+      static_cast<void>(examine(samples[k].mesh, from.encoding.neighbours == 0));
+      static_cast<void>(from.encoding.encode(samples[k].mesh, view(samples[k].given)));
+    } catch (const Error& e) {
+      throw Error("quantize, sample " + number_text(k) + ", " + e.where(), e.expected(), e.found(),
+                  e.mend());
+    }
+  auto of = detail::quantized_after_training(from, samples, o);
+  of.report.float_difference = from.difference;
+  std::vector<Sample> answered;
+  for (const Sample& s : samples) answered.push_back({s.mesh, s.given, from.answer(s)});
+  TrainedOn seen = detail::seen_in(answered, from.encoding);
+  seen.given_names = from.seen.given_names;
+  seen.solution_names = from.seen.solution_names;
+  seen.given_units = from.seen.given_units;
+  seen.solution_units = from.seen.solution_units;
+  seen.length_unit = from.seen.length_unit;
+  QuantizedMesh<Model> made{
+      std::move(of.solver), {from.mesh, from.a, std::move(of.mean_bits)}, std::move(of.report)};
+  made.solver.trained_on(std::move(seen));
+  return made;
+}
+
+/// The whole way in one call: quantizes a float file, and writes a model file that load() reads.
+template <typename Model>
+requires(!grid_model<Model>) QuantizeReport
+    quantize(safetensors::File float_file, std::span<const Sample> samples, const std::string& to,
+             const QuantizeOptions& o = {}) {
+  const auto made = quantize(load_float<Model>(std::move(float_file)), samples, o);
+  save(to, made);
+  return made.report;
+}
+template <typename Model>
+requires(!grid_model<Model>) QuantizeReport
+    quantize(const std::string& float_file, std::span<const Sample> samples, const std::string& to,
+             const QuantizeOptions& o = {}) {
+  return quantize<Model>(safetensors::read(float_file), samples, to, o);
+}
+
+}  // namespace amq
