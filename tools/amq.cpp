@@ -50,7 +50,9 @@ constexpr const char* usage = R"(amq: quantized neural PDE solvers
   amq quantize FLOAT --samples WHAT -o OUT
                                        a float file in integers, without training: what each layer
                                        costs, and its share of the error
-      --samples WHAT                   an .npy of (sample, point..., channel), or a folder of them
+      --samples WHAT                   on grids an .npy of (sample, point..., channel), or a folder of
+                                       them; on meshes a folder as of amq fit, solved or not
+      --given A,B                      fields of the .vtk or .npz that are given
       --scheme S                       w8a8_by_range unless said otherwise
       --error E                        as few bits of weights as keep the change of the answers
                                        within this share, or more bits where it needs them
@@ -337,12 +339,18 @@ int quantize(const Arguments& a) {
   if (scheme) o.scheme = SchemeInfo::named(*scheme, "--scheme");
   o.error = a.number("--error", 0, 0, 1);
   safetensors::File file = safetensors::read(a.rest[0]);
-  std::vector<Field> few;
-  for (const std::string& name : sample_files(*samples)) {
-    const Array array = lab::npy::read(name);
-    any::add_samples(file, finite<float>(array, name), array.shape, name, few);
+  QuantizeReport r;
+  if (any::quantizer_for(file).on_mesh) {
+    const auto few = tool::given_samples(a, *samples, any::reads_types(file));
+    r = any::quantize(std::move(file), few, *out, o);
+  } else {
+    std::vector<Field> few;
+    for (const std::string& name : sample_files(*samples)) {
+      const Array array = lab::npy::read(name);
+      any::add_samples(file, finite<float>(array, name), array.shape, name, few);
+    }
+    r = any::quantize(std::move(file), few, *out, o);
   }
-  const QuantizeReport r = any::quantize(std::move(file), few, *out, o);
   std::printf("%-32s %12s %10s %10s %12s %10s %10s %8s\n", "weight", "weight bits", "row bits",
               "bytes", "operations", "by weights", "by rows", "share");
   for (const QuantizedLayer& l : r.layers)
@@ -365,7 +373,7 @@ int main(int argc, char** argv) try {
   if (command == "solve")
     return solve({argc, argv, {"-o", "--given", "--bits", "--bops", "--mark", "--threads"}});
   if (command == "quantize")
-    return quantize({argc, argv, {"-o", "--samples", "--scheme", "--error"}});
+    return quantize({argc, argv, {"-o", "--samples", "--given", "--scheme", "--error"}});
   if (command == "fit") return tool::fit({argc, argv, tool::fit_options()});
   if (command == "networks") {
     for (const auto& n : any::networks()) std::printf("%s\n", std::string(n.name).c_str());

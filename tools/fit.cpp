@@ -3,6 +3,8 @@
 
 #include "any_trainer.hpp"
 
+#include <amq/mesh/sides.hpp>
+#include <amq/solver/examine.hpp>
 #include <amq_lab/data/npz.hpp>
 #include <amq_lab/data/vtk_legacy.hpp>
 #ifdef AMQ_TOOL_ZLIB
@@ -195,6 +197,22 @@ std::vector<std::string> fit_options() {
   std::vector<std::string> all{"-o", "--network", "--given", "--solution"};
   for (const std::string& n : trainer_names()) all.push_back(option_of(n));
   return all;
+}
+
+std::vector<Sample> given_samples(const Arguments& a, const std::string& folder, bool mark) {
+  const std::vector<std::string> files = files_of(folder);
+  const bool vtk = files.front().ends_with(".vtk");
+  Channels given = channels_of(a, "given", vtk), none;
+  std::vector<Sample> samples;
+  for (const std::string& path : files) {
+    samples.push_back(vtk ? read_vtk(path, given, none) : read_npz(path, given, none));
+    Mesh& m = samples.back().mesh;
+    if (mark && m.node_type.empty() && !m.cells.empty() && m.cell_dimension() == 2) {
+      static_cast<void>(examine(m, true));
+      mark_boundary(m);
+    }
+  }
+  return samples;
 }
 
 int fit(const Arguments& a) {

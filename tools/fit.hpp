@@ -1,8 +1,11 @@
 #pragma once
 /// @file
-/// amq fit: from a folder of solved problems to a model file.
+/// amq fit: from a folder of solved problems to a model file; and folders of problems to quantize
+/// on.
 
 #include "arguments.hpp"
+
+#include <amq/train/train_options.hpp>
 
 #include <string>
 #include <vector>
@@ -10,6 +13,11 @@
 namespace amq::tool {
 
 [[nodiscard]] std::vector<std::string> fit_options();
+/// Meshes with given fields, from a folder that fit() would read; solutions are not read.
+/// @param mark  nodes on the boundary of plane meshes without types become walls, as in fit()
+/// @throws amq::Error naming the file that cannot be used
+[[nodiscard]] std::vector<Sample> given_samples(const Arguments& a, const std::string& folder,
+                                                bool mark);
 /// @throws amq::Error naming the file that cannot be used, and as any::train()
 int fit(const Arguments& a);
 

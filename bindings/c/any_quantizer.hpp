@@ -14,27 +14,66 @@
 
 namespace amq::any {
 
-/// A network that was compiled.
+/// A network that was compiled. One of the two is there: samples are fields on the grid of the
+/// float file, or meshes with fields, solved or not.
 struct Quantizer {
   std::string_view name;
-  QuantizeReport (*quantize)(safetensors::File file, std::span<const Field> samples,
-                             const std::string& to, const QuantizeOptions& options);
+  QuantizeReport (*on_grid)(safetensors::File file, std::span<const Field> samples,
+                            const std::string& to, const QuantizeOptions& options);
+  QuantizeReport (*on_mesh)(safetensors::File file, std::span<const Sample> samples,
+                            const std::string& to, const QuantizeOptions& options);
 };
+template <typename Model>
+[[nodiscard]] constexpr Quantizer quantizer_of() {
+  if constexpr (grid_model<Model>)
+    return {Model::name, &amq::quantize<Model>, nullptr};
+  else
+    return {Model::name, nullptr, &amq::quantize<Model>};
+}
 /// All of them.
 [[nodiscard]] std::span<const Quantizer> quantizers();
 
-/// @throws amq::Error as amq::quantize does, and for a network that was not compiled
-inline QuantizeReport quantize(safetensors::File file, std::span<const Field> samples,
-                               const std::string& to, const QuantizeOptions& options) {
+/// Whose float file it is. @throws amq::Error for a network that was not compiled
+[[nodiscard]] inline const Quantizer& quantizer_for(const safetensors::File& file) {
   const auto found = file.metadata.find("amq.model");
   const std::string name = found == file.metadata.end() ? "" : found->second;
   std::string all;
   for (const Quantizer& q : quantizers()) {
-    if (q.name == name) return q.quantize(std::move(file), samples, to, options);
+    if (q.name == name) return q;
     all += (all.empty() ? "" : ", ") + std::string(q.name);
   }
   throw Error(file.path + ": amq.model", "one of " + all, "'" + name.substr(0, 80) + "'",
               "Write float files with from_torch of the Python module.");
+}
+
+/// Whether the network of a float file on meshes reads types of nodes: samples then need them.
+[[nodiscard]] inline bool reads_types(const safetensors::File& file) {
+  const auto found = file.metadata.find("amq.encoding");
+  if (found == file.metadata.end()) return false;  // refused when it is loaded
+  const auto e = stored::parsed<MeshEncoding>(found->second, {}, file.path + ": amq.encoding");
+  return e.boundary || e.node_types > 0;
+}
+
+/// @throws amq::Error as amq::quantize does, for a network that was not compiled, and for one on
+///         meshes
+inline QuantizeReport quantize(safetensors::File file, std::span<const Field> samples,
+                               const std::string& to, const QuantizeOptions& options) {
+  const Quantizer& q = quantizer_for(file);
+  if (!q.on_grid)
+    throw Error("quantize, samples",
+                "meshes with given fields: " + std::string(q.name) + " solves on meshes",
+                "fields on a grid", "Give points, cells and given of each sample.");
+  return q.on_grid(std::move(file), samples, to, options);
+}
+/// The same for one on meshes.
+inline QuantizeReport quantize(safetensors::File file, std::span<const Sample> samples,
+                               const std::string& to, const QuantizeOptions& options) {
+  const Quantizer& q = quantizer_for(file);
+  if (!q.on_mesh)
+    throw Error("quantize, samples",
+                "fields (sample, point..., channel): " + std::string(q.name) + " solves on grids",
+                "meshes", "Give fields on the grid of the float file's self-test.");
+  return q.on_mesh(std::move(file), samples, to, options);
 }
 
 /// Samples (sample, point..., channel) or (point..., channel) as one array, for a float file.
