@@ -14,16 +14,17 @@ True
 
 import enum
 
-from ._amq import Mesh, Rollout, Solver, _quantize, instruction_set, networks, trainable
+from ._amq import Mesh, Rollout, Solver, _quantize, _quantize_meshes, instruction_set, networks, trainable
 from ._amq import version as _version
 from ._error import Error
+from ._mesh import MeshInputs, is_sample, mesh_inputs, sample_of
 from ._torch import from_torch
 from ._train import train
 
 __version__ = _version()
 __all__ = [
-    "Error", "Mesh", "NodeType", "Rollout", "Solver", "from_torch", "instruction_set", "load", "networks", "plot",
-    "quantize", "train", "trainable",
+    "Error", "Mesh", "MeshInputs", "NodeType", "Rollout", "Solver", "from_torch", "instruction_set", "load",
+    "mesh_inputs", "networks", "plot", "quantize", "train", "trainable",
 ]  # fmt: skip
 
 
@@ -44,13 +45,22 @@ def load(file, threads=1):
     return Solver(file, threads)
 
 
-def quantize(file, samples, to, *, scheme="w8a8_by_range", error=0.0):
+def quantize(file, samples, to, *, scheme="w8a8_by_range", error=0.0, mark_boundary=False, cell_dim=0):
     """A float file in integers, without training; see __init__.pyi."""
     import os
 
     import numpy as np
 
-    return _quantize(os.fspath(file), np.asarray(samples, np.float32), os.fspath(to), scheme, float(error))
+    file, to = os.fspath(file), os.fspath(to)
+    if is_sample(samples):
+        samples = [samples]
+    if not hasattr(samples, "__array__") and hasattr(samples, "__iter__"):
+        samples = list(samples)
+        if samples and is_sample(samples[0]):
+            few = [sample_of(s, f"quantize, sample {k}", solved=False) for k, s in enumerate(samples)]
+            few = [(*s[:4], np.empty((0, 1), np.float32)) for s in few]
+            return _quantize_meshes(file, few, to, scheme, float(error), bool(mark_boundary), int(cell_dim))
+    return _quantize(file, np.asarray(samples, np.float32), to, scheme, float(error))
 
 
 def plot(points, cells, values, ax=None, **how):

@@ -1,6 +1,6 @@
 import enum
 import os
-from typing import Any, Callable, Iterable, Literal, Sequence, overload
+from typing import Any, Callable, Iterable, Literal, NamedTuple, Sequence, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,37 @@ def load(file: str | os.PathLike[str] | bytes, threads: int = 1) -> Solver:
     """A solver from a path, or from the bytes of a file. Network and scheme are the file's, and its
     self-test is replayed. Any number of threads may use it; `threads` share each solve."""
 
+class MeshInputs(NamedTuple):
+    """What a network on meshes reads of a sample: arrays for its module, as mesh_inputs() makes them."""
+
+    u: NDArray[np.float32]
+    """(node, channel): normalized given channels, then 1 where a node is not normal, then its type one-hot."""
+    x: NDArray[np.float32]
+    """(node, dim): (point - centre) / half_width."""
+    edge_index: NDArray[np.int64]
+    """(2, edge): sender and receiver, by receiver."""
+    edge_features: NDArray[np.float32]
+    """(edge, dim + 1): x of the receiver less that of the sender, and its length."""
+
+def mesh_inputs(
+    sample: Any,
+    *,
+    normalization: dict[str, Any] | None = None,
+    lattices: Sequence[int] = (),
+    neighbours: int = 0,
+    boundary: bool = False,
+    node_types: int = 0,
+    mark_boundary: bool = False,
+    cell_dim: int = 0,
+) -> MeshInputs:
+    """What a network on meshes reads of a sample (points, cells, given, node_type; see train()), to train its module
+    on. The same options given to from_torch() make the deployed solver do the same.
+    normalization: input_mean and input_deviation of each given channel; centre (dim) and half_width of positions,
+    which stay as they are without. lattices: edges over nodes of coarse lattices, e.g. [4, 8]. neighbours: edges from so
+    many nearest points, for clouds; 0: the sides of cells, or 8 where there are none. boundary: a channel marks
+    nodes that are not normal. node_types: channels of the one-hot type. mark_boundary: nodes on the boundary of
+    plane cells become walls, in samples without types."""
+
 def from_torch(
     module: Any,
     path: str | os.PathLike[str],
@@ -36,13 +67,22 @@ def from_torch(
     solution: Sequence[str] = (),
     rename: dict[str, str] | None = None,
     padding: int | Sequence[int] | None = None,
+    call: Callable[[Any, MeshInputs], Any] | None = None,
+    **graph: Any,
 ) -> dict[str, Any]:
     """Writes a torch.nn.Module as a float file: parameters, sizes, normalization, names of channels, and
-    the module's answer to `sample` (point..., channel), which whoever reads the file must repeat.
-    axes: coordinates; without them those that the module itself takes, or centres of cells in the unit
-    box. normalization: input_mean, input_deviation, output_mean, output_deviation, one a channel; the
+    the module's answer to `sample`, which whoever reads the file must repeat. Returns network and sizes.
+    normalization: input_mean, input_deviation, output_mean, output_deviation, one a channel; the
     module sees (given - mean) / deviation. rename: the module's names, or their beginnings, to supported
-    ones. padding: of an FNO, where the module's attribute does not say it. Returns network and sizes."""
+    ones.
+
+    On grids: sample (point..., channel). axes: coordinates; without them those that the module itself takes, or
+    centres of cells in the unit box. padding: of an FNO, where the module's attribute does not say it.
+
+    On meshes: sample is a mapping or an object with points, cells, given and node_type, as for train(); graph:
+    the options of mesh_inputs(). call(module, inputs): how the module is called with MeshInputs of tensors, and its
+    answer (node, output); without it module(x[None], u[None]) of a Transolver, module(u, x, edge_index) of an MP-PDE,
+    module(u, edge_features, edge_index) of a MeshGraphNet."""
 
 def quantize(
     file: str | os.PathLike[str],
@@ -51,12 +91,15 @@ def quantize(
     *,
     scheme: str = "w8a8_by_range",
     error: float = 0.0,
+    mark_boundary: bool = False,
+    cell_dim: int = 0,
 ) -> dict[str, Any]:
-    """A float file in integers, without training, written to `to`. samples (sample, point..., channel): a
-    few given fields of the training's, in your units. error above 0: as few bits of weights as keep the
-    change of the answers within this share, or more bits where it needs them. Returns a report: error,
-    scheme, bytes, bops, both of_float, float_difference from the self-test, and layers (weight, point, weight_bits, row_bits, bytes, bops,
-    of_weights, of_rows: what its quantization alone changes; share of the errors)."""
+    """A float file in integers, without training, written to `to`. samples: a few of the training's, in your
+    units; on grids given fields (sample, point..., channel); on meshes a list of samples as for train(), whose
+    solutions are not read. mark_boundary, cell_dim: of meshes, as in train(). error above 0: as few bits of weights
+    as keep the change of the answers within this share, or more bits where it needs them. Returns a report: error,
+    scheme, bytes, bops, both of_float, float_difference from the self-test, and layers (weight, point, weight_bits,
+    row_bits, bytes, bops, of_weights, of_rows: what its quantization alone changes; share of the errors)."""
 
 def train(
     samples: Iterable[Any],

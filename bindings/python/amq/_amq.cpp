@@ -6,11 +6,16 @@
 #include <amq.h>
 
 #include <amq/core/thread_pool.hpp>
+#include <amq/mesh/sides.hpp>
+#include <amq/models/mesh_inputs.hpp>
+#include <amq/solver/encoding.hpp>
+#include <amq/solver/examine.hpp>
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <exception>
@@ -422,32 +427,7 @@ std::vector<std::string> networks() {
   return all;
 }
 
-/// See __init__.pyi. Samples are one array (sample, point..., channel) of float32.
-py::dict quantize(const std::string& file, const py::array_t<float, py::array::c_style>& samples,
-                  const std::string& to, const std::string& scheme, double error) {
-  amq::QuantizeReport r;
-  std::string refused;
-  const std::span<const float> values(samples.data(), static_cast<std::size_t>(samples.size()));
-  const amq::Extents shape(samples.shape(), samples.shape() + samples.ndim());
-  {
-    const py::gil_scoped_release free;
-    try {
-      amq::QuantizeOptions o;
-      o.scheme = amq::SchemeInfo::named(scheme, "quantize, scheme");
-      o.error = error;
-      for (const float x : values)
-        if (!std::isfinite(x))
-          throw amq::Error("quantize, samples", "finite numbers", std::to_string(x),
-                           "Repair the fields, or leave them out.");
-      amq::safetensors::File f = amq::safetensors::read(file);
-      std::vector<amq::Field> few;
-      amq::any::add_samples(f, values, shape, "quantize, samples", few);
-      r = amq::any::quantize(std::move(f), few, to, o);
-    } catch (const amq::Error& e) {
-      refused = e.what();
-    }
-  }
-  if (!refused.empty()) refuse(refused, AMQ_ARGUMENT);
+py::dict as_dict(const amq::QuantizeReport& r) {
   py::list layers;
   for (const amq::QuantizedLayer& l : r.layers) {
     py::dict d;
@@ -472,6 +452,44 @@ py::dict quantize(const std::string& file, const py::array_t<float, py::array::c
   d["scheme"] = r.scheme;
   d["float_difference"] = r.float_difference;
   return d;
+}
+/// What amq throws is raised, once the interpreter's lock is back.
+template <typename Call>
+void unlocked(const Call& call) {
+  std::string refused;
+  {
+    const py::gil_scoped_release free;
+    try {
+      call();
+    } catch (const amq::Error& e) {
+      refused = e.what();
+    }
+  }
+  if (!refused.empty()) refuse(refused, AMQ_ARGUMENT);
+}
+
+/// See __init__.pyi. Samples are one array (sample, point..., channel) of float32.
+py::dict quantize(const std::string& file, const py::array_t<float, py::array::c_style>& samples,
+                  const std::string& to, const std::string& scheme, double error) {
+  amq::QuantizeReport r;
+  const std::span<const float> values(samples.data(), static_cast<std::size_t>(samples.size()));
+  const amq::Extents shape(samples.shape(), samples.shape() + samples.ndim());
+  unlocked([&] {
+    amq::QuantizeOptions o;
+    o.scheme = amq::SchemeInfo::named(scheme, "quantize, scheme");
+    o.error = error;
+    for (const float x : values)
+      if (!std::isfinite(x))
+        throw amq::Error("quantize, samples", "finite numbers", std::to_string(x),
+                         "Repair the fields, or leave them out.");
+    amq::safetensors::File f = amq::safetensors::read(file);
+    std::vector<amq::Field> few;
+    // Who solves on meshes says so, whatever the shape.
+    if (amq::any::quantizer_for(f).on_grid)
+      amq::any::add_samples(f, values, shape, "quantize, samples", few);
+    r = amq::any::quantize(std::move(f), few, to, o);
+  });
+  return as_dict(r);
 }
 
 /// (epoch) each.
@@ -566,6 +584,61 @@ amq::Sample as_sample(const py::tuple& t, int cell_dim) {
   return s;
 }
 
+/// Boundaries of samples without types become walls, where that is asked for.
+void mark(std::vector<amq::Sample>& samples, bool boundary) {
+  if (!boundary) return;
+  for (amq::Sample& s : samples)
+    if (s.mesh.node_type.empty()) amq::mark_boundary(s.mesh);
+}
+/// The same of a network on meshes. Samples as _mesh.py makes them.
+py::dict quantize_meshes(const std::string& file, const py::list& samples, const std::string& to,
+                         const std::string& scheme, double error, bool mark_boundary,
+                         int cell_dim) {
+  std::vector<amq::Sample> few;
+  for (const auto& s : samples) few.push_back(as_sample(s.cast<py::tuple>(), cell_dim));
+  amq::QuantizeReport r;
+  unlocked([&] {
+    amq::QuantizeOptions o;
+    o.scheme = amq::SchemeInfo::named(scheme, "quantize, scheme");
+    o.error = error;
+    mark(few, mark_boundary);
+    r = amq::any::quantize(amq::safetensors::read(file), few, to, o);
+  });
+  return as_dict(r);
+}
+/// What a network reads of a sample under an encoding, as files keep it: u (node, input), x (node,
+/// dim), sender and receiver (2, edge), relative positions (edge, dim + 1), types (node).
+py::tuple mesh_inputs(const py::tuple& sample, const std::string& encoding, bool mark_boundary,
+                      int cell_dim) {
+  std::vector<amq::Sample> one{as_sample(sample, cell_dim)};
+  amq::GraphSample s;
+  amq::Matrix edges;
+  unlocked([&] {
+    const auto e = amq::stored::parsed<amq::MeshEncoding>(encoding, {}, "mesh_inputs");
+    e.check();
+    mark(one, mark_boundary);
+    const amq::Mesh& mesh = one.front().mesh;
+    static_cast<void>(amq::examine(mesh, e.neighbours == 0));
+    s = e.encode(mesh, amq::view(one.front().given));
+    edges.resize(s.graph.n_edges(), s.x.cols() + 1);
+    amq::relative_positions(amq::view(std::as_const(s.x)), s.graph, amq::view(edges));
+  });
+  const auto matrix = [](const amq::Matrix& m) {
+    py::array_t<float> a({m.rows(), m.cols()});
+    std::copy_n(m.data(), m.size(), a.mutable_data());
+    return a;
+  };
+  py::array_t<std::int64_t> ends({static_cast<py::ssize_t>(2), s.graph.n_edges()});
+  std::copy(s.graph.sender.begin(), s.graph.sender.end(), ends.mutable_data());
+  std::copy(s.graph.receiver.begin(), s.graph.receiver.end(),
+            ends.mutable_data() + s.graph.n_edges());
+  const auto& types = one.front().mesh.node_type;
+  py::array_t<std::uint8_t> type(static_cast<py::ssize_t>(types.size()));
+  for (std::size_t i = 0; i < types.size(); ++i)
+    type.mutable_at(static_cast<py::ssize_t>(i)) = static_cast<std::uint8_t>(types[i]);
+  return py::make_tuple(matrix(s.u), matrix(s.x), ends, matrix(edges), type);
+}
+
 /// See _train.py.
 py::dict train(const py::list& samples, const std::string& network,
                const std::vector<amq::any::NamedOption>& options, const py::object& progress,
@@ -613,6 +686,8 @@ PYBIND11_MODULE(_amq, m) {
   using py::arg;
   const auto none = py::none();
   m.def("_quantize", &quantize);
+  m.def("_quantize_meshes", &quantize_meshes);
+  m.def("_mesh_inputs", &mesh_inputs);
   m.def("_train", &train);
   m.def("trainable", &trainable);
   py::class_<Rollout>(m, "Rollout")

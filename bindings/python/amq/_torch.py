@@ -1,14 +1,16 @@
 """From a torch.nn.Module to a float file: architecture, normalization, names, and torch's own answer."""
 
 import inspect
-import json
-import os
-import pathlib
 import re
 
 import numpy as np
 
-from ._error import Error
+from ._error import refuse as _refuse
+from ._float_file import State as _State
+from ._float_file import check_names, finish, names_of, take_normalization
+from ._float_file import layers_of as _layers
+from ._mesh import is_sample
+from ._torch_mesh import NETWORKS, export_mesh
 
 SUPPORTED = {
     "the FNO of PDEBench and of Li et al. (fc0, conv0.weights1, w0, fc1, fc2)": {"fc0", "conv0", "w0", "fc1", "fc2"},
@@ -16,65 +18,8 @@ SUPPORTED = {
     "the UNet of PDEBench (encoder1.enc1conv1, upconv1, decoder1, conv)": {
         "encoder1", "bottleneck", "upconv1", "decoder1", "conv",
     },
+    **{n.text: n.parts for n in NETWORKS},
 }  # fmt: skip
-
-
-def _refuse(where, expected, found, mend):
-    e = Error(f"amq: {where}: expected {expected}, found {found}. {mend}")
-    e.status = 1
-    raise e
-
-
-def _names(state, rename):
-    """The state under supported names: without wrappers' beginnings, and as the map says."""
-    for wrapper in ("module.", "_orig_mod."):
-        while state and all(k.startswith(wrapper) for k in state):
-            state = {k[len(wrapper) :]: v for k, v in state.items()}
-    unused = set(rename)
-    renamed = {}
-    for name, value in state.items():
-        to = name
-        for old, new in rename.items():
-            if name == old or name.startswith(old + "."):
-                to = new + name[len(old) :]
-                unused.discard(old)
-                break
-        if to in renamed:
-            _refuse("from_torch, rename", "a name for each tensor", f"two that become {to}", "Correct the map.")
-        renamed[to] = value
-    if unused:
-        _refuse("from_torch, rename", "names of the module", ", ".join(sorted(unused)),
-                "Names are those of module.state_dict().")  # fmt: skip
-    return {k: v for k, v in renamed.items() if not k.endswith("num_batches_tracked") and k != "n_averaged"}
-
-
-class _State:
-    """Tensors by name; what is not taken is nobody's."""
-
-    def __init__(self, tensors, network):
-        self.tensors, self.left, self.network = tensors, set(tensors), network
-
-    def take(self, *names, shape=None, optional=False):
-        name = next((n for n in names if n in self.tensors), None)
-        if name is None:
-            if optional:
-                return None
-            _refuse(f"from_torch, {self.network}", f"a tensor {names[0]}", "none",
-                    "Name it in rename={'its name': '%s'}." % names[0])  # fmt: skip
-        self.left.discard(name)
-        value = self.tensors[name].detach().cpu().resolve_conj().numpy()
-        if not np.all(np.isfinite(value)):
-            _refuse(f"from_torch, {name}", "finite numbers", "others", "The training has diverged.")
-        if shape is not None and [n for n in value.shape if n != 1] != [n for n in shape if n != 1]:
-            _refuse(f"from_torch, {name}", f"a shape of {tuple(shape)}", f"{value.shape}", "Check the module.")
-        return value if shape is None else value.reshape(shape)
-
-    def finish(self, of_no_use=()):
-        left = sorted(n for n in self.left if n not in of_no_use)
-        if left:
-            _refuse(f"from_torch, {self.network}", "the tensors of that network alone",
-                    ", ".join(left[:8]) + (f" and {len(left) - 8} more" if len(left) > 8 else ""),
-                    "The module computes more than amq's network does: see docs/pytorch.md.")  # fmt: skip
 
 
 def _spectral(full):
@@ -95,11 +40,6 @@ def _fno_config(dims, modes, width, layers, inputs, outputs, projection, padding
         "projection": projection, "padding": pad3(padding, 0), "edge_of_net_bits": 8, "input_bits": 16,
         "mode_bits": 0, "transform_bits": {"matrix": 0, "rows": 0},
     }  # fmt: skip
-
-
-def _layers(state, pattern):
-    found = {int(m[1]) for m in (re.match(pattern, k) for k in state) if m}
-    return 0 if found != set(range(len(found))) else len(found)
 
 
 def _lift(out, weight, bias, dims, inputs, width, may_lack_positions=False):
@@ -214,6 +154,9 @@ def _recognized(state):
         return _neuraloperator_fno
     if "encoder1.enc1conv1.weight" in state:
         return _unet
+    for network in NETWORKS:
+        if all(k in state for k in network.known_by):
+            return network
     parts = {k.split(".")[0] for k in state}
     nearest = max(SUPPORTED, key=lambda k: len(SUPPORTED[k] & parts))
     lacks = ", ".join(sorted(SUPPORTED[nearest] - parts)) or "their layers"
@@ -242,28 +185,8 @@ def _axes(make, points, axes):
     return axes, [float(x[0]) for x in axes], [float(x) for x in high]
 
 
-def _write(path, tensors, metadata):
-    kinds = {np.dtype("float32"): "F32", np.dtype("float64"): "F64"}
-    tensors = dict(sorted(tensors.items(), key=lambda t: (-t[1].itemsize, t[0])))
-    header, at = {"__metadata__": metadata}, 0
-    for name, value in tensors.items():
-        header[name] = {"dtype": kinds[value.dtype], "shape": value.shape, "data_offsets": [at, at + value.nbytes]}
-        at += value.nbytes
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    path = pathlib.Path(path)
-    beside = path.with_name(path.name + f".{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as f:
-            f.write(len(text).to_bytes(8, "little") + text + b"".join(v.tobytes() for v in tensors.values()))
-        os.replace(beside, path)
-    except OSError as e:
-        beside.unlink(missing_ok=True)
-        _refuse(f"from_torch, {path}", "a file that can be written", e.strerror or str(e), "Choose another path.")
-
-
 def from_torch(module, path, sample, axes=None, *, normalization=None, given=(), solution=(), rename=None,
-               padding=None):  # fmt: skip
+               padding=None, call=None, **graph):  # fmt: skip
     """Writes a float file of a torch.nn.Module; see __init__.pyi."""
     try:
         import torch
@@ -271,27 +194,28 @@ def from_torch(module, path, sample, axes=None, *, normalization=None, given=(),
         _refuse("from_torch", "PyTorch", "none", "Install torch where modules are exported.")
     if not isinstance(module, torch.nn.Module):
         _refuse("from_torch, module", "a torch.nn.Module", type(module).__name__, "Load the state into its module.")
+    state = names_of(module.state_dict(), dict(rename or {}))
+    make = _recognized(state)
+    if make in NETWORKS:
+        for name, value in (("axes", axes), ("padding", padding)):
+            if value is not None:
+                _refuse(f"from_torch, {name}", f"none: {make.name} solves on meshes", repr(value)[:60], "Leave it out.")
+        return export_mesh(module, state, make, path, sample, normalization, given, solution, call, graph)
+    if is_sample(sample) or call is not None or graph:
+        _refuse("from_torch, sample", "(point..., channel) on a grid, without call, lattices and the like",
+                "a mesh, or what networks on meshes take", "Give one given field, in your units.")  # fmt: skip
     sample = np.asarray(sample, np.float32)
     if not 2 <= sample.ndim <= 4 or not np.all(np.isfinite(sample)):
         _refuse("from_torch, sample", "finite numbers (point..., channel) of 1 to 3 axes", f"shape {sample.shape}",
                 "Give one given field, in your units.")  # fmt: skip
-    state = _names(module.state_dict(), dict(rename or {}))
-    make = _recognized(state)
     network, config, tensors = make(state, module, sample, padding)
     inputs, outputs, dims, points = config["inputs"], config["outputs"], config["dims"], sample.shape[:-1]
 
     encoding = {"input_mean": [0.0] * inputs, "input_deviation": [1.0] * inputs,
                 "output_mean": [0.0] * outputs, "output_deviation": [1.0] * outputs}  # fmt: skip
-    for key, value in dict(normalization or {}).items():
-        if key not in encoding:
-            _refuse("from_torch, normalization", ", ".join(encoding), str(key), "E.g. {'input_mean': [0.5]}.")
-        value = np.broadcast_to(np.asarray(value, np.float64), (len(encoding[key]),))
-        if not np.all(np.isfinite(value)) or (key.endswith("deviation") and not np.all(value > 0)):
-            _refuse(f"from_torch, {key}", "finite numbers, deviations above 0", str(value), "Correct them.")
-        encoding[key] = [float(np.float32(x)) for x in value]
-    for what, names, n in (("given", given, inputs), ("solution", solution, outputs)):
-        if len(names) not in (0, n):
-            _refuse(f"from_torch, {what}", f"{n} names or none", str(len(names)), "Name every channel.")
+    take_normalization(encoding, normalization)
+    seen = {"given_names": check_names("given", given, inputs),
+            "solution_names": check_names("solution", solution, outputs)}  # fmt: skip
 
     takes = [p for p in inspect.signature(module.forward).parameters.values()
              if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]  # fmt: skip
@@ -326,9 +250,4 @@ def from_torch(module, path, sample, axes=None, *, normalization=None, given=(),
     tensors.update({f"self_test.axis.{d}": np.ascontiguousarray(axes[d], np.float64) for d in range(dims)})
     tensors["self_test.a"] = np.ascontiguousarray(sample.reshape(-1, inputs))
     tensors["self_test.u"] = np.ascontiguousarray(y, np.float32)
-    seen = {"given_names": list(map(str, given)), "solution_names": list(map(str, solution))}
-    texts = {"amq.config": config, "amq.encoding": encoding, "amq.trained_on": seen}
-    metadata = {"amq.format": "1", "amq.float": "1", "amq.model": network,
-                **{k: json.dumps(v) for k, v in texts.items()}}  # fmt: skip
-    _write(path, tensors, metadata)
-    return {"network": network, **config}
+    return finish(path, network, config, encoding, tensors, seen)

@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+"""PyTorch's networks on meshes as float files, and those as model files: amq repeats torch's answer within 1e-5.
+Usage: from_torch_mesh_test.py AMQ  (the tool; with the built package on PYTHONPATH)"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+    import torch
+    from torch import nn
+except ImportError:
+    print("numpy or torch is not there")
+    sys.exit(77)
+
+import amq
+from checks import check, end, refused
+from train_data import square
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "models"))
+from latent_attention_golden import Transolver
+from mesh_graph_net_golden import MeshGraphNet
+from mp_pde_golden import MpPde
+
+
+class Batched(Transolver):
+    """As the public code is called: (sample, node, channel)."""
+
+    def forward(self, x, fx):
+        return super().forward(x[0], fx[0])[None]
+
+
+class Steady(MpPde):
+    def forward(self, u, x, edge_index):
+        return super().forward(u, x, u[:, :0], edge_index.flip(0).T)
+
+
+class LayerNormed(Steady):
+    """What follows a residual is a LayerNorm."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        for layer in self.gnn_layers:
+            layer.norm = nn.LayerNorm(sizes[0])
+
+    def forward(self, u, x, edge_index):
+        f, (j, i) = self.embedding_mlp(torch.cat([u, x], -1)), edge_index
+        for k in self.gnn_layers:
+            m = k.message_net_2(k.message_net_1(torch.cat([f[i], f[j], u[i] - u[j], x[i] - x[j]], -1)))
+            total = torch.zeros_like(f).index_add(0, i, m)
+            mean = total / torch.bincount(i, minlength=len(f)).clamp(min=1)[:, None]
+            f = k.norm(f + k.update_net_2(k.update_net_1(torch.cat([f, mean], -1))))
+        return self.output_mlp(f)
+
+
+class WithFeatures(MeshGraphNet):
+    def forward(self, u, features, edge_index):
+        v, e, ends = self.encoder.fv(u), self.encoder.fe(features), edge_index.flip(0).T
+        for block in self.processor.gnn:
+            dv, de = block(v, e, ends)
+            v, e = v + dv, e + de
+        return self.decoder(v)
+
+
+def samples(n, channels, typed, dim=2):
+    """Meshes of different sizes, fields around 2."""
+    rng, all = np.random.default_rng(5), []
+    for k in range(n):
+        points, cells = square(5 + k, rng)
+        wave = points @ rng.uniform(1, 4, (2, channels)) + rng.uniform(0, 6, channels)
+        s = {"points": 3 * points, "cells": cells, "given": (2 + np.sin(wave)).astype(np.float32)}
+        if typed:
+            s["node_type"] = np.where(np.any((points == 0) | (points == 1), axis=1), 6, 0)
+            s["node_type"][3] = 4
+        all.append(s)
+    return all
+
+
+def header(path):
+    data = pathlib.Path(path).read_bytes()
+    return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+
+
+def answer(module, sample, how, call, normalization):
+    """The module's own, in the user's units."""
+    i = amq.mesh_inputs(sample, normalization=normalization, **how)
+    u, x, ends, features = map(torch.as_tensor, i)
+    module.eval()
+    with torch.no_grad():
+        if call == "x, u":
+            y = module(x[None], u[None])[0]
+        else:
+            y = module(u, x if call == "u, x, edges" else features, ends)
+    return y.numpy() * normalization["output_deviation"] + normalization["output_mean"]
+
+
+torch.manual_seed(3)
+normalization = {"input_mean": 2, "input_deviation": 0.7, "output_mean": 1, "output_deviation": 3,
+                 "centre": [1.5, 1.5], "half_width": 1.5}  # fmt: skip
+# name: module, given channels, options of the graph, how it is called
+modules = {
+    "transolver": (Batched(4, 16, 3, 4, 6, 2, 2), 2, {}, "x, u"),
+    "transolver, boundary": (Batched(4, 12, 2, 2, 4, 1, 1), 1, {"boundary": True, "neighbours": 5}, "x, u"),
+    "mp_pde": (Steady(16, 2, 0, 2, 2, 0, 1), 2, {"lattices": [2]}, "u, x, edges"),
+    "mp_pde, boundary": (Steady(12, 3, 0, 3, 2, 0, 2), 2, {"boundary": True}, "u, x, edges"),
+    "mp_pde, layer norm": (LayerNormed(16, 2, 0, 1, 2, 0, 1), 1, {"lattices": [2, 4]}, "u, x, edges"),
+    "mesh_graph_net": (WithFeatures(9, 2, 2, 16, 3, True), 2, {"node_types": 7}, "u, features, edges"),
+    "mesh_graph_net, plain": (WithFeatures(1, 2, 1, 12, 2, False), 1, {"neighbours": 4}, "u, features, edges"),
+}
+with tempfile.TemporaryDirectory() as folder:
+    folder = pathlib.Path(folder)
+    at, to = folder / "float.safetensors", folder / "out.safetensors"
+    for name, (module, channels, how, call) in modules.items():
+        few = samples(4, channels, typed="boundary" in how or "node_types" in how)
+        made = amq.from_torch(module, at, few[0], normalization=normalization, **how)
+        check(module.training, f"{name}: the module's mode is as it was")
+        check(made["dim"] == 2 and made["layers"] in (2, 3), f"{name}: {made}")
+        report = amq.quantize(at, few, to)  # refuses where amq's float answer is not torch's, by 1e-4
+        check(0 < report["error"] < 0.1, f"{name}: the answers change by {report['error']}")
+        check(abs(sum(layer["share"] for layer in report["layers"]) - 1) < 1e-9, f"{name}: shares")
+        check(report["float_difference"] < 1e-5, f"{name}: amq in float is {report['float_difference']} from torch")
+        check(report["bytes"] < 0.7 * report["bytes_of_float"], f"{name}: {report['bytes']} bytes")
+        # The model file solves on meshes of another size, in the user's units, near torch.
+        solver = amq.load(to)
+        s = few[3]
+        u, cost = solver.mesh(s["points"], s["cells"], node_type=s.get("node_type")).solve(s["given"], report=True)
+        y = answer(module, s, how, call, normalization)
+        check(np.linalg.norm(u - y) < 0.2 * np.linalg.norm(y - y.mean(0)), f"{name}: {np.linalg.norm(u - y)} off")
+        check(cost["outside"] < 0.1, f"{name}: {cost['outside']} outside of what it was quantized on")
+        check(solver.info["nodes"] == (36, 81), f"{name}: {solver.info['nodes']}")
+
+    # What the module is called with is the user's to say, and names are mapped.
+    module, channels, how, _ = modules["mp_pde"]
+    few = samples(3, channels, False)
+    plain = MpPde(16, 2, 0, 2, 2, 0, 1)
+    plain.load_state_dict(module.state_dict())
+    plain.encoder = plain.embedding_mlp
+    del plain.embedding_mlp
+
+    def call(m, i):
+        m.embedding_mlp = m.encoder
+        try:
+            return m(i.u, i.x, i.u[:, :0], i.edge_index.flip(0).T)
+        finally:
+            del m.embedding_mlp
+
+    own = dict(normalization=normalization, **how)
+    amq.from_torch(plain, folder / "other.safetensors", few[0], rename={"encoder": "embedding_mlp"}, call=call, **own)
+    amq.from_torch(module, at, few[0], given=["a", "b"], solution=["u"], **own)
+    ours, theirs = at.read_bytes(), (folder / "other.safetensors").read_bytes()
+    check(json.loads(header(at)["amq.trained_on"])["given_names"] == ["a", "b"], "names of channels")
+    n = [8 + int.from_bytes(b[:8], "little") for b in (ours, theirs)]
+    check(ours[n[0] :] == theirs[n[1] :], "call and rename give the same file")
+    eight = amq.quantize(at, few, to)
+    check(amq.load(to).info["solution"][0][0] == "u", "names reach the model file")
+    loose = amq.quantize(at, few, to, error=0.2)
+    check(loose["error"] <= 0.2 and any(layer["weight_bits"] == 4 for layer in loose["layers"]), "mixed bits")
+    check(loose["bytes"] < eight["bytes"], "mixed bits are smaller")
+    again = amq.quantize(at, [type("Sample", (), s) for s in few], folder / "again.safetensors")
+    check(again["error"] == eight["error"], "samples may be objects")
+
+    # What a network reads of a sample.
+    i = amq.mesh_inputs(few[0], **own)
+    x = ((few[0]["points"] - 1.5) / 1.5).astype(np.float32)
+    check(np.allclose(i.x, x, atol=1e-6) and np.allclose(i.u, (few[0]["given"] - 2) / 0.7, atol=1e-6), "u and x")
+    j, k = i.edge_index
+    check(np.array_equal(i.edge_features[:, :2], i.x[k] - i.x[j]), "receiver less sender")
+    check(np.allclose(i.edge_features[:, 2], np.linalg.norm(i.x[k] - i.x[j], axis=1)), "length of an edge")
+    sides = {tuple(sorted(e)) for c in few[0]["cells"] for e in ((c[0], c[1]), (c[1], c[2]), (c[2], c[0]))}
+    bare = amq.mesh_inputs(few[0])
+    check({tuple(sorted(e)) for e in bare.edge_index.T.tolist()} == sides, "edges are the sides of cells")
+    check(len(i.edge_index[0]) > 2 * len(sides) == len(bare.edge_index[0]), "lattices add edges")
+    check(np.array_equal(bare.x, few[0]["points"].astype(np.float32)), "positions as they are")
+    marked = amq.mesh_inputs({**few[0]}, boundary=True, mark_boundary=True)
+    check(np.array_equal(marked.u[:, 2], (np.abs(x).max(1) > 1 - 1e-6).astype(np.float32)), "marks of the boundary")
+    cloud = amq.mesh_inputs({"points": few[0]["points"], "given": few[0]["given"]})
+    check(np.all(np.bincount(cloud.edge_index[1]) == 8), "a cloud has 8 neighbours")
+
+    # The tool reads folders of samples.
+    if len(sys.argv) > 1:
+        for k, s in enumerate(few):
+            (folder / "few").mkdir(exist_ok=True)
+            np.savez(folder / "few" / f"{k}.npz", **s)
+        by_tool = folder / "by_tool.safetensors"
+        done = subprocess.run([sys.argv[1], "quantize", at, "--samples", folder / "few", "-o", by_tool],
+                              capture_output=True, text=True, timeout=120)  # fmt: skip
+        check(done.returncode == 0 and "gnn_layers.1.update" in done.stdout, f"{done.stdout}{done.stderr}")
+        check(by_tool.exists() and by_tool.read_bytes() == (folder / "again.safetensors").read_bytes(),
+              "the tool writes the same file")  # fmt: skip
+        module_b, _, how_b, _ = modules["mp_pde, boundary"]
+        marks, three = folder / "marks.safetensors", samples(3, 3, False)
+        (folder / "three").mkdir()
+        for k, s in enumerate(three):
+            np.savez(folder / "three" / f"{k}.npz", **s)
+        amq.from_torch(module_b, marks, three[0], mark_boundary=True, **how_b)
+        amq.quantize(marks, three, folder / "again.safetensors", mark_boundary=True)
+        done = subprocess.run([sys.argv[1], "quantize", marks, "--samples", folder / "three", "-o", by_tool],
+                              capture_output=True, text=True, timeout=120)  # fmt: skip
+        check(done.returncode == 0 and by_tool.read_bytes() == (folder / "again.safetensors").read_bytes(),
+              f"the tool marks boundaries: {done.stderr}")  # fmt: skip
+        bad = subprocess.run([sys.argv[1], "quantize", at, "--samples", folder, "-o", by_tool], capture_output=True,
+                             text=True, timeout=60)  # fmt: skip
+        check(bad.returncode == 1 and "samples in .npz or .vtk" in bad.stderr, bad.stderr)
+
+    s = few[0]
+    export = lambda m=module, sample=s, **more: amq.from_torch(m, at, sample, **{**own, **more})  # noqa: E731
+    refused("solves on meshes", lambda: export(sample=np.zeros((4, 4, 2), np.float32)))
+    refused("solves on meshes", lambda: export(axes=[np.arange(3)]))
+    refused("options of mesh_inputs", lambda: export(latices=[4]))
+    refused("whole numbers from 1 on", lambda: export(lattices=[0]))
+    refused("2 numbers, or one for all", lambda: export(normalization={"centre": [0.5] * 3}))
+    refused("half_width", lambda: export(normalization={"half_width": 0}))
+    refused("2 channels, as the module reads them", lambda: export(boundary=True, mark_boundary=True))
+    refused("type for every node", lambda: export(boundary=True))
+    refused("with 'given'", lambda: export(sample={"points": s["points"]}))
+    refused("ids from 0", lambda: export(sample={**s, "cells": s["cells"] + 5}))
+    refused("finite", lambda: export(sample={**s, "given": s["given"] * np.nan}))
+    refused("a function (module, inputs)", lambda: export(call=3))
+    refused("an answer to the sample", lambda: export(call=lambda m, i: m(i.u)))
+    refused("a finite answer (node, 1)", lambda: export(call=lambda m, i: i.u))
+    refused("2 names or none", lambda: export(given=["a"]))
+    refused("without variables", lambda: export(MpPde(16, 2, 0, 2, 2, 1, 1)))
+    refused("window of steps", lambda: export(MpPde(128, 1, 25, 25, 1, 0)))
+    refused("a tensor output_mlp.0.weight", lambda: export(rename={"output_mlp": "no"}))
+    module.extra = nn.Linear(2, 2)
+    refused("extra.bias, extra.weight", export)
+    del module.extra
+    heads = Batched(4, 16, 1, 4, 6, 2, 2)
+    heads.blocks[0].Attn.temperature = nn.Parameter(torch.ones(1, 3, 1, 1))
+    refused("heads that divide", lambda: amq.from_torch(heads, at, samples(1, 2, False)[0]))
+    amq.from_torch(module, at, s, normalization=normalization)  # other edges than the module's
+    amq.quantize(at, few, to)  # torch was given the same
+    near = Batched(4, 16, 1, 4, 6, 2, 2)
+    near.first = near.preprocess
+    del near.preprocess
+    refused("nearest: Transolver of Wu et al.", lambda: amq.from_torch(near, at, samples(1, 2, False)[0]))
+
+    export()
+    refused("meshes with given fields", lambda: amq.quantize(at, np.zeros((3, 36, 2), np.float32), to))
+    refused("quantize, sample 1", lambda: amq.quantize(at, [few[0], {**few[1], "given": few[1]["given"][:, :1]}], to))
+    refused("cells", lambda: amq.quantize(at, [{**few[0], "cells": None}], to))
+    refused("a scheme like", lambda: amq.quantize(at, few, to, scheme="int8"))
+    refused("16 bits reach", lambda: amq.quantize(at, few, to, error=1e-9))
+    export(call=lambda m, i: 1.01 * m(i.u, i.x, i.edge_index))  # not what its names say
+    refused("computes something else", lambda: amq.quantize(at, few, to))
+    amq.quantize(folder / "other.safetensors", few[0], to)  # one sample
+    refused("quantized already", lambda: amq.quantize(to, few, at))
+
+end()
