@@ -250,6 +250,9 @@ with tempfile.TemporaryDirectory() as folder:
     refused("input_deviation", lambda: amq.from_torch(module, at, few[0], normalization={"input_deviation": 0}))
     refused("found mean", lambda: amq.from_torch(module, at, few[0], normalization={"mean": 0}))
     refused("1 names or none", lambda: amq.from_torch(module, at, few[0], given=["a", "b"]))
+    refused("on a grid, without call", lambda: amq.from_torch(module, at, few[0], call=lambda m, i: m(i.u)))
+    refused("on a grid, without call", lambda: amq.from_torch(module, at, few[0], lattices=[4]))
+    refused("on a grid, without call", lambda: amq.from_torch(module, at, {"points": few[0], "given": few[0]}))
     refused("coordinates", lambda: amq.from_torch(module, at, few[0], [np.arange(3), np.arange(4)]))
     refused("can be written", lambda: amq.from_torch(module, folder / "no" / "f.safetensors", few[0]))
     lifted = Neuraloperator((4, 4), 6, 1, 1, lifting=(12,))
@@ -265,6 +268,8 @@ with tempfile.TemporaryDirectory() as folder:
     refused("a scheme like", lambda: amq.quantize(at, few, to, scheme="int8"))
     refused("16 bits reach", lambda: amq.quantize(at, few, to, error=1e-9))
     amq.quantize(at, few, to)
+    mesh = {"points": np.eye(3, 2), "cells": np.array([[0, 1, 2]]), "given": np.ones((3, 1), np.float32)}
+    refused("solves on grids", lambda: amq.quantize(at, [mesh], to))
     refused("quantized already", lambda: amq.quantize(to, few, at))
 
 end()
