@@ -23,7 +23,7 @@ namespace {
 struct Said {
   TrainingWishes wishes{Kind::adaptive, {8, ByRange{}, {}}};
   std::size_t threads = 1;
-  bool budgeted = false;
+  bool budgeted = false, shared = false;
   std::vector<int> axes{};  ///< of reflections
   std::vector<double> centre{};
   std::vector<Index> given_vectors{}, solution_vectors{};  ///< their first channels
@@ -114,7 +114,7 @@ const Setter setters[] = {
     {"bits",
      [](Said& to, const Text& t) {
        auto& levels = to.wishes.scheme.levels;
-       levels = t.counts<int>(1, max_bits);
+       levels = t.counts<int>(0, max_bits);
        std::sort(levels.begin(), levels.end());
        if (levels.empty() || std::adjacent_find(levels.begin(), levels.end()) != levels.end())
          t.refuse("numbers of bits, each once");
@@ -124,6 +124,17 @@ const Setter setters[] = {
        to.wishes.options.adaptive.mean_bits = t.numbers(0, max_bits);
        to.budgeted = true;
        if (t.empty()) t.refuse("one or more mean bits");
+     }},
+    {"sharing",
+     [](Said& to, const Text& t) {
+       using namespace allocation;
+       to.wishes.options.adaptive.sharing =
+           t.choice<AnySharing>({{"node_and_point", PerNodeAndPoint()},
+                                 {"edge", PerEdge()},
+                                 {"block", PerBlock()},
+                                 {"node", PerNode()},
+                                 {"point", PerPoint()}});
+       to.shared = true;
      }},
     {"weight_bits",
      [](Said& to, const Text& t) {
@@ -243,6 +254,12 @@ Said said_by(const std::vector<NamedOption>& options, const Trainer& of) {
     levels = w.kind == Kind::adaptive  ? std::vector{1, 2, 3, 4, 5, 6, 8}
              : w.kind == Kind::uniform ? std::vector{4}
                                        : std::vector{8};
+  if (w.kind != Kind::adaptive && all.shared)
+    throw Error("training, sharing", "kind adaptive, where rows differ in bits", "another kind",
+                "Leave sharing out.");
+  if (w.kind != Kind::adaptive && levels.front() == 0)
+    throw Error("training, bits", "1 to 16 bits, but for the kind adaptive", "0",
+                "Rows of 0 bits are for those that have others beside them.");
   if (w.kind != Kind::adaptive && all.budgeted)
     throw Error("training, budget", "kind adaptive, where rows differ in bits", "another kind",
                 "Say bits for rows that are all alike.");

@@ -62,7 +62,8 @@ void rehearse(const Sample& like, const TrainingWishes& w, const typename Model:
     auxiliary = std::make_unique<Auxiliary>(
         w.options.adaptive.auxiliary, few.front().u.cols(), few.front().x.cols(),
         w.options.adaptive.score.columns(net->layout, w.options.adaptive.sharing.by_block), o.seed);
-  const MeshSolver<Model, AnyScheme> solver(std::move(net), std::move(auxiliary), from.encoding);
+  const MeshSolver<Model, AnyScheme> solver(std::move(net), std::move(auxiliary), from.encoding,
+                                            w.options.adaptive.sharing);
   const auto solve = [&](double bits) {
     static_cast<void>(solver(one.mesh, view(one.given), mean_bits(bits)));
   };

@@ -104,6 +104,14 @@ with tempfile.TemporaryDirectory() as name:
     v = two.mesh(8 * p, c, mark_boundary=True).solve(600 * np.ones(100, np.float32))
     check(np.array_equal(4 * u, v), "units")
 
+    # Nodes that skip layers.
+    s = amq.train(samples, "mp_pde", bits=(0, 4, 8), sharing="block", budget=5, out=here / "skips", **quick)
+    check(s.info["levels"] == [0, 4, 8], "levels with 0")
+    u = s.mesh(samples[0]["points"], samples[0]["cells"]).solve(samples[0]["given"], mean_bits=5)
+    again = amq.load(here / "skips")
+    check(np.array_equal(again.mesh(samples[0]["points"], samples[0]["cells"]).solve(samples[0]["given"], mean_bits=5),
+                         u), "a file keeps the sharing")  # fmt: skip
+
     # Every network and kind, without types of nodes, as a cloud, mirrored.
     for network in amq.trainable():
         sizes = {"transolver": {"heads": 2}, "flare": {"heads": 2}, "graph_vit": {"width": 16, "heads": 2, "blocks": 1}}
@@ -151,6 +159,9 @@ with tempfile.TemporaryDirectory() as name:
     bad("budget: expected mean bits from 1 to 8, found 12", budget=12)
     bad("kind adaptive", kind="uniform", budget=3)
     bad("two levels", bits=4)
+    bad("sharing: expected one of node_and_point, edge, block", sharing="nobody")
+    bad("kind adaptive", kind="uniform", sharing="block")
+    bad("1 to 16 bits, but for the kind adaptive, found 0", kind="uniform", bits=[0, 4])
     bad("cover choosing them: with this network and mesh", budget=1)  # before anything is trained
     bad("a network that costs more than choosing its bits", hidden=1)
     bad("expected positive sizes", hidden=0)

@@ -108,6 +108,7 @@ def train(
     kind: Literal["adaptive", "uniform", "quantized"] = "adaptive",
     bits: int | Sequence[int] | None = None,
     budget: float | Sequence[float] | None = None,
+    sharing: Literal["node_and_point", "edge", "block", "node", "point"] = "node_and_point",
     weight_bits: Literal[2, 4, 8] = 8,
     out: str | os.PathLike[str] | None = None,
     progress: Callable[..., Any] | None = None,
@@ -151,7 +152,9 @@ def train(
     without.
 
     kind: adaptive, an auxiliary model gives each row of the ladder `bits` (1 to 8 unless said otherwise)
-    within `budget`, the mean bits, 3 unless said otherwise; of several budgets the file serves all.
+    within `budget`, the mean bits, 3 unless said otherwise; of several budgets the file serves all. What
+    may differ in bits is `sharing`'s to say; under block a node has one width in a layer, and skips it
+    where that is 0 of bits=(0, 4, 8).
     uniform: every row has `bits`, 4 unless said otherwise, and the training knows it. quantized: steps
     are fitted to the float network, 8 bits unless said otherwise, without further training.
 
