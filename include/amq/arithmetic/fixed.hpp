@@ -59,7 +59,7 @@ class Fixed : public FloatRows {
     plan_ = &plan;
     live_.begin(plan);
     orders_.clear();
-    awake_.clear();
+    n_awake_ = 0;
   }
 
   Quantized quantize(PointId id, const Tensor& x) {
@@ -282,26 +282,31 @@ class Fixed : public FloatRows {
     if (bits.empty()) return {{}, plan_->uniform_bits == 0};
     return {LiveRows::any_of_zero(bits) ? bits : std::span<const std::uint8_t>{}};
   }
-  /// The graph of the nodes that do not skip: they alone receive, and may be sent to by all.
+  /// The graph of the nodes that do not skip: they alone receive, and may be sent to by all. Made
+  /// once a map and plan, in memory that is kept.
   struct Awake {
     const std::uint8_t* by = nullptr;
-    Graph graph;
-    std::vector<std::int32_t> edge;              ///< (edge) its number in the whole graph
-    std::deque<std::vector<std::uint8_t>> bits;  ///< of edges, by map
-    std::deque<const std::uint8_t*> map;
+    Graph graph;                     ///< without `receiver`
+    std::vector<std::int32_t> edge;  ///< (edge) its number in the whole graph
+    std::vector<std::uint8_t> bits;  ///< (edge) by the last map that was asked for
+    const std::uint8_t* map = nullptr;
   };
   Awake& awake(std::span<const std::uint8_t> by, const Graph& g) {
-    for (Awake& a : awake_)
-      if (a.by == by.data()) return a;
-    Awake& a = awake_.emplace_back();
+    for (std::size_t k = 0; k < n_awake_; ++k)
+      if (awake_[k].by == by.data()) return awake_[k];
+    if (n_awake_ == awake_.size()) awake_.emplace_back();
+    Awake& a = awake_[n_awake_++];
     a.by = by.data();
-    a.graph.first.push_back(0);
+    a.map = nullptr;
+    a.graph.first.assign(1, 0);
+    a.graph.sender.clear();
+    a.edge.clear();
     for (std::size_t i = 0; i < by.size(); ++i) {
       if (by[i] == 0) continue;
-      for (std::int32_t e = g.first[i]; e < g.first[i + 1]; ++e) {
-        a.edge.push_back(e);
-        a.graph.sender.push_back(g.sender[static_cast<std::size_t>(e)]);
-      }
+      const std::int32_t first = g.first[i], last = g.first[i + 1];
+      a.graph.sender.insert(a.graph.sender.end(), g.sender.begin() + first,
+                            g.sender.begin() + last);
+      for (std::int32_t e = first; e < last; ++e) a.edge.push_back(e);
       a.graph.first.push_back(static_cast<std::int32_t>(a.edge.size()));
     }
     return a;
@@ -351,12 +356,11 @@ class Fixed : public FloatRows {
     if (point.fixed_bits) return {};
     const auto all = plan_->bits(id, point.kind, g.n_edges());
     if (all.empty()) return {};
-    for (std::size_t k = 0; k < a.map.size(); ++k)
-      if (a.map[k] == all.data()) return a.bits[k];
-    a.map.push_back(all.data());
-    auto& own = a.bits.emplace_back();
-    for (const std::int32_t e : a.edge) own.push_back(all[static_cast<std::size_t>(e)]);
-    return own;
+    if (a.map == all.data()) return a.bits;
+    a.map = all.data();
+    a.bits.clear();
+    for (const std::int32_t e : a.edge) a.bits.push_back(all[static_cast<std::size_t>(e)]);
+    return a.bits;
   }
   /// Some coded rows, in this order. @pre x is in order
   MixedRows rows_of(const RowsView& x, const LiveRows::Rows& rows, int bits) {
@@ -469,6 +473,7 @@ class Fixed : public FloatRows {
   LiveRows live_;
   std::deque<std::pair<const std::uint8_t*, std::shared_ptr<const RowOrder>>> orders_;
   std::deque<Awake> awake_;
+  std::size_t n_awake_ = 0;  // of this plan
   RowMemory memory_;
 };
 
