@@ -96,6 +96,7 @@ class Arms {
       net_.emplace(train<Model>(p.training, none, sizes));
       load_state_dict(safetensors::read(r.weights), net_->net->layout, net_->net->parameters);
     }
+    std::filesystem::create_directories(how_.folder);
     deviation_ = static_cast<double>(net_->encoding.output_deviation[0]);
     float_row();
   }
