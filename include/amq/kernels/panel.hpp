@@ -122,19 +122,24 @@ AMQ_INLINE void tile(const std::uint8_t* lines, Index stride, const PackedWeight
   Acc acc[height][Blocks];
   // What the digits' bias adds to every sum is taken off here: a digit of 8 bits is stored with
   // D::bias, a low digit of 16 bits with D::bias - 128.
+  AMQ_UNROLL
   for (int c = 0; c < Blocks; ++c) {
     const Acc zero = Acc::splat(0);
     const Acc high = D::bias ? Acc::load(w.lowered(block + c)) : zero;
     const Acc low = D::bias ? zero : Acc::load(w.raised(block + c));
+    AMQ_UNROLL
     for (int r = 0; r < height; ++r) acc[r][c] = Digits == 2 && r % 2 == 1 ? low : high;
   }
   const std::int8_t* codes = w.codes(block);
   const Index bytes = w.block_bytes(), quads = w.quads();
   for (Index q = 0; q < quads; ++q) {
     typename D::Weights v[Blocks];
+    AMQ_UNROLL
     for (int c = 0; c < Blocks; ++c) v[c] = D::weights(codes + c * bytes + q * wide * quad);
+    AMQ_UNROLL
     for (int r = 0; r < height; ++r) {
       const typename D::Digits a = D::digits(lines + r * stride + q * quad);
+      AMQ_UNROLL
       for (int c = 0; c < Blocks; ++c) D::add(acc[r][c], a, v[c]);
     }
   }
@@ -345,13 +350,22 @@ struct AffineSink {
   template <int Rows, int Blocks, int Digits, bool Stream = false, typename Acc>
   AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
     using F = simd::Floats<Arch>;
+    // Stores of registers may be stores to anything: what they do not change is read before them.
+    const PackedWeights& weights = *w;
+    const Index out = weights.out();
+    const float *const by = step + row, *const from = offset + row;
+    float* to[Rows];
+    AMQ_UNROLL
+    for (int r = 0; r < Rows; ++r) to[r] = rows[row + r] + n;
+    AMQ_UNROLL
     for (int c = 0; c < Blocks; ++c) {
       const Index at = n + c * PackedWeights::block;
-      const AffineBlock<Arch> affine(*w, at);
+      const AffineBlock<Arch> affine(weights, at);
+      AMQ_UNROLL
       for (int r = 0; r < Rows; ++r) {
-        F y = affine.template of<Digits>(acc, r, c, step[row + r], offset[row + r]);
+        F y = affine.template of<Digits>(acc, r, c, by[r], from[r]);
         if constexpr (Relu) y = max(y, F::splat(0));
-        put<Blocks, Stream>(y, rows[row + r] + at, w->out() - at);
+        put<Blocks, Stream>(y, to[r] + c * PackedWeights::block, out - at);
       }
     }
   }
@@ -368,15 +382,28 @@ struct OntoSink {
   template <int Rows, int Blocks, int Digits, typename Acc>
   AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
     using F = simd::Floats<Arch>;
+    // As in AffineSink.
+    const PackedWeights& weights = *w;
+    const Index out = weights.out();
+    const float *const by = step + row, *const shift = offset + row;
+    float* to[Rows];
+    const float* from[Rows];
+    AMQ_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+      to[r] = rows[row + r] + n;
+      from[r] = base[row + r] + n;
+    }
+    AMQ_UNROLL
     for (int c = 0; c < Blocks; ++c) {
-      const Index at = n + c * PackedWeights::block, left = w->out() - at;
-      const AffineBlock<Arch> affine(*w, at);
+      const Index in_row = c * PackedWeights::block, left = out - n - in_row;
+      const AffineBlock<Arch> affine(weights, n + in_row);
+      AMQ_UNROLL
       for (int r = 0; r < Rows; ++r) {
-        const F y = affine.template of<Digits>(acc, r, c, step[row + r], offset[row + r]);
+        const F y = affine.template of<Digits>(acc, r, c, by[r], shift[r]);
         const F x = Blocks > 1 || left >= simd::lanes
-                        ? F::load(base[row + r] + at)
-                        : F::load_part(base[row + r] + at, static_cast<int>(left));
-        put<Blocks>(Minus ? x - y : x + y, rows[row + r] + at, left);
+                        ? F::load(from[r] + in_row)
+                        : F::load_part(from[r] + in_row, static_cast<int>(left));
+        put<Blocks>(Minus ? x - y : x + y, to[r] + in_row, left);
       }
     }
   }
