@@ -18,8 +18,9 @@ TEST_CASE_TEMPLATE("moments of sixteen rows have the bits of the plain loops, at
     m.mean.store(mean);
     m.deviation.store(deviation);
     kernels::abs_max<Arch>(rows, n).store(top);
-    kernels::smallest<Arch>(rows, n).store(low);
-    kernels::largest<Arch>(rows, n).store(high);
+    const auto range = kernels::extremes<Arch>(rows, n);
+    range.smallest.store(low);
+    range.largest.store(high);
     for (int r = 0; r < 16; ++r) {
       CAPTURE(n);
       CAPTURE(r);
@@ -31,6 +32,26 @@ TEST_CASE_TEMPLATE("moments of sixteen rows have the bits of the plain loops, at
       REQUIRE(same(low[r], s.min));
       REQUIRE(same(high[r], s.max));
     }
+  }
+}
+
+TEST_CASE_TEMPLATE("moments in doubles have the portable rung's bits, at every length", Arch,
+                   AMQ_RUNGS) {
+  const auto x = rungs::some_rows(1, 300, 8);
+  for (Index n = 1; n < 300; ++n) {
+    CAPTURE(n);
+    const auto m = kernels::double_moments<Arch>(x.data(), n),
+               e = kernels::double_moments<simd::Scalar>(x.data(), n);
+    REQUIRE(std::memcmp(&m, &e, sizeof m) == 0);
+    double sum = 0, squares = 0;
+    for (Index k = 0; k < n; ++k) sum += static_cast<double>(x[static_cast<std::size_t>(k)]);
+    const double mean = sum / static_cast<double>(n);
+    for (Index k = 0; k < n; ++k) {
+      const double d = static_cast<double>(x[static_cast<std::size_t>(k)]) - mean;
+      squares += d * d;
+    }
+    REQUIRE(m.mean == doctest::Approx(mean).epsilon(1e-12));
+    REQUIRE(m.squares == doctest::Approx(squares).epsilon(1e-12));
   }
 }
 

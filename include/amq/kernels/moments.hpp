@@ -6,7 +6,9 @@
 #include <amq/quant/row_stats.hpp>
 #include <amq/simd/batch.hpp>
 
+#include <cmath>
 #include <limits>
+#include <type_traits>
 
 namespace amq::kernels {
 inline namespace AMQ_LEVEL {
@@ -85,22 +87,123 @@ template <typename Arch>
 }
 
 template <typename Arch>
-[[nodiscard]] AMQ_INLINE simd::Floats<Arch> smallest(const float* const* x, Index n) noexcept {
-  using F = simd::Floats<Arch>;
-  constexpr float infinity = std::numeric_limits<float>::infinity();
-  F lane[block_rows];
-  detail::accumulate<Arch>(x, n, infinity, detail::Same(infinity).v, lane,
-                           [](F a, F v, int) AMQ_INLINE_LAMBDA { return min(a, v); });
-  return smallest_of_rows(lane);
-}
+struct BlockExtremes {
+  simd::Floats<Arch> smallest, largest;
+};
+/// @param x  sixteen rows of n floats
 template <typename Arch>
-[[nodiscard]] AMQ_INLINE simd::Floats<Arch> largest(const float* const* x, Index n) noexcept {
+[[nodiscard]] AMQ_INLINE BlockExtremes<Arch> extremes(const float* const* x, Index n) noexcept {
   using F = simd::Floats<Arch>;
   constexpr float infinity = std::numeric_limits<float>::infinity();
-  F lane[block_rows];
-  detail::accumulate<Arch>(x, n, -infinity, detail::Same(-infinity).v, lane,
-                           [](F a, F v, int) AMQ_INLINE_LAMBDA { return max(a, v); });
-  return largest_of_rows(lane);
+  F least[block_rows], most[block_rows];
+  const Index whole = n / simd::lanes * simd::lanes;
+  const int part = static_cast<int>(n - whole);
+  for (int r = 0; r < block_rows; r += 2) {
+    const float *p = x[r], *q = x[r + 1];
+    F a, b, c, d;
+    if (whole > 0) {
+      a = c = F::load(p);
+      b = d = F::load(q);
+    } else {
+      a = b = F::splat(infinity);
+      c = d = F::splat(-infinity);
+    }
+    for (Index k = simd::lanes; k < whole; k += simd::lanes) {
+      const F u = F::load(p + k), v = F::load(q + k);
+      a = min(a, u);
+      b = min(b, v);
+      c = max(c, u);
+      d = max(d, v);
+    }
+    if (part) {
+      a = min(a, F::load_part(p + whole, part, infinity));
+      b = min(b, F::load_part(q + whole, part, infinity));
+      c = max(c, F::load_part(p + whole, part, -infinity));
+      d = max(d, F::load_part(q + whole, part, -infinity));
+    }
+    least[r] = a;
+    least[r + 1] = b;
+    most[r] = c;
+    most[r + 1] = d;
+  }
+  return {smallest_of_rows(least), largest_of_rows(most)};
+}
+
+struct DoubleMoments {
+  double mean, squares;  ///< squares: the sum of squared distances from the mean
+};
+namespace detail {
+/// Sixteen doubles, each a partial sum.
+template <typename Arch>
+struct DoubleLanes {
+  double sum[simd::lanes] = {};
+
+  /// @param n  a multiple of sixteen
+  void add(const float* x, Index n) noexcept {
+    for (Index k = 0; k < n; k += simd::lanes)
+      for (int l = 0; l < simd::lanes; ++l) sum[l] += static_cast<double>(x[k + l]);
+  }
+  void add_squares(const float* x, Index n, double mean) noexcept {
+    for (Index k = 0; k < n; k += simd::lanes)
+      for (int l = 0; l < simd::lanes; ++l) {
+        const double d = static_cast<double>(x[k + l]) - mean;
+        sum[l] = std::fma(d, d, sum[l]);
+      }
+  }
+  [[nodiscard]] double folded() noexcept {
+    for (int width = simd::lanes / 2; width > 0; width /= 2)
+      for (int l = 0; l < width; ++l) sum[l] += sum[l + width];
+    return sum[0];
+  }
+};
+#if AMQ_HAS_AVX512
+template <>
+inline void DoubleLanes<simd::Avx512>::add(const float* x, Index n) noexcept {
+  __m512d low = _mm512_loadu_pd(sum), high = _mm512_loadu_pd(sum + 8);
+  for (Index k = 0; k < n; k += simd::lanes) {
+    low = _mm512_add_pd(low, _mm512_cvtps_pd(_mm256_loadu_ps(x + k)));
+    high = _mm512_add_pd(high, _mm512_cvtps_pd(_mm256_loadu_ps(x + k + 8)));
+  }
+  _mm512_storeu_pd(sum, low);
+  _mm512_storeu_pd(sum + 8, high);
+}
+template <>
+inline void DoubleLanes<simd::Avx512>::add_squares(const float* x, Index n, double mean) noexcept {
+  const __m512d m = _mm512_set1_pd(mean);
+  __m512d low = _mm512_loadu_pd(sum), high = _mm512_loadu_pd(sum + 8);
+  for (Index k = 0; k < n; k += simd::lanes) {
+    const __m512d a = _mm512_sub_pd(_mm512_cvtps_pd(_mm256_loadu_ps(x + k)), m),
+                  b = _mm512_sub_pd(_mm512_cvtps_pd(_mm256_loadu_ps(x + k + 8)), m);
+    low = _mm512_fmadd_pd(a, a, low);
+    high = _mm512_fmadd_pd(b, b, high);
+  }
+  _mm512_storeu_pd(sum, low);
+  _mm512_storeu_pd(sum + 8, high);
+}
+#endif
+}  // namespace detail
+
+/// Of one row, in doubles. Sixteen partial sums, folded as +8, +4, +2, +1.
+template <typename Arch = simd::Native>
+[[nodiscard]] DoubleMoments double_moments(const float* x, Index n) noexcept {
+#if AMQ_HAS_AVX512
+  using Rung =
+      std::conditional_t<std::is_base_of_v<simd::Registers<simd::Avx512>, simd::Registers<Arch>>,
+                         simd::Avx512, Arch>;
+#else
+  using Rung = Arch;
+#endif
+  const Index whole = n / simd::lanes * simd::lanes;
+  detail::DoubleLanes<Rung> sums, squares;
+  sums.add(x, whole);
+  for (Index k = whole; k < n; ++k) sums.sum[k - whole] += static_cast<double>(x[k]);
+  const double mean = sums.folded() / static_cast<double>(n);
+  squares.add_squares(x, whole, mean);
+  for (Index k = whole; k < n; ++k) {
+    const double d = static_cast<double>(x[k]) - mean;
+    squares.sum[k - whole] = std::fma(d, d, squares.sum[k - whole]);
+  }
+  return {mean, squares.folded()};
 }
 
 }  // namespace AMQ_LEVEL

@@ -25,8 +25,9 @@ void row_ranges(MatrixView<const float> x, float* smallest, float* largest,
                             for (int r = 0; r < block_rows; ++r)
                               rows[r] = x.row(std::min(i + r, last - 1));
                             const int n = static_cast<int>(std::min<Index>(block_rows, last - i));
-                            kernels::smallest<Arch>(rows, x.cols).store_part(smallest + i, n);
-                            kernels::largest<Arch>(rows, x.cols).store_part(largest + i, n);
+                            const auto range = extremes<Arch>(rows, x.cols);
+                            range.smallest.store_part(smallest + i, n);
+                            range.largest.store_part(largest + i, n);
                           }
                         });
 }
@@ -102,7 +103,7 @@ void linear_patches(const PatchRows& x, const BasicRowCoder<Rule>& coder, const 
   if (coder.bits > 8 || coder.bits < 1 || kind_of(coder.rule) != RowRule::min_max)
     throw Error("linear_patches", "1 to 8 bits, rows by minimum and maximum",
                 std::to_string(coder.bits) + " bits", "Store the patches, and use linear().");
-  detail::dense_range<Arch>(x, RowLevel(coder), w, activation, out, 0, out.rows);
+  detail::dense_range<Arch>(x, RowLevel(coder), w, activation, {}, out, 0, out.rows);
 }
 
 }  // namespace AMQ_LEVEL

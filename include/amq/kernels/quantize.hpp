@@ -145,9 +145,10 @@ AMQ_INLINE void block_grids(const float* const* x, Index n, const Rule& rule,
     if constexpr (own == RowRule::own) {
       detail::grids_one_by_one<Arch>(x, n, rule, levels, g);
     } else if constexpr (own == RowRule::min_max) {
-      if (n > 0)
-        return range_grids<Arch>(kernels::smallest<Arch>(x, n), kernels::largest<Arch>(x, n),
-                                 levels, g);
+      if (n > 0) {
+        const auto range = extremes<Arch>(x, n);
+        return range_grids<Arch>(range.smallest, range.largest, levels, g);
+      }
       const detail::BlockLevels<Arch> level(levels, g);
       detail::store_grids<Arch>(F::splat(1.0f), F::splat(0.0f), g);
     } else {
@@ -199,13 +200,16 @@ AMQ_INLINE void encode_bytes(const float* x, Index n, const BlockGrids& g, int r
   for (Index k = 0; k < n; k += chunk) {
     F t[4];
     const int part = static_cast<int>(std::min<Index>(chunk, n - k));
-    if (part == chunk)
+    if (part == chunk) {
       for (int j = 0; j < 4; ++j) t[j] = fma(F::load(x + k + 16 * j), inv, shift);
-    else
+    } else {
+      // Registers beyond the row count as the one before: nobody reads their codes.
       for (int j = 0; j < 4; ++j)
-        t[j] = fma(F::load_part(x + k + 16 * std::min(j, part / 16),
-                                std::clamp(part - 16 * j, 0, simd::lanes)),
-                   inv, shift);
+        t[j] = j > 0 && 16 * j >= part
+                   ? t[j - 1]
+                   : fma(F::load_part(x + k + 16 * j, std::min(part - 16 * j, simd::lanes)), inv,
+                         shift);
+    }
     Codes<Arch>::narrow(t, g.low[r], g.high[r], bias, codes);
     take(k, part, codes);
   }

@@ -4,11 +4,13 @@
 
 #include <amq/core/eigen.hpp>
 #include <amq/core/everyone.hpp>
+#include <amq/kernels/moments.hpp>
 #include <amq/ops/column_moments.hpp>
 #include <amq/ops/operation.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 namespace amq {
@@ -74,25 +76,34 @@ template <typename T, typename F>
 /// Per row over its channels: normalized = (x - mean) / sqrt(variance + eps); `inverse_deviation`
 /// (rows) is kept for the gradient.
 template <typename T>
-void layer_norm(MatrixView<const T> x, double eps, MatrixView<T> normalized,
-                T* inverse_deviation) noexcept {
+void layer_norm(MatrixView<const T> x, double eps, MatrixView<T> normalized, T* inverse_deviation,
+                Executor& executor = serial_executor()) {
   const auto n = static_cast<double>(x.cols);
-  for (Index i = 0; i < x.rows; ++i) {
-    const T* r = x.row(i);
-    const double mean =
-        detail::lane_sum(r, x.cols, [](double sum, double v) { return sum + v; }) / n;
-    const double var = detail::lane_sum(r, x.cols, [mean](double sum, double v) {
-      const double d = v - mean;
-      return std::fma(d, d, sum);
-    });
-    const T m = static_cast<T>(mean),
-            inverse = inverse_deviation[i] = static_cast<T>(1.0 / std::sqrt(var / n + eps));
-    T* o = normalized.row(i);
-    for (Index c = 0; c < x.cols; ++c) {
-      const T d = r[c] - m;
-      o[c] = d * inverse;
-    }
-  }
+  executor.parallel_for(
+      static_cast<std::size_t>(x.rows), 256, [&](std::size_t first, std::size_t last) {
+        for (auto i = static_cast<Index>(first); i < static_cast<Index>(last); ++i) {
+          const T* r = x.row(i);
+          double mean, squares;
+          if constexpr (std::is_same_v<T, float>) {
+            const kernels::DoubleMoments m = kernels::double_moments(r, x.cols);
+            mean = m.mean;
+            squares = m.squares;
+          } else {
+            mean = detail::lane_sum(r, x.cols, [](double sum, double v) { return sum + v; }) / n;
+            squares = detail::lane_sum(r, x.cols, [mean](double sum, double v) {
+              const double d = v - mean;
+              return std::fma(d, d, sum);
+            });
+          }
+          const T m = static_cast<T>(mean), inverse = inverse_deviation[i] =
+                                                static_cast<T>(1.0 / std::sqrt(squares / n + eps));
+          T* o = normalized.row(i);
+          for (Index c = 0; c < x.cols; ++c) {
+            const T d = r[c] - m;
+            o[c] = d * inverse;
+          }
+        }
+      });
 }
 
 /// See instance_norm().
@@ -132,8 +143,8 @@ struct LayerNorm {
   [[nodiscard]] double cost(MatrixShape s) const noexcept { return 5 * s.size(); }
   [[nodiscard]] Index kept(MatrixShape s) const noexcept { return s.rows; }
   template <typename T>
-  void forward(MatrixView<const T> x, MatrixView<T> out, T* inverse, Executor&) const noexcept {
-    layer_norm(x, eps, out, inverse);
+  void forward(MatrixView<const T> x, MatrixView<T> out, T* inverse, Executor& executor) const {
+    layer_norm(x, eps, out, inverse, executor);
   }
   template <typename T>
   void backward(MatrixView<const T> x, MatrixView<const T> y, const T* inverse,
