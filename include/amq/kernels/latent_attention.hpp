@@ -71,11 +71,16 @@ inline constexpr Index latent_block = 16;  ///< nodes whose logits lie nearby
 
 /// Scaled logits of nodes first .. first + 15, the last node again where there are fewer, each row
 /// with -infinity up to `wide`. In memory: a compiler could contract the product with what follows.
+/// @param room  for them, where they do not lie so already
 template <typename Arch>
-void scaled_logits(const HeadLogits& h, Index first, Index wide, float* to) noexcept {
+[[nodiscard]] const float* scaled_logits(const HeadLogits& h, Index first, Index wide,
+                                         float* room) noexcept {
   using F = simd::Floats<Arch>;
   const Index n = h.logits.cols, whole = n / simd::lanes * simd::lanes, last = h.logits.rows - 1;
+  if (h.scale == 1.0f && n == wide && h.logits.stride == wide && first + latent_block - 1 <= last)
+    return h.logits.row(first);
   const F by = F::splat(h.scale);
+  float* to = room;
   for (Index r = 0; r < latent_block; ++r, to += wide) {
     const float* l = h.logits.row(std::min(first + r, last));
     for (Index g = 0; g < whole; g += simd::lanes) (F::load(l + g) * by).store(to + g);
@@ -84,6 +89,7 @@ void scaled_logits(const HeadLogits& h, Index first, Index wide, float* to) noex
     if (const int part = static_cast<int>(n - whole); part > 0)
       (F::load_part(l + whole, part) * by).store_part(to + whole, part);
   }
+  return room;
 }
 /// The largest of each of sixteen rows.
 template <typename Arch>
@@ -196,10 +202,10 @@ void sums_of_shares(const HeadLogits& h, float* top, std::int64_t* sum) {
   const Index n = h.logits.cols, wide = detail::to_lanes(n, 2 * simd::lanes);
   const std::int64_t nothing = (wide - n) * table.wide[ExponentialTable::last];
   thread_local AlignedVector<float> scaled;
-  float* z = at_least(scaled, detail::latent_block * wide);
+  float* room = at_least(scaled, detail::latent_block * wide);
   for (Index i = 0; i < h.logits.rows; i += detail::latent_block) {
     const Index rows = std::min(detail::latent_block, h.logits.rows - i);
-    detail::scaled_logits<Arch>(h, i, wide, z);
+    const float* z = detail::scaled_logits<Arch>(h, i, wide, room);
     detail::tops_of<Arch>(z, wide, top + i);
     std::fill_n(sum + i, rows, -nothing);
     for (Index first = 0; first < wide; first += exact) {
@@ -331,13 +337,13 @@ class Pooling {
     const Index wide = detail::to_lanes(n_, 2 * simd::lanes);
     float by[detail::latent_block];
     for (Index i = 0; i < nodes; i += detail::latent_block) {
-      detail::scaled_logits<Arch>(h, first + i, wide, m_.z.data());
+      const float* scaled = detail::scaled_logits<Arch>(h, first + i, wide, m_.z.data());
       if (!least_.empty())
         for (Index r = 0; r < detail::latent_block; ++r)
           by[r] = share_of(h, head, std::min(first + i + r, h.logits.rows - 1));
       for (Index q = 0; q < detail::latent_block / 4; ++q)
         for (Index g = 0; g < wide_; g += simd::lanes) {
-          const float* z = m_.z.data() + 4 * q * wide + g;
+          const float* z = scaled + 4 * q * wide + g;
           std::int8_t* to = m_.weights.data() + g * block + (i / 4 + q) * 64;
           if (least_.empty()) {
             const F top = F::load(h.top + g);
@@ -458,13 +464,13 @@ class CodedTokens {
     thread_local AlignedVector<float> scaled;
     thread_local AlignedVector<std::uint8_t> weights;
     thread_local AlignedVector<std::int32_t> products;
-    float* z = at_least(scaled, block * wide);
+    float* room = at_least(scaled, block * wide);
     std::uint8_t* codes = at_least(weights, block * wide);
     std::int32_t* sums = at_least(products, block * columns_);
     alignas(64) float top[simd::lanes], step[simd::lanes];
     for (Index i = 0; i < out.rows; i += block) {
       const Index rows = std::min(block, out.rows - i);
-      detail::scaled_logits<Arch>(h, i, wide, z);
+      const float* z = detail::scaled_logits<Arch>(h, i, wide, room);
       detail::tops_of<Arch>(z, wide, top);
       for (Index r = 0; r < block; ++r) {
         const F high = F::splat(top[r]);
