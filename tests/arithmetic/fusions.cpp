@@ -117,6 +117,73 @@ TEST_CASE("an activation in the step of a product is the activation of its resul
     }
 }
 
+TEST_CASE("a layer added to a tensor has the bits of two steps, in its memory where it may be") {
+  const Matrix u = random_matrix(130, 7, 1), v = random_matrix(130, 7, 2);
+  for (const RowRule rule : {RowRule::affine, RowRule::min_max}) {
+    ParameterLayout layout;
+    const nn::Linear square(layout, "square", RowKind::grid, 7, 7);
+    Quantizers quantizers(layout, {8, rule, {0, 4, 8, 16}});
+    Parameters parameters;
+    initialize(layout, parameters, 3);
+    quantizers.reset_points(layout, parameters);
+    quantizers.fit_weights(layout, parameters);
+    ThreadPool pool(2);
+    BasicFixed a(layout, quantizers, parameters, pool);
+    BitPlan mixed;
+    const std::uint8_t levels[] = {0, 4, 8, 16};
+    for (Index i = 0; i < u.rows(); ++i) mixed[RowKind::grid].push_back(levels[i % 4]);
+    for (const int bits : {-1, 0, 4, 8, 16}) {
+      CAPTURE(bits);
+      const BitPlan plan = bits < 0 ? mixed : BitPlan::uniform(bits);
+      a.begin(plan);
+      const auto input = [&](const Matrix& m) { return a.input(view(m), RowKind::grid); };
+      for (const Activation f : activations) {
+        const auto x = input(u), y = input(v);
+        const Matrix of_x = values(a.apply(ops::Add{}, x, square(a, x, f))),
+                     of_y = values(a.apply(ops::Add{}, x, square(a, y, f)));
+        const auto onto = [&](auto base, auto of) {
+          return values(
+              dense_onto(a, std::move(base), square.point, square.weight, std::move(of), f));
+        };
+        CHECK(same(onto(x, x), of_x));
+        CHECK(same(onto(x, y), of_y));
+        CHECK(same(onto(input(u), y), of_y));
+        CHECK(same(onto(x, input(v)), of_y));
+        CHECK(same(values(x), u));
+        CHECK(same(values(y), v));
+        // Two handles of one matrix that nobody else has.
+        auto alone = input(u);
+        auto again = alone;
+        CHECK(same(onto(std::move(alone), std::move(again)), of_x));
+      }
+    }
+  }
+}
+
+TEST_CASE("a layer of heads has the bits of its steps, by one weight and by one a head") {
+  constexpr Index heads = 3, own = 5, tokens = 6;
+  const Matrix u = random_matrix(211, 2 * heads * own, 1);
+  ParameterLayout layout;
+  const nn::Linear shared(layout, "shared", RowKind::grid, own, tokens, 8);
+  const auto q = layout.add("of_head", {heads * tokens, own}, Init::deviation(0.3f));
+  const WeightId grouped = layout.add_grouped_weight("of_head", q, heads);
+  Quantizers quantizers(layout, {8, RowRule::min_max, {0, 4, 8}});
+  Parameters parameters;
+  initialize(layout, parameters, 3);
+  quantizers.reset_points(layout, parameters);
+  quantizers.fit_weights(layout, parameters);
+  ThreadPool pool(2);
+  BasicFixed a(layout, quantizers, parameters, pool);
+  const BitPlan plan = BitPlan::uniform(4);
+  a.begin(plan);
+  const auto whole = a.input(view(u), RowKind::grid);
+  for (const WeightId w : {shared.weight, grouped})
+    for (const auto& x : {a.columns(whole, 0, heads * own), a.columns(whole, own, heads * own)}) {
+      const auto rows = a.quantize(shared.point, a.apply(ops::SplitHeads{heads}, x));
+      CHECK(same(values(dense_of_heads(a, heads, shared.point, w, x)), values(a.linear(w, rows))));
+    }
+}
+
 TEST_CASE("results take the memory of temporaries, and of nothing else") {
   const Layers l({8, RowRule::min_max, {8}});
   const Matrix u = random_matrix(33, 5, 1), v = random_matrix(33, 5, 2);

@@ -124,6 +124,50 @@ class Fixed : public FloatRows {
     kernels::linear(x.view(), weights_.coder(point, bits), w, f, y.data.view(), *executor_);
     return y;
   }
+  /// Add of x and dense(), in the memory of x where nobody else holds it. `of` may be x.
+  Tensor dense_onto(Tensor x, PointId point, WeightId weight, Tensor of,
+                    Activation f = Activation::none) {
+    const int bits = bits_of_all(point, of.rows());
+    if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1 || weights_.low(weight)) {
+      const Quantized q = quantize(point, of);
+      if (f != Activation::none) return apply(ops::Add{}, std::move(x), linear(weight, q, f));
+      of = {};
+      return linear_onto(std::move(x), false, weight, q);
+    }
+    const auto in = of.view();
+    if (in.data == x.view().data) of = {};  // x holds it
+    Tensor y = in_place_of(x);
+    kernels::linear_onto(in, weights_.coder(point, bits), weights_.packed(weight), f, x.view(),
+                         y.data.view(), *executor_);
+    return y;
+  }
+  /// linear() of quantize() of SplitHeads, where all rows have the same bits: rows of heads are
+  /// read where they lie.
+  Tensor dense_of_heads(Index heads, PointId point, WeightId weight, const Tensor& x) {
+    const Index n = x.rows(), own = x.cols() / heads, groups = layout_->weight(weight).groups;
+    const int bits = bits_of_all(point, n * heads);
+    const bool whole = x.cols() == own * heads && (groups == 1 || groups == heads);
+    if (!whole || bits < 1 || bits > 8 || weights_.low(weight))
+      return linear(weight, quantize(point, apply(ops::SplitHeads{heads}, x)));
+    const auto* w = &weights_.packed(weight);
+    const auto coder = weights_.coder(point, bits);
+    Tensor y = make(n * heads, w->out(), x.kind);
+    const auto in = x.view();
+    const auto out = y.data.view();
+    constexpr Index tall = 96;  // rows that stay near while all heads pass by
+    executor_->parallel_for(
+        static_cast<std::size_t>(n), 2 * tall, [&](std::size_t begin, std::size_t end) {
+          const auto last = static_cast<Index>(end);
+          for (auto i = static_cast<Index>(begin); i < last; i += tall) {
+            const Index rows = std::min(tall, last - i);
+            for (Index h = 0; h < heads; ++h)
+              kernels::linear(MatrixView<const float>(in.row(i) + h * own, rows, own, in.stride),
+                              coder, w[groups == 1 ? 0 : h], Activation::none,
+                              {out.row(h * n + i), rows, out.cols});
+          }
+        });
+    return y;
+  }
   /// x + branch(x), the branch computed for those rows alone that have bits at the point.
   template <typename Branch>
   Tensor residual(PointId id, const Tensor& x, const Branch& branch) {

@@ -9,6 +9,8 @@
 /// | linear_onto       | linear, then Add or Subtract                                        | Fixed, Training      |
 /// | activate_sum      | Add, Activate                                                       | Float32, Fixed       |
 /// | dense             | quantize, linear, Activate                                          | Fixed                |
+/// | dense_onto        | dense, then Add to a tensor                                         | Fixed                |
+/// | dense_of_heads    | SplitHeads, quantize, linear                                        | Fixed                |
 /// | residual          | Add of x and its branch; rows of 0 bits at a point stay x           | all but Float32      |
 /// | convolve          | a patches operation, then dense                                     | Fixed                |
 /// | message_mean      | EdgeSum, Activate, quantize, linear, Activate, SegmentMean          | Fixed, Training      |
@@ -20,6 +22,7 @@
 
 #include <amq/arithmetic/concept.hpp>
 #include <amq/ops/elementwise.hpp>
+#include <amq/ops/rows.hpp>
 
 #include <utility>
 
@@ -59,6 +62,27 @@ typename A::Tensor dense(A& a, PointId point, WeightId weight, const typename A:
     return a.dense(point, weight, x, f);
   else
     return activate(a, f, a.linear(weight, a.quantize(point, x)));
+}
+
+/// x + dense(of): `of` may be x.
+template <arithmetic A>
+typename A::Tensor dense_onto(A& a, typename A::Tensor x, PointId point, WeightId weight,
+                              typename A::Tensor of, Activation f = Activation::none) {
+  if constexpr (requires { a.dense_onto(std::move(x), point, weight, std::move(of), f); })
+    return a.dense_onto(std::move(x), point, weight, std::move(of), f);
+  else
+    return a.apply(ops::Add{}, x, dense(a, point, weight, of, f));
+}
+
+/// q W^T + b of the rows of each head, one head after the other: by one weight, or a group a head.
+/// @param x  (row, heads x channel)
+template <arithmetic A>
+typename A::Tensor dense_of_heads(A& a, Index heads, PointId point, WeightId weight,
+                                  const typename A::Tensor& x) {
+  if constexpr (requires { a.dense_of_heads(heads, point, weight, x); })
+    return a.dense_of_heads(heads, point, weight, x);
+  else
+    return a.linear(weight, a.quantize(point, a.apply(ops::SplitHeads{heads}, x)));
 }
 
 /// x + branch(x). A row of 0 bits at `point`, the branch's first, stays as it is: nothing of the

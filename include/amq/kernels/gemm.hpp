@@ -133,9 +133,11 @@ struct MatrixRows {
   }
 };
 
+/// @param base  added to the result, or without data; `out` may be the same memory
 template <typename Arch, typename Rows>
 void dense_range(const Rows& x, const RowLevel& level, const PackedWeights& w,
-                 Activation activation, MatrixView<float> out, Index first, Index last) {
+                 Activation activation, MatrixView<const float> base, MatrixView<float> out,
+                 Index first, Index last) {
   Panel panel(x.cols(), 1, panel_shape<Arch>);
   const LineForm form = line_form<Arch>(level.bits, w);
   // Grids are made for sixteen rows at once, but long rows come fewer at a time.
@@ -146,7 +148,12 @@ void dense_range(const Rows& x, const RowLevel& level, const PackedWeights& w,
   float* to[panel_rows];
   alignas(64) float step[panel_rows], offset[panel_rows];
   const bool relu = activation == Activation::relu,
-             stream = (relu || activation == Activation::none) && streams(out);
+             stream = (relu || activation == Activation::none) && !base.data && streams(out);
+  float* nearby = nullptr;
+  if (base.data) {
+    thread_local AlignedVector<float> before;
+    nearby = at_least(before, panel_rows * w.out());
+  }
   for (Index begin = first; begin < last; begin += height) {
     const Index end = std::min(last, begin + height);
     for (Index i = begin; i < end; i += block_rows) {
@@ -157,7 +164,7 @@ void dense_range(const Rows& x, const RowLevel& level, const PackedWeights& w,
         x.template encode<Arch>(i + r, g, r, form.bias, panel.line(at), panel.stride);
         step[at] = g.step[r];
         offset[at] = g.offset[r];
-        to[at] = out.row(i + r);
+        to[at] = nearby ? nearby + at * w.out() : out.row(i + r);
       }
     }
     if (relu)
@@ -166,8 +173,15 @@ void dense_range(const Rows& x, const RowLevel& level, const PackedWeights& w,
     else
       panel_product<Arch, 1>(panel, panel.digits, end - begin, form, w,
                              AffineSink<Arch>{to, step, offset, &w, stream});
-    if (activation != Activation::none && !relu)
-      for (Index r = 0; r < end - begin; ++r) activate<Arch>(activation, to[r], to[r], w.out());
+    const bool polynomial = activation != Activation::none && !relu;
+    if (!polynomial && !nearby) continue;
+    for (Index r = 0; r < end - begin; ++r) {
+      if (polynomial) activate<Arch>(activation, to[r], to[r], w.out());
+      // What was activated has been in memory: a product in it is not contracted with this sum.
+      if (nearby)
+        map_floats2<Arch>(base.row(begin + r), to[r], out.row(begin + r), w.out(),
+                          [](auto b, auto y) AMQ_INLINE_LAMBDA { return b + y; });
+    }
   }
   if (stream) simd::end_stream();
 }
@@ -247,13 +261,17 @@ void linear_onto(std::span<const RowsView> buckets, const PackedWeights& w, bool
   }
 }
 
-/// quantize_rows() and linear() in one: floats in, floats out, the codes stay in L1.
+/// out = base + linear(...) of the next function, to the bit what two steps would give. `out` may
+/// be `base` or x.
+/// @param base  without data: nothing is added
 /// @throws Error if shapes differ, or for more than 8 bits
 template <typename Arch = simd::Native, typename Rule = AnyRule>
-void linear(MatrixView<const float> x, const BasicRowCoder<Rule>& coder, const PackedWeights& w,
-            Activation activation, MatrixView<float> out, Executor& executor = serial_executor()) {
+void linear_onto(MatrixView<const float> x, const BasicRowCoder<Rule>& coder,
+                 const PackedWeights& w, Activation activation, MatrixView<const float> base,
+                 MatrixView<float> out, Executor& executor = serial_executor()) {
   detail::check_shapes("linear", x.cols, out.cols, w);
-  if (coder.bits > 8 || out.rows != x.rows)
+  if (base.data) detail::check_shapes("linear_onto", x.cols, base.cols, w);
+  if (coder.bits > 8 || out.rows != x.rows || (base.data && base.rows != x.rows))
     throw Error("linear from floats", "at most 8 bits and as many rows out as in",
                 std::to_string(coder.bits) + " bits, " + std::to_string(x.rows) + " and " +
                     std::to_string(out.rows) + " rows",
@@ -262,8 +280,16 @@ void linear(MatrixView<const float> x, const BasicRowCoder<Rule>& coder, const P
   executor.parallel_for(
       static_cast<std::size_t>(x.rows), detail::grain, [&](std::size_t begin, std::size_t end) {
         detail::dense_range<Arch>(detail::MatrixRows<Rule>{x, coder.rule}, level, w, activation,
-                                  out, static_cast<Index>(begin), static_cast<Index>(end));
+                                  base, out, static_cast<Index>(begin), static_cast<Index>(end));
       });
+}
+
+/// quantize_rows() and linear() in one: floats in, floats out, the codes stay in L1.
+/// @throws Error if shapes differ, or for more than 8 bits
+template <typename Arch = simd::Native, typename Rule = AnyRule>
+void linear(MatrixView<const float> x, const BasicRowCoder<Rule>& coder, const PackedWeights& w,
+            Activation activation, MatrixView<float> out, Executor& executor = serial_executor()) {
+  linear_onto<Arch>(x, coder, w, activation, {}, out, executor);
 }
 
 /// linear() and quantize_rows() of its result in one: codes in, codes of the next layer out; the

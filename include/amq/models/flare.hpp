@@ -122,7 +122,7 @@ class Flare {
     typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
       const auto rows = norm1_(a, x);
       const auto mixed = mix_(a, keys_(a, rows), values_(a, rows));
-      const auto y = a.apply(ops::Add{}, x, out_(a, mixed));
+      const auto y = dense_onto(a, x, out_.point, out_.weight, mixed);
       return residual(a, mlp_.point(), y,
                       [&](const typename A::Tensor& some) { return mlp_(a, norm2_(a, some)); });
     }

@@ -138,7 +138,7 @@ class Transolver {
     typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
       const auto both = a.linear(project_, a.quantize(rows_, ln_1_(a, x)));
       const auto values = a.columns(both, 0, width_), keys = a.columns(both, width_, width_);
-      const auto y = a.apply(ops::Add{}, x, out_(a, mix_(a, keys, values)));
+      const auto y = dense_onto(a, x, out_.point, out_.weight, mix_(a, keys, values));
       return residual(a, first_.point, y, [&](const typename A::Tensor& some) {
         return second_(a, first_(a, ln_2_(a, some), Activation::gelu));
       });

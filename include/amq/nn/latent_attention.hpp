@@ -49,17 +49,23 @@ class ResidualMlp {
   }
   template <arithmetic A>
   typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
-    auto h = layers_.front()(a, x, Activation::gelu);
-    if (shape_.first_adds) h = a.apply(ops::Add{}, x, h);
+    auto h = shape_.first_adds ? plus(a, layers_.front(), x, Activation::gelu)
+                               : layers_.front()(a, x, Activation::gelu);
     for (std::size_t l = 1; l + 1 < layers_.size(); ++l)
-      h = a.apply(ops::Add{}, h, layers_[l](a, h, Activation::gelu));
-    const auto y = layers_.back()(a, h);
-    return shape_.last_adds ? a.apply(ops::Add{}, h, y) : y;
+      h = plus(a, layers_[l], std::move(h), Activation::gelu);
+    return shape_.last_adds ? plus(a, layers_.back(), std::move(h), Activation::none)
+                            : layers_.back()(a, h);
   }
   /// Where the given rows meet the first layer.
   [[nodiscard]] PointId point() const noexcept { return layers_.front().point; }
 
  private:
+  /// x + f(layer(x))
+  template <arithmetic A>
+  static typename A::Tensor plus(A& a, const Linear& layer, typename A::Tensor x, Activation f) {
+    auto of = x;
+    return dense_onto(a, std::move(x), layer.point, layer.weight, std::move(of), f);
+  }
   ResidualMlpShape shape_;
   std::vector<Linear> layers_;
 };
@@ -147,8 +153,7 @@ class LatentAttention {
                          Temperature... temperature) const {
     const Index heads = shape_.heads;
     const ProductBits bits = a.product_bits(shape_.products);
-    const auto rows = a.quantize(keys_, a.apply(ops::SplitHeads{heads}, keys));
-    const auto logits = a.linear(logits_, rows);
+    const auto logits = dense_of_heads(a, heads, keys_, logits_, keys);
     auto tokens = a.apply(ops::PoolNodes<Tempered>{heads, shape_.over, shape_.eps, bits}, values,
                           logits, temperature...);
     if (shape_.among) {

@@ -24,6 +24,7 @@
 #include <amq/core/everyone.hpp>
 #include <amq/ops/attention.hpp>
 #include <amq/ops/latent_codes.hpp>
+#include <amq/ops/rows.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -215,33 +216,6 @@ inline void check_heads_of(const char* where, Index heads, MatrixShape nodes, Ma
 }
 
 }  // namespace detail
-
-/// (node, heads x channel) -> (heads x node, channel): the rows of each head one after the other.
-struct SplitHeads {
-  static constexpr bool takes_columns = true;
-
-  Index heads = 1;
-
-  [[nodiscard]] MatrixShape shape(MatrixShape s) const {
-    detail::expect_shape("SplitHeads", {s.rows, s.cols / heads * heads}, s);
-    return {s.rows * heads, s.cols / heads};
-  }
-  [[nodiscard]] double cost(MatrixShape) const noexcept { return 0; }
-  template <typename T>
-  void forward(MatrixView<const T> x, MatrixView<T> out, Executor&) const noexcept {
-    const Index width = out.cols;
-    for (Index h = 0; h < heads; ++h)
-      for (Index i = 0; i < x.rows; ++i)
-        std::copy_n(x.row(i) + h * width, width, out.row(h * x.rows + i));
-  }
-  template <typename T>
-  void backward(MatrixView<const T> x, MatrixView<const T>, MatrixView<const T> dy,
-                MatrixView<T> dx) const noexcept {
-    for (Index h = 0; h < heads; ++h)
-      for (Index i = 0; i < x.rows; ++i)
-        detail::add_row(dx.row(i) + h * dy.cols, dy.row(h * x.rows + i), dy.cols);
-  }
-};
 
 /// token = sum of w(node) x(node) / (sum of w(node) + eps), head by head: (node, heads x channel),
 /// logits (heads x node, token), temperatures (1, heads) -> (heads x token, channel).
@@ -577,7 +551,7 @@ struct SpreadTokens {
   }
 };
 
-static_assert(operation<SplitHeads> && operation<PoolNodes<true>> && operation<PoolNodes<false>> &&
+static_assert(operation<PoolNodes<true>> && operation<PoolNodes<false>> &&
               operation<SpreadTokens<true>> && operation<SpreadTokens<false>>);
 
 }  // namespace amq::ops

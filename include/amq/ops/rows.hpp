@@ -66,6 +66,33 @@ struct ChooseRows {
   }
 };
 
-static_assert(operation<Gather> && operation<ChooseRows>);
+/// (node, heads x channel) -> (heads x node, channel): the rows of each head one after the other.
+struct SplitHeads {
+  static constexpr bool takes_columns = true;
+
+  Index heads = 1;
+
+  [[nodiscard]] MatrixShape shape(MatrixShape s) const {
+    detail::expect_shape("SplitHeads", {s.rows, s.cols / heads * heads}, s);
+    return {s.rows * heads, s.cols / heads};
+  }
+  [[nodiscard]] double cost(MatrixShape) const noexcept { return 0; }
+  template <typename T>
+  void forward(MatrixView<const T> x, MatrixView<T> out, Executor&) const noexcept {
+    const Index width = out.cols;
+    for (Index h = 0; h < heads; ++h)
+      for (Index i = 0; i < x.rows; ++i)
+        std::copy_n(x.row(i) + h * width, width, out.row(h * x.rows + i));
+  }
+  template <typename T>
+  void backward(MatrixView<const T> x, MatrixView<const T>, MatrixView<const T> dy,
+                MatrixView<T> dx) const noexcept {
+    for (Index h = 0; h < heads; ++h)
+      for (Index i = 0; i < x.rows; ++i)
+        detail::add_row(dx.row(i) + h * dy.cols, dy.row(h * x.rows + i), dy.cols);
+  }
+};
+
+static_assert(operation<SplitHeads> && operation<Gather> && operation<ChooseRows>);
 
 }  // namespace amq::ops

@@ -135,6 +135,17 @@ class RankFixed : public Fixed<Scheme> {
     if (travels_[to_index(point)]) return linear(weight, quantize(point, x), f);
     return Base::dense(point, weight, own_rows(x), f);
   }
+  Tensor dense_onto(Tensor x, PointId point, WeightId weight, Tensor of,
+                    Activation f = Activation::none) {
+    if (travels_[to_index(point)])
+      return apply(ops::Add{}, std::move(x), linear(weight, quantize(point, of), f));
+    return Base::dense_onto(own_rows(std::move(x)), point, weight, own_rows(std::move(of)), f);
+  }
+  Tensor dense_of_heads(Index heads, PointId point, WeightId weight, const Tensor& x) {
+    if (travels_[to_index(point)])
+      return linear(weight, quantize(point, apply(ops::SplitHeads{heads}, x)));
+    return Base::dense_of_heads(heads, point, weight, own_rows(x));
+  }
   Tensor activate_sum(Activation f, Tensor x, Tensor y) {
     if (x.rows() != y.rows()) x = own_rows(std::move(x)), y = own_rows(std::move(y));
     return Base::activate_sum(f, std::move(x), std::move(y));
