@@ -10,7 +10,7 @@ def untried(ops, laws):
         text = header.read_text(encoding="utf-8")
         if header.name == "operation.hpp":
             continue
-        names = re.findall(r"operation<(?:ops::)?(\w+)>", text)
+        names = re.findall(r"operation<(?:ops::)?(\w+)[<>]", text)
         if "void forward(" in text and not names:
             yield f"ops/{header.name}: no static_assert(operation<...>). Say so below the struct."
         for name in names:
