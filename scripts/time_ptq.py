@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Post-training quantization by amq and by onnxruntime: the same weights and data, error and time side by side.
+
+Usage: time_ptq.py OUT.csv FOLDER [--rounds=N]      (by scripts/ptq.sh)
+Networks are trained once and kept in FOLDER. Every tool quantizes on the same 16 training samples. Errors are of 64 test
+samples, relative L2, means over samples: `error` against the truth, `change` against torch's float answer. Contenders
+take turns on one pinned core, a sample each; times are medians of the process's own clock. ratio_to_float: over
+onnxruntime's float.
+"""
+import csv
+import json
+import logging
+import os
+import pathlib
+import statistics
+import sys
+import time
+
+out, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+rounds = next((int(a.split("=")[1]) for a in sys.argv[3:] if a.startswith("--rounds=")), 40)
+os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnxruntime import quantization as ort
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+import amq
+import ptq_networks
+
+torch.set_num_threads(1)
+logging.disable(logging.WARNING)
+folder.mkdir(exist_ok=True)
+CALIBRATION, TRAINING, TEST = 16, ptq_networks.TRAINING, ptq_networks.TEST
+
+
+def session(path):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+class Reader(ort.CalibrationDataReader):
+    def __init__(self, feeds):
+        self.feeds = iter(feeds)
+
+    def get_next(self):
+        return next(self.feeds, None)
+
+
+def exported(name, module, feed):
+    """The module as a file of ONNX, its shapes inferred."""
+    raw, ready = folder / f"{name}.onnx", folder / f"{name}_ready.onnx"
+    torch.onnx.export(module, tuple(torch.as_tensor(v) for v in feed.values()), str(raw), opset_version=17,
+                      input_names=list(feed), output_names=["y"])  # fmt: skip
+    quant_pre_process(str(raw), str(ready), skip_symbolic_shape=True)
+    return ready
+
+
+def by_onnxruntime(name, ready, feeds, apart):
+    """Sessions by scheme. apart: says of a node whether it multiplies by what is no weight: transforms, attention."""
+    made = {"float32": session(ready)}
+    products = ["MatMul", "Gemm", "Conv"]
+    nodes = [n for n in onnx.load(ready).graph.node if n.op_type in products]
+    some = [n.name for n in nodes if apart(n)]
+    static = dict(quant_format=ort.QuantFormat.QDQ, activation_type=ort.QuantType.QUInt8,
+                  weight_type=ort.QuantType.QInt8, per_channel=True)  # fmt: skip
+    # Dynamic: a step a weight. With one a channel products of batches of matrices, the Fourier modes', do not run.
+    schemes = {
+        "static int8": lambda to: ort.quantize_static(ready, to, Reader(feeds), **static),
+        "static int8, products of weights alone": lambda to: ort.quantize_static(
+            ready, to, Reader(feeds), op_types_to_quantize=products, nodes_to_exclude=some, **static),
+        "dynamic int8": lambda to: ort.quantize_dynamic(ready, to, weight_type=ort.QuantType.QInt8),
+        "dynamic int8, products of weights alone": lambda to: ort.quantize_dynamic(
+            ready, to, weight_type=ort.QuantType.QInt8, nodes_to_exclude=some),
+    }  # fmt: skip
+    constant = {t.name for t in onnx.load(ready).graph.initializer}
+    if not any(set(n.input) & constant for n in nodes if n.name in some):  # it quantizes no others anyway
+        del schemes["dynamic int8, products of weights alone"]
+    for scheme, make in schemes.items():
+        to = folder / f"{name}_{scheme.replace(' ', '_').replace(',', '')}.onnx"
+        try:
+            make(to)
+            s = session(to)
+            s.run(None, feeds[0])
+            made[scheme] = s
+        except Exception as e:  # of a tool that cannot: its row is left out, and said
+            print(f"{name}, onnxruntime, {scheme}: {type(e).__name__}: {str(e)[:300]}", file=sys.stderr)
+    return made
+
+
+def with_settings(float_file, **settings):
+    """The same network with settings that from_torch chose otherwise."""
+    data = float_file.read_bytes()
+    n = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:n])
+    text = header["__metadata__"]
+    text["amq.config"] = json.dumps({**json.loads(text["amq.config"]), **settings})
+    new = json.dumps(header).encode()
+    new += b" " * (-len(new) % 8)
+    to = float_file.with_name("settings_" + float_file.name)
+    to.write_bytes(len(new).to_bytes(8, "little") + new + data[n:])
+    return to
+
+
+def by_amq(name, float_file, few, more=()):
+    """Files by scheme. more: (scheme, settings) of the network."""
+    made = {}
+    for scheme, options, settings in (("w8a8", {}, {}), ("w8a8, 4-bit weights within 0.02", {"error": 0.02}, {}),
+                                      *((s, {}, settings) for s, settings in more)):  # fmt: skip
+        to = folder / f"{name}_{len(made)}.safetensors"
+        report = amq.quantize(with_settings(float_file, **settings), few, to, **options)
+        narrow = [layer["weight_bits"] for layer in report["layers"]].count(4)
+        print(f"{name}, amq, {scheme}: {report['scheme']}, {narrow} of {len(report['layers'])} weights of 4 bits, "
+              f"{report['bytes']:.0f} bytes, float's differ by {report['float_difference']:.1e}")  # fmt: skip
+        made[scheme] = (amq.load(to), report["bytes"])
+    return made
+
+
+def compare(network, problem, contenders, truth, exact):
+    """contenders: (tool, scheme, bytes) -> call(k), the answer to test sample k in the user's units."""
+    mean = lambda a, b: float(np.mean([np.linalg.norm(x - y) / np.linalg.norm(y) for x, y in zip(a, b)]))  # noqa: E731
+    rows, times = [], {key: [] for key in contenders}
+    for key, call in contenders.items():
+        said = [call(k).reshape(truth[k].shape).copy() for k in range(TEST)]
+        rows.append([key, mean(said, truth), mean(said, exact)])
+    for r in range(rounds):
+        for key, call in contenders.items():
+            start = time.process_time()
+            call(r % TEST)
+            times[key].append(1e3 * (time.process_time() - start))
+    ms = {key: statistics.median(t) for key, t in times.items()}
+    base = ms[next(k for k in contenders if k[:2] == (ONNXRUNTIME, "float32"))]
+    new = not out.exists()
+    with out.open("a", encoding="utf-8", newline="") as file:
+        w = csv.writer(file, lineterminator="\n")
+        if new:
+            w.writerow("network,problem,tool,scheme,error,ms,ratio_to_float,change,bytes".split(","))
+        for key, error, change in rows:
+            tool, scheme, size = key
+            print(f"{network:10} {tool:20} {scheme:40} error {error:.4f} change {change:.4f} {ms[key]:8.3f} ms "
+                  f"{ms[key] / base:5.2f} {size}")  # fmt: skip
+            w.writerow([network, problem, tool, scheme, f"{error:.5f}", f"{ms[key]:.4f}", f"{ms[key] / base:.3f}",
+                        f"{change:.5f}", size])  # fmt: skip
+
+
+ONNXRUNTIME = f"onnxruntime {onnxruntime.__version__}"
+AMQ = f"amq {amq.__version__}"
+TORCH = f"torch {torch.__version__.split('+')[0]}"
+
+
+def fno():
+    module, norm, a, u = ptq_networks.kept("fno", ptq_networks.grid_problem, folder)
+    few, given, truth = a[:CALIBRATION], a[TRAINING : TRAINING + TEST], u[TRAINING : TRAINING + TEST]
+    x, _ = ptq_networks.normalized(a, u, norm)
+    feeds = [{"a": x[k : k + 1].numpy()} for k in range(len(x))]
+    scale = np.float32(norm["output_deviation"])
+    with torch.no_grad():
+        exact = module(x[TRAINING : TRAINING + TEST]).numpy() * scale
+    contenders = {}
+
+    def of_torch(k):
+        with torch.no_grad():
+            return module(x[TRAINING + k : TRAINING + k + 1]).numpy() * scale
+
+    contenders[TORCH, "float32", sum(4 * p.numel() * (2 if p.is_complex() else 1) for p in module.parameters())] = of_torch
+    float_file = folder / "fno_float.safetensors"
+    amq.from_torch(module, float_file, few[0], normalization=norm)
+    axis = np.linspace(0, 1, ptq_networks.SIDE)
+    for scheme, (solver, size) in by_amq("fno", float_file, few).items():
+        at = solver.grid(axis, axis)
+        contenders[AMQ, scheme, int(size)] = lambda k, at=at: at.solve(given[k].reshape(-1, 1))
+    for k in range(4):
+        getattr(module, f"conv{k}").as_matrices()
+    ready = exported("fno", module, feeds[0])
+    shapes = {t.name: len(t.dims) for t in onnx.load(ready).graph.initializer}
+    transform = lambda n: "/conv" in n.name and 3 not in (shapes.get(i) for i in n.input)  # noqa: E731
+    for scheme, s in by_onnxruntime("fno", ready, feeds[:CALIBRATION], transform).items():
+        size = os.path.getsize(s._model_path)
+        contenders[ONNXRUNTIME, scheme, size] = (
+            lambda k, s=s: s.run(None, feeds[TRAINING + k])[0] * scale)  # fmt: skip
+    compare("fno", "darcy on a grid", contenders, truth, exact)
+
+
+def transolver():
+    module, norm, samples = ptq_networks.kept("transolver", ptq_networks.mesh_problem, folder)
+    few, test = samples[:CALIBRATION], samples[TRAINING : TRAINING + TEST]
+    inputs = [amq.mesh_inputs(s, normalization=norm) for s in few + test]
+    feeds = [{"x": i.x[None], "fx": i.u[None]} for i in inputs]
+    scale = np.float32(norm["output_deviation"])
+
+    def of_torch(k):
+        with torch.no_grad():
+            return module(*(torch.as_tensor(v) for v in feeds[CALIBRATION + k].values())).numpy()[0] * scale
+
+    exact, truth = [of_torch(k) for k in range(TEST)], [s["solution"] for s in test]
+    contenders = {(TORCH, "float32", sum(4 * p.numel() for p in module.parameters())): of_torch}
+    float_file = folder / "transolver_float.safetensors"
+    codes = [("w8a8, attention in codes of 8 bits", {"attention_bits": {"matrix": 8, "rows": 8}})]
+    amq.from_torch(module, float_file, few[0], normalization=norm)
+    for scheme, (solver, size) in by_amq("transolver", float_file, few, codes).items():
+        at = [solver.mesh(s["points"], s["cells"]) for s in test]
+        contenders[AMQ, scheme, int(size)] = lambda k, at=at: at[k].solve(test[k]["given"])
+    ready = exported("transolver", module, feeds[0])
+    constant = {t.name for t in onnx.load(ready).graph.initializer}
+    among = lambda n: n.op_type == "MatMul" and not set(n.input) & constant  # noqa: E731
+    for scheme, s in by_onnxruntime("transolver", ready, feeds[:CALIBRATION], among).items():
+        size = os.path.getsize(s._model_path)
+        contenders[ONNXRUNTIME, scheme, size] = (
+            lambda k, s=s: s.run(None, feeds[CALIBRATION + k])[0][0] * scale)  # fmt: skip
+    compare("transolver", "darcy on meshes", contenders, truth, exact)
+
+
+print(f"{AMQ} for {amq.instruction_set()}, {ONNXRUNTIME}, {TORCH}")
+fno()
+transolver()
