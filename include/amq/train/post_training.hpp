@@ -4,6 +4,7 @@
 /// back, and the search for bits that keep the answers.
 
 #include <amq/arithmetic/float32.hpp>
+#include <amq/ops/product_bits.hpp>
 #include <amq/solver/network_file.hpp>
 #include <amq/solver/solution.hpp>
 #include <amq/train/layer_errors.hpp>
@@ -29,7 +30,7 @@ struct QuantizeOptions {
   /// |change of the answers| / |answers| that the integers may have on the samples. Weights then
   /// have 4 bits where that spoils least, as many as the bound allows; rows and weights have 16
   /// where the scheme does not reach it. 0: the scheme as it is. With rows of 16 bits the last
-  /// layers' rows, which the model keeps apart, have them, too.
+  /// layers' rows, which the model keeps apart, have them, too, and attention is in float.
   double error = 0;
 };
 
@@ -184,6 +185,8 @@ auto quantized_after_training(const File& from, std::span<const Problem> problem
         config.edge_of_net_bits = 16;
         if constexpr (requires { config.key_bits = 16, config.token_bits = 16; })
           config.key_bits = config.token_bits = 16;
+        if constexpr (requires { config.attention_bits = ProductBits{}; })
+          config.attention_bits = {};  // codes of 8 bits at most, or in float
         wide = std::make_unique<Network<Model>>(config, scheme, 0);
         wide->take_weights(base->layout, base->parameters);
         base = wide.get();
