@@ -18,10 +18,12 @@
 namespace failing {
 
 inline std::atomic<long> calls{0}, live{0};
-inline std::atomic<long> first{0};     // the call that fails, counted from 1; 0: none
-inline std::atomic<bool> ever{false};  // and all that follow
+inline thread_local long of_thread = 0;  // calls
+inline std::atomic<long> first{0};       // the call that fails, counted from 1; 0: none
+inline std::atomic<bool> ever{false};    // and all that follow
 
 [[nodiscard]] inline bool refuses() noexcept {
+  ++of_thread;
   const long n = first.load(std::memory_order_relaxed);
   const long k = calls.fetch_add(1, std::memory_order_relaxed) + 1;
   return n != 0 && (k == n || (k > n && ever.load(std::memory_order_relaxed)));

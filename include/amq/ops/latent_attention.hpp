@@ -265,13 +265,16 @@ struct PoolNodes {
   /// forward() in codes where others have nodes, too: the same tokens for all, who find extremes
   /// and sums of integers together, once each for all heads. Ranks may be without nodes.
   /// @param temperature  (head), or null
+  /// @param memory       of passes before, whatever they were of
   /// @pre bits are given
   template <everyone All>
   void forward_over(MatrixView<const float> x, MatrixView<const float> logits,
                     const float* temperature, MatrixView<float> out, float* sums,
-                    Executor& executor, All& all) const {
+                    Executor& executor, All& all, detail::SharedPooling& memory) const {
     const Index n = logits.cols;
-    std::vector<detail::CodedPooling> pooling(static_cast<std::size_t>(heads));
+    auto& pooling = memory.of_head;
+    auto& shared = memory.words;
+    pooling.resize(static_cast<std::size_t>(heads));
     const auto each = [&](const auto& f) {
       executor.parallel_for(pooling.size(), 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t h = begin; h < end; ++h) f(pooling[h], static_cast<Index>(h));
@@ -281,7 +284,7 @@ struct PoolNodes {
       const auto own = head_logits(logits, temperature, h);
       p.measure(of_heads(x, h, 1), {&own, 1}, over == PoolOver::tokens);
     });
-    std::vector<std::int64_t> shared;
+    shared.clear();
     for (const auto& p : pooling) p.give_extremes(shared);
     all.max(shared);
     const std::int64_t* from = shared.data();

@@ -127,4 +127,10 @@ class CodedPooling {
   bool over_tokens_ = true;
 };
 
+/// What pooling with others keeps between passes.
+struct SharedPooling {
+  std::vector<CodedPooling> of_head;
+  std::vector<std::int64_t> words;  ///< extremes, then sums
+};
+
 }  // namespace amq::ops::detail

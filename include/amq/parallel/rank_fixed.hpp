@@ -306,7 +306,7 @@ class RankFixed : public Fixed<Scheme> {
     const float* of_head = nullptr;
     ((of_head = this->value(temperature)), ...);
     op.forward_over(x.view(), logits.view(), of_head, y.data.view(), sums_.data(), *this->executor_,
-                    std::as_const(all_));
+                    std::as_const(all_), pooling_);
     return y;
   }
 
@@ -445,6 +445,7 @@ class RankFixed : public Fixed<Scheme> {
   std::vector<Box> boxes_;  // (neighbour)
   std::vector<Communicator::Message> out_, in_;
   std::vector<float> deviations_, sums_;
+  ops::detail::SharedPooling pooling_;
   InFlight in_flight_;
   HaloTraffic traffic_;
 };
