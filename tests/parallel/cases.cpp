@@ -78,6 +78,27 @@ PartitionedMesh own_cells(const Setting& s, const auto& made, Communicator& c) {
   return m;
 }
 
+/// Another communicator, and how often it was asked to send and receive.
+class Counted final : public Communicator {
+ public:
+  explicit Counted(Communicator& of) : of_(&of) {}
+  [[nodiscard]] std::int64_t begun() const noexcept { return begun_; }
+  [[nodiscard]] int rank() const noexcept override { return of_->rank(); }
+  [[nodiscard]] int size() const noexcept override { return of_->size(); }
+  void begin(std::span<const Message> send, std::span<const Message> receive) override {
+    ++begun_;
+    of_->begin(send, receive);
+  }
+  void finish() override { of_->finish(); }
+  void sum(std::span<std::int64_t> x) override { of_->sum(x); }
+  void max(std::span<std::int64_t> x) override { of_->max(x); }
+  void abort(const Error& why) noexcept override { of_->abort(why); }
+
+ private:
+  Communicator* of_;
+  std::int64_t begun_ = 0;
+};
+
 }  // namespace
 
 namespace cases {
@@ -223,6 +244,24 @@ Traffic traffic(int bits, std::int64_t hidden, std::int64_t layers, Communicator
   std::vector<std::int64_t> sums{part.traffic().bytes, part.traffic().float_bytes};
   c.sum(sums);
   return {sums[0], sums[1]};
+}
+
+std::vector<std::int64_t> tellings_of_bits(Communicator& c) {
+  Counted counted(c);
+  const auto made = mp_pde();
+  const PartitionedMesh m = cut_of({}, made, counted);
+  PartSolver<MpPde> part(*made.solver, m, counted);
+  const Field given = own_rows(m, made.given);
+  PartRollout<MpPde> rollout(part, given);
+  rollout.allocate_every(3);
+  std::vector<std::int64_t> told;
+  for (int step = 0; step < 6; ++step) {
+    if (step == 4) part(given);
+    const std::int64_t before = counted.begun() - part.traffic().exchanges;
+    rollout.step();
+    told.push_back(counted.begun() - part.traffic().exchanges - before);
+  }
+  return told;
 }
 
 }  // namespace cases

@@ -70,4 +70,8 @@ struct Traffic {
 };
 Traffic traffic(int bits, std::int64_t hidden, std::int64_t layers, amq::Communicator& c);
 
+/// How often ranks have told each other bits, in six steps of a rollout of MP-PDE that allocates in
+/// every third; before the fifth the part solves something else.
+std::vector<std::int64_t> tellings_of_bits(amq::Communicator& c);
+
 }  // namespace cases

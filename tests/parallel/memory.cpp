@@ -15,7 +15,7 @@ using namespace amq;
 TEST_CASE("pooling with others asks for memory once, whatever the order of its passes") {
   constexpr Index heads = 3, tokens = 7, width = 5;
   const Matrix nodes = fingerprints::noise(40, heads * width, 1),
-              logits = fingerprints::noise(heads * 40, tokens, 2);
+               logits = fingerprints::noise(heads * 40, tokens, 2);
   const float temperature[heads] = {0.5f, 1, 2};
   Matrix out(heads * tokens, width), expected = out;
   std::vector<float> sums(static_cast<std::size_t>(heads * tokens));

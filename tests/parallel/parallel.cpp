@@ -12,6 +12,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 using namespace amq;
 
@@ -110,6 +111,12 @@ TEST_CASE("a host that has cells, and numbers of its own, gets the same bits") {
         CHECK(same_on(ranks, [&](Communicator& c) { return cases::from_cells(s, c); }) == expected);
       }
   }
+}
+
+TEST_CASE("ranks tell each other the bits of a rollout once an allocation") {
+  LocalRanks(3).run([](Communicator& c) {
+    CHECK(cases::tellings_of_bits(c) == std::vector<std::int64_t>{1, 0, 0, 1, 1, 0});
+  });
 }
 
 TEST_CASE("whatever one rank gets wrong, all ranks end with the same error") {

@@ -4,6 +4,8 @@
 
 #include <amq/parallel/part_solver.hpp>
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -52,14 +54,15 @@ class PartRollout {
       SolveOptions o{std::span<const double>(variables_)};
       o.budget = budget_;
       ChosenBits c = part_->choose(state, o);
-      plan_ = std::move(c.plan);
+      plan_ = std::make_shared<const BitPlan>(std::move(c.plan));
       report_ = std::move(c.report);
+      begun_ = 0;
     } else {  // without the auxiliary model
       report_.bops -= report_.auxiliary_bops;
       report_.auxiliary_bops = 0;
     }
     since_ = (since_ + 1) % every_;
-    part_->solve(state, plan_, change_, variables_);
+    part_->solve(state, *plan_, change_, variables_, begun_);
     if (part_->solver().encoding().time_step > 0)
       state_.swap(change_);
     else
@@ -78,11 +81,12 @@ class PartRollout {
  private:
   PartSolver<Model, Scheme>* part_;
   Field state_, change_;
-  BitPlan plan_;
+  std::shared_ptr<const BitPlan> plan_;  // stays where it is, wherever the rollout goes
   SolveReport report_;
   std::optional<Budget> budget_;
   std::vector<double> variables_;
   Index steps_ = 0, every_ = 1, since_ = 0;
+  std::uint64_t begun_ = 0;  // see PartSolver::solve()
 };
 
 }  // namespace amq

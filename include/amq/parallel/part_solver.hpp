@@ -117,7 +117,8 @@ class PartSolver {
       const FloatEnvironment own;
       const MeshInputs in = encode(a, options.variables);
       ChosenBits c = choose(in, options);
-      pass(in, c.plan, into.field);
+      begin(c.plan);
+      pass(in, into.field);
       into.report = std::move(c.report);
     });
   }
@@ -126,7 +127,22 @@ class PartSolver {
              std::span<const double> variables = {}) {
     or_abort(*communicator_, [&] {
       const FloatEnvironment own;
-      pass(encode(a, variables), plan, into);
+      const MeshInputs in = encode(a, variables);
+      begin(plan);
+      pass(in, into);
+    });
+  }
+  /// One of several solves at the same plan, which lives until the last: ranks tell each other its
+  /// bits in the first, and again after solves at others. All ranks have the same `begun`.
+  /// @param begun  0 before the first
+  void solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
+             std::span<const double> variables, std::uint64_t& begun) {
+    or_abort(*communicator_, [&] {
+      const FloatEnvironment own;
+      const MeshInputs in = encode(a, variables);
+      if (begun == 0 || begun != begun_) begin(plan);
+      begun = begun_;
+      pass(in, into);
     });
   }
   /// Chooses bits for several solves: those of own rows. Node bits are in the host's order.
@@ -323,8 +339,11 @@ class PartSolver {
       throw;
     }
   }
-  void pass(const MeshInputs& in, const BitPlan& plan, Field& into) {
+  void begin(const BitPlan& plan) {
     main_->begin(plan);
+    ++begun_;
+  }
+  void pass(const MeshInputs& in, Field& into) {
     const auto y = forward(solver_->net().model, *main_, in);
     main_->end();
     solver_->encoding().decode(y.view(), in.u, out_);
@@ -345,6 +364,7 @@ class PartSolver {
   std::optional<RankFixed<std::conditional_t<any_scheme<Scheme>, AnyScheme, AuxiliaryScheme>>>
       light_;
   BitPlan scored_by_;
+  std::uint64_t begun_ = 0;  // plans so far
   Matrix u_, v_, given_;
   Field out_;
 };
