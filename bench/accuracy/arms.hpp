@@ -114,8 +114,12 @@ class Arms {
         SchemeInfo scheme{8, ByRange(), {}};
         for (const double b : numbers(kind.substr(dash + 1)))
           scheme.levels.push_back(static_cast<int>(b));
+        const std::string sharing = kind.substr(0, dash);
+        const bool by_layer = sharing == "layer_scores";
         any_budget<AnyScheme>(kind, budgets, scheme,
-                              allocation::AnySharing::of(kind.substr(0, dash), "accuracy --arms"));
+                              by_layer ? allocation::AnySharing()
+                                       : allocation::AnySharing::of(sharing, "accuracy --arms"),
+                              by_layer);
         continue;
       }
       const int bits = std::stoi(arm.substr(arm.find(':') + 1));
@@ -131,7 +135,7 @@ class Arms {
       else
         throw Error("accuracy --arms",
                     "float, ptq:BITS, uniform:BITS, amq:BITS, amq_any:BITS+BITS+... or "
-                    "SHARING-LEVEL+LEVEL+...:BITS+BITS+...",
+                    "SHARING-LEVEL+LEVEL+...:BITS+BITS+..., where layer_scores is a sharing, too",
                     arm, "Name one of these.");
     }
   }
@@ -258,11 +262,13 @@ class Arms {
   /// One training and one file for all these budgets: a row for each.
   template <typename Scheme>
   void any_budget(const std::string& name, const std::string& budgets, const SchemeInfo& scheme,
-                  const allocation::AnySharing& sharing) {
+                  const allocation::AnySharing& sharing, bool score_by_layer = false) {
     TrainOptions how = how_;
     how.adaptive.mean_bits = numbers(budgets);
     how.adaptive.sharing = sharing;
-    if (!how.folder.empty() && sharing.by_block) how.folder += "_" + std::string(sharing.name);
+    how.adaptive.score_by_layer = score_by_layer;
+    if (sharing.by_block) how.folder += "_" + std::string(sharing.name);
+    if (score_by_layer) how.folder += "_layer_scores";
     const auto key = [&](double bits) {
       std::ostringstream k;
       k << r_.network << "," << p_.name << "," << name << "," << bits << "," << r_.seed << ",";

@@ -15,7 +15,8 @@ struct Run {
   std::string csv = "docs/results/accuracy.csv", front = "docs/results/front.csv";
   std::string weights;  ///< a state dict: the float network, instead of a training
   /// float, ptq:BITS, uniform:BITS, amq:MEAN BITS, amq_any:BITS+BITS+..., or
-  /// SHARING-LEVEL+LEVEL+...:BITS+BITS+..., as block-0+4+8:4+6
+  /// SHARING-LEVEL+LEVEL+...:BITS+BITS+..., as block-0+4+8:4+6; layer_scores: the auxiliary model
+  /// says one score a layer
   std::vector<std::string> arms;
   Index hidden = 64, layers = 4;
   std::int64_t epochs = 80, quantized_epochs = 20;

@@ -61,7 +61,9 @@ void rehearse(const Sample& like, const TrainingWishes& w, const typename Model:
   if (adaptive)
     auxiliary = std::make_unique<Auxiliary>(
         w.options.adaptive.auxiliary, few.front().u.cols(), few.front().x.cols(),
-        w.options.adaptive.score.columns(net->layout, w.options.adaptive.sharing.by_block), o.seed);
+        w.options.adaptive.score.columns(
+            net->layout, w.options.adaptive.sharing.by_block || w.options.adaptive.score_by_layer),
+        o.seed);
   const MeshSolver<Model, AnyScheme> solver(std::move(net), std::move(auxiliary), from.encoding,
                                             w.options.adaptive.sharing);
   const auto solve = [&](double bits) {

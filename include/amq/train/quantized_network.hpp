@@ -102,9 +102,9 @@ template <typename Model>
     throw Error("train_adaptive", "a budget to train at", "none", "Give one or more mean bits.");
   const auto& levels = net->quantizers.info().levels;
   AdaptiveNetwork<Model> made;
-  made.auxiliary =
-      std::make_unique<Auxiliary>(how.auxiliary, samples.front().u.cols(), samples.front().x.cols(),
-                                  how.score.columns(net->layout, how.sharing.by_block), seed + 7);
+  made.auxiliary = std::make_unique<Auxiliary>(
+      how.auxiliary, samples.front().u.cols(), samples.front().x.cols(),
+      how.score.columns(net->layout, how.sharing.by_block || how.score_by_layer), seed + 7);
   AdaptiveTraining<Model> t(*net, *made.auxiliary, samples, how.score, options);
   if (set_up) set_up(t.main());
 
@@ -123,7 +123,8 @@ template <typename Model>
     recipe["scores"] = std::string(how.score.name);
     recipe["score power"] = how.score_power ? number_text(*how.score_power) : "measured";
     recipe["budget of the power"] = number_text(how.mean_bits.front());
-    recipe["sharing"] = std::string(how.sharing.name);
+    recipe["sharing"] =
+        std::string(how.sharing.name) + (how.score_by_layer ? ", a score a layer" : "");
     recipe["clusters"] = number_text(static_cast<int>(how.clusters));
     recipe["auxiliary"] = "hidden " + number_text(how.auxiliary.hidden) + ", layers " +
                           number_text(how.auxiliary.layers) + ", bits " +

@@ -35,7 +35,10 @@ struct Augmentation {
 struct AdaptiveOptions {
   std::vector<double> mean_bits{3};                ///< budgets; of several each pass draws one
   ScoreTarget score = ScoreTarget::sensitivity();  ///< what the auxiliary model learns to say
-  allocation::AnySharing sharing{};                ///< which rows have one width
+  /// Whether it says one score for all points of a layer, which is chosen by faster; under PerBlock
+  /// it always does.
+  bool score_by_layer = false;
+  allocation::AnySharing sharing{};  ///< which rows have one width
   ClusterScore clusters = ClusterScore::sum;
   std::optional<double> score_power = 0.25;  ///< see PointCurves; none: the best of some, measured
   AuxiliaryConfig auxiliary;
