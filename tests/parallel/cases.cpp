@@ -3,6 +3,7 @@
 #include "made.hpp"
 
 #include <amq/models/flare.hpp>
+#include <amq/models/graph_vit.hpp>
 #include <amq/models/mesh_graph_net.hpp>
 #include <amq/models/transolver.hpp>
 
@@ -26,6 +27,7 @@ auto with(const std::string& network, const F& f) {
   if (network == "Transolver")
     return f(Made<Transolver>({8, RowRule::min_max, {0, 4, 8}}, true, 5));
   if (network == "Flare") return f(Made<Flare>({8, RowRule::affine, {2, 4, 8}}, true, 4));
+  if (network == "GraphVit") return f(Made<GraphVit>({8, RowRule::min_max, {4, 8}}, false, 4));
   if (network == "MpPde static") return f(Made<MpPde>({4, RowRule::fixed, {0, 3, 8}}, true, 4));
   if (network == "MpPde uniform")
     return f(Made<MpPde>({8, RowRule::symmetric, {2, 4, 8}}, false, 4));

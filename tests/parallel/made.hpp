@@ -45,7 +45,9 @@ struct Made {
     e.neighbours = neighbours;
     if (std::is_same_v<Model, MpPde> && neighbours == 0) e.lattices = {4};
     typename Model::Config c;
-    if constexpr (requires { c.heads; }) c.heads = 2, c.tokens = 5;
+    if constexpr (requires { c.tokens; }) c.heads = 2, c.tokens = 5;
+    if constexpr (requires { c.cluster_size; })
+      c.width = 12, c.blocks = 2, c.heads = 2, c.frequencies = 3, c.cluster_size = 7;
     c.hidden = hidden;
     c.layers = layers;
     c.inputs = e.inputs();

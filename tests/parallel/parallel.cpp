@@ -93,6 +93,11 @@ TEST_CASE("attention between nodes, and tokens that are sums of floats, do not r
   const auto tokens = names.apply(pool, x, logits);
   CHECK(tokens.rows == 10);
   CHECK(names.apply(ops::SoftmaxAttention{2, 1, {8, 8}}, tokens).kind == RowKind::cluster);
+  const std::vector<std::int32_t> members(3, 0);
+  CHECK_THROWS_WITH_AS(names.apply(ops::Gather{members, RowKind::cluster}, x),
+                       doctest::Contains("expected clusters that read products"), Error);
+  CHECK_THROWS_WITH_AS(names.apply(ops::MaskedAttention{2}, x),
+                       doctest::Contains("found attention between nodes"), Error);
 }
 
 TEST_CASE("a host that has cells, and numbers of its own, gets the same bits") {

@@ -15,6 +15,9 @@
 #include <amq/ops/rows.hpp>
 
 #include <cmath>
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -81,14 +84,19 @@ struct GraphVitMesh {
       }
   }
 
-  /// @param positions  (node, dim)
+  /// @param positions  (node, dim); of a part of a mesh own nodes', then ghosts'
+  /// @param place      of a part of a mesh, whose clusters are those of the whole: (own node) its
+  ///                   number there, by which clusters know it
   /// @throws amq::Error for positions or clusters that are not the graph's
   GraphVitMesh(const GraphVitConfig& config, const Graph& graph, MatrixView<const float> positions,
-               const Clusters& clusters) {
+               const Clusters& clusters,
+               std::optional<std::span<const std::int64_t>> place = std::nullopt) {
     const Index n = graph.n_nodes(), c = clusters.n_clusters();
-    detail::check_graph("GraphVitMesh", graph);
-    detail::check_rows("GraphVitMesh, positions", positions, n, config.dim);
-    if (clusters.n_nodes() != n || clusters.dim != config.dim || c < 1)
+    if (!place) {
+      detail::check_graph("GraphVitMesh", graph);
+      detail::check_rows("GraphVitMesh, positions", positions, n, config.dim);
+    }
+    if ((!place && clusters.n_nodes() != n) || clusters.dim != config.dim || c < 1)
       throw Error("GraphVitMesh, clusters",
                   "clusters of " + std::to_string(n) + " nodes in " + std::to_string(config.dim) +
                       " dimensions",
@@ -97,7 +105,9 @@ struct GraphVitMesh {
                   "Make them from the positions of this mesh.");
     edges.resize(graph.n_edges(), config.dim + 1);
     relative_positions(positions, graph, view(edges));
-    cluster_of = clusters.of_node;
+    for (Index i = 0; i < n; ++i)
+      cluster_of.push_back(clusters.of_node[static_cast<std::size_t>(
+          place ? (*place)[static_cast<std::size_t>(i)] : std::int64_t{i})]);
     begin = Matrix::Zero(c, config.width);
     node_codes.resize(n, 2 * config.code());
     cluster_codes.resize(c, config.code());
@@ -173,12 +183,26 @@ class GraphVit {
   }
 
   [[nodiscard]] const Config& config() const noexcept { return config_; }
-  /// Clusters of the configured size and all that is coded of them. @param x  (node, dim)
+  /// Of the configured size. @param x  (node, dim)
   /// @throws amq::Error for positions that make no clusters
-  [[nodiscard]] MeshData mesh_data(const Graph& graph, MatrixView<const float> x) const {
+  [[nodiscard]] Clusters clusters(MatrixView<const float> x) const {
     ClusterOptions o;
     o.capacity = config_.cluster_size;
-    return {config_, graph, x, same_size_clusters(x, o)};
+    return same_size_clusters(x, o);
+  }
+  /// Clusters and all that is coded of them. @param x  (node, dim)
+  /// @throws amq::Error for positions that make no clusters
+  [[nodiscard]] MeshData mesh_data(const Graph& graph, MatrixView<const float> x) const {
+    return {config_, graph, x, clusters(x)};
+  }
+  /// The same of a part of a mesh.
+  /// @param x       (own node, then ghost, dim)
+  /// @param of_all  the clusters of the whole mesh
+  /// @param place   (own node) its number there
+  [[nodiscard]] MeshData part_data(const Graph& graph, MatrixView<const float> x,
+                                   const Clusters& of_all,
+                                   std::span<const std::int64_t> place) const {
+    return {config_, graph, x, of_all, place};
   }
 
   /// @param u  (node, inputs): normalized state, one-hot type

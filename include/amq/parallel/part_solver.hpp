@@ -10,6 +10,7 @@
 /// all nodes are integers. And bits are chosen by one contest of all nodes, whatever rank has them.
 
 #include <amq/io/json.hpp>
+#include <amq/mesh/cluster.hpp>
 #include <amq/parallel/part_hubs.hpp>
 #include <amq/parallel/rank_fixed.hpp>
 #include <amq/solver/mesh_solver.hpp>
@@ -96,7 +97,15 @@ class PartSolver {
       together(communicator, [&] { require_able(); });
       part_ = std::make_unique<MeshPart>(part_of(mesh));
       all_.emplace(communicator, *part_);
-      together(communicator, [&] { prepare(); });
+      if constexpr (clustered) find_clusters();
+      std::vector<SendersRead> names;
+      together(communicator, [&] { names = prepare(); });
+      const auto arithmetic = [&](const SendersRead& read, const auto& net, auto& a) {
+        a.emplace(net.layout, net.quantizers, net.parameters, read, ghost_cluster_, *all_,
+                  *executor_);
+      };
+      arithmetic(names.front(), solver.net(), main_);
+      if (solver.auxiliary()) arithmetic(names.back(), solver.auxiliary()->net(), light_);
       count();
     });
   }
@@ -173,6 +182,13 @@ class PartSolver {
   }
 
  private:
+  /// Whether the network reads clusters of the whole mesh.
+  static constexpr bool clustered =
+      requires(const Model& m, const Graph& g, MatrixView<const float> x, const Clusters& of_all,
+               std::span<const std::int64_t> place) {
+    m.part_data(g, x, of_all, place);
+  };
+
   /// Compares what ranks were given.
   void agree() const {
     Communicator& c = *communicator_;
@@ -206,6 +222,9 @@ class PartSolver {
     want(by.sharing().over_mesh && !by.sharing().by_edge && !by.sharing().by_block,
          "nodes that choose bits, for themselves and their edges",
          "sharing '" + std::string(by.sharing().name) + "'", "Use PerNodeAndPoint or PerNode.");
+    want(!clustered || !solver_->auxiliary(), "one number of bits for all rows of this network",
+         "an auxiliary model",
+         "Clusters have scores from nodes of several ranks: train_uniform, or solve on one rank.");
     want(by.unit() == allocation::Bops::unit, "bits chosen by BOPs", std::string(by.unit()),
          "Times are those of one machine: price_by({}).");
   }
@@ -221,7 +240,8 @@ class PartSolver {
                         "cells alone", "Give PartitionedMesh::edges, as cut() does.");
     return make_part(e.lattices.empty() ? mesh : with_hubs(mesh, e.lattices, c), c);
   }
-  void prepare() {
+  /// @returns  what travels of the network, and of the auxiliary model where there is one
+  std::vector<SendersRead> prepare() {
     const MeshEncoding& e = solver_->encoding();
     const Index own = part_->halo.own;
     sample_ = e.nodes_of(part_->nodes);
@@ -229,16 +249,42 @@ class PartSolver {
     sample_.v = Matrix::Zero(own, static_cast<Index>(e.variable_scale.size()));
     const Matrix u = sample_.u.topRows(own);
     sample_.u = u;
-    prepare_sample(solver_->net().model, sample_);  // of own and ghosts' positions
+    read_mesh(sample_, part_->place);  // of own and ghosts' positions
     const Matrix x = sample_.x.topRows(own);
     sample_.x = x;
-    const auto arithmetic = [&](const auto& net, auto& a) {
-      SendersRead names(net.layout);
-      forward(net.model, names, MeshInputs(sample_));
-      a.emplace(net.layout, net.quantizers, net.parameters, names.points(), *all_, *executor_);
+    std::vector<SendersRead> names;
+    const auto read = [&](const auto& net) {
+      forward(net.model, names.emplace_back(net.layout), MeshInputs(sample_));
     };
-    arithmetic(solver_->net(), main_);
-    if (solver_->auxiliary()) arithmetic(solver_->auxiliary()->net(), light_);
+    read(solver_->net());
+    if (solver_->auxiliary()) read(solver_->auxiliary()->net());
+    return names;
+  }
+  /// What the network reads of the mesh. @param place  (own node)
+  void read_mesh(GraphSample& s, [[maybe_unused]] std::span<const std::int64_t> place) const {
+    if constexpr (clustered)
+      s.of_mesh = OfMesh::of(
+          solver_->net().model.part_data(s.graph, view(std::as_const(s.x)), *clusters_, place));
+    else
+      prepare_sample(solver_->net().model, s);
+  }
+  /// Clusters are those of the whole mesh, whose positions every rank gets for them.
+  void find_clusters() {
+    const Matrix own = solver_->encoding().nodes_of(part_->nodes).x;
+    Matrix x(static_cast<Index>(part_->nodes_in_all), own.cols());
+    std::vector<std::int64_t> bits(static_cast<std::size_t>(x.size()), 0);
+    for (std::size_t i = 0; i < part_->place.size(); ++i)
+      for (Index d = 0; d < x.cols(); ++d)
+        bits[static_cast<std::size_t>(part_->place[i] * x.cols() + d)] =
+            std::bit_cast<std::int32_t>(own(static_cast<Index>(i), d));
+    communicator_->sum(bits);
+    for (std::size_t k = 0; k < bits.size(); ++k)
+      x.data()[k] = std::bit_cast<float>(static_cast<std::int32_t>(bits[k]));
+    together(*communicator_, [&] {
+      clusters_ = solver_->net().model.clusters(view(std::as_const(x)));
+      for (const auto place : part_->ghost_place)
+        ghost_cluster_.push_back(clusters_->of_node[static_cast<std::size_t>(place)]);
+    });
   }
   /// The sample of a rank without nodes.
   [[nodiscard]] GraphSample nobody() const {
@@ -247,7 +293,7 @@ class PartSolver {
     s.x = Matrix(0, sample_.x.cols());
     s.u = Matrix(0, sample_.u.cols());
     s.v = Matrix(0, sample_.v.cols());
-    prepare_sample(solver_->net().model, s);
+    read_mesh(s, {});
     return s;
   }
   /// What a pass costs on all ranks together.
@@ -357,8 +403,10 @@ class PartSolver {
   std::unique_ptr<FloatExecutor> executor_;
   std::unique_ptr<MeshPart> part_;
   std::optional<AllRanks> all_;
-  GraphSample sample_;  // of own nodes, in the part's order
-  PassWork work_;       // of all ranks
+  std::optional<Clusters> clusters_;         // of the whole mesh, where they are read
+  std::vector<std::int32_t> ghost_cluster_;  // (ghost)
+  GraphSample sample_;                       // of own nodes, in the part's order
+  PassWork work_;                            // of all ranks
   std::optional<RankFixed<Scheme>> main_;
   /// The auxiliary model's, whose scheme is its own.
   std::optional<RankFixed<std::conditional_t<any_scheme<Scheme>, AnyScheme, AuxiliaryScheme>>>

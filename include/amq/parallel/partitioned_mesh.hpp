@@ -142,6 +142,7 @@ struct Halo {
 struct MeshPart {
   NodeOrder order;                  ///< own node i is the host's own node order[i]
   std::vector<std::int64_t> place;  ///< (own node) in the order of sums, which is one of all nodes
+  std::vector<std::int64_t> ghost_place;  ///< (ghost) likewise
   std::int64_t nodes_in_all = 0, edges_in_all = 0;
   Graph graph;  ///< of own receivers; senders are own nodes, then ghosts, by ascending place
   Halo halo;
@@ -382,6 +383,7 @@ inline void check_parts(const PartitionedMesh& m, Communicator& c) {
   part.nodes.dim = m.dim;
   for (std::size_t i = 0; i < n_local; ++i) {
     const auto from = static_cast<std::size_t>(old[i]);
+    if (i >= n_owned) part.ghost_place.push_back(place[from]);
     const double* x = m.points.data() + from * static_cast<std::size_t>(m.dim);
     part.nodes.points.insert(part.nodes.points.end(), x, x + m.dim);
     if (!m.node_type.empty()) part.nodes.node_type.push_back(m.node_type[from]);

@@ -47,7 +47,9 @@ struct HaloTraffic {
 
 /// Fixed of own rows. Points whose rows edges read from their senders travel: the codes and grids
 /// of sent nodes, at their owner's bits. A product of such a point has own rows, then ghosts'; its
-/// own rows are computed while ghosts' codes are on their way. All else has own rows alone.
+/// own rows are computed while ghosts' codes are on their way. Where clusters read their nodes'
+/// rows one after the other, the codes of all nodes go to all ranks, who all have all clusters. All
+/// else has own rows alone.
 template <typename Scheme>
 class RankFixed : public Fixed<Scheme> {
   using Base = Fixed<Scheme>;
@@ -59,13 +61,17 @@ class RankFixed : public Fixed<Scheme> {
   struct Quantized : Base::Quantized {
     Rows ghosts;
   };
-  /// @param travels  [PointId] see SendersRead
+  /// All ranks construct it together.
+  /// @param read           of the network
+  /// @param ghost_cluster  (ghost) its cluster, where there are clusters
   RankFixed(const ParameterLayout& layout, const Quantizers& quantizers,
-            const Parameters& parameters, std::vector<char> travels, const AllRanks& all,
-            Executor& executor)
+            const Parameters& parameters, const SendersRead& read,
+            std::vector<std::int32_t> ghost_cluster, const AllRanks& all, Executor& executor)
       : Base(layout, quantizers, parameters, executor),
-        travels_(std::move(travels)),
+        travels_(read.points()),
         any_travels_(std::find(travels_.begin(), travels_.end(), 1) != travels_.end()),
+        by_all_(read.read_by_all()),
+        ghost_cluster_(std::move(ghost_cluster)),
         all_(all),
         halo_(&all_.part().halo),
         sent_place_(static_cast<std::size_t>(halo_->own), -1),
@@ -73,6 +79,11 @@ class RankFixed : public Fixed<Scheme> {
     for (std::size_t k = 0; k < halo_->sent.size(); ++k)
       sent_place_[static_cast<std::size_t>(halo_->sent[k])] = static_cast<std::int32_t>(k);
     boxes_.resize(halo_->neighbours.size());
+    if (std::find(by_all_.begin(), by_all_.end(), 1) == by_all_.end()) return;
+    const auto ranks = static_cast<std::size_t>(all_.communicator().size());
+    places_ = detail::exchange_lists(
+        all_.communicator(), std::vector<std::vector<std::int64_t>>(ranks, all_.part().place));
+    from_all_.resize(ranks);
   }
 
   /// The bits of the next passes; all ranks call it. Ghosts get the bits of their owners.
@@ -91,6 +102,7 @@ class RankFixed : public Fixed<Scheme> {
 
   Quantized quantize(PointId id, const Tensor& x) {
     const Tensor own = own_rows(x);
+    if (by_all_[to_index(id)]) return {{rows_of_all(id, own), x.kind}, {}};
     if (!travels_[to_index(id)] || x.kind != RowKind::node) return {Base::quantize(id, own), {}};
     send(id, own);
     return {Base::quantize(id, own), in_flight_.rows};
@@ -157,6 +169,8 @@ class RankFixed : public Fixed<Scheme> {
       return edge_sum(op, std::move(in)...);
     } else if constexpr (std::is_same_v<Op, ops::InstanceNorm>) {
       return instance_norm(op, own_rows(std::move(in)...));
+    } else if constexpr (std::is_same_v<Op, ops::Gather>) {
+      return gather(op, std::move(in)...);
     } else if constexpr (detail::pools<Op>) {
       return pool(op, own_rows(std::move(in))...);
     } else {
@@ -310,6 +324,50 @@ class RankFixed : public Fixed<Scheme> {
     return y;
   }
 
+  /// Where edges read ghosts, these get rows of their clusters, too.
+  Tensor gather(const ops::Gather& op, const Tensor& x) {
+    if (x.kind != RowKind::cluster || op.of != RowKind::node || halo_->ghosts == 0)
+      return Base::apply(op, x);
+    Tensor y = this->make(halo_->local(), x.cols(), op.of);
+    op.forward(x.view(), own_part(y), *this->executor_);
+    ops::Gather{ghost_cluster_, op.of}.forward(x.view(), ghost_part(y), *this->executor_);
+    return y;
+  }
+  /// The codes of all nodes, by place: every rank tells all others its own.
+  Rows rows_of_all(PointId id, const Tensor& own) {
+    arrive();
+    const PointEntry& point = this->layout_->point(id);
+    const int bits = point.fixed_bits ? point.fixed_bits : this->plan_->uniform_bits;
+    if (!point.fixed_bits && !uniform(*this->plan_))
+      throw Error("network over ranks, clusters", "one number of bits for all rows",
+                  "a plan of bits by row", "Solve at a budget of whole bits.");
+    const auto coded = Base::quantize(id, own);
+    const Rows rows(&this->memory_, static_cast<Index>(all_.part().nodes_in_all), own.cols(), bits);
+    const WireRow wire(own.cols(), kind_of(this->weights_.rule()));
+    const auto me = static_cast<std::size_t>(all_.communicator().rank());
+    std::vector<std::byte>& mine = from_all_[me];
+    mine.clear();
+    for (Index i = 0; i < own.rows(); ++i) wire.write(row_at(coded, i), mine);
+    out_.clear(), in_.clear();
+    for (std::size_t r = 0; r < places_.size(); ++r) {
+      if (r == me) continue;
+      from_all_[r].resize(places_[r].size() * wire.bytes(bits));
+      if (!mine.empty()) out_.push_back({static_cast<int>(r), mine});
+      if (!from_all_[r].empty()) in_.push_back({static_cast<int>(r), from_all_[r]});
+      traffic_.bytes += static_cast<std::int64_t>(mine.size());
+      traffic_.float_bytes += static_cast<std::int64_t>(own.rows()) *
+                              static_cast<std::int64_t>(own.cols()) * std::int64_t{sizeof(float)};
+    }
+    ++traffic_.exchanges;
+    all_.communicator().begin(out_, in_);
+    all_.communicator().finish();
+    for (std::size_t r = 0; r < places_.size(); ++r) {
+      const std::byte* from = from_all_[r].data();
+      for (const auto place : places_[r])
+        from = wire.read(from, row_at(rows, static_cast<Index>(place)), known_grid(id, bits));
+    }
+    return rows;
+  }
   /// Sends the codes of sent rows of x, and asks for the ghosts'.
   void send(PointId id, const Tensor& x) {
     arrive();
@@ -438,6 +496,10 @@ class RankFixed : public Fixed<Scheme> {
 
   std::vector<char> travels_;
   bool any_travels_;
+  std::vector<char> by_all_;
+  std::vector<std::int32_t> ghost_cluster_;
+  std::vector<std::vector<std::int64_t>> places_;  // (rank)(its node), where all read all
+  std::vector<std::vector<std::byte>> from_all_;   // (rank) codes
   AllRanks all_;
   const Halo* halo_;
   std::vector<std::int32_t> sent_place_;  // (own node) in Halo::sent, or -1

@@ -9,7 +9,9 @@
 #include <amq/ops/elementwise.hpp>
 #include <amq/ops/graph.hpp>
 #include <amq/ops/latent_attention.hpp>
+#include <amq/ops/masked_attention.hpp>
 #include <amq/ops/norm.hpp>
+#include <amq/ops/rows.hpp>
 #include <amq/ops/shift.hpp>
 #include <amq/ops/windows.hpp>
 
@@ -42,6 +44,10 @@ template <>
 inline constexpr bool row_by_row<ops::Windows> = true;
 template <>
 inline constexpr bool row_by_row<ops::FoldWindows> = true;
+template <>
+inline constexpr bool row_by_row<ops::Multiply> = true;
+template <>
+inline constexpr bool row_by_row<ops::ChooseRows> = true;
 /// Operations that are written for ranks.
 template <typename Op>
 inline constexpr bool across_ranks = false;
@@ -61,6 +67,11 @@ template <bool Tempered>
 inline constexpr bool across_ranks<ops::SpreadTokens<Tempered>> = true;
 template <>
 inline constexpr bool across_ranks<ops::SoftmaxAttention> = true;  // of tokens, which all have
+
+template <>
+inline constexpr bool across_ranks<ops::Gather> = true;
+template <>
+inline constexpr bool across_ranks<ops::MaskedAttention> = true;  // of clusters, which all have
 
 namespace detail {
 template <typename Op>
@@ -85,10 +96,13 @@ class SendersRead {
   };
 
   explicit SendersRead(const ParameterLayout& layout)
-      : layout_(&layout), read_(layout.points().size(), 0) {}
+      : layout_(&layout), read_(layout.points().size(), 0), by_all_(read_) {}
 
   /// [PointId] whether its codes travel.
   [[nodiscard]] const std::vector<char>& points() const noexcept { return read_; }
+
+  /// [PointId] whether every rank reads the codes of all nodes.
+  [[nodiscard]] const std::vector<char>& read_by_all() const noexcept { return by_all_; }
 
   Tensor input(MatrixView<const float> x, RowKind kind) {
     return {x.rows, x.cols, kind, false, {}};
@@ -133,7 +147,9 @@ class SendersRead {
     };
     (look(in), ...);
     if constexpr (std::is_same_v<Op, ops::EdgeSum>) sender(in...);
-    if constexpr (std::is_same_v<Op, ops::SoftmaxAttention>)
+    if constexpr (std::is_same_v<Op, ops::Gather>) y.of_codes = gathered(op, in...);
+    if constexpr (std::is_same_v<Op, ops::SoftmaxAttention> ||
+                  std::is_same_v<Op, ops::MaskedAttention>)
       if (y.kind != RowKind::cluster)
         throw Error("network over ranks", "attention between tokens, which every rank has",
                     "attention between nodes", "Pool nodes into tokens first.");
@@ -163,6 +179,15 @@ class SendersRead {
                   "floats of the sender", "Quantize and multiply the rows before EdgeSum.");
     for (const PointId p : x.points) read_[to_index(p)] = 1;
   }
+  /// Rows of nodes for clusters, or of clusters, which every rank has, for nodes.
+  bool gathered(const ops::Gather& op, const Tensor& x) {
+    if (x.kind == RowKind::cluster) return true;
+    if (op.of != RowKind::cluster || !x.of_codes)
+      throw Error("network over ranks", "clusters that read products of their nodes' rows",
+                  "others", "Quantize and multiply the rows before Gather.");
+    for (const PointId p : x.points) by_all_[to_index(p)] = 1;
+    return false;
+  }
   [[nodiscard]] static MatrixShape shape_of(const Tensor& x) noexcept { return {x.rows, x.cols}; }
   [[nodiscard]] MatrixShape shape_of(ParameterId p) const {
     return {1, ParameterRow(*layout_, p).size};
@@ -170,7 +195,7 @@ class SendersRead {
   [[nodiscard]] static MatrixShape shape_of(ParameterRow r) noexcept { return {1, r.size}; }
 
   const ParameterLayout* layout_;
-  std::vector<char> read_;
+  std::vector<char> read_, by_all_;
   bool splits_ = false;  ///< rows of nodes into rows of heads
 };
 static_assert(arithmetic<SendersRead>);
