@@ -14,10 +14,12 @@
 #include <amq/core/aligned.hpp>
 #include <amq/core/executor.hpp>
 #include <amq/kernels/activation.hpp>
+#include <amq/kernels/message_words.hpp>
 #include <amq/kernels/panel.hpp>
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -50,7 +52,8 @@ struct BasicMessageLayer : BasicCodedProduct<Rule, C> {
   std::span<const std::int32_t> sender;  ///< (edge)
   MatrixView<const float> at_receiver, at_sender;  ///< (node, hidden)
   Activation activation = Activation::swish;
-  bool mean = true;  ///< false: the sum
+  bool mean = true;    ///< false: the sum
+  MessageWords words;  ///< if there: rows between the products are words, `at_sender` is not read
 };
 using CodedProduct = BasicCodedProduct<AnyRule>;
 using MessageLayer = BasicMessageLayer<AnyRule>;
@@ -59,8 +62,6 @@ inline namespace AMQ_LEVEL {
 
 namespace detail {
 
-/// Edges of a tile: blocks of sixteen rows, tiles of six.
-inline constexpr Index tile_edges = 48;
 /// The longest rows a tile has room for, at any bits.
 inline constexpr Index longest_tile_row = panel_bytes / (3 * tile_edges) / chunk * chunk;
 
@@ -71,6 +72,10 @@ template <typename Rule, Containers C>
   for (std::size_t b = 0; b < levels.size(); ++b) levels[b] = RowLevel(p.coders[b]);
   return levels;
 }
+
+/// Rows of words become codes by their range.
+template <typename Rule>
+inline constexpr bool may_have_words = std::same_as<Rule, AnyRule> || std::same_as<Rule, ByRange>;
 
 struct MessageScratch {
   AlignedVector<float> hidden, message;
@@ -150,6 +155,9 @@ template <typename Arch, typename Rule, Containers C>
 void message_range(const BasicMessageLayer<Rule, C>& l, const RowLevels& levels,
                    MatrixView<const float> at_receiver, MatrixView<float> out, Index first_node,
                    Index last_node) {
+  if constexpr (may_have_words<Rule>)
+    if (l.words)
+      return message_word_range<Arch>(l, levels, at_receiver, out, first_node, last_node);
   const Index hidden = at_receiver.cols, channels = out.cols;
   const PackedWeights& w = *l.weights;
   auto& scratch = message_scratch(hidden, channels);
@@ -231,8 +239,8 @@ void check(const BasicMessageLayer<Rule, C>& l, Index receivers, Index receiver_
   want(receivers == nodes, "a receiver's row and a row out for every node", receivers);
   want(receiver_cols == l.weights->in(), "receivers' rows as long as the weights' inputs",
        receiver_cols);
-  want(l.at_sender.cols == l.weights->in(), "senders' rows as long as the weights' inputs",
-       l.at_sender.cols);
+  const Index at_sender = l.words ? l.words.at_sender.cols : l.at_sender.cols;
+  want(at_sender == l.weights->in(), "senders' rows as long as the weights' inputs", at_sender);
   want(channels == l.weights->out(), "rows out as long as the weights' outputs", channels);
   want(static_cast<Index>(l.sender.size()) == l.first.back(), "a sender for every edge",
        static_cast<Index>(l.sender.size()));
@@ -240,6 +248,22 @@ void check(const BasicMessageLayer<Rule, C>& l, Index receivers, Index receiver_
        static_cast<Index>(l.row_bits.size()));
   want(l.bits >= 0 && l.bits <= max_bits, "0 to 16 bits", l.bits);
   want(l.weights->in() <= longest_tile_row, "at most 896 hidden channels", l.weights->in());
+  if (!l.words) return;
+  want(kind_of(l.rule()) == RowRule::min_max && l.activation == Activation::swish,
+       "words with rule ByRange and swish alone", static_cast<Index>(l.activation));
+  for (const int f : {l.words.parts, l.words.messages})
+    want(least_fraction <= f && f <= most_fraction, "words with 1 to 12 bits behind their point",
+         f);
+  want(l.words.at_sender.stride >= word_stride(at_sender), "words of whole registers a row",
+       l.words.at_sender.stride);
+  int most = l.row_bits.empty() ? l.bits : 0;
+  for (const std::uint8_t b : l.row_bits) most = std::max(most, int{b});
+  want(most <= 8, "rows of at most 8 bits where they come from words", most);
+  Index degree = 0;
+  for (Index i = 0; i < nodes; ++i)
+    degree = std::max<Index>(
+        degree, l.first[static_cast<std::size_t>(i) + 1] - l.first[static_cast<std::size_t>(i)]);
+  want(degree <= 65'535, "at most 65535 edges a node where they are added as words", degree);
 }
 
 }  // namespace detail
