@@ -17,6 +17,7 @@
 #include <amq/quant/mixed_qtensor.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <utility>
@@ -57,6 +58,7 @@ class Fixed : public FloatRows {
   /// The bits of the next passes; rows are sorted here. `plan` is read until the next begin().
   void begin(const BitPlan& plan) {
     plan_ = &plan;
+    saturated_->store(0, std::memory_order_relaxed);
     live_.begin(plan);
     orders_.clear();
     n_awake_ = 0;
@@ -298,9 +300,14 @@ class Fixed : public FloatRows {
   [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
     return weights_.packed(id);
   }
+  /// Of this pass: rows of words that reached the largest word (kernels::MessageWords::saturated),
+  /// as far as it has come. 0 where rows between products are floats.
+  [[nodiscard]] std::int64_t saturated() const noexcept {
+    return saturated_->load(std::memory_order_relaxed);
+  }
   /// Of all buffers that passes have needed so far.
   [[nodiscard]] std::size_t buffer_bytes() const noexcept {
-    return pool_.bytes() + memory_.bytes();
+    return pool_.bytes() + memory_.bytes() + sender_words_.size() * sizeof(std::int16_t);
   }
 
  protected:
@@ -371,7 +378,8 @@ class Fixed : public FloatRows {
       const Tensor some = apply(ops::Gather{rows, f.kind}, f);
       const auto node_bits = [&](PointId p) { return live_.bits(p, layout_->point(p).kind, n); };
       u.parts.row_bits = node_bits(id.features);
-      u.edges = message_layer(a.graph, q, id.messages, id.message, edge_bits(a, id.messages, g));
+      u.edges = message_layer(a.graph, q, id.messages, id.message, q.rows(),
+                              edge_bits(a, id.messages, g));
       u.nodes.features = some.view();
       u.nodes.first =
           weights_.product(id.means, id.from_means, node_bits(id.means), plan_->uniform_bits);
@@ -472,16 +480,21 @@ class Fixed : public FloatRows {
                             });
   }
   [[nodiscard]] MessageLayer message_layer(const Graph& g, const Tensor& at_sender, PointId id,
-                                           WeightId weight) const {
+                                           WeightId weight) {
+    return message_layer(g, at_sender, id, weight, at_sender.rows());
+  }
+  /// @param known  rows of at_sender that are there; add_words() does the others
+  [[nodiscard]] MessageLayer message_layer(const Graph& g, const Tensor& at_sender, PointId id,
+                                           WeightId weight, Index known) {
     const PointEntry& point = layout_->point(id);
-    return message_layer(g, at_sender, id, weight,
+    return message_layer(g, at_sender, id, weight, known,
                          point.fixed_bits ? std::span<const std::uint8_t>{}
                                           : plan_->bits(id, point.kind, g.n_edges()));
   }
   /// @param bits  of edges; empty: all have the same
   [[nodiscard]] MessageLayer message_layer(const Graph& g, const Tensor& at_sender, PointId id,
-                                           WeightId weight,
-                                           std::span<const std::uint8_t> bits) const {
+                                           WeightId weight, Index known,
+                                           std::span<const std::uint8_t> bits) {
     MessageLayer layer;
     static_cast<typename FixedWeights<Scheme>::Product&>(layer) =
         weights_.product(id, weight, bits, plan_->uniform_bits);
@@ -489,7 +502,24 @@ class Fixed : public FloatRows {
     layer.sender = g.sender;
     layer.at_sender = at_sender.view();
     layer.activation = Activation::swish;
+    if (const WordFractions f = weights_.fractions(id); f.parts > 0) {
+      const Index n = at_sender.rows(), stride = kernels::word_stride(at_sender.cols());
+      at_least(sender_words_, n * stride);
+      layer.words = {f.parts,
+                     f.messages,
+                     {sender_words_.data(), n, at_sender.cols(), stride},
+                     saturated_.get()};
+      add_words(layer, 0, known);
+    }
     return layer;
+  }
+  /// Senders first .. last as words, where the layer has words.
+  void add_words(const MessageLayer& layer, Index first, Index last) {
+    if (!layer.words || first == last) return;
+    const auto to = layer.words.at_sender;
+    kernels::to_words(kernels::detail::rows_of(layer.at_sender, first, last), layer.words.parts,
+                      {sender_words_.data() + first * to.stride, last - first, to.cols, to.stride},
+                      saturated_.get(), *executor_);
   }
   [[nodiscard]] NodeUpdate update_of(const Tensor& features, PointId at_means, WeightId from_means,
                                      PointId at_update, WeightId update) const {
@@ -519,6 +549,9 @@ class Fixed : public FloatRows {
   std::deque<Awake> awake_;
   std::size_t n_awake_ = 0;  // of this plan
   RowMemory memory_;
+  AlignedVector<std::int16_t> sender_words_;  // of the layer that runs
+  std::unique_ptr<std::atomic<std::int64_t>> saturated_ =
+      std::make_unique<std::atomic<std::int64_t>>(0);
 };
 
 /// Schemes that are read at run time.

@@ -53,6 +53,9 @@ class FixedWeights {
       first_packed_.push_back(packed_.size());
       pack(static_cast<WeightId>(i));
     }
+    for (std::size_t p = 0; p < layout.points().size(); ++p)
+      fractions_.push_back(
+          word_fractions(layout, quantizers, parameters.values.data(), static_cast<PointId>(p)));
   }
 
   [[nodiscard]] const float* value(ParameterId p) const {
@@ -70,6 +73,7 @@ class FixedWeights {
     const auto& w = low_[to_index(id)];
     return w.empty() ? nullptr : w.data();
   }
+  [[nodiscard]] WordFractions fractions(PointId id) const { return fractions_[to_index(id)]; }
   /// Made when it is first asked for. Passes of several threads may ask at once.
   const Split& split(WeightId id, Index hidden) {
     const std::lock_guard lock(mutex_);
@@ -174,6 +178,7 @@ class FixedWeights {
   std::vector<kernels::PackedWeights> packed_;
   std::vector<std::vector<kernels::PackedWeights>> low_;  // (WeightId)[group]
   std::vector<std::size_t> first_packed_;                 // (WeightId)
+  std::vector<WordFractions> fractions_;                  // (PointId)
   std::mutex mutex_;                                      // of splits_; the rest is constant
   std::deque<Split> splits_;
 };

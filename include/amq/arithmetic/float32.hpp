@@ -4,6 +4,7 @@
 
 #include <amq/arithmetic/concept.hpp>
 #include <amq/arithmetic/float_rows.hpp>
+#include <amq/arithmetic/message_passing.hpp>
 #include <amq/kernels/float_product.hpp>
 
 #include <algorithm>
@@ -25,6 +26,23 @@ class Float32 : public FloatRows {
       : FloatRows(layout, parameters, serial_executor()) {}
   /// Called with the rows that arrive at each quantization point.
   void observe(Observer o) { observer_ = std::move(o); }
+  /// Of message_mean(): receivers' and senders' parts, rows at the point, messages before their
+  /// activation.
+  using MessageObserver =
+      std::function<void(PointId, MatrixView<const float>, MatrixView<const float>,
+                         MatrixView<const float>, MatrixView<const float>)>;
+  void observe_messages(MessageObserver o) { message_observer_ = std::move(o); }
+
+  Tensor message_mean(const Graph& g, const Tensor& at_receiver, const Tensor& at_sender,
+                      PointId point, WeightId weight) {
+    if (!message_observer_)
+      return message_mean_in_pieces(*this, g, at_receiver, at_sender, point, weight);
+    const auto h =
+        activate(*this, Activation::swish, apply(ops::EdgeSum{g}, at_receiver, at_sender));
+    const Tensor z = linear(weight, quantize(point, h));
+    message_observer_(point, at_receiver.view(), at_sender.view(), h.view(), z.view());
+    return apply(ops::SegmentMean{g}, activate(*this, Activation::swish, z));
+  }
 
   Quantized quantize(PointId point, const Tensor& x) {
     if (observer_) observer_(point, x.view());
@@ -101,6 +119,7 @@ class Float32 : public FloatRows {
   }
 
   Observer observer_;
+  MessageObserver message_observer_;
   std::vector<float> matrix_, bias_;
 };
 

@@ -126,6 +126,7 @@ struct PointEntry {
   RowKind kind = RowKind::node;
   Index channels = 0;
   int fixed_bits = 0;  ///< 0: bits come from the plan; else the same for every row in every scheme
+  bool may_have_words = false;  ///< rows of message_mean(): see InWords
 };
 
 /// Everything a model declares. Names are unique; the order of declaration is the order in memory.
@@ -227,6 +228,13 @@ class ParameterLayout {
   PointId add_point(std::string name, RowKind kind, Index channels, int fixed_bits = 0) {
     points_.push_back({std::move(name), kind, channels, fixed_bits});
     return static_cast<PointId>(points_.size() - 1);
+  }
+
+  /// The point of the rows that message_mean() makes and multiplies.
+  PointId add_message_point(std::string name, Index channels) {
+    const PointId id = add_point(std::move(name), RowKind::edge, channels);
+    points_.back().may_have_words = true;
+    return id;
   }
 
   [[nodiscard]] Index size() const noexcept { return size_; }

@@ -21,12 +21,14 @@ struct SchemeInfo {
   int weight_bits = 8;  ///< 2, 4, 8; 16: two digits of 8, and not in layers of messages
   AnyRule rule;
   std::vector<int> levels;
+  bool words = false;  ///< rows of messages between products: see InWords
 
   template <typename Scheme>
   [[nodiscard]] static SchemeInfo of() requires(!any_scheme<Scheme>) {
     return {Scheme::weight_bits,
             typename Scheme::rule{},
-            {Scheme::levels::bits.begin(), Scheme::levels::bits.end()}};
+            {Scheme::levels::bits.begin(), Scheme::levels::bits.end()},
+            Scheme::words};
   }
   /// "w8a2,4,8_by_range", as in tables and model files.
   /// @param called  how the file calls the rule
@@ -34,7 +36,7 @@ struct SchemeInfo {
     std::string text = "w" + std::to_string(weight_bits);
     for (std::size_t k = 0; k < levels.size(); ++k)
       text += (k ? "," : "a") + std::to_string(levels[k]);
-    return text + "_" + std::string(called);
+    return text + "_" + std::string(called) + (words ? words_suffix : "");
   }
   [[nodiscard]] std::string name() const { return name(rule.name()); }
   /// "weights of 8 bits, levels 2, 4, 8, rule by_range"
@@ -49,7 +51,10 @@ struct SchemeInfo {
       text += name[k];
       if (name[k] == ',') text += ' ';
     }
-    return text + ", rule " + name.substr(end + 1, 80);
+    std::string rule = name.substr(end + 1, 80);
+    const bool words = rule.ends_with(words_suffix);
+    if (words) rule.resize(rule.size() - std::string_view(words_suffix).size());
+    return text + ", rule " + rule + (words ? ", words between products" : "");
   }
   /// What name() has written, or an older amq.
   /// @throws Error for text that names no scheme, or a rule that is not amq's
@@ -80,7 +85,10 @@ struct SchemeInfo {
       if (s.levels.size() > 1 && s.levels[s.levels.size() - 2] >= s.levels.back()) throw refuse();
       from = to + 1;
     }
-    s.rule = AnyRule::named(std::string_view(text).substr(end + 1), where);
+    std::string_view rule = std::string_view(text).substr(end + 1);
+    s.words = rule.ends_with(words_suffix);
+    if (s.words) rule.remove_suffix(std::string_view(words_suffix).size());
+    s.rule = AnyRule::named(rule, where);
     return s;
   }
   bool operator==(const SchemeInfo&) const = default;
@@ -99,7 +107,8 @@ template <typename Scheme>
 void check_scheme(const SchemeInfo& info) {
   if constexpr (!any_scheme<Scheme>) {
     const auto own = SchemeInfo::of<Scheme>();
-    bool same = info.weight_bits == own.weight_bits && info.rule == own.rule;
+    bool same =
+        info.weight_bits == own.weight_bits && info.rule == own.rule && info.words == own.words;
     for (const int b : info.levels) same = same && Scheme::levels::contains(b);
     if (!same)
       throw Error("Fixed<Scheme>", "a network of its scheme, " + own.name(), info.name(),
@@ -130,6 +139,11 @@ class Quantizers {
               ? layout.add("quant." + p.name + ".offset", {n}, Init::constant(0), Role::vector)
               : no_parameter);
     }
+    for (const PointEntry& p : layout.points())
+      fractions_.push_back(info_.words && p.may_have_words
+                               ? layout.add("quant." + p.name + ".fractions", {2},
+                                            Init::constant(begun_fraction), Role::vector)
+                               : no_parameter);
     for (const WeightEntry& w : layout.weights())
       weights_.push_back(
           layout.add("quant." + w.name + ".step", {w.out}, Init::constant(1), Role::step));
@@ -139,6 +153,9 @@ class Quantizers {
   [[nodiscard]] ParameterId step(PointId p) const noexcept { return points_[to_index(p)]; }
   [[nodiscard]] ParameterId offset(PointId p) const noexcept { return offsets_[to_index(p)]; }
   [[nodiscard]] ParameterId step(WeightId w) const noexcept { return weights_[to_index(w)]; }
+  /// Bits behind the point of the words at a point of messages: of nodes' parts and their sum, and
+  /// of messages. no_parameter: its rows are floats.
+  [[nodiscard]] ParameterId fractions(PointId p) const noexcept { return fractions_[to_index(p)]; }
   /// The first entry of the layout that is a quantizer's.
   [[nodiscard]] std::size_t first_entry() const noexcept { return first_entry_; }
 
@@ -165,6 +182,8 @@ class Quantizers {
         set(0, point.fixed_bits);
       else
         for (std::size_t k = 0; k < info_.levels.size(); ++k) set(k, info_.levels[k]);
+      if (fractions_[i] != no_parameter)
+        std::fill_n(p.view(layout.entry(fractions_[i])).data, 2, begun_fraction);
     }
   }
   /// The step of least squared error for every output channel as the weights stand.
@@ -203,6 +222,13 @@ class Quantizers {
     if (!width(info_.weight_bits))
       throw Error("SchemeInfo", "weights of 2, 4, 8 or 16 bits", std::to_string(info_.weight_bits),
                   "Choose one of these.");
+    bool some = false;
+    for (const PointEntry& p : layout.points()) some = some || p.may_have_words;
+    if (info_.words && (info_.rule != RowRule::min_max || info_.levels.back() > 8 || !some))
+      throw Error("SchemeInfo",
+                  some ? "words between products with rule by_range and levels of at most 8 bits"
+                       : "words between products in a network that has such layers, as MP-PDE",
+                  info_.name(), "Use floats between products.");
     for (const PointEntry& p : layout.points())
       if (p.fixed_bits < 0 || p.fixed_bits > max_bits)
         throw Error("point " + p.name, "0 to " + std::to_string(max_bits) + " fixed bits",
@@ -213,11 +239,32 @@ class Quantizers {
     for (const int b : info_.levels) s += " " + std::to_string(b);
     return s;
   }
+  static constexpr float begun_fraction = 8;  ///< +-128
+
   SchemeInfo info_;
   std::array<int, max_bits + 1> index_of_bits_{};
-  std::vector<ParameterId> points_, offsets_, weights_;
+  std::vector<ParameterId> points_, offsets_, fractions_, weights_;
   std::size_t first_entry_ = 0;
 };
+
+/// Of a point whose rows are words: the fractions of nodes' parts and of messages.
+struct WordFractions {
+  int parts = 0, messages = 0;  ///< 0: the rows are floats
+};
+/// @throws Error for fractions that words do not have
+template <typename T>
+[[nodiscard]] WordFractions word_fractions(const ParameterLayout& layout,
+                                           const Quantizers& quantizers, const T* values,
+                                           PointId id) {
+  const ParameterId f = quantizers.fractions(id);
+  if (f == no_parameter) return {};
+  const T* of = values + layout.entry(f).offset;
+  for (int k = 0; k < 2; ++k)
+    if (!(of[k] > T(0.5) && of[k] < T(12.5)))
+      throw Error(layout.entry(f).name, "1 to 12 bits behind the point", std::to_string(of[k]),
+                  "The file is damaged, or the network was not calibrated: save it again.");
+  return {static_cast<int>(of[0] + T(0.5)), static_cast<int>(of[1] + T(0.5))};
+}
 
 /// Packed codes of all weights, steps and biases: what a deployed file would hold.
 [[nodiscard]] inline double deployed_bytes(const ParameterLayout& layout,

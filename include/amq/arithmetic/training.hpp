@@ -179,6 +179,8 @@ class BasicTraining {
     if (on_.quantizes_rows()) {
       m.quantization = row_quantization(id, g.n_edges());
       m.packed = &w.packed[0];
+      m.words =
+          word_fractions(*on_.layout, *on_.quantizers, on_.pass.parameters->values.data(), id);
     } else {
       m.transposed = weights_.transposed(on_, w, 0, entry);
     }

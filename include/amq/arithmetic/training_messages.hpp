@@ -5,6 +5,7 @@
 /// than memory: nothing of size edges x channels exists.
 
 #include <amq/arithmetic/fake_quantize.hpp>
+#include <amq/arithmetic/quantizers.hpp>
 #include <amq/kernels/fake_quantize.hpp>
 #include <amq/kernels/float_product.hpp>
 #include <amq/kernels/message_passing.hpp>
@@ -33,6 +34,8 @@ struct MessageTraining {
   const float* bias = nullptr;                     ///< (channels)
   const kernels::PackedWeights* packed = nullptr;  ///< null: a pass in float
   RowQuantization<float> quantization;
+  WordFractions words;  ///< if there, rows of a quantized pass are words; gradients are those of
+                        ///< floats, straight through
 
   /// Where gradients are added; `rows` is written.
   struct Gradients {
@@ -59,6 +62,13 @@ struct MessageTraining {
       l.bits = quantization.uniform_bits;
       if (quantization.bits) l.row_bits = {quantization.bits, graph->sender.size()};
       l.coders = quantization.coders;
+      if (words.parts > 0) {
+        thread_local AlignedVector<std::int16_t> senders;
+        const Index n = at_sender.rows, stride = kernels::word_stride(hidden());
+        at_least(senders, n * stride);
+        kernels::to_words(at_sender, words.parts, {senders.data(), n, hidden(), stride});
+        l.words = {words.parts, words.messages, {senders.data(), n, hidden(), stride}, nullptr};
+      }
       kernels::message_mean(l, out);
       return;
     }

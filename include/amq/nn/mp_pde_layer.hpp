@@ -36,7 +36,7 @@ class MpPdeLayer {
         layout.add_linear(name + ".update_net_1.0", hidden, 2 * hidden + variables);
     const auto [w4, b4] = layout.add_linear(name + ".update_net_2.0", hidden, hidden);
     id_.features = layout.add_point(name + ".features", RowKind::node, hidden);
-    id_.messages = layout.add_point(name + ".messages", RowKind::edge, hidden);
+    id_.messages = layout.add_message_point(name + ".messages", hidden);
     id_.means = layout.add_point(name + ".means", RowKind::node, hidden);
     id_.updates = layout.add_point(name + ".updates", RowKind::node, hidden);
     id_.from_features = layout.add_weight(

@@ -62,7 +62,7 @@ class PartRollout {
       report_.auxiliary_bops = 0;
     }
     since_ = (since_ + 1) % every_;
-    part_->solve(state, *plan_, change_, variables_, begun_);
+    report_.saturated = part_->solve(state, *plan_, change_, variables_, begun_);
     if (part_->solver().encoding().time_step > 0)
       state_.swap(change_);
     else

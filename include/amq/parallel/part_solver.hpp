@@ -111,8 +111,8 @@ class PartSolver {
   }
 
   /// @param a  (own node, given channel) in the host's order and units
-  /// @returns  field (own node, solution channel); its report counts all ranks, but for node_bits,
-  ///           which are of own nodes
+  /// @returns  field (own node, solution channel); its report counts all ranks, but for node_bits
+  ///           and saturated, which are of own nodes
   Solution operator()(MatrixView<const float> a, const SolveOptions& options = {}) {
     Solution s;
     solve(a, s, options);
@@ -129,29 +129,34 @@ class PartSolver {
       begin(c.plan);
       pass(in, into.field);
       into.report = std::move(c.report);
+      into.report.saturated = main_->saturated();
     });
   }
   /// At bits that were chosen before on this part.
-  void solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
-             std::span<const double> variables = {}) {
-    or_abort(*communicator_, [&] {
+  /// @returns  SolveReport::saturated, of own nodes
+  std::int64_t solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
+                     std::span<const double> variables = {}) {
+    return or_abort(*communicator_, [&] {
       const FloatEnvironment own;
       const MeshInputs in = encode(a, variables);
       begin(plan);
       pass(in, into);
+      return main_->saturated();
     });
   }
   /// One of several solves at the same plan, which lives until the last: ranks tell each other its
   /// bits in the first, and again after solves at others. All ranks have the same `begun`.
   /// @param begun  0 before the first
-  void solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
-             std::span<const double> variables, std::uint64_t& begun) {
-    or_abort(*communicator_, [&] {
+  /// @returns  SolveReport::saturated, of own nodes
+  std::int64_t solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
+                     std::span<const double> variables, std::uint64_t& begun) {
+    return or_abort(*communicator_, [&] {
       const FloatEnvironment own;
       const MeshInputs in = encode(a, variables);
       if (begun == 0 || begun != begun_) begin(plan);
       begun = begun_;
       pass(in, into);
+      return main_->saturated();
     });
   }
   /// Chooses bits for several solves: those of own rows. Node bits are in the host's order.

@@ -219,7 +219,7 @@ class RankFixed : public Fixed<Scheme> {
     kernels::coded_linear(f.view(), senders, own, *this->executor_);
     kernels::linear_onto<simd::Native, Base::stored>(given.at_sender, at_sender, true, own, own,
                                                      *this->executor_);
-    u.edges = this->message_layer(g, q, id.messages, id.message);
+    u.edges = this->message_layer(g, q, id.messages, id.message, n);
     u.nodes = this->update_of(f, id.means, id.from_means, id.updates, id.update);
     if (n > 0) {
       u.to_receiver = {given.at_receiver.buckets()[0], &this->weights_.packed(id.at_receiver)};
@@ -235,6 +235,7 @@ class RankFixed : public Fixed<Scheme> {
                                                   *this->executor_);
       kernels::linear_onto<simd::Native, Base::stored>(given.at_sender.ghosts, at_sender, true,
                                                        away, away, *this->executor_);
+      this->add_words(u.edges, n, q.rows());
     }
     kernels::layer_update(u, y.data.view(), halo_->interior, n, *this->executor_);
     return y;

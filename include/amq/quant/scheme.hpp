@@ -29,6 +29,20 @@ struct Activations {
   using levels = Levels<Bits...>;
 };
 
+/// The same where rows of messages between the products of a layer are words of 16 bits in fixed
+/// point instead of floats (kernels/message_words.hpp): Scheme<Weights<8>,
+/// InWords<Activations<8>>>. Of layers that have such a form, as MP-PDE's; with ByRange and at most
+/// 8 bits. calibrate() finds two fractions a layer.
+struct RowsInWords {};
+template <typename A>
+struct InWords : RowsInWords {
+  using levels = typename A::levels;
+};
+
+/// Of a scheme's name, where rows between products are words.
+inline constexpr const char* words_suffix = "_words";
+
+/// @tparam A     Activations, or these InWords
 /// @tparam Rule  a row_rule, amq's or a user's
 template <typename W, typename A, typename Rule = ByRange>
 struct Scheme {
@@ -39,6 +53,10 @@ struct Scheme {
   using levels = typename A::levels;
   using rule = Rule;
   static constexpr int weight_bits = W::bits;
+  static constexpr bool words = std::derived_from<A, RowsInWords>;  ///< between products
+  static_assert(!words || (std::same_as<Rule, ByRange> && levels::bits.back() <= 8),
+                "amq::Scheme: words between products become codes by range, of at most 8 bits: use "
+                "ByRange and levels up to 8, or Activations that are not InWords");
   static constexpr bool wide_weights = W::wide;  ///< layers of 16 bits are compiled
   static_assert(
       !levels::contains(1) || lowest_of(Rule{}, 1) < 0,
@@ -56,6 +74,7 @@ struct Scheme {
     }
     text += '_';
     text += Rule::name;
+    if (words) text += words_suffix;
     return text;
   }
 };

@@ -583,12 +583,14 @@ class PreparedMesh {
     return s;
   }
   /// At bits that were chosen before on this mesh.
+  /// @returns  SolveReport::saturated
   /// @throws amq::Error for a plan of another mesh
-  void solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
-             std::span<const double> variables = {}) const {
+  std::int64_t solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
+                     std::span<const double> variables = {}) const {
     const FloatEnvironment own;
     const auto w = solver_->borrow();
     pass(encode(a, variables, *w), plan, *w, into);
+    return w->main.saturated();
   }
   /// Chooses bits for a field, for several solves. Node bits are in the user's order, the plan in
   /// the order of the passes.
@@ -645,6 +647,7 @@ class PreparedMesh {
     ChosenBits c = choose(by, in, options, *w);
     pass(in, c.plan, *w, into.field);
     into.report = std::move(c.report);
+    into.report.saturated = w->main.saturated();
     into.report.outside = outside;
     into.report.mesh = on_->findings;
     if (!on_->back.empty())

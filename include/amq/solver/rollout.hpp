@@ -61,7 +61,7 @@ class Rollout {
       report_.auxiliary_bops = 0;
     }
     since_ = (since_ + 1) % every_;
-    mesh_.solve(state, plan_, change_, variables_);
+    report_.saturated = mesh_.solve(state, plan_, change_, variables_);
     if (mesh_.solver().encoding().time_step > 0)
       state_.swap(change_);
     else

@@ -7,6 +7,7 @@
 #include <amq/solver/examine.hpp>
 #include <amq/solver/trained_on.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -48,6 +49,9 @@ struct SolveReport {
   /// Where bits are chosen by measured times: what the pass should take, and what it may, or its
   /// rows alone where rows alone were measured. The budget in BOPs is then 0.
   Cost picoseconds = 0, picosecond_budget = 0;
+  /// Where rows between products are words (InWords): how often a row reached the largest word,
+  /// beyond which it is cut. Many: calibrate the network on fields like this one.
+  std::int64_t saturated = 0;
   std::vector<float> node_bits;  ///< (node) mean bits of the node's rows and incoming edges
   Outside outside;               ///< how far the input lies outside of what training saw
   MeshFindings mesh;             ///< what is odd about the mesh

@@ -3,11 +3,15 @@
 /// Begins the quantizers of a trained float network from what its activations are.
 
 #include <amq/arithmetic/float32.hpp>
+#include <amq/kernels/words.hpp>
 #include <amq/quant/calibration.hpp>
 #include <amq/quant/histogram.hpp>
 #include <amq/quant/reservoir.hpp>
 #include <amq/train/network_training.hpp>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <vector>
 
 namespace amq {
@@ -25,11 +29,21 @@ namespace detail {
     if (!(mean_deviation(rows.row(i), rows.cols).deviation == 0)) return true;
   return false;
 }
+[[nodiscard]] inline double largest(MatrixView<const float> x) noexcept {
+  float most = 0;
+  for (Index i = 0; i < x.rows; ++i)
+    for (Index k = 0; k < x.cols; ++k) most = std::max(most, std::abs(x(i, k)));
+  return static_cast<double>(most);
+}
 }  // namespace detail
 
+/// Words hold so many times the largest number that calibration has seen.
+inline constexpr double room_for_more = 2;
+
 /// Runs the float network over the samples (see training_sample), and sets the step (and for static
-/// rules the offset) of every point and level, and the steps of the weights. Levels of 16 bits keep
-/// their default, as do points none of whose rows varies.
+/// rules the offset) of every point and level, and the steps of the weights. Where rows of messages
+/// are words, the fractions of these, with room for twice the largest number seen. Levels of 16
+/// bits keep their default, as do points none of whose rows varies.
 template <typename Model, typename Samples>
 void calibrate(Network<Model>& net, const Samples& samples,
                RangeRule range = RangeRule::least_squares, std::uint64_t seed = 0) {
@@ -46,10 +60,25 @@ void calibrate(Network<Model>& net, const Samples& samples,
     else
       rows[p].add(x);
   });
+  // Of messages: the largest parts and sums, and the largest message before its activation.
+  std::vector<std::array<double, 2>> largest(points.size(), {0, 0});
+  if (info.words)
+    a.observe_messages([&](PointId id, MatrixView<const float> receivers,
+                           MatrixView<const float> senders, MatrixView<const float> active,
+                           MatrixView<const float> messages) {
+      auto& [parts, after] = largest[to_index(id)];
+      for (const auto& x : {receivers, senders, active})
+        parts = std::max(parts, detail::largest(x));
+      after = std::max(after, detail::largest(messages));
+    });
   for (const auto& s : samples) detail::forward_sample(net.model, a, s);
 
   net.reset_quantizers();
   for (std::size_t p = 0; p < points.size(); ++p) {
+    if (const ParameterId f = net.quantizers.fractions(static_cast<PointId>(p)); f != no_parameter)
+      for (std::size_t k = 0; k < 2; ++k)
+        net.parameters.view(net.layout.entry(f)).data[k] =
+            static_cast<float>(kernels::fraction_for(room_for_more * largest[p][k]));
     // Of a layer that is dead, or a field at rest, no row varies: any step is exact.
     if (info.rule != RowRule::fixed && !detail::varies(rows[p].view())) continue;
     const auto id = static_cast<PointId>(p);

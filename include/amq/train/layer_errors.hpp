@@ -63,7 +63,8 @@ template <typename Model, typename Samples>
     }
     of_weights[w.name] = distance(in_float(p), exact);
   }
-  // Rows: the same steps in a ladder with 16 bits above, where all points but one stay.
+  // Rows, as floats between products: the same steps in a ladder with 16 bits above, where all
+  // points but one stay.
   SchemeInfo info = net.quantizers.info();
   const auto level = std::find(info.levels.begin(), info.levels.end(), bits);
   if (level == info.levels.end())
@@ -71,6 +72,7 @@ template <typename Model, typename Samples>
                 "Ask at one of " + numbers_text(info.levels) + " bits.");
   const auto at = static_cast<Index>(level - info.levels.begin());
   info.levels = {bits, 16};
+  info.words = false;  // which 16 bits have not
   Network<Model> wide(net.model.config(), info, 0);
   for (std::size_t k = 0; k < net.layout.entries().size(); ++k) {
     const auto &from = net.layout.entries()[k], &to = wide.layout.entries()[k];
