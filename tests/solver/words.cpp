@@ -1,0 +1,101 @@
+#include <amq/solver.hpp>
+
+#include <amq/core/random.hpp>
+#include <amq/io/safetensors.hpp>
+#include <amq/mesh/random_square.hpp>
+#include <amq/train/calibrate.hpp>
+#include <amq/train/mesh_training.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace amq;
+
+namespace {
+
+using InInts = Scheme<Weights<8>, InWords<Activations<4, 8>>>;
+
+/// A mesh, a field on it and an untrained network, calibrated on that field.
+struct Problem {
+  Mesh mesh;
+  Field a;
+  MeshEncoding encoding;
+
+  Problem() {
+    Random random(4);
+    mesh = random_refined_square(random, 60);
+    a.resize(mesh.n_nodes(), 1);
+    for (Index i = 0; i < a.rows(); ++i) a(i, 0) = static_cast<float>(random.normal());
+  }
+  [[nodiscard]] std::unique_ptr<Network<MpPde>> network(const SchemeInfo& info) const {
+    MpPdeConfig c;
+    c.hidden = 16;
+    c.layers = 2;
+    c.inputs = encoding.inputs();
+    auto net = std::make_unique<Network<MpPde>>(c, info, 3);
+    GraphSample s = encoding.encode(mesh, view(a));
+    prepare_sample(net->model, s);
+    calibrate(*net, std::vector{s});
+    return net;
+  }
+};
+std::vector<float> fractions_of(const Network<MpPde>& net) {
+  std::vector<float> all;
+  for (std::size_t p = 0; p < net.layout.points().size(); ++p)
+    if (const auto f = net.quantizers.fractions(static_cast<PointId>(p)); f != no_parameter)
+      for (int k = 0; k < 2; ++k)
+        all.push_back(
+            net.parameters.values[static_cast<std::size_t>(net.layout.entry(f).offset + k)]);
+  return all;
+}
+const std::string path =
+    (std::filesystem::temp_directory_path() / "amq_words_test.safetensors").string();
+
+}  // namespace
+
+TEST_CASE("a network of words is calibrated, saved and loaded, by its type and by what it says") {
+  const Problem p;
+  auto net = p.network(SchemeInfo::of<InInts>());
+  const auto fractions = fractions_of(*net);
+  REQUIRE(fractions.size() == 4);
+  for (const float f : fractions) CHECK((f >= 1 && f <= 12 && f == std::floor(f)));
+  CHECK(fractions != std::vector<float>(4, 8.0f));
+
+  const MeshSolver<MpPde> made(std::move(net), nullptr, p.encoding);
+  save(path, made, {p.mesh, p.a, {4, 8}});  // and solved again: the self-test
+  CHECK(safetensors::read(path).metadata.at("amq.scheme") == "w8a4,8_by_range_words");
+  const auto typed = load<MpPde, InInts>(path);
+  const auto any = load<MpPde>(path);
+  CHECK(fractions_of(any.net()) == fractions);
+  for (const double bits : {4.0, 8.0}) {
+    const Solution x = made(p.mesh, p.a, mean_bits(bits));
+    CHECK(x.field.allFinite());
+    CHECK(x.report.saturated == 0);
+    CHECK(x.field == typed(p.mesh, p.a, mean_bits(bits)).field);
+    CHECK(x.field == any(p.mesh, p.a, mean_bits(bits)).field);
+  }
+
+  CHECK_THROWS_WITH_AS((load<MpPde, Scheme<Weights<8>, Activations<4, 8>>>(path)),
+                       doctest::Contains("words between products"), Error);
+  // A file whose fractions no word has.
+  auto file = safetensors::read(path);
+  for (auto& [name, tensor] : file.tensors)
+    if (name.ends_with(".fractions")) tensor = Array::of(std::vector<float>{40, 8});
+  safetensors::write(path, file);
+  CHECK_THROWS_WITH_AS(load<MpPde>(path), doctest::Contains("1 to 12 bits behind the point"),
+                       Error);
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("fields far beyond those of calibration are reported") {
+  const Problem p;
+  const MeshSolver<MpPde, InInts> solver(p.network(SchemeInfo::of<InInts>()), nullptr, p.encoding);
+  CHECK(solver(p.mesh, p.a).report.saturated == 0);
+  CHECK(solver(p.mesh, Field(1'000 * p.a)).report.saturated > 0);
+}
