@@ -127,6 +127,7 @@ const std::vector<Fault>& all_faults() {
                                       Fault::node_missing,
                                       Fault::foreign_ghost,
                                       Fault::no_edges_of_neighbours,
+                                      Fault::clusters_that_choose,
                                       Fault::cell_out_of_range,
                                       Fault::field_not_finite,
                                       Fault::throws_between_solves,
@@ -153,6 +154,8 @@ const char* words_of(Fault f) {
       return "which it is said to be of, found none of its nodes";
     case Fault::no_edges_of_neighbours:
       return "expected edges, of a network that reads nearest neighbours";
+    case Fault::clusters_that_choose:
+      return "expected one number of bits for all rows of this network";
     case Fault::cell_out_of_range:
       return "expected local nodes from 0 to";
     case Fault::field_not_finite:
@@ -167,6 +170,10 @@ const char* words_of(Fault f) {
 
 void meet(Fault f, int rank, Communicator& c) {
   const bool here = c.rank() == rank;
+  if (f == Fault::clusters_that_choose) {
+    const Made<GraphVit> vit({8, RowRule::min_max, {4, 8}}, true, 5);
+    PartSolver<GraphVit> part(*vit.solver, cut_of({}, vit, c), c);
+  }
   const SchemeInfo usual{8, RowRule::affine, {1, 2, 3, 4, 8}};
   const Made<MpPde> made(
       here && f == Fault::scheme ? SchemeInfo{8, RowRule::affine, {2, 3, 4, 8}} : usual, false,

@@ -54,6 +54,7 @@ enum class Fault {
   node_missing,
   foreign_ghost,
   no_edges_of_neighbours,
+  clusters_that_choose,
   cell_out_of_range,
   field_not_finite,
   throws_between_solves,
