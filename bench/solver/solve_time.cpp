@@ -1,8 +1,8 @@
 // Question: what does a solve of MP-PDE (6 layers), FLARE or Transolver (4 blocks, 8 heads of 32
 // tokens) take in integers beside our own float32, and what share of it goes to the mesh and to
 // choosing bits, by points or by layers? What do nodes save that skip layers? Does a solve under a
-// budget of milliseconds take what was planned? An untrained network on a random triangulation:
-// times do not depend on what weights say.
+// budget of milliseconds take what was planned? What do words between the products of messages
+// save? An untrained network on a random triangulation: times do not depend on what weights say.
 //
 // Usage: bench_solver_time [speed.csv] [--machine=name] [--nodes=n] [--rounds=n] [--core=n]
 //        [--network=mp_pde]   or flare, transolver
@@ -37,6 +37,8 @@ using namespace amq;
 namespace {
 
 using Adaptive = Scheme<Weights<8>, Activations<2, 4, 8>, ByRange>;
+/// Rows of messages are words between products.
+using InInts = Scheme<Weights<8>, InWords<Activations<2, 4, 8>>, ByRange>;
 /// Nodes may skip layers.
 using Skips = Scheme<Weights<8>, Activations<0, 4, 8>, ByRange>;
 
@@ -144,8 +146,14 @@ void measure(const timing::SpeedArguments& asked, const char* bench, int hidden,
   std::unique_ptr<MeshSolver<Net, Skips>> by_layers;
   std::optional<PreparedMesh<Net, Skips>> layers_at;
   BitPlan skipping;
-  // Layers of MP-PDE alone skip whole.
+  std::unique_ptr<MeshSolver<Net, InInts>> in_words;
+  std::optional<PreparedMesh<Net, InInts>> words_at;
+  // Layers of MP-PDE alone skip whole, or have words.
   if constexpr (std::is_same_v<Net, MpPde>) {
+    in_words = Problem<Net>::template made<InInts>(hidden, {});
+    words_at.emplace(in_words->prepare(p.mesh));
+    all.push_back({"words", 8, [&] { words_at->solve(view(p.given), all8, out); }});
+    all.push_back({"words", 4, [&] { words_at->solve(view(p.given), all4, out); }});
     by_layers = Problem<Net>::template made<Skips>(hidden, allocation::PerBlock());
     layers_at.emplace(by_layers->prepare(p.mesh));
     skipping = a_quarter_skips(layers_at->choose(view(p.given), mean_bits(8)).plan,
