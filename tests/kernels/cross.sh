@@ -14,7 +14,7 @@ mkdir -p "$work/include"
 ln -sfn /usr/include/xsimd "$work/include/xsimd"
 ln -sfn /usr/include/doctest "$work/include/doctest"
 objects=
-for file in main kernels/activation kernels/moments kernels/quantize kernels/gemm kernels/message_passing; do
+for file in main kernels/activation kernels/moments kernels/quantize kernels/gemm kernels/message_passing kernels/words; do
   object=$work/$(basename $file).o
   $compiler -std=c++20 -O1 $flags -DAMQ_CHECKED -Wall -Wextra -Wconversion -Wshadow -Werror \
     -I"$root/include" -isystem "$work/include" -c "$root/tests/$file.cpp" -o "$object"

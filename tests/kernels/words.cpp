@@ -27,6 +27,22 @@ std::vector<std::int16_t> some_words(std::size_t n, std::uint64_t seed) {
   return w;
 }
 
+struct Grid {
+  WordGrid grid;
+  float step, offset;
+};
+Grid grid_of(std::int32_t low, std::int32_t high, const kernels::detail::WordLevel& level) {
+  constexpr Index n = kernels::detail::tile_edges;
+  std::int32_t smallest[n], largest[n];
+  float inverse[n];
+  std::fill_n(smallest, n, low);
+  std::fill_n(largest, n, high);
+  std::fill_n(inverse, n, level.inverse);
+  kernels::detail::WordGrids grids;
+  grids.find(smallest, largest, inverse);
+  return {grids.of(n - 1, level), grids.step[n - 1], grids.offset[n - 1]};
+}
+
 /// A ragged graph: node i has (i * i) % 11 edges, so some have none; node 7 has 150 more.
 struct Case {
   Index nodes, hidden, channels;
@@ -109,10 +125,8 @@ struct Case {
                            high = *std::max_element(h.begin(), h.end());
         const int b = layer.row_bits.empty() ? layer.bits : bits[static_cast<std::size_t>(e)];
         const kernels::detail::WordLevel level(RowLevel(layer.coders[static_cast<std::size_t>(b)]));
-        const kernels::detail::WordLevel* levels[1] = {&level};
-        WordGrid g;
-        float s, o;
-        kernels::detail::word_grids(&low, &high, levels, 1, &g, &s, &o);
+        const auto [g, s, of_codes] = grid_of(low, high, level);
+        float o = of_codes;
         if (b == 0) o = 0.5f * static_cast<float>(low + high);
         for (Index c = 0; c < channels; ++c) {
           const auto at = static_cast<std::size_t>(c);
@@ -247,10 +261,7 @@ TEST_CASE("codes of words are within half a step of them, whatever their range")
       const std::int32_t high = low + width;
       const kernels::detail::WordLevel level(
           RowLevel(BasicRowCoder<ByRange>{.bits = bits, .a = 1.0f}));
-      const kernels::detail::WordLevel* levels[1] = {&level};
-      WordGrid g;
-      float step, offset;
-      kernels::detail::word_grids(&low, &high, levels, 1, &g, &step, &offset);
+      const auto [g, step, offset] = grid_of(low, high, level);
       const int middle =
           low + static_cast<int>(random.index(static_cast<std::uint64_t>(width + 1)));
       for (const std::int32_t x : {low, middle, high}) {

@@ -91,35 +91,44 @@ struct WordLevel {
         high(static_cast<std::int16_t>(l.high)) {}
 };
 
-/// How rows from smallest[r] to largest[r] become codes, and the step and the offset of these, in
-/// words: plain loops, which a compiler makes as wide as the machine.
-inline void word_grids(const std::int32_t* smallest, const std::int32_t* largest,
-                       const WordLevel* const* levels, Index count, WordGrid* grids, float* step,
-                       float* offset) noexcept {
-  for (Index r = 0; r < count; ++r) {
-    const WordLevel& l = *levels[r];
-    const std::int32_t width = largest[r] - smallest[r], sum = largest[r] + smallest[r];
-    const float words = static_cast<float>(std::max(width, 1));
-    // Left, until the width needs all 16 bits.
-    const int left = 15 - static_cast<int>((std::bit_cast<std::uint32_t>(words) >> 23) - 127);
-    // Codes of one word: a factor of 2^14 .. 2^15 - 1, and a power of two.
-    const auto codes = std::bit_cast<std::uint32_t>(l.inverse / words);
-    const int factor = static_cast<int>((1u << 14) + ((codes & 0x7f'ffffu) >> 9));
-    const int power = static_cast<int>(codes >> 23) - 127;
-    const int right = std::clamp(left - 2 - power, 0, 15);
-    WordGrid& g = grids[r];
-    g.left = static_cast<std::int16_t>(left);
-    g.right = static_cast<std::int16_t>(right);
-    g.factor = static_cast<std::int16_t>(factor);
-    g.centre = static_cast<std::int16_t>(((static_cast<std::uint32_t>(sum) << left) + 1u) >> 1);
-    g.low = l.low;
-    g.high = l.high;
-    step[r] = std::bit_cast<float>(static_cast<std::uint32_t>(127 + 16 + right - left) << 23) /
-              static_cast<float>(factor);
-    // Codes are rounded down, so a code stands for what lies half a step above.
-    offset[r] = 0.5f * static_cast<float>(sum) + (width > 0 ? 0.5f * step[r] : 0.0f);
+/// How rows become codes, and the step and the offset of these, in words.
+struct WordGrids {
+  alignas(64) std::int32_t left[tile_edges], right[tile_edges], factor[tile_edges],
+      centre[tile_edges];
+  alignas(64) float step[tile_edges], offset[tile_edges];
+
+  /// Of rows from smallest[r] to largest[r], by plain loops, which a compiler makes as wide as the
+  /// machine. All arrays have tile_edges numbers; those beyond the rows may be any.
+  /// @param inverse  of the rows' levels
+  void find(const std::int32_t* AMQ_RESTRICT smallest, const std::int32_t* AMQ_RESTRICT largest,
+            const float* AMQ_RESTRICT inverse) noexcept {
+    for (Index r = 0; r < tile_edges; ++r) {
+      const std::int32_t width = largest[r] - smallest[r], sum = largest[r] + smallest[r];
+      const float words = static_cast<float>(std::max(width, 1));
+      // Left, until the width needs all 16 bits.
+      const std::int32_t shift = 15 - (std::bit_cast<std::int32_t>(words) >> 23) + 127;
+      // Codes of one word: a factor of 2^14 .. 2^15 - 1, and a power of two.
+      const std::int32_t codes = std::bit_cast<std::int32_t>(inverse[r] / words);
+      const std::int32_t power = (codes >> 23) - 127;
+      factor[r] = (1 << 14) + ((codes & 0x7f'ffff) >> 9);
+      left[r] = shift;
+      right[r] = std::clamp(shift - 2 - power, 0, 15);
+      centre[r] = static_cast<std::int32_t>(((static_cast<std::uint32_t>(sum) << shift) + 1u) >> 1);
+      step[r] =
+          std::bit_cast<float>((127 + 16 + right[r] - shift) << 23) / static_cast<float>(factor[r]);
+      // Codes are rounded down, so a code stands for what lies half a step above.
+      offset[r] = 0.5f * static_cast<float>(sum) + (width > 0 ? 0.5f * step[r] : 0.0f);
+    }
   }
-}
+  [[nodiscard]] AMQ_INLINE WordGrid of(Index r, const WordLevel& l) const noexcept {
+    return {static_cast<std::int16_t>(centre[r]),
+            static_cast<std::int16_t>(factor[r]),
+            static_cast<std::int16_t>(left[r]),
+            static_cast<std::int16_t>(right[r]),
+            l.low,
+            l.high};
+  }
+};
 
 /// A product's sums to words: AffineBlock, whose steps and biases bring the units along.
 template <typename Arch>
@@ -141,9 +150,11 @@ struct WordSink {
     using W = Words<Arch>;
     constexpr Index wide = PackedWeights::block;
     if constexpr (Blocks % 2 == 0) {
+      AMQ_UNROLL
       for (int c = 0; c < Blocks; c += 2) {
         const Index at = n + c * wide;
         const AffineBlock<Arch> a = affine(at), b = affine(at + wide);
+        AMQ_UNROLL
         for (int r = 0; r < Rows; ++r) {
           const float s = step[row + r], o = offset[row + r];
           W::store(rows[row + r] + at, W::rounded(a.template of<Digits>(acc, r, c, s, o),
@@ -186,6 +197,7 @@ inline WordScratch& word_scratch(Index hidden, Index channels) {
 }
 
 /// The codes of a tile of rows of words, each at its own bits, times the weights.
+/// @param smallest, largest  tile_edges of each
 /// @param levels  by bits
 /// @param to      rows of word_stride(out) words
 template <typename Arch>
@@ -194,11 +206,11 @@ AMQ_INLINE void word_product(const std::int16_t* hidden, const std::int32_t* sma
                              const WordLevel* levels, Panel& panel, const PackedWeights& w,
                              float unit, float bias_unit, std::int16_t* to) noexcept {
   const Index width = word_stride(w.in()), out = word_stride(w.out());
-  WordGrid grids[tile_edges];
-  float step[tile_edges], offset[tile_edges], line_step[tile_edges], line_offset[tile_edges];
-  const WordLevel* level[tile_edges];
-  for (Index r = 0; r < count; ++r) level[r] = &levels[bits[r]];
-  word_grids(smallest, largest, level, count, grids, step, offset);
+  WordGrids grids;
+  alignas(64) float inverse[tile_edges];
+  float line_step[tile_edges], line_offset[tile_edges];
+  for (Index r = 0; r < tile_edges; ++r) inverse[r] = levels[bits[std::min(r, count - 1)]].inverse;
+  grids.find(smallest, largest, inverse);
 
   // Lines of narrow rows from the front, where the rung multiplies them apart.
   const LineForm narrow = line_form<Arch>(narrow_bits, w), byte = line_form<Arch>(8, w);
@@ -219,14 +231,14 @@ AMQ_INLINE void word_product(const std::int16_t* hidden, const std::int32_t* sma
     const bool few = apart(r);
     const Index at = few ? next_narrow++ : next++;
     using W = Words<Arch>;
-    const typename W::Encoder encode(grids[r], few ? narrow.bias : byte.bias);
+    const typename W::Encoder encode(grids.of(r, levels[bits[r]]), few ? narrow.bias : byte.bias);
     const std::int16_t* x = hidden + r * width;
     std::uint8_t* line = panel.line(at);
     for (Index k = 0; k < width; k += chunk)
       encode(W::load(x + k), W::load(x + k + W::count), line + k);
     line_to[at] = y;
-    line_step[at] = step[r];
-    line_offset[at] = offset[r];
+    line_step[at] = grids.step[r];
+    line_offset[at] = grids.offset[r];
   }
   if (n_narrow > 0) panel_product<Arch, 1>(panel, panel.digits, n_narrow, narrow, w, sink);
   if (next > n_narrow)
@@ -271,7 +283,7 @@ void message_word_range(const Layer& l, const std::array<RowLevel, max_bits + 1>
   const Index last = edge_of(last_node), edges = static_cast<Index>(l.sender.size());
   for (Index begin = edge_of(first_node); begin < last; begin += tile_edges) {
     const Index count = std::min(tile_edges, last - begin);
-    std::int32_t smallest[tile_edges], largest[tile_edges];
+    alignas(64) std::int32_t smallest[tile_edges] = {}, largest[tile_edges] = {};
     std::uint8_t bits[tile_edges];
     Index receiver = node;
     for (Index r = 0; r < count; ++r) {
