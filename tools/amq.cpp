@@ -316,6 +316,9 @@ int solve(const Arguments& a) {
               s.mesh.n_nodes(), static_cast<double>(r.bops),
               100 * static_cast<double>(r.bops) / static_cast<double>(r.float_bops),
               r.outside.largest());
+  if (r.saturated > 0)
+    std::printf("%lld rows of messages were cut at the largest word: calibrate on such fields\n",
+                static_cast<long long>(r.saturated));
   return 0;
 }
 
