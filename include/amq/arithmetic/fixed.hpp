@@ -300,8 +300,8 @@ class Fixed : public FloatRows {
   [[nodiscard]] const kernels::PackedWeights& packed(WeightId id) const {
     return weights_.packed(id);
   }
-  /// Of this pass: rows of words that reached the largest word (kernels::MessageWords::saturated),
-  /// as far as it has come. 0 where rows between products are floats.
+  /// Since begin(): rows of words that reached the largest word (kernels::MessageWords::saturated).
+  /// 0 where rows between products are floats.
   [[nodiscard]] std::int64_t saturated() const noexcept {
     return saturated_->load(std::memory_order_relaxed);
   }

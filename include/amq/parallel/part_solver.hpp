@@ -155,8 +155,9 @@ class PartSolver {
       const MeshInputs in = encode(a, variables);
       if (begun == 0 || begun != begun_) begin(plan);
       begun = begun_;
+      const std::int64_t before = main_->saturated();
       pass(in, into);
-      return main_->saturated();
+      return main_->saturated() - before;
     });
   }
   /// Chooses bits for several solves: those of own rows. Node bits are in the host's order.
