@@ -141,7 +141,7 @@ TEST_CASE("hostile model files end in one error that names file and cause, soon 
        }},
       {"budget", number("self_test.mean_bits", 0, 1e300)},
       {"finite numbers", number("output_mlp.0.weight", 0, nan)},
-      {"amq.sharing: expected node_and_point, edge, node or point, found foo",
+      {"amq.sharing: expected node_and_point, edge, block, node or point, found foo",
        [](safetensors::File& f) { f.metadata.at("amq.sharing") = "foo"; }},
       {"auxiliary_columns.lift", number("auxiliary_columns.lift", 0, nan)},
   };

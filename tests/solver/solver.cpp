@@ -108,7 +108,8 @@ TEST_CASE("who decides edges' bits and how clusters are scored is kept in the fi
   safetensors::write(path, f);
   CHECK_THROWS_WITH_AS(
       static_cast<void>(load<MpPde, S>(path)),
-      doctest::Contains("amq.sharing: expected node_and_point, edge, node or point, found foo"),
+      doctest::Contains(
+          "amq.sharing: expected node_and_point, edge, block, node or point, found foo"),
       Error);
   std::filesystem::remove(path);
 }
