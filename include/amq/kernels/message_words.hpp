@@ -147,6 +147,7 @@ struct WordSink {
   }
   template <int Rows, int Blocks, int Digits, bool Stream = false, typename Acc>
   AMQ_INLINE void take(const Acc (&acc)[Rows * Digits][Blocks], Index row, Index n) const noexcept {
+    static_assert(Digits == 1, "rows of words have codes of at most 8 bits");
     using W = Words<Arch>;
     constexpr Index wide = PackedWeights::block;
     if constexpr (Blocks % 2 == 0) {
@@ -163,13 +164,21 @@ struct WordSink {
       }
     } else {
       for (int c = 0; c < Blocks; ++c) {
-        const Index at = n + c * wide;
-        const AffineBlock<Arch> a = affine(at);
-        for (int r = 0; r < Rows; ++r) {
-          const auto y = a.template of<Digits>(acc, r, c, step[row + r], offset[row + r]);
-          W::store_half(rows[row + r] + at, W::rounded(y, y));
-        }
+        simd::Ints<Arch> sums[Rows][1];
+        for (int r = 0; r < Rows; ++r) sums[r][0] = acc[r][c];
+        finish<Rows>(sums, row, n + c * wide);
       }
+    }
+  }
+  /// Apart: on rungs of sixteen registers this in the same function makes g++ 12 keep the
+  /// accumulators of the product in memory.
+  template <int Rows>
+  AMQ_NOINLINE void finish(const simd::Ints<Arch> (&sums)[Rows][1], Index row,
+                           Index at) const noexcept {
+    const AffineBlock<Arch> a = affine(at);
+    for (int r = 0; r < Rows; ++r) {
+      const auto y = a.template of<1>(sums, r, 0, step[row + r], offset[row + r]);
+      Words<Arch>::store_half(rows[row + r] + at, Words<Arch>::rounded(y, y));
     }
   }
   /// A row of 0 bits: its offset is all of it.
