@@ -302,26 +302,26 @@ class Pooling {
 
  private:
   using F = simd::Floats<Arch>;
-  using I = simd::Ints<Arch>;
+  using Int = simd::Ints<Arch>;
   static constexpr Index block = 64;  ///< nodes that are multiplied at once
 
   /// Codes of values as digits, [quad of nodes][channel][node]; digits of no node are 0.
   void values(MatrixView<const float> x, Index first, Index nodes, Index columns,
               float most) noexcept {
     const F high = F::splat(most), low = F::splat(-most);
-    const I bias = I::splat(Dot<Arch>::bias), byte = I::splat(255);
+    const Int bias = Int::splat(Dot<Arch>::bias), byte = Int::splat(255);
     for (Index c = 0; c < x.cols; c += simd::lanes) {
       const int part = static_cast<int>(std::min<Index>(simd::lanes, x.cols - c));
       const F inverse = F::load(m_.inverse.data() + c);
-      I sum = I::load(m_.of_values.data() + c);
+      Int sum = Int::load(m_.of_values.data() + c);
       for (Index i = 0; i < nodes; i += 4) {
-        I digit[4];
+        Int digit[4];
         AMQ_UNROLL
         for (int r = 0; r < 4; ++r) {
-          digit[r] = I::splat(0);
+          digit[r] = Int::splat(0);
           if (i + r >= nodes) continue;
           const F v = detail::some<Arch>(x.row(first + i + r) + c, part) * inverse;
-          const I code = to_ints(min(max(v, low), high));
+          const Int code = to_ints(min(max(v, low), high));
           sum = sum + code;
           digit[r] = (code + bias) & byte;
         }
@@ -377,14 +377,14 @@ class Pooling {
       e[r] = two[0];
       e[r + 1] = two[1];
     }
-    I code[4];
+    Int code[4];
     const F magic = F::splat(12'582'912.0f), one = F::splat(1.0f), half = F::splat(128.0f);
     for (int r = 0; r < 4; ++r) {
-      const F t = fma(e[r], F::splat(by[r]), F::splat(0.5f)), near = (t + magic) - magic;
-      const F floor = select_greater(near, t, near - one, near);
+      const F t = fma(e[r], F::splat(by[r]), F::splat(0.5f)), rounded = (t + magic) - magic;
+      const F floor = select_greater(rounded, t, rounded - one, rounded);
       // Less 128, as a byte.
       const F less = select_greater(half, floor, floor + half, floor - half);
-      code[r] = bits(less + magic) & I::splat(255);
+      code[r] = bits(less + magic) & Int::splat(255);
     }
     detail::side_by_side_bytes(code).store(reinterpret_cast<std::int32_t*>(to));
   }

@@ -264,7 +264,7 @@ void message_word_range(const Layer& l, const std::array<RowLevel, max_bits + 1>
                         Index first_node, Index last_node) {
   using W = Words<Arch>;
   using F = simd::Floats<Arch>;
-  using I = simd::Ints<Arch>;
+  using Int = simd::Ints<Arch>;
   const Index hidden = at_receiver.cols, channels = out.cols;
   const Index width = word_stride(hidden), stride = word_stride(channels);
   const PackedWeights& w = *l.weights;
@@ -336,11 +336,11 @@ void message_word_range(const Layer& l, const std::array<RowLevel, max_bits + 1>
       auto high = W::splat(-32'768);
       for (Index k = 0; k < channels; k += W::count) {
         std::int32_t* const sums = scratch.sums.data() + k;
-        I a = I::load(sums), b = I::load(sums + simd::lanes);
+        Int a = Int::load(sums), b = Int::load(sums + simd::lanes);
         for (Index i = r; i < end; ++i) {
           const auto z = W::load(scratch.message.data() + i * stride + k);
           high = W::greater(high, z);
-          I x, y;
+          Int x, y;
           W::template widen<Arch>(second_swish(z), x, y);
           a = a + x;
           b = b + y;
@@ -356,7 +356,7 @@ void message_word_range(const Layer& l, const std::array<RowLevel, max_bits + 1>
             x.store_part(mean + k, first);
             y.store_part(mean + k + first, part - first);
           }
-          a = b = I::splat(0);
+          a = b = Int::splat(0);
         }
         a.store(sums);
         b.store(sums + simd::lanes);

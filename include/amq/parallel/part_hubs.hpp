@@ -32,7 +32,7 @@ inline std::vector<Hub> find_hubs(const PartitionedMesh& m, std::span<const std:
   constexpr std::int64_t none = std::numeric_limits<std::int64_t>::min();
   const auto d = static_cast<std::size_t>(m.dim);
   // The nearest to a cell's centre; of several the one that comes first in the order of sums.
-  std::vector<std::int64_t> near(lattice.size(), none), first(lattice.size(), none), who(first);
+  std::vector<std::int64_t> nearest(lattice.size(), none), first(lattice.size(), none), who(first);
   const auto each_own = [&](const auto& f) {
     for (std::size_t i = 0; i < m.owned.size(); ++i) {
       const auto [cell, distance] = lattice.cell_of(&m.points[i * d]);
@@ -40,11 +40,11 @@ inline std::vector<Hub> find_hubs(const PartitionedMesh& m, std::span<const std:
     }
   };
   each_own([&](std::size_t, std::size_t cell, std::int64_t close) {
-    near[cell] = std::max(near[cell], close);
+    nearest[cell] = std::max(nearest[cell], close);
   });
-  c.max(near);
+  c.max(nearest);
   each_own([&](std::size_t i, std::size_t cell, std::int64_t close) {
-    if (close != near[cell] || -place[i] <= first[cell]) return;
+    if (close != nearest[cell] || -place[i] <= first[cell]) return;
     first[cell] = -place[i];
     who[cell] = static_cast<std::int64_t>(i);
   });
