@@ -83,7 +83,6 @@ namespace allocation {
 /// The points whose bits are chosen, and what their rows cost: an allocator's policies, resolved.
 struct PricedPoints {
   std::vector<PointId> id;               ///< (column)
-  PointBlocks blocks;                    ///< of columns
   std::vector<RowKind> kind;             ///< (column)
   std::vector<Cost> work;                ///< (column) units of a row
   std::vector<std::vector<Cost>> price;  ///< (column)(level) of a unit
@@ -94,7 +93,7 @@ struct PricedPoints {
   template <typename Price>
   PricedPoints(const ParameterLayout& layout, const std::vector<int>& levels, const PassWork& pass,
                const Price& p)
-      : id(PointScores(layout).points), blocks(layout), fixed(p.fixed(pass)) {
+      : id(PointScores(layout).points), fixed(p.fixed(pass)) {
     for (std::size_t c = 0; c < id.size(); ++c) {
       const PointEntry& point = layout.point(id[c]);
       const RowWork row{c, point.kind, point.channels, pass.bops_per_bit[to_index(id[c])]};
@@ -332,6 +331,7 @@ class Allocator {
   Allocator(const ParameterLayout& layout, std::vector<int> levels, PointCurves curves = {},
             Score score = {}, Price price = {}, Sharing sharing = {})
       : layout_(&layout),
+        blocks_(layout),
         levels_(std::move(levels)),
         curves_(PointCurves::of(layout, levels_, std::move(curves))),
         score_(std::move(score)),
@@ -476,7 +476,7 @@ class Allocator {
             "clusters, since " + layout_->point(points.id[c]).name + " quantizes rows of clusters",
             "none", "Pass RowOwners with the cluster of each node.");
     const allocation::Choosers rows{owners, sharing_, curves_.clusters};
-    const allocation::Elements element(points.kind, points.blocks, rows);
+    const allocation::Elements element(points.kind, blocks_, rows);
     allocation::Competition all(points, rows, element, scores, curves_);
     // Vectors keep their memory when they move: the problem's spans stay right.
     allocation::Problem p = all.problem(levels_);
@@ -489,6 +489,7 @@ class Allocator {
     });
   }
   const ParameterLayout* layout_;
+  allocation::PointBlocks blocks_;
   std::vector<int> levels_;
   PointCurves curves_;
   [[no_unique_address]] Score score_;
