@@ -59,11 +59,9 @@ void rehearse(const Sample& like, const TrainingWishes& w, const typename Model:
   const bool adaptive = w.kind == Kind::adaptive;
   std::unique_ptr<Auxiliary> auxiliary;
   if (adaptive)
-    auxiliary = std::make_unique<Auxiliary>(
-        w.options.adaptive.auxiliary, few.front().u.cols(), few.front().x.cols(),
-        w.options.adaptive.score.columns(
-            net->layout, w.options.adaptive.sharing.by_block || w.options.adaptive.score_by_layer),
-        o.seed);
+    auxiliary = std::make_unique<Auxiliary>(w.options.adaptive.auxiliary, few.front().u.cols(),
+                                            few.front().x.cols(),
+                                            w.options.adaptive.scores_in(net->layout), o.seed);
   const MeshSolver<Model, AnyScheme> solver(std::move(net), std::move(auxiliary), from.encoding,
                                             w.options.adaptive.sharing);
   const auto solve = [&](double bits) {

@@ -102,9 +102,9 @@ template <typename Model>
     throw Error("train_adaptive", "a budget to train at", "none", "Give one or more mean bits.");
   const auto& levels = net->quantizers.info().levels;
   AdaptiveNetwork<Model> made;
-  made.auxiliary = std::make_unique<Auxiliary>(
-      how.auxiliary, samples.front().u.cols(), samples.front().x.cols(),
-      how.score.columns(net->layout, how.sharing.by_block || how.score_by_layer), seed + 7);
+  made.auxiliary =
+      std::make_unique<Auxiliary>(how.auxiliary, samples.front().u.cols(), samples.front().x.cols(),
+                                  how.scores_in(net->layout), seed + 7);
   AdaptiveTraining<Model> t(*net, *made.auxiliary, samples, how.score, options);
   if (set_up) set_up(t.main());
 

@@ -45,6 +45,11 @@ struct AdaptiveOptions {
   double auxiliary_lr = 3e-3;
   double random_share = 0.1;  ///< of passes whose scores are random
   double probe_share = 0.25;  ///< of passes followed by a probe of the sensitivity
+
+  /// How many the auxiliary model of a network says.
+  [[nodiscard]] Index scores_in(const ParameterLayout& layout) const {
+    return score.columns(layout, sharing.by_block || score_by_layer);
+  }
 };
 
 /// One struct for train(), quantize(), train_uniform() and train_adaptive().
