@@ -330,11 +330,10 @@ class MeshSolver {
         want(" given channels of the auxiliary model", c.given,
              auxiliary->net().model.config().inputs);
         want(" dimensions of the auxiliary model", c.dim, auxiliary->net().model.config().dim);
-      }
-      if (auxiliary) score_columns = ScoreColumns(net->layout, auxiliary->columns());
-      if (auxiliary)
+        score_columns = ScoreColumns(net->layout, auxiliary->columns());
         light.emplace(auxiliary->net().layout, auxiliary->net().quantizers,
                       auxiliary->net().parameters, executor);
+      }
     }
   };
 
