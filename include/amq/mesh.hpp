@@ -3,6 +3,7 @@
 /// Room mesh: meshes, graphs by receiver, and where edges come from.
 
 #include <amq/mesh/bisection.hpp>
+#include <amq/mesh/boundary_distance.hpp>
 #include <amq/mesh/cluster.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/graph.hpp>
@@ -11,6 +12,7 @@
 #include <amq/mesh/mesh.hpp>
 #include <amq/mesh/multi_mesh.hpp>
 #include <amq/mesh/neighbours.hpp>
+#include <amq/mesh/node_order.hpp>
 #include <amq/mesh/random_square.hpp>
 #include <amq/mesh/renumber.hpp>
 #include <amq/mesh/sample.hpp>
