@@ -95,6 +95,10 @@ TEST_CASE("hostile model files end in one error that names file and cause, soon 
     return replaced("amq.config", "\"" + std::string(key) + "\":" + was,
                     "\"" + std::string(key) + "\":" + is);
   };
+  const auto wall = [](int channel, const std::string& value) {
+    return "\"imposed\":[{\"type\":\"wall\",\"channel\":" + std::to_string(channel) +
+           ",\"value\":" + value + "}]";
+  };
   struct Case {
     const char* said;  ///< in the error, beside the file's name
     Damage damage;
@@ -120,6 +124,13 @@ TEST_CASE("hostile model files end in one error that names file and cause, soon 
       {"amq.encoding, lattices", replaced("amq.encoding", "[2.0]", "[-1]")},
       {"lattices", replaced("amq.encoding", "[2.0]", "[100000]")},
       {"at most 1000000 in all", replaced("amq.encoding", "[2.0]", "[1001]")},
+      {"imposed on channels", replaced("amq.encoding", "\"imposed\":[]", wall(1, "0"))},
+      {"finite", replaced("amq.encoding", "\"imposed\":[]", wall(0, "1e300"))},
+      {"obstacle", replaced("amq.encoding", "\"imposed\":[]",
+                            "\"imposed\":[{\"type\":\"rim\",\"channel\":0,\"value\":0}]")},
+      {"type that the network reads",
+       replaced("amq.encoding", "\"imposed\":[]",
+                "\"imposed\":[{\"type\":\"inflow\",\"channel\":0,\"value\":0}]")},
       {"amq.encoding, half_width",
        replaced("amq.encoding", "\"half_width\":0.5", "\"half_width\":1e300")},
       {"positive deviations",

@@ -181,6 +181,53 @@ TEST_CASE("samples without types of nodes train a network that reads none") {
                        doctest::Contains("a type for every node"), Error);
 }
 
+TEST_CASE("known boundary values are those of every answer, exactly, also from a file") {
+  auto samples = own_samples(4);
+  for (Sample& s : samples)
+    for (Index i = 0; i < s.mesh.n_nodes(); ++i)
+      if (s.mesh.node_type[static_cast<std::size_t>(i)] == NodeType::wall) s.solution(i, 0) = -1.5f;
+  auto o = quick();
+  o.epochs = 1;
+  const auto free = train<MpPde>(samples, o, small());
+  o.imposed = {{NodeType::wall, 0, -1.5f}};
+  const auto bound = train<MpPde>(samples, o, small());
+  CHECK(bound.net->parameters.values == free.net->parameters.values);
+  const auto solver = quantize<Eight>(bound, samples, o),
+             unbound = quantize<Eight>(free, samples, o);
+  const Folder folder("imposed");
+  fs::create_directories(folder.path);
+  save(folder.path + "/bound.safetensors", solver);
+  const auto loaded = load<MpPde>(folder.path + "/bound.safetensors");
+  const Sample& s = samples[1];
+  const Field in_float = bound(s.mesh, s.given), float_free = free(s.mesh, s.given),
+              in_integers = solver(s.mesh, s.given).field,
+              integers_free = unbound(s.mesh, s.given).field,
+              from_file = loaded(s.mesh, view(s.given)).field;
+  CHECK(from_file == in_integers);
+  for (Index i = 0; i < s.mesh.n_nodes(); ++i) {
+    const bool wall = s.mesh.node_type[static_cast<std::size_t>(i)] == NodeType::wall;
+    CHECK(in_float(i, 0) == (wall ? -1.5f : float_free(i, 0)));
+    CHECK(in_integers(i, 0) == (wall ? -1.5f : integers_free(i, 0)));
+  }
+
+  const auto refused = [&](ImposedValue v, const char* said) {
+    o.imposed = {v};
+    CHECK_THROWS_WITH_AS(train<MpPde>(samples, o, small()), doctest::Contains(said), Error);
+  };
+  refused({NodeType::wall, 0, -1.25f}, "sample 0, solution");
+  refused({NodeType::wall, 1, 0}, "channel 1 of 1");
+  refused({NodeType::inflow, 0, 0}, "type that the network reads");
+  // Of several types each is told from the others.
+  Mesh& mixed = samples[1].mesh;
+  const auto at = std::find(mixed.node_type.begin(), mixed.node_type.end(), NodeType::wall);
+  *at = NodeType::inflow;
+  const Index inflow = at - mixed.node_type.begin();
+  samples[1].solution(inflow, 0) = 4;
+  o.imposed = {{NodeType::inflow, 0, 4}};
+  const Field u = train<MpPde>(samples, o, small())(mixed, samples[1].given);
+  for (Index i = 0; i < mixed.n_nodes(); ++i) CHECK((u(i, 0) == 4.0f) == (i == inflow));
+}
+
 TEST_CASE("train_adaptive takes the steps that could be taken by hand, to the bit") {
   const auto samples = own_samples(6);
   auto o = quick();

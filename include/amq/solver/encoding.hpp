@@ -28,6 +28,20 @@ struct GraphOptions {
   int neighbours = 0;  ///< edges from so many nearest points; 0: from cells, or 8 where none are
 };
 
+/// What the answer is at nodes of a type, whatever the network says: a boundary condition.
+struct ImposedValue {
+  NodeType type = NodeType::wall;
+  Index channel = 0;  ///< of the solution
+  float value = 0;  ///< in its unit; where the solution is the change in a step, 0 keeps the state
+
+  template <typename Self, typename Visit>
+  static void each(Self& v, const Visit& visit) {
+    visit("type", v.type);
+    visit("channel", v.channel);
+    visit("value", v.value);
+  }
+};
+
 /// Fixed before training and kept in the model file.
 struct MeshEncoding {
   std::vector<float> input_mean{0}, input_deviation{1};    ///< (given channel)
@@ -43,6 +57,7 @@ struct MeshEncoding {
   /// u(t + (k + 1) time_step), and the network says the mean rate of change up to there (MP-PDE
   /// with a window). 0: the network says the solution.
   float time_step = 0;
+  std::vector<ImposedValue> imposed;  ///< on every answer, exactly
 
   template <typename Self, typename Visit>
   static void each(Self& e, const Visit& visit) {
@@ -58,6 +73,7 @@ struct MeshEncoding {
     visit("boundary", e.boundary, may_lack);
     visit("variable_scale", e.variable_scale, may_lack);
     visit("time_step", e.time_step, may_lack);
+    visit("imposed", e.imposed, may_lack);
   }
   /// @throws amq::Error for numbers that encode nothing
   void check() const {
@@ -85,6 +101,14 @@ struct MeshEncoding {
          std::to_string(time_step));
     want(time_step == 0 || !input_mean.empty(), "a given channel that time steps go on from",
          "none");
+    for (const ImposedValue& v : imposed) {
+      want(v.channel >= 0 && v.channel < outputs(),
+           "values imposed on channels of the solution, of which there are few",
+           "channel " + std::to_string(v.channel) + " of " + std::to_string(outputs()));
+      want(std::isfinite(v.value), "a finite imposed value", std::to_string(v.value));
+      want(marked_by(v.type) >= 0, "values imposed at nodes of a type that the network reads",
+           "type " + std::to_string(static_cast<int>(v.type)));
+    }
     want(neighbours >= 0, "0 or more neighbours", std::to_string(neighbours));
     want(node_types >= 0 && node_types <= 255, "0 to 255 node types", std::to_string(node_types));
     for (const int n : lattices) {
@@ -98,11 +122,13 @@ struct MeshEncoding {
   /// Found from samples: mean and deviation of every channel, the box that holds all points,
   /// whether nodes have types, and more than inside and wall.
   /// @param samples  each with mesh, given (node, channel) and solution (node, channel)
+  /// @param imposed  on every answer; solutions of the samples have these values, too
   /// @throws amq::Error for no samples, samples of different channels or dimensions, numbers that
-  /// are
-  ///         not finite, and a solution that is the same everywhere
+  ///         are not finite, a solution that is the same everywhere, and one that does not have an
+  ///         imposed value
   template <typename Samples>
-  [[nodiscard]] static MeshEncoding of(const Samples& samples, const GraphOptions& graph = {});
+  [[nodiscard]] static MeshEncoding of(const Samples& samples, const GraphOptions& graph = {},
+                                       std::vector<ImposedValue> imposed = {});
 
   /// Given channels, one that marks the boundary, the type.
   [[nodiscard]] Index inputs() const noexcept {
@@ -230,13 +256,15 @@ struct MeshEncoding {
   /// of what is given: rise * y + drift, in the network's units. See Trajectories.
   [[nodiscard]] std::vector<float> rise() const { return in_states(output_deviation); }
   [[nodiscard]] std::vector<float> drift() const { return in_states(output_mean); }
+  /// What the network says, alone: nothing is imposed on it, no window added up.
   [[nodiscard]] Field decode(MatrixView<const float> y) const {
     Field u(y.rows, y.cols);
     for (Index i = 0; i < y.rows; ++i)
       for (Index c = 0; c < y.cols; ++c) u(i, c) = decoded(y(i, c), c);
     return u;
   }
-  /// What the network says to the given field u, in the user's units; a window is added up.
+  /// What the network says to the given field u, in the user's units; a window is added up, and
+  /// values are imposed.
   /// @param u     (node, input) as encode_given() left it
   /// @param into  (node, solution channel), resized
   void decode(MatrixView<const float> y, MatrixView<const float> u, Field& into) const {
@@ -246,9 +274,26 @@ struct MeshEncoding {
         into(i, c) = time_step > 0 ? std::fma(static_cast<float>(c + 1) * time_step,
                                               decoded(y(i, c), c), last_given(u, i))
                                    : decoded(y(i, c), c);
+    for (const ImposedValue& v : imposed) {
+      const Index mark = marked_by(v.type);
+      for (Index i = 0; i < y.rows; ++i)
+        if (u(i, mark) == 1.0f) into(i, v.channel) = v.value;
+    }
   }
 
  private:
+  /// The input that is 1 at nodes of a type; -1 if there is none. The mark of the boundary stands
+  /// for walls where samples had no other type.
+  [[nodiscard]] Index marked_by(NodeType type) const noexcept {
+    const Index first = static_cast<Index>(input_mean.size());
+    if (static_cast<int>(type) < node_types)
+      return first + (boundary ? 1 : 0) + static_cast<Index>(type);
+    return boundary && node_types == 0 && type == NodeType::wall ? first : -1;
+  }
+  /// @throws amq::Error for a sample's solution that does not have an imposed value
+  template <typename Samples>
+  void check_imposed(const Samples& samples) const;
+
   [[nodiscard]] float decoded(float y, Index channel) const noexcept {
     const auto k = static_cast<std::size_t>(channel);
     return std::fma(y, output_deviation[k], output_mean[k]);
@@ -317,7 +362,8 @@ class ChannelMoments {
 }  // namespace detail
 
 template <typename Samples>
-MeshEncoding MeshEncoding::of(const Samples& samples, const GraphOptions& graph) {
+MeshEncoding MeshEncoding::of(const Samples& samples, const GraphOptions& graph,
+                              std::vector<ImposedValue> imposed) {
   if (std::size(samples) == 0)
     throw Error("MeshEncoding::of", "samples", "none", "Give the samples of the training.");
   MeshEncoding e;
@@ -379,7 +425,32 @@ MeshEncoding MeshEncoding::of(const Samples& samples, const GraphOptions& graph)
   e.boundary = typed;
   e.node_types =
       highest_type == 0 ? 0 : std::max(highest_type, static_cast<int>(NodeType::wall)) + 1;
+  e.imposed = std::move(imposed);
+  e.check_imposed(samples);
   return e;
+}
+
+template <typename Samples>
+void MeshEncoding::check_imposed(const Samples& samples) const {
+  if (imposed.empty()) return;
+  check();
+  std::size_t k = 0;
+  for (const auto& s : samples) {
+    const std::string where = "sample " + std::to_string(k++) + ", solution";
+    for (const ImposedValue& v : imposed)
+      for (Index i = 0; i < s.mesh.n_nodes(); ++i) {
+        if (s.mesh.node_type[static_cast<std::size_t>(i)] != v.type) continue;
+        // Solvers reach their boundary values up to rounding, or to the tolerance of an iteration.
+        const float off = std::abs(s.solution(i, v.channel) - v.value);
+        if (!(off <= 1e-3f * output_deviation[static_cast<std::size_t>(v.channel)]))
+          throw Error(where,
+                      std::to_string(v.value) + ", as imposed on channel " +
+                          std::to_string(v.channel) + " at nodes of type " +
+                          std::to_string(static_cast<int>(v.type)),
+                      std::to_string(s.solution(i, v.channel)) + " at node " + std::to_string(i),
+                      "Impose what the samples' solutions have.");
+      }
+  }
 }
 
 }  // namespace amq

@@ -13,6 +13,7 @@
 #include <amq/allocation/rows.hpp>
 #include <amq/core/activation.hpp>
 #include <amq/io/json.hpp>
+#include <amq/mesh/mesh.hpp>
 #include <amq/models/graph_sample.hpp>
 
 #include <array>
@@ -52,6 +53,9 @@ inline constexpr std::array<std::string_view, 2> names<Padding>{"zero", "circula
 template <>
 inline constexpr std::array<std::string_view, 6> names<Activation>{"none", "relu", "swish",
                                                                    "gelu", "tanh", "sigmoid"};
+template <>
+inline constexpr std::array<std::string_view, 7> names<NodeType>{
+    "normal", "obstacle", "disabled", "handle", "inflow", "outflow", "wall"};
 template <>
 inline constexpr std::array<std::string_view, 2> names<ClusterScore>{"sum", "max"};
 

@@ -34,7 +34,9 @@ struct FloatSolver {
     GraphSample s = encoding.encode(mesh, view(a));
     prepare_sample(net->model, s);
     Float32 arithmetic(net->layout, net->parameters);
-    return encoding.decode(detail::forward_sample(net->model, arithmetic, s).view());
+    Field u;
+    encoding.decode(detail::forward_sample(net->model, arithmetic, s).view(), view(s.u), u);
+    return u;
   }
 };
 
@@ -98,12 +100,12 @@ template <typename Model>
   std::vector<Sample> part;
   if (!split.validation.empty()) {
     // What is refused is named by its place among the user's samples, not among those of a part.
-    static_cast<void>(MeshEncoding::of(samples, o.graph));
+    static_cast<void>(MeshEncoding::of(samples, o.graph, o.imposed));
     for (const std::size_t k : split.training) part.push_back(samples[k]);
   }
   FloatSolver<Model> made;
-  made.encoding =
-      MeshEncoding::of(split.validation.empty() ? samples : std::span<const Sample>(part), o.graph);
+  made.encoding = MeshEncoding::of(
+      split.validation.empty() ? samples : std::span<const Sample>(part), o.graph, o.imposed);
   part.clear();
   sizes.inputs = made.encoding.inputs();
   sizes.dim = static_cast<Index>(made.encoding.centre.size());

@@ -89,8 +89,9 @@ struct TrainOptions {
 
   // How the network sees a mesh, and how it is quantized.
   GraphOptions graph;
-  std::map<std::string, int> weight_bits;       ///< by weight: of others than the scheme's
-  std::size_t calibration = 8;                  ///< samples that steps are fitted to
+  std::vector<ImposedValue> imposed;       ///< boundary values that every answer has, on meshes
+  std::map<std::string, int> weight_bits;  ///< by weight: of others than the scheme's
+  std::size_t calibration = 8;             ///< samples that steps are fitted to
   RangeRule ranges = RangeRule::least_squares;  ///< of static rules
   bool learn_weight_steps = false;  ///< by their gradient, else fitted now and then; wins at 4 bits
   AdaptiveOptions adaptive;
