@@ -4,6 +4,12 @@
 
 #include <amq/nn/grid_attention.hpp>
 #include <amq/nn/linear.hpp>
+#include <amq/ops/masked_attention.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
 
 using namespace amq;
 using namespace amq::test;
@@ -54,6 +60,46 @@ TEST_CASE("softmax attention is that of the formula, more points than a block as
     }
     CHECK(relative(apply(ops::SoftmaxAttention{1, heads}, x), y.cast<float>()) < 1e-6);
   }
+}
+
+TEST_CASE("masked attention has the bits of its sums in the order of their index") {
+  for (const Index n : {1, 3, 50, 131})
+    for (const Index width : {1, 5, 68}) {
+      const Index heads = 2, c = heads * width;
+      const Matrix x = random_matrix(n, 3 * c, 1);
+      std::vector<std::uint8_t> masked;
+      for (Index i = 0; i < n; ++i) masked.push_back(i % 3 == 1);
+      Matrix y = Matrix::Zero(n, c), out(n, c);
+      for (Index h = 0; h < heads; ++h)
+        for (Index i = 0; i < n; ++i) {
+          std::vector<float> p;
+          for (Index j = 0; j < n; ++j) {
+            float sum = 0;
+            for (Index k = 0; k < width; ++k)
+              sum = std::fma(x(i, h * width + k), x(j, c + h * width + k), sum);
+            p.push_back(sum * (1 / std::sqrt(static_cast<float>(width))));
+          }
+          float top = p[static_cast<std::size_t>(i)], total = 0;
+          for (Index j = 0; j < n; ++j)
+            if (ops::attends(masked, i, j)) top = std::max(top, p[static_cast<std::size_t>(j)]);
+          for (Index j = 0; j < n; ++j) {
+            float& share = p[static_cast<std::size_t>(j)];
+            const float below = share - top;
+            share = ops::attends(masked, i, j)
+                        ? static_cast<float>(portable::exp(static_cast<double>(below)))
+                        : 0.0f;
+            total += share;
+          }
+          for (Index j = 0; j < n; ++j)
+            for (Index k = 0; k < width; ++k)
+              y(i, h * width + k) = std::fma(p[static_cast<std::size_t>(j)] * (1 / total),
+                                             x(j, 2 * c + h * width + k), y(i, h * width + k));
+        }
+      std::vector<float> shares(static_cast<std::size_t>(heads * n * n));
+      ops::MaskedAttention{heads, masked}.forward(view(x), view(out), shares.data(),
+                                                  serial_executor());
+      CHECK((out.array() == y.array()).all());
+    }
 }
 
 TEST_CASE("scores that would overflow an exponential are taken from the largest") {

@@ -4,12 +4,14 @@
 
 #include <amq/core/matrix_view.hpp>
 #include <amq/core/portable_math.hpp>
+#include <amq/kernels/float_product.hpp>
 #include <amq/ops/operation.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 namespace amq::ops {
@@ -19,6 +21,43 @@ namespace amq::ops {
 [[nodiscard]] inline bool attends(std::span<const std::uint8_t> masked, Index i, Index j) noexcept {
   return masked.empty() || i == j || !masked[static_cast<std::size_t>(j)];
 }
+
+namespace detail {
+/// c = a b, every sum by fma in the order of its index: in registers for floats.
+template <typename T>
+void ordered_product(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    kernels::multiply(a, b, c, false);
+  } else {
+    for (Index i = 0; i < c.rows; ++i) {
+      std::fill_n(c.row(i), c.cols, T(0));
+      for (Index k = 0; k < a.cols; ++k)
+        for (Index j = 0; j < c.cols; ++j) c(i, j) = std::fma(a(i, k), b(k, j), c(i, j));
+    }
+  }
+}
+/// Scores of row i to its shares: p = softmax(scale p) over the keys that it attends to.
+template <typename T>
+void masked_softmax(std::span<const std::uint8_t> masked, Index i, T scale, std::span<T> p,
+                    std::span<double> scratch) noexcept {
+  T top = p[static_cast<std::size_t>(i)] * scale, sum = 0;
+  for (std::size_t j = 0; j < p.size(); ++j) {
+    p[j] *= scale;
+    if (attends(masked, i, static_cast<Index>(j))) top = std::max(top, p[j]);
+  }
+  for (std::size_t j = 0; j < p.size(); ++j) {
+    const T below = p[j] - top;
+    scratch[j] = static_cast<double>(below);
+  }
+  portable::exp(scratch);
+  for (std::size_t j = 0; j < p.size(); ++j) {
+    p[j] = attends(masked, i, static_cast<Index>(j)) ? static_cast<T>(scratch[j]) : T(0);
+    sum += p[j];
+  }
+  const T inverse = T(1) / sum;
+  for (T& share : p) share *= inverse;
+}
+}  // namespace detail
 
 /// out = softmax(q k^T / sqrt(width of a head)) v, head by head; heads lie side by side in the
 /// columns (torch.nn.MultiheadAttention between its projections).
@@ -30,40 +69,26 @@ template <typename T>
 void masked_attention(MatrixView<const T> qkv, Index heads, std::span<const std::uint8_t> masked,
                       MatrixView<T> out, T* shares) {
   const Index n = qkv.rows, channels = out.cols, width = channels / heads;
+  const auto rows = static_cast<std::size_t>(n);
   const T scale = T(1) / std::sqrt(static_cast<T>(width));
-  std::vector<T> keys(static_cast<std::size_t>(width * n));  // (channel, row)
+  thread_local std::vector<T> keys;  // (channel, row)
+  thread_local std::vector<double> scratch;
+  if (keys.size() < static_cast<std::size_t>(width * n))
+    keys.resize(static_cast<std::size_t>(width * n));
+  if (scratch.size() < rows) scratch.resize(rows);
+  const MatrixView<T> transposed(keys.data(), width, n);
   for (Index h = 0; h < heads; ++h) {
     for (Index j = 0; j < n; ++j)
-      for (Index c = 0; c < width; ++c)
-        keys[static_cast<std::size_t>(c * n + j)] = qkv(j, channels + h * width + c);
-    for (Index i = 0; i < n; ++i) {
-      T* p = shares + (h * n + i) * n;
-      std::fill_n(p, n, T(0));
-      for (Index c = 0; c < width; ++c) {
-        const T q = qkv(i, h * width + c);
-        const T* k = keys.data() + c * n;
-        for (Index j = 0; j < n; ++j) p[j] = std::fma(q, k[j], p[j]);
-      }
-      T top = p[i] * scale, sum = 0;
-      for (Index j = 0; j < n; ++j) {
-        p[j] *= scale;
-        if (attends(masked, i, j)) top = std::max(top, p[j]);
-      }
-      for (Index j = 0; j < n; ++j) {
-        const T below = p[j] - top;
-        p[j] = attends(masked, i, j) ? static_cast<T>(portable::exp(static_cast<double>(below)))
-                                     : T(0);
-        sum += p[j];
-      }
-      const T inverse = T(1) / sum;
-      T* o = out.row(i) + h * width;
-      std::fill_n(o, width, T(0));
-      for (Index j = 0; j < n; ++j) {
-        p[j] *= inverse;
-        const T* v = qkv.row(j) + 2 * channels + h * width;
-        for (Index c = 0; c < width; ++c) o[c] = std::fma(p[j], v[c], o[c]);
-      }
-    }
+      for (Index c = 0; c < width; ++c) transposed(c, j) = qkv(j, channels + h * width + c);
+    const auto part = [&](Index first) {
+      return MatrixView<const T>(qkv.data + first + h * width, n, width, qkv.stride);
+    };
+    const MatrixView<T> p(shares + h * n * n, n, n);
+    detail::ordered_product<T>(part(0), transposed, p);
+    for (Index i = 0; i < n; ++i)
+      detail::masked_softmax(masked, i, scale, std::span(p.row(i), rows),
+                             std::span(scratch).first(rows));
+    detail::ordered_product<T>(p, part(2 * channels), {out.data + h * width, n, width, out.stride});
   }
 }
 /// @param d_qkv  (row, 3 * channels), added to
