@@ -155,6 +155,9 @@ TEST_CASE("a layer added to a tensor has the bits of two steps, in its memory wh
         auto alone = input(u);
         auto again = alone;
         CHECK(same(onto(std::move(alone), std::move(again)), of_x));
+        for (const Activation after : activations)
+          CHECK(same(values(dense_onto(a, x, square.point, square.weight, y, f, after)),
+                     values(activate(a, after, a.input(view(of_y), RowKind::grid)))));
       }
     }
   }
@@ -182,6 +185,26 @@ TEST_CASE("a layer of heads has the bits of its steps, by one weight and by one 
       const auto rows = a.quantize(shared.point, a.apply(ops::SplitHeads{heads}, x));
       CHECK(same(values(dense_of_heads(a, heads, shared.point, w, x)), values(a.linear(w, rows))));
     }
+}
+
+TEST_CASE("a layer norm with scale and shift has the bits of two steps") {
+  for (const Index cols : {1, 7, 16, 130}) {
+    const Matrix u = 3 * random_matrix(300, cols + 3, 1);
+    ParameterLayout layout;
+    const ParameterId gamma = layout.add("gamma", {cols}, Init::deviation(1), Role::vector),
+                      beta = layout.add("beta", {cols}, Init::deviation(1), Role::vector);
+    Parameters parameters;
+    initialize(layout, parameters, 3);
+    Float32 a(layout, parameters);
+    const auto whole = a.input(view(u), RowKind::edge);
+    const auto x = a.columns(whole, 2, cols);
+    const Matrix steps = values(a.apply(ops::Affine{}, a.apply(ops::LayerNorm{}, x), gamma, beta));
+    CHECK(same(values(layer_norm(a, x, gamma, beta)), steps));
+    const Matrix part = u.middleCols(2, cols);
+    CHECK(same(values(layer_norm(a, a.input(view(part), RowKind::edge), gamma, beta)), steps));
+    CHECK(same(values(whole), u));
+    CHECK_THROWS_AS(layer_norm(a, whole, gamma, beta), Error);
+  }
 }
 
 TEST_CASE("results take the memory of temporaries, and of nothing else") {

@@ -126,21 +126,22 @@ class Fixed : public FloatRows {
     kernels::linear(x.view(), weights_.coder(point, bits), w, f, y.data.view(), *executor_);
     return y;
   }
-  /// Add of x and dense(), in the memory of x where nobody else holds it. `of` may be x.
+  /// Add of x and dense(), then Activate, in the memory of x where nobody else holds it. `of` may
+  /// be x.
   Tensor dense_onto(Tensor x, PointId point, WeightId weight, Tensor of,
-                    Activation f = Activation::none) {
+                    Activation f = Activation::none, Activation after = Activation::none) {
     const int bits = bits_of_all(point, of.rows());
     if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1 || weights_.low(weight)) {
       const Quantized q = quantize(point, of);
-      if (f != Activation::none) return apply(ops::Add{}, std::move(x), linear(weight, q, f));
+      if (f != Activation::none) return activate_sum(after, std::move(x), linear(weight, q, f));
       of = {};
-      return linear_onto(std::move(x), false, weight, q);
+      return activated(after, linear_onto(std::move(x), false, weight, q));
     }
     const auto in = of.view();
     if (in.data == x.view().data) of = {};  // x holds it
     Tensor y = in_place_of(x);
-    kernels::linear_onto(in, weights_.coder(point, bits), weights_.packed(weight), f, x.view(),
-                         y.data.view(), *executor_);
+    kernels::linear_onto(in, weights_.coder(point, bits), weights_.packed(weight), f,
+                         {x.view(), after}, y.data.view(), *executor_);
     return y;
   }
   /// linear() of quantize() of SplitHeads, where all rows have the same bits: rows of heads are

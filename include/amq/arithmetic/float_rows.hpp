@@ -7,6 +7,7 @@
 #include <amq/core/buffer_pool.hpp>
 #include <amq/core/executor.hpp>
 #include <amq/ops/elementwise.hpp>
+#include <amq/ops/norm.hpp>
 
 #include <algorithm>
 #include <initializer_list>
@@ -46,6 +47,15 @@ class FloatRows {
                         kernels::activate_sum(f, a.row(i), b.row(i), out.row(i), n * a.cols);
                       });
     return z;
+  }
+  /// LayerNorm and Affine of a row while it is near.
+  Tensor layer_norm(Tensor x, ParameterId gamma, ParameterId beta) {
+    const auto in = x.view();
+    for (const ParameterId p : {gamma, beta})
+      ops::detail::expect_shape("layer_norm", {1, in.cols}, {1, layout_->entry(p).size()});
+    Tensor y = memory_for({in.rows, in.cols}, x.kind, x);
+    ops::affine_layer_norm(in, norm_eps, value(gamma), value(beta), y.data.view(), *executor_);
+    return y;
   }
   Tensor columns(const Tensor& x, Index first, Index n) {
     return {x.data.columns(first, n), x.kind};

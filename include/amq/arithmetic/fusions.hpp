@@ -9,7 +9,8 @@
 /// | linear_onto       | linear, then Add or Subtract                                        | Fixed, Training      |
 /// | activate_sum      | Add, Activate                                                       | Float32, Fixed       |
 /// | dense             | quantize, linear, Activate                                          | Fixed                |
-/// | dense_onto        | dense, then Add to a tensor                                         | Fixed                |
+/// | dense_onto        | dense, Add to a tensor, Activate                                    | Fixed                |
+/// | layer_norm        | LayerNorm, Affine                                                   | Float32, Fixed       |
 /// | dense_of_heads    | SplitHeads, quantize, linear                                        | Fixed                |
 /// | residual          | Add of x and its branch; rows of 0 bits at a point stay x           | all but Float32      |
 /// | convolve          | a patches operation, then dense                                     | Fixed                |
@@ -22,6 +23,7 @@
 
 #include <amq/arithmetic/concept.hpp>
 #include <amq/ops/elementwise.hpp>
+#include <amq/ops/norm.hpp>
 #include <amq/ops/rows.hpp>
 
 #include <utility>
@@ -64,14 +66,24 @@ typename A::Tensor dense(A& a, PointId point, WeightId weight, const typename A:
     return activate(a, f, a.linear(weight, a.quantize(point, x)));
 }
 
-/// x + dense(of): `of` may be x.
+/// after(x + dense(of)): `of` may be x.
 template <arithmetic A>
 typename A::Tensor dense_onto(A& a, typename A::Tensor x, PointId point, WeightId weight,
-                              typename A::Tensor of, Activation f = Activation::none) {
-  if constexpr (requires { a.dense_onto(std::move(x), point, weight, std::move(of), f); })
-    return a.dense_onto(std::move(x), point, weight, std::move(of), f);
+                              typename A::Tensor of, Activation f = Activation::none,
+                              Activation after = Activation::none) {
+  if constexpr (requires { a.dense_onto(std::move(x), point, weight, std::move(of), f, after); })
+    return a.dense_onto(std::move(x), point, weight, std::move(of), f, after);
   else
-    return a.apply(ops::Add{}, x, dense(a, point, weight, of, f));
+    return activate_sum(a, after, x, dense(a, point, weight, of, f));
+}
+
+/// LayerNorm of each row, times gamma, plus beta.
+template <arithmetic A>
+typename A::Tensor layer_norm(A& a, typename A::Tensor x, ParameterId gamma, ParameterId beta) {
+  if constexpr (requires { a.layer_norm(std::move(x), gamma, beta); })
+    return a.layer_norm(std::move(x), gamma, beta);
+  else
+    return a.apply(ops::Affine{}, a.apply(ops::LayerNorm{}, x), gamma, beta);
 }
 
 /// q W^T + b of the rows of each head, one head after the other: by one weight, or a group a head.

@@ -15,6 +15,12 @@
 namespace amq::kernels {
 inline namespace AMQ_LEVEL {
 
+/// What a product is added to, and what becomes of the sum.
+struct Onto {
+  MatrixView<const float> base{};  ///< without data: nothing is added, and `after` not read
+  Activation after = Activation::none;
+};
+
 namespace detail {
 
 inline void check_shapes(const char* where, Index in, Index out, const PackedWeights& w) {
@@ -109,7 +115,6 @@ void onto_range(const RowsView& x, const PackedWeights& w, MatrixView<const floa
   }
 }
 
-/// Floats are encoded into the panel: their codes never meet memory.
 /// The rows of a matrix, as dense_range() reads rows.
 template <typename Rule>
 struct MatrixRows {
@@ -133,11 +138,12 @@ struct MatrixRows {
   }
 };
 
-/// @param base  added to the result, or without data; `out` may be the same memory
+/// @param onto  its base may be the memory of `out`
 template <typename Arch, typename Rows>
 void dense_range(const Rows& x, const RowLevel& level, const PackedWeights& w,
-                 Activation activation, MatrixView<const float> base, MatrixView<float> out,
-                 Index first, Index last) {
+                 Activation activation, const Onto& onto, MatrixView<float> out, Index first,
+                 Index last) {
+  const MatrixView<const float> base = onto.base;
   Panel panel(x.cols(), 1, panel_shape<Arch>);
   const LineForm form = line_form<Arch>(level.bits, w);
   // Grids are made for sixteen rows at once, but long rows come fewer at a time.
@@ -179,8 +185,7 @@ void dense_range(const Rows& x, const RowLevel& level, const PackedWeights& w,
       if (polynomial) activate<Arch>(activation, to[r], to[r], w.out());
       // What was activated has been in memory: a product in it is not contracted with this sum.
       if (nearby)
-        map_floats2<Arch>(base.row(begin + r), to[r], out.row(begin + r), w.out(),
-                          [](auto b, auto y) AMQ_INLINE_LAMBDA { return b + y; });
+        activate_sum<Arch>(onto.after, base.row(begin + r), to[r], out.row(begin + r), w.out());
     }
   }
   if (stream) simd::end_stream();
@@ -261,14 +266,14 @@ void linear_onto(std::span<const RowsView> buckets, const PackedWeights& w, bool
   }
 }
 
-/// out = base + linear(...) of the next function, to the bit what two steps would give. `out` may
-/// be `base` or x.
-/// @param base  without data: nothing is added
+/// out = after(base + linear(...)) of the next function, to the bit what the steps would give.
+/// `out` may be the base or x.
 /// @throws Error if shapes differ, or for more than 8 bits
 template <typename Arch = simd::Native, typename Rule = AnyRule>
 void linear_onto(MatrixView<const float> x, const BasicRowCoder<Rule>& coder,
-                 const PackedWeights& w, Activation activation, MatrixView<const float> base,
+                 const PackedWeights& w, Activation activation, const Onto& onto,
                  MatrixView<float> out, Executor& executor = serial_executor()) {
+  const MatrixView<const float> base = onto.base;
   detail::check_shapes("linear", x.cols, out.cols, w);
   if (base.data) detail::check_shapes("linear_onto", x.cols, base.cols, w);
   if (coder.bits > 8 || out.rows != x.rows || (base.data && base.rows != x.rows))
@@ -280,7 +285,7 @@ void linear_onto(MatrixView<const float> x, const BasicRowCoder<Rule>& coder,
   executor.parallel_for(
       static_cast<std::size_t>(x.rows), detail::grain, [&](std::size_t begin, std::size_t end) {
         detail::dense_range<Arch>(detail::MatrixRows<Rule>{x, coder.rule}, level, w, activation,
-                                  base, out, static_cast<Index>(begin), static_cast<Index>(end));
+                                  onto, out, static_cast<Index>(begin), static_cast<Index>(end));
       });
 }
 

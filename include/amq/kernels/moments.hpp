@@ -180,6 +180,14 @@ inline void DoubleLanes<simd::Avx512>::add_squares(const float* x, Index n, doub
   _mm512_storeu_pd(sum, low);
   _mm512_storeu_pd(sum + 8, high);
 }
+template <>
+inline double DoubleLanes<simd::Avx512>::folded() noexcept {
+  const __m512d eight = _mm512_add_pd(_mm512_loadu_pd(sum), _mm512_loadu_pd(sum + 8));
+  const __m256d four =
+      _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+  const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
 #endif
 }  // namespace detail
 
@@ -204,6 +212,23 @@ template <typename Arch = simd::Native>
     squares.sum[k - whole] = std::fma(d, d, squares.sum[k - whole]);
   }
   return {mean, squares.folded()};
+}
+
+/// y = (x - mean) inverse gamma + beta, each step rounded but for the last two, which are one fma;
+/// y may be x.
+/// @param gamma, beta  (n)
+template <typename Arch = simd::Native>
+inline void affine_normalized(const float* x, float mean, float inverse, const float* gamma,
+                              const float* beta, float* y, Index n) noexcept {
+  using F = simd::Floats<Arch>;
+  const F m = F::splat(mean), s = F::splat(inverse);
+  Index k = 0;
+  for (; k + simd::lanes <= n; k += simd::lanes)
+    fma((F::load(x + k) - m) * s, F::load(gamma + k), F::load(beta + k)).store(y + k);
+  if (const int part = static_cast<int>(n - k); part > 0)
+    fma((F::load_part(x + k, part) - m) * s, F::load_part(gamma + k, part),
+        F::load_part(beta + k, part))
+        .store_part(y + k, part);
 }
 
 }  // namespace AMQ_LEVEL

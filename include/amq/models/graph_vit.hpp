@@ -219,8 +219,8 @@ class GraphVit {
     for (const auto& layer : layers_) {
       const auto parts = a.apply(ops::Add{}, layer.from(a, 0, v), layer.from(a, 1, positions));
       const auto step = layer(a, graph, parts, e);
-      v = a.apply(ops::Add{}, v, step.node);
-      e = a.apply(ops::Add{}, e, step.edge);
+      v = a.apply(ops::Add{}, std::move(v), step.node);
+      e = a.apply(ops::Add{}, std::move(e), step.edge);
     }
     auto w = pooled_(a, pool_(a, a.concat({v, positions}),
                               a.input(view(mesh.begin), RowKind::cluster), mesh.order));

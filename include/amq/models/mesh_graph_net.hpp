@@ -92,8 +92,8 @@ class MeshGraphNet {
     auto e = encode_edge_(a, a.input(x, RowKind::edge));
     for (const auto& layer : layers_) {
       const auto step = layer(a, graph, layer.from(a, 0, v), e);
-      v = a.apply(ops::Add{}, v, step.node);
-      e = a.apply(ops::Add{}, e, step.edge);
+      v = a.apply(ops::Add{}, std::move(v), step.node);
+      e = a.apply(ops::Add{}, std::move(e), step.edge);
     }
     return decode_(a, v);
   }

@@ -85,14 +85,14 @@ class MeshGraphLayer {
   template <arithmetic A>
   Output<typename A::Tensor> operator()(A& a, const Graph& g, const typename A::Tensor& parts,
                                         const typename A::Tensor& e) const {
-    const auto carried = a.linear(from_edges_, a.quantize(edges_, e));
-    const auto ends =
+    auto ends =
         a.apply(ops::EdgeSum{g}, a.columns(parts, 0, hidden_), a.columns(parts, hidden_, hidden_));
-    const auto message = edge_tail_(a, a.apply(ops::Add{}, ends, carried));
-    const auto sums = a.apply(ops::SegmentSum{g}, message);
-    const auto own = a.apply(ops::Add{}, a.columns(parts, 2 * hidden_, hidden_),
-                             a.linear(from_sums_, a.quantize(sums_, sums)));
-    return {node_tail_(a, own), message};
+    const auto message = edge_tail_(a, dense_onto(a, std::move(ends), edges_, from_edges_, e,
+                                                  Activation::none, edge_tail_.activation()));
+    return {node_tail_(a, dense_onto(a, a.columns(parts, 2 * hidden_, hidden_), sums_, from_sums_,
+                                     a.apply(ops::SegmentSum{g}, message), Activation::none,
+                                     node_tail_.activation())),
+            message};
   }
 
  private:

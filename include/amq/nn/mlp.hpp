@@ -22,10 +22,8 @@ struct LayerNorm {
       : gamma(layout.add(name + ".weight", {channels}, Init::constant(1), Role::vector)),
         beta(layout.add(name + ".bias", {channels}, Init::constant(0), Role::vector)) {}
   template <arithmetic A>
-  typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
-    return gamma == no_parameter
-               ? x
-               : a.apply(ops::Affine{}, a.apply(ops::LayerNorm{}, x), gamma, beta);
+  typename A::Tensor operator()(A& a, typename A::Tensor x) const {
+    return gamma == no_parameter ? x : layer_norm(a, std::move(x), gamma, beta);
   }
 };
 
@@ -52,12 +50,14 @@ class MlpTail {
     layers_.emplace_back(layout, name + "." + std::to_string(k), kind, s.hidden, s.out, bits);
     if (s.norm) norm_ = LayerNorm(layout, name + "." + std::to_string(k + 1), s.out);
   }
-  /// @param x  (row, hidden): the first layer's sums, before its activation
+  /// What follows the first layer's sums.
+  [[nodiscard]] Activation activation() const noexcept { return activation_; }
+  /// @param x  (row, hidden): of the first layer, activated
   template <arithmetic A>
-  typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
-    auto y = x;
-    for (const Linear& layer : layers_) y = layer(a, activate(a, activation_, std::move(y)));
-    return norm_(a, y);
+  typename A::Tensor operator()(A& a, typename A::Tensor x) const {
+    for (std::size_t k = 0; k < layers_.size(); ++k)
+      x = layers_[k](a, x, k + 1 < layers_.size() ? activation_ : Activation::none);
+    return norm_(a, std::move(x));
   }
 
  private:
@@ -78,7 +78,7 @@ class Mlp {
         tail_(layout, name, kind, s, bits) {}
   template <arithmetic A>
   typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
-    return tail_(a, first_(a, x));
+    return tail_(a, first_(a, x, tail_.activation()));
   }
 
  private:

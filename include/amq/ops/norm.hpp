@@ -106,6 +106,23 @@ void layer_norm(MatrixView<const T> x, double eps, MatrixView<T> normalized, T* 
       });
 }
 
+/// layer_norm(), times gamma, plus beta, to the bit what two steps give.
+/// @param gamma, beta  (cols)
+inline void affine_layer_norm(MatrixView<const float> x, double eps, const float* gamma,
+                              const float* beta, MatrixView<float> out, Executor& executor) {
+  executor.parallel_for(
+      static_cast<std::size_t>(x.rows), 256, [&](std::size_t first, std::size_t last) {
+        for (auto i = static_cast<Index>(first); i < static_cast<Index>(last); ++i) {
+          const float* r = x.row(i);
+          const kernels::DoubleMoments moments = kernels::double_moments(r, x.cols);
+          const auto mean = static_cast<float>(moments.mean),
+                     inverse = static_cast<float>(
+                         1.0 / std::sqrt(moments.squares / static_cast<double>(x.cols) + eps));
+          kernels::affine_normalized(r, mean, inverse, gamma, beta, out.row(i), x.cols);
+        }
+      });
+}
+
 /// See instance_norm().
 struct InstanceNorm {
   static constexpr bool takes_columns = true;

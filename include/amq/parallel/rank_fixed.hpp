@@ -148,10 +148,11 @@ class RankFixed : public Fixed<Scheme> {
     return Base::dense(point, weight, own_rows(x), f);
   }
   Tensor dense_onto(Tensor x, PointId point, WeightId weight, Tensor of,
-                    Activation f = Activation::none) {
+                    Activation f = Activation::none, Activation after = Activation::none) {
     if (travels_[to_index(point)])
-      return apply(ops::Add{}, std::move(x), linear(weight, quantize(point, of), f));
-    return Base::dense_onto(own_rows(std::move(x)), point, weight, own_rows(std::move(of)), f);
+      return this->activate_sum(after, std::move(x), linear(weight, quantize(point, of), f));
+    return Base::dense_onto(own_rows(std::move(x)), point, weight, own_rows(std::move(of)), f,
+                            after);
   }
   Tensor dense_of_heads(Index heads, PointId point, WeightId weight, const Tensor& x) {
     if (travels_[to_index(point)])
