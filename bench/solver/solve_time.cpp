@@ -1,11 +1,12 @@
-// Question: what does a solve of MP-PDE (6 layers), FLARE or Transolver (4 blocks, 8 heads of 32
-// tokens) take in integers beside our own float32, and what share of it goes to the mesh and to
-// choosing bits, by points or by layers? What do nodes save that skip layers? Does a solve under a
-// budget of milliseconds take what was planned? What do words between the products of messages
-// save? An untrained network on a random triangulation: times do not depend on what weights say.
+// Question: what does a solve of MP-PDE (6 layers), MeshGraphNet (15 layers), GraphViT (4 layers, 4
+// blocks, tokens of 4 times the channels), FLARE or Transolver (4 blocks, 8 heads of 32 tokens)
+// take in integers beside our own float32, and what share of it goes to the mesh and to choosing
+// bits, by points or by layers? What do nodes save that skip layers? Does a solve under a budget of
+// milliseconds take what was planned? What do words between the products of messages save? An
+// untrained network on a random triangulation: times do not depend on what weights say.
 //
 // Usage: bench_solver_time [speed.csv] [--machine=name] [--nodes=n] [--rounds=n] [--core=n]
-//        [--network=mp_pde]   or flare, transolver
+//        [--network=mp_pde]   or mesh_graph_net, graph_vit, flare, transolver
 //        [--hidden=128]       channels
 //        [--loop=contender]   that one alone, --rounds times: for a profiler
 //        [--amx]              with tiles, where the machine has them
@@ -15,6 +16,8 @@
 #include <amq/arithmetic/float32.hpp>
 #include <amq/mesh/random_square.hpp>
 #include <amq/models/flare.hpp>
+#include <amq/models/graph_vit.hpp>
+#include <amq/models/mesh_graph_net.hpp>
 #include <amq/models/mp_pde.hpp>
 #include <amq/models/transolver.hpp>
 #include <amq/simd/amx.hpp>
@@ -45,10 +48,11 @@ using Skips = Scheme<Weights<8>, Activations<0, 4, 8>, ByRange>;
 template <typename Net>
 void size(typename Net::Config& c, int hidden) {
   c.hidden = hidden;
-  if constexpr (!std::is_same_v<Net, MpPde>) {
+  if constexpr (requires { c.tokens; }) {
     c.layers = 4;
     c.tokens = 32;
   }
+  if constexpr (requires { c.width; }) c.width = 4 * hidden;
 }
 
 template <typename Net>
@@ -74,7 +78,7 @@ struct Problem {
     e.lattices = {4, 8, 16};
     typename Net::Config c;
     size<Net>(c, hidden);
-    c.inputs = e.inputs();
+    c.inputs = e.inputs(), c.outputs = e.outputs();
     auto net = std::make_unique<Network<Net>>(c, SchemeInfo::of<S>(), 1);
     const Index columns = ScoreTarget::sensitivity().columns(net->layout, sharing.by_block);
     auto light = std::make_unique<Auxiliary>(AuxiliaryConfig{}, c.inputs, 2, columns, 2);
@@ -202,13 +206,19 @@ int main(int argc, char** argv) {
   });
   if (network == "mp_pde")
     measure<MpPde>(asked, "mp_pde_solve", hidden, loop);
+  else if (network == "mesh_graph_net")
+    measure<MeshGraphNet>(asked, "mesh_graph_net_solve", hidden, loop);
+  else if (network == "graph_vit")
+    measure<GraphVit>(asked, "graph_vit_solve", hidden, loop);
   else if (network == "flare")
     measure<Flare>(asked, "flare_solve", hidden, loop);
   else if (network == "transolver")
     measure<Transolver>(asked, "transolver_solve", hidden, loop);
   else {
-    std::fprintf(stderr, "expected --network=mp_pde, flare or transolver, got '%s'\n",
-                 network.c_str());
+    std::fprintf(
+        stderr,
+        "expected --network=mp_pde, mesh_graph_net, graph_vit, flare or transolver, got '%s'\n",
+        network.c_str());
     return 2;
   }
 }
