@@ -115,13 +115,18 @@ class Fixed : public FloatRows {
                                                  *executor_);
     return y;
   }
-  /// quantize(), linear() and Activate in one where all rows have the same bits: codes never meet
-  /// memory.
+  /// quantize(), linear() and Activate in one where rows have bits of at most 8 in common, or of
+  /// their own: codes never meet memory.
   Tensor dense(PointId point, WeightId weight, const Tensor& x, Activation f = Activation::none) {
     const int bits = bits_of_all(point, x.rows());
+    const auto& w = weights_.packed(weight);
+    if (tiles_of_own_bits(point, weight, x)) {
+      Tensor y = make(x.rows(), w.out(), x.kind);
+      kernels::coded_linear(x.view(), product_of(point, weight, x), y.data.view(), *executor_, f);
+      return y;
+    }
     if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1 || weights_.low(weight))
       return linear(weight, quantize(point, x), f);
-    const auto& w = weights_.packed(weight);
     Tensor y = make(x.rows(), w.out(), x.kind);
     kernels::linear(x.view(), weights_.coder(point, bits), w, f, y.data.view(), *executor_);
     return y;
@@ -130,6 +135,14 @@ class Fixed : public FloatRows {
   /// be x.
   Tensor dense_onto(Tensor x, PointId point, WeightId weight, Tensor of,
                     Activation f = Activation::none, Activation after = Activation::none) {
+    if (tiles_of_own_bits(point, weight, of)) {
+      const auto p = product_of(point, weight, of);
+      const auto in = of.view();
+      if (in.data == x.view().data) of = {};  // x holds it
+      Tensor y = in_place_of(x);
+      kernels::coded_linear(in, p, y.data.view(), *executor_, f, {x.view(), after});
+      return y;
+    }
     const int bits = bits_of_all(point, of.rows());
     if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1 || weights_.low(weight)) {
       const Quantized q = quantize(point, of);
@@ -448,6 +461,17 @@ class Fixed : public FloatRows {
     return b;
   }
   /// 0 if the plan gives each row its own.
+  /// Whether rows of x have bits of their own, and are few enough channels for coded_linear().
+  [[nodiscard]] bool tiles_of_own_bits(PointId id, WeightId weight, const Tensor& x) {
+    const PointEntry& point = layout_->point(id);
+    return !point.fixed_bits && x.cols() <= kernels::detail::longest_tile_row &&
+           layout_->weight(weight).groups == 1 && !weights_.low(weight) &&
+           !live_.bits(id, point.kind, x.rows()).empty();
+  }
+  [[nodiscard]] auto product_of(PointId id, WeightId weight, const Tensor& x) {
+    return weights_.product(id, weight, live_.bits(id, layout_->point(id).kind, x.rows()),
+                            plan_->uniform_bits);
+  }
   [[nodiscard]] int bits_of_all(PointId id, Index n) {
     const PointEntry& point = layout_->point(id);
     if (point.fixed_bits) return point.fixed_bits;

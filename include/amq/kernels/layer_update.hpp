@@ -51,17 +51,28 @@ inline LayerScratch& layer_scratch(Index parts, Index means) {
   return s;
 }
 
-/// Rows begin .. end of x at their own bits times the weights.
+/// Rows begin .. end of x at their own bits times the weights, activated, and added to the base.
 /// @param y  row 0 belongs to row `begin`; contiguous
 template <typename Arch, typename Rule, Containers C>
 void coded_range(MatrixView<const float> x, const BasicCodedProduct<Rule, C>& p,
-                 const RowLevels& levels, float* y, Index begin, Index end) {
+                 const RowLevels& levels, float* y, Index begin, Index end,
+                 Activation f = Activation::none, const Onto& onto = {}) {
   Panel panel(x.cols, 1, panel_shape<Arch>);
   BlockGrids grids[tile_edges / block_rows];
+  const Index out = p.weights->out();
+  thread_local AlignedVector<float> nearby;
+  if (onto.base.data) at_least(nearby, tile_edges * out);
   for (Index i = begin; i < end; i += tile_edges) {
     const Index count = std::min(tile_edges, end - i);
+    float* const rows = y + (i - begin) * out;
+    float* const product = onto.base.data ? nearby.data() : rows;
     coded_product<Arch>(TileRows(p, levels, i, count, [&](Index k) { return x.row(i + k); }), count,
-                        p, panel, y + (i - begin) * p.weights->out(), grids);
+                        p, panel, product, grids);
+    if (f != Activation::none) activate<Arch>(f, product, product, count * out);
+    if (onto.base.data)
+      for (Index r = 0; r < count; ++r)
+        activate_sum<Arch>(onto.after, onto.base.row(i + r), product + r * out, rows + r * out,
+                           out);
   }
 }
 
@@ -102,13 +113,16 @@ void layer_range(const BasicLayerUpdate<Rule, C>& u, const LayerLevels& levels,
 }  // namespace detail
 
 /// Floats at the bits of their rows to floats, in place of quantize_rows() and linear() by buckets:
-/// the codes stay in L1 and nothing is sorted.
-/// @param out  (row, out of the weights)
+/// the codes stay in L1 and nothing is sorted. Then activated, and added to a base.
+/// @param out  (row, out of the weights); may be the base, and then x, too
 /// @throws Error if shapes or bits do not fit together, or for more than 896 channels
 template <typename Arch = simd::Native, typename Rule = AnyRule, Containers C = any_container>
 void coded_linear(MatrixView<const float> x, const BasicCodedProduct<Rule, C>& p,
-                  MatrixView<float> out, Executor& executor = serial_executor()) {
-  if (!p.weights || x.rows != out.rows || x.cols > detail::longest_tile_row || !out.contiguous())
+                  MatrixView<float> out, Executor& executor = serial_executor(),
+                  Activation f = Activation::none, const Onto& onto = {}) {
+  const bool based = !onto.base.data || (onto.base.rows == out.rows && onto.base.cols == out.cols);
+  if (!p.weights || x.rows != out.rows || x.cols > detail::longest_tile_row || !out.contiguous() ||
+      !based)
     throw Error("coded_linear", "packed weights, as many rows out as in, at most 896 channels",
                 std::to_string(x.rows) + " and " + std::to_string(out.rows) + " rows of " +
                     std::to_string(x.cols),
@@ -119,7 +133,7 @@ void coded_linear(MatrixView<const float> x, const BasicCodedProduct<Rule, C>& p
   executor.parallel_for(
       static_cast<std::size_t>(x.rows), detail::grain, [&](std::size_t begin, std::size_t end) {
         const auto i = static_cast<Index>(begin);
-        detail::coded_range<Arch>(x, p, levels, out.row(i), i, static_cast<Index>(end));
+        detail::coded_range<Arch>(x, p, levels, out.row(i), i, static_cast<Index>(end), f, onto);
       });
 }
 

@@ -39,8 +39,8 @@ class AttentionBlock {
   typename A::Tensor operator()(A& a, const typename A::Tensor& w,
                                 const typename A::Tensor& position,
                                 std::span<const std::uint8_t> masked) const {
-    const auto tokens = a.quantize(tokens_, a.concat({ln1_(a, w), position}));
-    const auto heads = a.apply(ops::MaskedAttention{heads_, masked}, a.linear(project_, tokens));
+    const auto heads = a.apply(ops::MaskedAttention{heads_, masked},
+                               dense(a, tokens_, project_, a.concat({ln1_(a, w), position})));
     const auto sum = a.apply(ops::Add{}, w, linear_(a, out_(a, heads)));
     return a.apply(ops::Add{}, sum, second_(a, first_(a, ln2_(a, sum), Activation::relu)));
   }

@@ -48,7 +48,7 @@ class Gru {
     auto h = begin;
     for (std::size_t t = 0; t < order.node.size(); ++t) {
       const auto i = a.apply(ops::Gather{order.node[t], RowKind::cluster}, all);
-      const auto s = a.linear(from_state_, a.quantize(state_, h));
+      const auto s = dense(a, state_, from_state_, h);
       const auto gates =
           activate_sum(a, Activation::sigmoid, a.columns(i, 0, 2 * n), a.columns(s, 0, 2 * n));
       const auto reset = a.columns(gates, 0, n), keep = a.columns(gates, n, n);

@@ -73,7 +73,7 @@ class MeshGraphLayer {
   /// of clusters are gathered to their nodes before they are added.
   template <arithmetic A>
   typename A::Tensor from(A& a, std::size_t k, const typename A::Tensor& x) const {
-    return a.linear(sources_[k].weight, a.quantize(sources_[k].point, x));
+    return dense(a, sources_[k].point, sources_[k].weight, x);
   }
   template <typename Tensor>
   struct Output {
