@@ -13,7 +13,7 @@ using namespace amq::test;
 namespace {
 
 constexpr Activation activations[] = {Activation::none, Activation::relu, Activation::swish,
-                                      Activation::gelu, Activation::tanh};
+                                      Activation::gelu, Activation::tanh, Activation::gelu_tanh};
 
 template <typename T>
 Matrix values(const T& x) {

@@ -26,7 +26,7 @@ Graph some_graph(Index n) {
 template <typename F>
 void each_operation(Index n, const F& try_one) {
   for (const auto f : {Activation::none, Activation::swish, Activation::gelu, Activation::tanh,
-                       Activation::sigmoid, Activation::relu})
+                       Activation::sigmoid, Activation::relu, Activation::gelu_tanh})
     try_one("Activate", ops::Activate{f}, {{{n, 6}}});
   try_one("Add", ops::Add{}, {{{n, 5}, {n, 5}}});
   try_one("Subtract", ops::Subtract{}, {{{n, 5}, {n, 5}}});

@@ -7,7 +7,7 @@
 namespace amq {
 
 /// none: x; relu: max(x, 0); swish: x / (1 + e^-x); gelu: x Phi(x), exact erf form; tanh;
-/// sigmoid: 1 / (1 + e^-x).
-enum class Activation : std::uint8_t { none, relu, swish, gelu, tanh, sigmoid };
+/// sigmoid: 1 / (1 + e^-x); gelu_tanh: gelu by its tanh form, PyTorch's approximate="tanh".
+enum class Activation : std::uint8_t { none, relu, swish, gelu, tanh, sigmoid, gelu_tanh };
 
 }  // namespace amq

@@ -4,14 +4,15 @@
 /// machine, which libm does not promise. tests/kernels/activation.cpp sweeps the errors:
 ///
 // clang-format off
-/// | function | error against exact arithmetic below                  | at -infinity, infinity |
-/// |----------|-------------------------------------------------------|------------------------|
-/// | exp      | 5e-7 relative for |x| <= 87, where it is cut off       | e^-87, e^87            |
-/// | sigmoid  | 2e-7                                                  | 0, 1                   |
-/// | tanh     | 4e-7                                                  | -1, 1                  |
-/// | swish    | 2e-7 max(1, |x|); x / (1 + e^-x)                      | 0, infinity            |
-/// | gelu     | 3e-7 max(1, |x|); x Phi(x), Phi by erf                | 0, infinity            |
-/// | relu     | exact                                                 | 0, infinity            |
+/// | function  | error against exact arithmetic below                  | at -infinity, infinity |
+/// |-----------|-------------------------------------------------------|------------------------|
+/// | exp       | 5e-7 relative for |x| <= 87, where it is cut off       | e^-87, e^87            |
+/// | sigmoid   | 2e-7                                                  | 0, 1                   |
+/// | tanh      | 4e-7                                                  | -1, 1                  |
+/// | swish     | 2e-7 max(1, |x|); x / (1 + e^-x)                      | 0, infinity            |
+/// | gelu      | 3e-7 max(1, |x|); x Phi(x), Phi by erf                | 0, infinity            |
+/// | gelu_tanh | 3e-7 max(1, |x|); x sigmoid(1.59577 x + 0.0713548 x^3) | 0, infinity            |
+/// | relu      | exact                                                 | 0, infinity            |
 // clang-format on
 /// "0" and "1" may be off by 1e-35. NaN counts as -infinity.
 
@@ -112,6 +113,19 @@ AMQ_INLINE simd::Floats<Arch, N> gelu(simd::Floats<Arch, N> x) noexcept {
   return fnma(a, q, max(x, F::splat(0.0f)));
 }
 
+namespace detail {
+/// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 is x sigmoid(x (linear + cubic x^2)).
+inline constexpr float gelu_linear = 1.5957691216057308f, gelu_cubic = 0.07135481627260025f;
+}  // namespace detail
+template <typename Arch, int N>
+AMQ_INLINE simd::Floats<Arch, N> gelu_tanh(simd::Floats<Arch, N> x) noexcept {
+  using F = simd::Floats<Arch, N>;
+  x = max(x, F::splat(-86.0f));  // -infinity times 0 would be NaN
+  const F inside = min(x, F::splat(86.0f));
+  const F z = fma(inside * inside, F::splat(detail::gelu_cubic), F::splat(detail::gelu_linear));
+  return x * sigmoid(inside * z);
+}
+
 template <Activation A, typename Arch, int N>
 AMQ_INLINE simd::Floats<Arch, N> activate(simd::Floats<Arch, N> x) noexcept {
   if constexpr (A == Activation::relu) return relu(x);
@@ -119,6 +133,7 @@ AMQ_INLINE simd::Floats<Arch, N> activate(simd::Floats<Arch, N> x) noexcept {
   if constexpr (A == Activation::gelu) return gelu(x);
   if constexpr (A == Activation::tanh) return tanh(x);
   if constexpr (A == Activation::sigmoid) return sigmoid(x);
+  if constexpr (A == Activation::gelu_tanh) return gelu_tanh(x);
   return x;
 }
 
@@ -140,6 +155,13 @@ AMQ_INLINE simd::Floats<Arch, N> slope(simd::Floats<Arch, N> x) noexcept {
   if constexpr (A == Activation::tanh) {
     const F t = tanh(x);
     return fnma(t, t, one);
+  }
+  if constexpr (A == Activation::gelu_tanh) {
+    x = min(max(x, F::splat(-13.0f)), F::splat(13.0f));
+    const F square = x * x, linear = F::splat(detail::gelu_linear);
+    const F s = sigmoid(x * fma(square, F::splat(detail::gelu_cubic), linear));
+    const F rise = fma(square, F::splat(3 * detail::gelu_cubic), linear);
+    return s * fma(x * rise, one - s, one);
   }
   if constexpr (A == Activation::gelu) {
     x = min(max(x, F::splat(-13.0f)), F::splat(13.0f));
@@ -169,6 +191,8 @@ AMQ_INLINE decltype(auto) with_activation(Activation a, Function&& f) {
       return f.template operator()<Activation::tanh>();
     case Activation::sigmoid:
       return f.template operator()<Activation::sigmoid>();
+    case Activation::gelu_tanh:
+      return f.template operator()<Activation::gelu_tanh>();
     case Activation::none:
       break;
   }

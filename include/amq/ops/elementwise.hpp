@@ -42,6 +42,13 @@ struct Activated {
         value = std::tanh(x);
         slope = T(1) - value * value;
         break;
+      case Activation::gelu_tanh: {
+        const T a = T(1.5957691216057308), b = T(0.07135481627260025);
+        const T s = sigmoid(x * (a + b * x * x));
+        value = x * s;
+        slope = s + x * s * (T(1) - s) * (a + T(3) * b * x * x);
+        break;
+      }
       case Activation::gelu: {
         const T s = T(0.5) * std::erfc(-x * T(0.70710678118654752440));
         value = x * s;
