@@ -4,6 +4,8 @@
 
 #include <amq/models/network.hpp>
 
+#include <tuple>
+
 using namespace amq;
 using namespace amq::test;
 
@@ -22,6 +24,26 @@ FnoConfig config_of(const Case& c) {
   FnoConfig config = FnoConfig::pdebench(c.grid.dims, 1, 5, 3, 2);
   config.modes = c.modes;
   return config;
+}
+
+/// All forms of a block, each of neuraloperator's.
+std::vector<FnoConfig> forms_of(const Case& c) {
+  std::vector<FnoConfig> all{config_of(c)};
+  for (const auto& [skip, around, lifting] :
+       {std::tuple{FnoSkip::linear, FnoSkip::gate, Index{6}},
+        std::tuple{FnoSkip::gate, FnoSkip::linear, Index{0}}}) {
+    FnoConfig config = config_of(c);
+    config.skip = skip;
+    config.channel_skip = around;
+    config.lifting = lifting;
+    config.channel_mlp = 3;
+    config.layers = 2;
+    all.push_back(config);
+  }
+  all.push_back(config_of(c));
+  all.back().activates_twice = true;
+  all.back().layers = 2;
+  return all;
 }
 
 Matrix positions(const GridShape& g) {
@@ -63,12 +85,13 @@ TEST_CASE("the operator computes what PyTorch computes with the same weights") {
 TEST_CASE("its gradients agree with differences") {
   for (const Case& c : cases) {
     CAPTURE(c.name);
-    ParameterLayout layout;
-    FnoConfig config = config_of(c);
-    config.projection = 7;
-    const Fno model(layout, config);
-    const Matrix u = random_matrix(c.grid.rows(), 3, 1), x = positions(c.grid);
-    check_gradients(layout, [&](auto& a) { return model(a, c.grid, view(u), view(x)); });
+    for (FnoConfig config : forms_of(c)) {
+      ParameterLayout layout;
+      config.projection = 7;
+      const Fno model(layout, config);
+      const Matrix u = random_matrix(c.grid.rows(), 3, 1), x = positions(c.grid);
+      check_gradients(layout, [&](auto& a) { return model(a, c.grid, view(u), view(x)); });
+    }
   }
 }
 
@@ -76,12 +99,13 @@ TEST_CASE("integers are simulated quantization of the operator, bit for bit") {
   for (const Case& c : cases)
     for (const int weight_bits : {4, 8, 16}) {
       CAPTURE(c.name);
-      FnoConfig config = config_of(c);
-      config.width = 20;
-      const Network<Fno> net(config, {weight_bits, RowRule::affine, {4, 8}}, 1);
-      const Matrix u = random_matrix(c.grid.rows(), 3, 1), x = positions(c.grid);
-      check_agreement(net.layout, net.quantizers, net.parameters,
-                      [&](auto& a) { return net.model(a, c.grid, view(u), view(x)); });
+      for (FnoConfig config : forms_of(c)) {
+        config.width = 20;
+        const Network<Fno> net(config, {weight_bits, RowRule::affine, {4, 8}}, 1);
+        const Matrix u = random_matrix(c.grid.rows(), 3, 1), x = positions(c.grid);
+        check_agreement(net.layout, net.quantizers, net.parameters,
+                        [&](auto& a) { return net.model(a, c.grid, view(u), view(x)); });
+      }
     }
 }
 
@@ -118,6 +142,19 @@ TEST_CASE("it has the parameters of PDEBench's, a complex number counted as two"
   CHECK(count(FnoConfig::pdebench(1, 12, 20, 10)) == 43'137);
   CHECK(count(FnoConfig::pdebench(2, 12, 20, 1)) == 926'177);
   CHECK(count(FnoConfig::original(2, 12, 32, 1)) == count(FnoConfig::pdebench(2, 12, 32, 1)));
+}
+
+TEST_CASE("neuraloperator's sizes follow from its arguments") {
+  const std::vector<Index> n_modes{16, 12};
+  for (const auto& [width, mlp] : {std::pair<Index, Index>{64, 32}, {7, 4}, {9, 4}, {10, 5}}) {
+    const FnoConfig c = FnoConfig::neuraloperator(n_modes, width, 3, 2);
+    CHECK(c.dims == 2);
+    CHECK(c.modes == std::array<Index, 3>{8, 7, 1});
+    CHECK(c.lifting == 2 * width);
+    CHECK(c.projection == 2 * width);
+    CHECK(c.channel_mlp == mlp);  // Python's round(width / 2)
+    CHECK(c.padding == std::array<Index, 3>{0, 0, 0});
+  }
 }
 
 TEST_CASE("fields of the wrong shape or with NaN, and configurations without sense, are refused") {

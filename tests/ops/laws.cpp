@@ -34,6 +34,7 @@ void each_operation(Index n, const F& try_one) {
   const std::vector<float> factors{1, -2, 3, 0.5f, 0.25f};
   try_one("ScaleColumns", ops::ScaleColumns{factors}, {{{n, 5}}});
   try_one("Affine", ops::Affine{}, {{{n, 5}, {1, 5}, {1, 5}}});
+  try_one("Gate", ops::Gate{}, {{{n, 5}, {1, 5}}});
 
   std::vector<std::int32_t> rows;
   std::vector<std::uint8_t> some;

@@ -32,7 +32,7 @@ namespace detail {
 template <typename M>
 concept has_grid_settings = requires {
   typename M::Config;
-  M::Config::each(std::declval<typename M::Config&>(), [](const char*, auto&) {});
+  M::Config::each(std::declval<typename M::Config&>(), [](const char*, auto&, auto...) {});
 };
 template <typename M>
 concept has_grid_channels = requires(const typename M::Config& c) {

@@ -38,7 +38,7 @@ namespace detail {
 template <typename M>
 concept has_settings = requires {
   typename M::Config;
-  M::Config::each(std::declval<typename M::Config&>(), [](const char*, auto&) {});
+  M::Config::each(std::declval<typename M::Config&>(), [](const char*, auto&, auto...) {});
 };
 template <typename M>
 concept has_channels = requires(const typename M::Config& c) {

@@ -246,7 +246,35 @@ struct Affine {
   }
 };
 
+/// Channel c of every row: x gate[c]; the gate is a parameter.
+struct Gate {
+  static constexpr int inputs = 2;
+  static constexpr bool in_place = true, takes_columns = true;
+
+  [[nodiscard]] MatrixShape shape(MatrixShape s, MatrixShape gate) const {
+    detail::expect_shape("Gate, gate", {1, s.cols}, gate);
+    return s;
+  }
+  [[nodiscard]] double cost(MatrixShape s, MatrixShape) const noexcept { return s.size(); }
+  template <typename T>
+  void forward(MatrixView<const T> x, MatrixView<const T> gate, MatrixView<T> out,
+               Executor& executor) const {
+    detail::runs(x.rows, false, executor, [&](Index i, Index) {
+      for (Index c = 0; c < x.cols; ++c) out(i, c) = x(i, c) * gate.data[c];
+    });
+  }
+  template <typename T>
+  void backward(MatrixView<const T> x, MatrixView<const T> gate, MatrixView<const T>,
+                MatrixView<const T> dy, MatrixView<T> dx, MatrixView<T> d_gate) const noexcept {
+    for (Index i = 0; i < dy.rows; ++i)
+      for (Index c = 0; c < dy.cols; ++c) {
+        if (dx.data) dx(i, c) += dy(i, c) * gate.data[c];
+        if (d_gate.data) d_gate.data[c] += dy(i, c) * x(i, c);
+      }
+  }
+};
+
 static_assert(operation<Activate> && operation<Add> && operation<Subtract> && operation<Multiply> &&
-              operation<ScaleColumns> && operation<Affine>);
+              operation<ScaleColumns> && operation<Affine> && operation<Gate>);
 
 }  // namespace amq::ops

@@ -15,6 +15,7 @@
 #include <amq/io/json.hpp>
 #include <amq/mesh/mesh.hpp>
 #include <amq/models/graph_sample.hpp>
+#include <amq/models/may_lack.hpp>
 
 #include <array>
 #include <cmath>
@@ -33,10 +34,7 @@ enum class NodeNorm : std::uint8_t;
 enum class LinearAttentionKind : std::uint8_t;
 }  // namespace nn
 enum class Padding : std::uint8_t;
-
-/// Says in an each() that files of before this member are read with its default.
-struct MayLack {};
-inline constexpr MayLack may_lack;
+enum class FnoSkip : std::uint8_t;
 
 namespace stored {
 
@@ -51,8 +49,10 @@ inline constexpr std::array<std::string_view, 2> names<nn::LinearAttentionKind>{
 template <>
 inline constexpr std::array<std::string_view, 2> names<Padding>{"zero", "circular"};
 template <>
-inline constexpr std::array<std::string_view, 6> names<Activation>{"none", "relu", "swish",
-                                                                   "gelu", "tanh", "sigmoid"};
+inline constexpr std::array<std::string_view, 2> names<FnoSkip>{"linear", "gate"};
+template <>
+inline constexpr std::array<std::string_view, 7> names<Activation>{
+    "none", "relu", "swish", "gelu", "tanh", "sigmoid", "gelu_tanh"};
 template <>
 inline constexpr std::array<std::string_view, 7> names<NodeType>{
     "normal", "obstacle", "disabled", "handle", "inflow", "outflow", "wall"};
