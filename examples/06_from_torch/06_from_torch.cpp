@@ -32,12 +32,7 @@ int main(int argc, char** argv) try {
   // [torch]
   using W8A8 = amq::Scheme<amq::Weights<8>, amq::Activations<8>>;
   amq::Network<amq::Fno> net(sizes, amq::SchemeInfo::of<W8A8>(), 0);
-  std::vector<amq::SpectralBlocks> spectral;  // torch keeps a tensor for every corner of the modes
-  for (amq::Index l = 0; l < sizes.layers; ++l) {
-    const std::string name = "conv" + std::to_string(l) + ".weights";
-    spectral.push_back({name, &net.model.spectral(l), {name + "1", name + "2"}});
-  }
-  amq::load_state_dict(file, net.layout, net.parameters, spectral);
+  amq::load_state_dict(file, net.layout, net.parameters, amq::published_names(net.model));
   const std::vector<amq::GridExample> few{s};
   const auto quantized = amq::calibrated_network(net, amq::SchemeInfo::of<W8A8>(), few);
   // [torch]

@@ -37,16 +37,102 @@ TEST_CASE("the state dict of PyTorch's FNO makes the operator PyTorch has") {
   auto file = safetensors::read(std::string(AMQ_MODELS_DATA) + "/fno_2d.safetensors");
   const Golden golden(std::string(AMQ_MODELS_DATA) + "/fno_2d.safetensors");
   for (const auto* not_weights : {"u", "x", "y"}) file.tensors.erase(not_weights);
-  std::vector<SpectralBlocks> spectral;
-  for (Index l = 0; l < 4; ++l) {
-    const std::string n = "conv" + std::to_string(l) + ".weights";
-    spectral.push_back({n, &net.model.spectral(l), {n + "1", n + "2"}});
-  }
-  load_state_dict(file, net.layout, net.parameters, spectral);
+  load_state_dict(file, net.layout, net.parameters, published_names(net.model));
   Float32 a(net.layout, net.parameters);
   const Matrix u = golden.matrix("u"), x = golden.matrix("x");
   CHECK(relative(map(net.model(a, {2, {9, 11}}, view(u), view(x)).view()), golden.matrix("y")) <
         1e-5);
+}
+
+namespace {
+
+struct Neuraloperator {
+  GridShape grid;
+  FnoConfig config;
+  Network<Fno> net;
+  StateDictNames names;
+  Golden golden;
+  safetensors::File file;
+
+  Neuraloperator(const std::string& name, GridShape g, const std::vector<Index>& n_modes,
+                 Index width)
+      : grid(g),
+        config(FnoConfig::neuraloperator(n_modes, width, 2, 3)),
+        net(config, info, 1),
+        names(neuraloperator_names(net.model)),
+        golden(path(name)),
+        file(safetensors::read(path(name))) {
+    for (const auto* not_weights : {"u", "x", "y"}) file.tensors.erase(not_weights);
+  }
+  static std::string path(const std::string& name) {
+    return std::string(AMQ_MODELS_DATA) + "/neuraloperator_" + name + ".safetensors";
+  }
+  void load() { load_state_dict(file, net.layout, net.parameters, names); }
+  void refuses(const char* why) {
+    const auto before = net.parameters.values;
+    CHECK_THROWS_WITH_AS(load(), doctest::Contains(why), Error);
+    CHECK(net.parameters.values == before);
+  }
+  [[nodiscard]] double error() {
+    Float32 a(net.layout, net.parameters);
+    const Matrix u = golden.matrix("u"), x = golden.matrix("x");
+    return relative(map(net.model(a, grid, view(u), view(x)).view()), golden.matrix("y"));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("neuraloperator's default FNO is loaded by its own names, and computes what it did") {
+  Neuraloperator all[] = {{"1d", {2, {20}}, {8}, 6},
+                          {"2d", {2, {12, 15}}, {6, 8}, 7},
+                          {"3d", {2, {6, 4, 7}}, {4, 2, 4}, 4}};
+  for (auto& n : all) {
+    CAPTURE(n.grid.dims);
+    CHECK(n.error() > 0.1);
+    n.load();
+    CHECK(n.error() < 1e-5);
+    // Wrapped, the same.
+    std::map<std::string, Array> tensors;
+    for (const auto& [name, t] : n.file.tensors) tensors["module." + name] = t;
+    const auto before = n.net.parameters.values;
+    n.file.tensors = tensors;
+    n.load();
+    CHECK(n.net.parameters.values == before);
+  }
+}
+
+TEST_CASE("names are mapped, the first that fits counts, and a map that fits nothing is refused") {
+  struct Flat : Neuraloperator {
+    Flat() : Neuraloperator("2d", {2, {12, 15}}, {6, 8}, 7) {}
+  };
+  {
+    Flat n;
+    auto bias = n.file.tensors.extract("lifting.fcs.0.bias");
+    bias.key() = "up.bias";
+    n.file.tensors.insert(std::move(bias));
+    n.refuses("fc0.bias is missing\n  up.bias is nobody's");
+    n.names.rename.insert(n.names.rename.begin(), {"up", "fc0"});
+    n.load();
+    CHECK(n.error() < 1e-5);
+    n.names.rename.emplace_back("fno_blo", "fc9");  // beginnings end before a dot
+    n.refuses("no tensor begins with fno_blo");
+  }
+  {
+    Flat n;
+    n.names.rename.emplace_back("projection.fcs.1.weight", "fc9.weight");
+    n.refuses("no tensor begins with projection.fcs.1.weight");
+  }
+  {
+    Flat n;
+    n.names.rename = {{"lifting.fcs.0", "fc0"}, {"lifting.fcs.1", "fc0"}};
+    n.refuses("lifting.fcs.1.bias and lifting.fcs.0.bias both become fc0.bias");
+  }
+  {
+    Flat n;
+    auto& w = n.file.tensors.at("fno_blocks.convs.2.weight.tensor");
+    w = w.reshaped({7, 7, 5, 6, 2});
+    n.refuses("fno_blocks.convs.2.weight.tensor is (7, 7, 5, 6, 2), not (7, 7, 6, 5, 2)");
+  }
 }
 
 TEST_CASE("a UNet's weights, norms and estimates are taken; counters and quantizers are not read") {

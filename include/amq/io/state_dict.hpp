@@ -11,22 +11,77 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace amq {
 
 /// Where the complex weights of a spectral convolution lie in a state dict: one tensor (in, out,
-/// modes...) for each corner of the modes, complex or with a last axis {re, im}.
+/// modes...) for each corner of the modes, complex or with a last axis {re, im}; or one for all
+/// corners, whose frequencies ascend (neuraloperator).
 struct SpectralBlocks {
   std::string parameter;  ///< of the layout, "conv0.weights"
   const nn::SpectralConv* layer = nullptr;
-  std::vector<std::string> tensors;  ///< corner by corner: "conv0.weights1", "conv0.weights2"
+  /// Corner by corner: "conv0.weights1", "conv0.weights2"; or the one of all.
+  std::vector<std::string> tensors;
+
+  [[nodiscard]] bool ascending() const noexcept {
+    return tensors.size() == 1 && layer->modes().dims > 1;
+  }
 };
 
+/// What somebody calls the parameters of a model.
+struct StateDictNames {
+  /// (theirs, the model's): names, or beginnings that end before a dot. {"lift", "fc0"} covers
+  /// lift.weight and lift.bias. The first that fits counts.
+  std::vector<std::pair<std::string, std::string>> rename{};
+  std::vector<SpectralBlocks> spectral{};
+};
+
+/// The names of PDEBench's FNO and of the published one.
+template <typename Fno>
+[[nodiscard]] StateDictNames published_names(const Fno& fno) {
+  StateDictNames names;
+  for (Index l = 0; l < fno.config().layers; ++l) {
+    const std::string at = "conv" + std::to_string(l) + ".weights";
+    SpectralBlocks& blocks = names.spectral.emplace_back(SpectralBlocks{at, &fno.spectral(l), {}});
+    for (int corner = 0; corner < 1 << (fno.config().dims - 1); ++corner)
+      blocks.tensors.push_back(at + std::to_string(corner + 1));
+  }
+  return names;
+}
+/// The names of neuraloperator 2's FNO with dense weights: see FnoConfig::neuraloperator().
+template <typename Fno>
+[[nodiscard]] StateDictNames neuraloperator_names(const Fno& fno) {
+  const auto& c = fno.config();
+  StateDictNames names;
+  auto& to = names.rename;
+  to = {{"lifting.fcs.0", "fc0"}, {"projection.fcs.0", "fc1"}, {"projection.fcs.1", "fc2"}};
+  if (c.lifting > 0) to.emplace_back("lifting.fcs.1", "lifting");
+  for (Index l = 0; l < c.layers; ++l) {
+    const std::string n = std::to_string(l), at = "fno_blocks.convs." + n;
+    names.spectral.push_back({"conv" + n + ".weights", &fno.spectral(l), {at + ".weight.tensor"}});
+    using Kind = decltype(c.skip);
+    const bool linear = c.skip == Kind::linear;
+    const std::string own = linear ? "w" + n : "gate" + n;
+    to.emplace_back(at + ".bias", own + ".bias");
+    to.emplace_back("fno_blocks.fno_skips." + n + (linear ? ".conv" : ""), own);
+    if (c.channel_mlp == 0) continue;
+    for (const auto& [theirs, ours] : {std::pair{".fcs.0", ".fc1"}, {".fcs.1", ".fc2"}})
+      to.emplace_back("fno_blocks.channel_mlp." + n + theirs, "mlp" + n + ours);
+    if (c.channel_skip == Kind::linear)
+      to.emplace_back("fno_blocks.channel_mlp_skips." + n + ".conv", "mlp_w" + n);
+    else
+      to.emplace_back("fno_blocks.channel_mlp_skips." + n, "mlp_gate" + n);
+  }
+  return names;
+}
+
 namespace detail {
-/// A convolution of one point is a linear layer: extents of 1 at the end do not count.
-[[nodiscard]] inline Extents without_last_ones(Extents shape) {
-  while (!shape.empty() && shape.back() == 1) shape.pop_back();
+/// A convolution of one point is a linear layer, and a factor of each channel a vector: extents of
+/// 1 do not count.
+[[nodiscard]] inline Extents without_ones(Extents shape) {
+  std::erase(shape, 1);
   return shape;
 }
 }  // namespace detail
@@ -60,22 +115,60 @@ namespace detail {
     prefix = longer;
   }
 }
+/// Whether a name is `beginning`, or goes on after it with a dot.
+[[nodiscard]] inline bool begins_with(const std::string& name, const std::string& beginning) {
+  return name.starts_with(beginning) &&
+         (name.size() == beginning.size() || name[beginning.size()] == '.');
+}
+
+/// Tensors by the names that the model has for them.
+struct NamedTensors {
+  std::map<std::string, const Array*> of_model;  ///< under its names, or what would be them
+  std::map<std::string, std::string> whole;      ///< what the file calls those
+  std::string problems;
+
+  /// @param expected  the model's names
+  NamedTensors(const safetensors::File& file, const StateDictNames& names,
+               const std::set<std::string>& expected) {
+    std::set<std::string> own = expected;
+    for (const auto& [theirs, ours] : names.rename) own.insert(theirs);
+    const std::string prefix = shared_prefix(file.tensors, own);
+    std::vector<bool> used(names.rename.size());
+    for (const auto& [name, t] : file.tensors) {
+      std::string to = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+      for (std::size_t k = 0; k < used.size(); ++k) {
+        const auto& [theirs, ours] = names.rename[k];
+        if (!begins_with(to, theirs)) continue;
+        to = ours + to.substr(theirs.size());
+        used[k] = true;
+        break;
+      }
+      if (!of_model.emplace(to, &t).second)
+        problems += "\n  " + name + " and " + whole[to] + " both become " + to;
+      whole.emplace(to, name);
+    }
+    for (std::size_t k = 0; k < used.size(); ++k)
+      if (!used[k]) problems += "\n  no tensor begins with " + names.rename[k].first;
+  }
+};
 }  // namespace detail
 
 /// Copies every parameter of a model from the tensor of its name, by name and shape. A beginning
-/// that all names share (`module.`, `_orig_mod.`) is left off. Quantizers ("quant.") keep what they
-/// have: fit or calibrate them afterwards. Counters of batches and of averaged models are not read.
+/// that all names share (`module.`, `_orig_mod.`) is left off, then other names are mapped.
+/// Quantizers ("quant.") keep what they have: fit or calibrate them afterwards. Counters of batches
+/// and of averaged models are not read.
 /// @param p      already as long as the layout; untouched where something is refused
+/// @param names  what the file calls the parameters; their own names without
 /// @param leave  names of the file that the model has no use for, e.g. a registered buffer "grid"
 /// @throws Error that lists all tensors that are missing, of another shape, not numbers or not
-///         finite as floats, or not the model's
+///         finite as floats, or not the model's, and names that are mapped in vain or to one
 inline void load_state_dict(const safetensors::File& file, const ParameterLayout& layout,
-                            Parameters& p, std::span<const SpectralBlocks> spectral = {},
+                            Parameters& p, const StateDictNames& names,
                             std::span<const std::string> leave = {}) {
   const auto blocks_of = [&](const std::string& name) {
-    const auto at = std::find_if(spectral.begin(), spectral.end(),
+    const auto at = std::find_if(names.spectral.begin(), names.spectral.end(),
                                  [&](const auto& b) { return b.parameter == name; });
-    return at == spectral.end() ? nullptr : &*at;
+    return at == names.spectral.end() ? nullptr : &*at;
   };
   std::set<std::string> expected;
   for (const ParameterEntry& e : layout.entries()) {
@@ -85,11 +178,11 @@ inline void load_state_dict(const safetensors::File& file, const ParameterLayout
     else
       expected.insert(e.name);
   }
-  const std::string prefix = detail::shared_prefix(file.tensors, expected);
-  std::string problems;
+  const detail::NamedTensors tensors(file, names, expected);
+  std::string problems = tensors.problems;
   const auto tensor = [&](const std::string& name) -> const Array* {
-    const auto it = file.tensors.find(prefix + name);
-    if (it != file.tensors.end()) return &it->second;
+    const auto it = tensors.of_model.find(name);
+    if (it != tensors.of_model.end()) return it->second;
     problems += "\n  " + name + " is missing";
     return nullptr;
   };
@@ -105,25 +198,33 @@ inline void load_state_dict(const safetensors::File& file, const ParameterLayout
     }
   };
   Parameters taken = p;
+  const auto take_spectral = [&](const SpectralBlocks& blocks) {
+    const bool ascending = blocks.ascending();
+    const Extents shape = ascending ? blocks.layer->ascending_shape() : blocks.layer->torch_shape();
+    for (std::size_t corner = 0; corner < blocks.tensors.size(); ++corner) {
+      const std::string& name = blocks.tensors[corner];
+      const Array* t = tensor(name);
+      if (!t) continue;
+      const Array pairs = t->real_pairs();
+      if (pairs.shape != shape) {
+        wrong(name, pairs.shape, shape);
+      } else if (const auto values = numbers(name, pairs); !values.empty()) {
+        if (ascending)
+          blocks.layer->assign_ascending(layout, taken, values);
+        else
+          blocks.layer->assign_torch(layout, taken, static_cast<int>(corner), values);
+      }
+    }
+  };
   for (const ParameterEntry& e : layout.entries()) {
     if (e.name.starts_with("quant.")) continue;
     if (const SpectralBlocks* blocks = blocks_of(e.name)) {
-      for (std::size_t corner = 0; corner < blocks->tensors.size(); ++corner) {
-        const std::string& name = blocks->tensors[corner];
-        const Array* t = tensor(name);
-        if (!t) continue;
-        const Array pairs = t->real_pairs();
-        const Extents shape = blocks->layer->torch_shape();
-        if (pairs.shape != shape)
-          wrong(name, pairs.shape, shape);
-        else if (const auto values = numbers(name, pairs); !values.empty())
-          blocks->layer->assign_torch(layout, taken, static_cast<int>(corner), values);
-      }
+      take_spectral(*blocks);
       continue;
     }
     const Array* t = tensor(e.name);
     if (!t) continue;
-    if (detail::without_last_ones(t->shape) != detail::without_last_ones(e.shape)) {
+    if (detail::without_ones(t->shape) != detail::without_ones(e.shape)) {
       wrong(e.name, t->shape, e.shape);
       continue;
     }
@@ -134,18 +235,25 @@ inline void load_state_dict(const safetensors::File& file, const ParameterLayout
     const auto values = numbers(e.name, *t);
     std::copy(values.begin(), values.end(), taken.values.begin() + e.offset);
   }
-  for (const auto& [name, t] : file.tensors) {
-    const std::string own = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
-    const auto is = [&own, &whole = name](const std::string& n) { return n == own || n == whole; };
+  for (const auto& [own, whole] : tensors.whole) {
+    const auto is = [&mine = own, &theirs = whole](const std::string& n) {
+      return n == mine || n == theirs;
+    };
     if (!expected.contains(own) && !detail::is_counter(own) &&
         std::none_of(leave.begin(), leave.end(), is))
       problems += "\n  " + own + " is nobody's";
   }
   if (!problems.empty())
     throw Error(file.path, "the tensors of this model", "a state dict in which" + problems,
-                "Build the model with the sizes it was trained with; name what may be left in "
-                "`leave`.");
+                "Build the model with the sizes it was trained with; map other names in "
+                "StateDictNames, and name what may be left in `leave`.");
   p = std::move(taken);
+}
+/// The same of a model whose names are the file's.
+inline void load_state_dict(const safetensors::File& file, const ParameterLayout& layout,
+                            Parameters& p, std::span<const SpectralBlocks> spectral = {},
+                            std::span<const std::string> leave = {}) {
+  load_state_dict(file, layout, p, StateDictNames{{}, {spectral.begin(), spectral.end()}}, leave);
 }
 
 }  // namespace amq

@@ -47,6 +47,41 @@ class SpectralConv {
     shape.push_back(2);
     return shape;
   }
+  /// The shape of one tensor of all modes, whose frequencies ascend from -m: (in, out, 2 m0, .., m,
+  /// 2).
+  [[nodiscard]] std::vector<Index> ascending_shape() const {
+    std::vector<Index> shape{in_, out_};
+    for (int a = 0; a < modes_.dims; ++a) shape.push_back(modes_.kept(a));
+    shape.push_back(2);
+    return shape;
+  }
+  /// Takes neuraloperator's complex weights (in, out, frequencies...), one tensor for all corners:
+  /// frequencies -m .. m - 1 of every axis but the last, which has 0 .. m - 1.
+  /// @throws Error for another number of values
+  void assign_ascending(const ParameterLayout& layout, Parameters& p,
+                        std::span<const float> all) const {
+    const Index per = modes_.count();
+    const auto& e = layout.entry(parameter_);
+    if (static_cast<Index>(all.size()) != 2 * in_ * out_ * per)
+      throw Error(e.name, std::to_string(2 * in_ * out_ * per) + " numbers for all modes",
+                  std::to_string(all.size()), "Check width, modes and dimension of the model.");
+    float* w = p.view(e).data;
+    for (Index k = 0; k < per; ++k) {
+      Index left = k, mode = 0, stride = 1;
+      for (int a = modes_.dims - 1; a >= 0; --a) {
+        const Index n = modes_.kept(a), m = modes_.m[static_cast<std::size_t>(a)];
+        const Index at = left % n;
+        mode += (a + 1 == modes_.dims ? at : (at + m) % n) * stride;
+        left /= n;
+        stride *= n;
+      }
+      for (Index i = 0; i < in_; ++i)
+        for (Index o = 0; o < out_; ++o)
+          for (Index part = 0; part < 2; ++part)
+            w[((mode * 2 + part) * out_ + o) * in_ + i] =
+                all[static_cast<std::size_t>(((i * out_ + o) * per + k) * 2 + part)];
+    }
+  }
   /// Takes a block of PyTorch's complex weights (in, out, m...), real and imaginary parts beside
   /// each other. Bit a of `corner` is set where the block holds the negative frequencies of axis a:
   /// weights1 is 0, weights2 is 1, weights3 is 2, weights4 is 3.
