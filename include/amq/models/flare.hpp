@@ -3,6 +3,7 @@
 /// A network like FLARE (Puri et al., "FLARE: fast low-rank attention routing engine", 2025):
 /// learned latent queries attend to nodes, and nodes to what the queries have found.
 
+#include <amq/models/may_lack.hpp>
 #include <amq/models/mesh_inputs.hpp>
 #include <amq/models/mesh_model.hpp>
 #include <amq/nn/latent_attention.hpp>
@@ -24,7 +25,8 @@ struct FlareConfig {
   Index dim = 2;            ///< coordinates of a node
   Index variables = 0;      ///< time and parameters of the equation
   Index outputs = 1;
-  int input_bits = 16;               ///< given fields and positions
+  Activation activation = Activation::gelu;  ///< gelu_tanh in the public code
+  int input_bits = 16;                       ///< given fields and positions
   int edge_of_net_bits = 8;          ///< rows of the first and the last MLP, in every scheme
   int key_bits = 8;                  ///< of a node's keys where they meet the queries
   ProductBits attention_bits{8, 8};  ///< encoding and decoding
@@ -48,13 +50,13 @@ struct FlareConfig {
     visit("edge_of_net_bits", c.edge_of_net_bits);
     visit("key_bits", c.key_bits);
     visit("attention_bits", c.attention_bits);
+    visit("activation", c.activation, may_lack);
   }
 };
 
 /// Blocks of latent attention and a residual MLP, each after a layer norm. Keys and values are
 /// residual MLPs of a node's row. A node of 0 bits skips a block's last MLP. Parameter names are
-/// those of the public code; its GELU is the exact one here, and `latent_q` lies as (head x token,
-/// channel).
+/// those of the public code, whose `latent_q` lies here as (head x token, channel).
 class Flare {
  public:
   using Config = FlareConfig;
@@ -67,12 +69,13 @@ class Flare {
     const Index h = config.hidden, given = config.dim + config.inputs + config.variables;
     const int bits = config.edge_of_net_bits;
     encode_ = nn::ResidualMlp(layout, prefix + "in_proj", given, h, h,
-                              {config.inner_of_ends, false, true}, config.input_bits, bits);
+                              {config.inner_of_ends, false, true, config.activation},
+                              config.input_bits, bits);
     for (Index l = 0; l < config.layers; ++l)
       blocks_.emplace_back(layout, prefix + "blocks." + std::to_string(l), config);
     norm_ = nn::LayerNorm(layout, prefix + "out_proj.0", h);
     decode_ = nn::ResidualMlp(layout, prefix + "out_proj.1", h, h, config.outputs,
-                              {config.inner_of_ends, true, false}, bits, bits);
+                              {config.inner_of_ends, true, false, config.activation}, bits, bits);
   }
 
   [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -112,11 +115,12 @@ class Flare {
       s.key_bits = c.key_bits;
       s.products = c.attention_bits;
       mix_ = nn::LatentAttention::with_queries(layout, at, s);
-      keys_ = nn::ResidualMlp(layout, at + ".k_proj", h, h, h, {c.inner, true, true});
-      values_ = nn::ResidualMlp(layout, at + ".v_proj", h, h, h, {c.inner, true, true});
+      const nn::ResidualMlpShape shape{c.inner, true, true, c.activation};
+      keys_ = nn::ResidualMlp(layout, at + ".k_proj", h, h, h, shape);
+      values_ = nn::ResidualMlp(layout, at + ".v_proj", h, h, h, shape);
       out_ = nn::narrow_linear(layout, at + ".out_proj", RowKind::node, h, h);
       norm2_ = nn::LayerNorm(layout, prefix + ".norm2", h);
-      mlp_ = nn::ResidualMlp(layout, prefix + ".mlp", h, h, h, {c.inner, true, true});
+      mlp_ = nn::ResidualMlp(layout, prefix + ".mlp", h, h, h, shape);
     }
     template <arithmetic A>
     typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {

@@ -29,11 +29,12 @@ struct ResidualMlpShape {
   Index inner = 3;         ///< layers in the middle, each of which adds to its input
   bool first_adds = true;  ///< the first layer adds to the input
   bool last_adds = true;   ///< the last adds to the hidden row
+  Activation activation = Activation::gelu;
 };
 
-/// h = x + gelu(fc1 x), h += gelu(fcs h) some times, then h + fc2 h; the first and the last sum
-/// only where asked for. Parameters `name.fc1`, `name.fcs.0` and on, `name.fc2`, as FLARE's code
-/// has them.
+/// h = x + f(fc1 x), h += f(fcs h) some times, then h + fc2 h, f a GELU unless said otherwise; the
+/// first and the last sum only where asked for. Parameters `name.fc1`, `name.fcs.0` and on,
+/// `name.fc2`, as FLARE's code has them.
 class ResidualMlp {
  public:
   ResidualMlp() = default;
@@ -49,10 +50,9 @@ class ResidualMlp {
   }
   template <arithmetic A>
   typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
-    auto h = shape_.first_adds ? plus(a, layers_.front(), x, Activation::gelu)
-                               : layers_.front()(a, x, Activation::gelu);
-    for (std::size_t l = 1; l + 1 < layers_.size(); ++l)
-      h = plus(a, layers_[l], std::move(h), Activation::gelu);
+    const Activation f = shape_.activation;
+    auto h = shape_.first_adds ? plus(a, layers_.front(), x, f) : layers_.front()(a, x, f);
+    for (std::size_t l = 1; l + 1 < layers_.size(); ++l) h = plus(a, layers_[l], std::move(h), f);
     return shape_.last_adds ? plus(a, layers_.back(), std::move(h), Activation::none)
                             : layers_.back()(a, h);
   }
