@@ -131,7 +131,7 @@ class BasicTraining {
   Quantized quantize(PointId id, const Tensor& x) {
     FakeRows<T> out;
     out.value = x.ref;
-    if (on_.quantizes_rows())
+    if (on_.quantizes_rows() && on_.pass.float_point != id)
       out = fake_quantize(on_.tape, x.ref, row_quantization(id, on_.tape[x.ref].rows));
     visits_.push_back({id, x.ref, out.value});
     return {out, x.kind};

@@ -7,6 +7,7 @@
 #include <amq/arithmetic/quantizers.hpp>
 #include <amq/arithmetic/tape.hpp>
 
+#include <optional>
 #include <type_traits>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct TrainingPass {
   /// Batch norms take mean and variance of the rows of this pass, and update_running() moves the
   /// running estimates towards them; else they are what the running estimates make them.
   bool batch_statistics = false;
+  /// Rows stay floats at this point: so it is learnt what its bits spoil. Not for the points of
+  /// message_mean().
+  std::optional<PointId> float_point{};
 };
 
 /// A tape with parameters.

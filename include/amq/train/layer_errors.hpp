@@ -9,6 +9,7 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -22,7 +23,9 @@ struct LayerError {
   int weight_bits = 0;
   double row_bits = 0;    ///< mean
   double of_weights = 0;  ///< |change of the answers| / |answers|, its weights alone quantized
-  double of_rows = 0;     ///< the same, its rows alone; on the first product that reads them
+  /// The same, its rows alone; on the first product that reads them. Of rows whose bits the model
+  /// fixes it is what their staying floats would change.
+  double of_rows = 0;
 };
 
 /// Costs a pass over the samples for every weight and every point.
@@ -94,6 +97,7 @@ template <typename Model, typename Samples>
   }
   BitPlan plan = BitPlan::uniform(16);
   BasicTraining<float> a(wide.layout, wide.quantizers);
+  std::optional<PointId> float_point;
   const auto quantized = [&](const std::vector<Index>* rows, std::size_t p) {
     std::vector<Matrix> all;
     std::size_t k = 0;
@@ -102,7 +106,7 @@ template <typename Model, typename Samples>
       if (rows)
         plan.by_point[p].assign(static_cast<std::size_t>((*rows)[k]),
                                 static_cast<std::uint8_t>(bits));
-      a.begin({&wide.parameters, nullptr, &plan});
+      a.begin({.parameters = &wide.parameters, .plan = &plan, .float_point = float_point});
       all.push_back(map(a[detail::forward_sample(wide.model, a, s)]));
       ++k;
     }
@@ -118,7 +122,7 @@ template <typename Model, typename Samples>
   const auto unspoilt = quantized(nullptr, 0);
   for (std::size_t p = 0; p < net.layout.points().size(); ++p) {
     const PointEntry& point = net.layout.points()[p];
-    if (point.fixed_bits || bits >= 16) continue;
+    if (point.fixed_bits >= 16 || (point.fixed_bits == 0 && bits >= 16)) continue;
     std::vector<Index> rows;
     for (const PassCost& c : costs) {
       rows.push_back(0);
@@ -126,7 +130,13 @@ template <typename Model, typename Samples>
         if (product.point == point.name) rows.back() = product.rows;
     }
     if (rows.empty() || rows.front() == 0) continue;
-    of_rows[point.name] = distance(quantized(&rows, p), unspoilt);
+    if (point.fixed_bits) {
+      float_point = static_cast<PointId>(p);
+      of_rows[point.name] = distance(unspoilt, quantized(nullptr, 0));
+      float_point.reset();
+    } else {
+      of_rows[point.name] = distance(quantized(&rows, p), unspoilt);
+    }
   }
   std::vector<LayerError> all;
   if (costs.empty()) return all;
