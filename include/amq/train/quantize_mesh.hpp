@@ -24,28 +24,36 @@ struct FloatMeshFile {
   std::unique_ptr<Network<Model>> net;
   MeshEncoding encoding;
   TrainedOn seen;
-  Mesh mesh;              ///< of its self-test
-  Field a, u;             ///< (node, channel) given, and the trainer's answer, in the user's units
-  double difference = 0;  ///< |amq's float answer - u| / |u|
+  Mesh mesh;   ///< of its self-test
+  Field a, u;  ///< (node, channel) given, and the trainer's answer, in the user's units
+  std::vector<double> variables;  ///< of its self-test, where the network reads any
+  double difference = 0;          ///< |amq's float answer - u| / |u|
 
-  /// The network's answer in float. @param given  (node, given channel) in the user's units
-  /// @throws amq::Error for a mesh or a field that the encoding refuses
-  [[nodiscard]] Field operator()(const Mesh& on, const Field& given) const {
-    return said(encoded(on, given));
+  /// The network's answer in float.
+  /// @param given  (node, given channel); `of_time` its variables: both in the user's units
+  /// @throws amq::Error for a mesh, a field or variables that the encoding refuses
+  [[nodiscard]] Field operator()(const Mesh& on, const Field& given,
+                                 std::span<const double> of_time = {}) const {
+    return said(encoded(on, given, of_time));
   }
   /// A problem as the network sees it; its solution is not read.
-  [[nodiscard]] GraphSample example(const Sample& s) const { return encoded(s.mesh, s.given); }
-  [[nodiscard]] Field answer(const Sample& s) const { return (*this)(s.mesh, s.given); }
+  [[nodiscard]] GraphSample example(const Sample& s) const {
+    return encoded(s.mesh, s.given, s.variables);
+  }
+  [[nodiscard]] Field answer(const Sample& s) const {
+    return (*this)(s.mesh, s.given, s.variables);
+  }
   [[nodiscard]] Solver solver(std::unique_ptr<Network<Model>> of) const {
     return Solver(std::move(of), nullptr, encoding);
   }
   [[nodiscard]] Field solved(const Solver& by, const Sample& s, Budget budget) const {
-    return by(s.mesh, s.given, budget).field;
+    return by(s.mesh, s.given, SolveOptions(budget, s.variables)).field;
   }
 
  private:
-  [[nodiscard]] GraphSample encoded(const Mesh& on, const Field& given) const {
-    GraphSample s = encoding.encode(on, view(given));
+  [[nodiscard]] GraphSample encoded(const Mesh& on, const Field& given,
+                                    std::span<const double> of_time) const {
+    GraphSample s = encoding.encode(on, view(given), of_time);
     prepare_sample(net->model, s);
     return s;
   }
@@ -82,22 +90,24 @@ FloatMeshFile<Model> load_float_mesh(const NetworkFile& file, double tolerance) 
       static_cast<Index>(made.encoding.centre.size()) != c.dim)
     throw Error(f.path + ": amq.encoding", "dimensions and channels as the configuration has them",
                 "others", "Export the network again.");
-  if (c.variables != 0 || !made.encoding.variable_scale.empty())
-    throw Error(f.path + ": amq.config", "a network without variables", "one that reads them",
-                "Give time and parameters as channels of the given field.");
-  made.net = float_network<Model>(
-      file, config,
-      {{"self_test.points", {-1, c.dim}},
-       {"self_test.cells", {-1, -1}},
-       {"self_test.node_type", {-1}},
-       {"self_test.a", {-1, static_cast<Index>(made.encoding.input_mean.size())}},
-       {"self_test.u", {-1, c.outputs}}});
+  if (static_cast<Index>(made.encoding.variable_scale.size()) != c.variables)
+    throw Error(f.path + ": amq.encoding", "variables as the configuration has them", "others",
+                "Export the network again.");
+  std::vector<safetensors::Expected> wanted{
+      {"self_test.points", {-1, c.dim}},
+      {"self_test.cells", {-1, -1}},
+      {"self_test.node_type", {-1}},
+      {"self_test.a", {-1, static_cast<Index>(made.encoding.input_mean.size())}},
+      {"self_test.u", {-1, c.outputs}}};
+  if (c.variables > 0) wanted.push_back({"self_test.variables", {c.variables}});
+  made.net = float_network<Model>(file, config, std::move(wanted));
   if (file.has("amq.trained_on")) made.seen = file.parsed<TrainedOn>("amq.trained_on");
   made.mesh = self_test_mesh(f, c.dim);
   made.a = float_field(f, "self_test.a");
   made.u = float_field(f, "self_test.u");
+  if (c.variables > 0) made.variables = f.at("self_test.variables").template as<double>();
   static_cast<void>(examine(made.mesh, made.encoding.neighbours == 0));
-  made.difference = float_difference(f, made(made.mesh, made.a), made.u, tolerance);
+  made.difference = float_difference(f, made(made.mesh, made.a, made.variables), made.u, tolerance);
   return made;
 }
 
@@ -125,8 +135,9 @@ requires(!grid_model<Model>)
 
 /// A float network in integers. Steps of rows are fitted to the samples, those of weights to the
 /// weights; nothing is trained.
-/// @param samples  meshes of any size with given fields (node, given channel), in the user's units:
-///                 a few of the training's; solutions are not read. What solver and report know of
+/// @param samples  meshes of any size with given fields (node, given channel), and variables where
+///                 the network reads any, in the user's units: a few of the training's; solutions
+///                 are not read. What solver and report know of
 ///                 the problem is from them
 /// @throws amq::Error for no samples, meshes and fields that are refused, and an error that 16 bits
 ///         do not reach
@@ -136,7 +147,8 @@ template <typename Model>
                                             const QuantizeOptions& o = {}) {
   for (std::size_t k = 0; k < samples.size(); ++k) try {
       static_cast<void>(examine(samples[k].mesh, from.encoding.neighbours == 0));
-      static_cast<void>(from.encoding.encode(samples[k].mesh, view(samples[k].given)));
+      static_cast<void>(
+          from.encoding.encode(samples[k].mesh, view(samples[k].given), samples[k].variables));
     } catch (const Error& e) {
       throw Error("quantize, sample " + number_text(k) + ", " + e.where(), e.expected(), e.found(),
                   e.mend());
@@ -144,15 +156,17 @@ template <typename Model>
   auto of = detail::quantized_after_training(from, samples, o);
   of.report.float_difference = from.difference;
   std::vector<Sample> answered;
-  for (const Sample& s : samples) answered.push_back({s.mesh, s.given, from.answer(s)});
+  for (const Sample& s : samples)
+    answered.push_back({s.mesh, s.given, from.answer(s), s.variables});
   TrainedOn seen = detail::seen_in(answered, from.encoding);
   seen.given_names = from.seen.given_names;
   seen.solution_names = from.seen.solution_names;
   seen.given_units = from.seen.given_units;
   seen.solution_units = from.seen.solution_units;
   seen.length_unit = from.seen.length_unit;
-  QuantizedMesh<Model> made{
-      std::move(of.solver), {from.mesh, from.a, std::move(of.mean_bits)}, std::move(of.report)};
+  QuantizedMesh<Model> made{std::move(of.solver),
+                            {from.mesh, from.a, std::move(of.mean_bits), from.variables},
+                            std::move(of.report)};
   made.solver.trained_on(std::move(seen));
   return made;
 }

@@ -22,6 +22,9 @@ struct Sample {
   Mesh mesh;
   Field given;     ///< (node, given channel)
   Field solution;  ///< (node, solution channel); to march in time: the change in a step
+  /// Time and parameters of the equation, in the user's units, for quantization after training:
+  /// networks that read them are not trained from samples.
+  std::vector<double> variables{};
 };
 
 /// Another sample that is as true: a mirrored one, where the problem has the symmetry. It may move
