@@ -33,7 +33,7 @@ extern "C" {
 #endif
 
 /* Of this header; amq_interface() is that of the library. */
-#define AMQ_INTERFACE 2
+#define AMQ_INTERFACE 3
 
 typedef enum amq_status {
   AMQ_OK = 0,
@@ -193,6 +193,8 @@ typedef struct amq_report {
   int64_t inverted_cells, flat_cells, doubled_cells, bodies, unmarked_boundary_nodes;
   int64_t n_node_bits;      /* room at node_bits */
   float *node_bits;         /* (node) the caller's memory for the mean bits of each node, or NULL */
+  /* Since AMQ_INTERFACE 3. */
+  int64_t saturated;        /* rows of messages kept in words that were cut at the largest word */
 } amq_report;
 
 /* given (row, given channel) -> solution (row, solution channel). The two may be the same memory.

@@ -359,7 +359,7 @@ using Clock = std::chrono::steady_clock;
 /// Before anything is solved. @throws Refused for a report without room
 void check_report(const amq_report* r, Index rows) {
   if (!r) return;
-  check_size(r, sizeof(amq_report), "amq_report");
+  check_size(r, offsetof(amq_report, saturated), "amq_report");
   if (r->node_bits && r->n_node_bits < rows)
     throw argument("amq_report.node_bits", "room for " + std::to_string(rows) + " numbers",
                    std::to_string(r->n_node_bits), "Ask amq_rows, or set node_bits to NULL.");
@@ -386,6 +386,7 @@ void fill(amq_report* to, const SolveReport& s, double bits, double milliseconds
   r.doubled_cells = s.mesh.doubled_cells;
   r.bodies = s.mesh.bodies;
   r.unmarked_boundary_nodes = s.mesh.unmarked_boundary_nodes;
+  r.saturated = s.saturated;
   r.n_node_bits = to->n_node_bits;
   r.node_bits = to->node_bits;
   if (to->node_bits) std::copy(s.node_bits.begin(), s.node_bits.end(), to->node_bits);

@@ -52,6 +52,7 @@ module amq
     integer(c_int64_t) :: inverted_cells = 0, flat_cells = 0, doubled_cells = 0, bodies = 0
     integer(c_int64_t) :: unmarked_boundary_nodes = 0, n_node_bits = 0
     type(c_ptr) :: node_bits = c_null_ptr
+    integer(c_int64_t) :: saturated = 0  !< rows of messages kept in words that were cut at the largest word
   end type
 
   type, bind(c) :: c_info

@@ -404,6 +404,33 @@ static void tolerances(amq_solver* solver, amq_mesh* mesh, const amq_info* info,
   REFUSED(amq_solve(mesh, a, u, &o, NULL), AMQ_INPUT, "0.062500 or more");
 }
 
+/* Messages in words: fields far beyond those of calibration reach the largest, and the report says
+ * so, unless the program is of before that member. */
+static void words(const char* folder) {
+  char path[1024];
+  float given[25], said[25];
+  amq_solver* solver = NULL;
+  amq_mesh* mesh = NULL;
+  const amq_mesh_data d = square(4, 0);
+  amq_report r = amq_report_init();
+  const amq_array a = amq_array_f32(given, 25, 1), u = amq_array_f32(said, 25, 1);
+  int k;
+  for (k = 0; k < 25; ++k) given[k] = (float)(k % 7) / 7;
+  snprintf(path, sizeof path, "%s/words/MpPde.safetensors", folder);
+  CHECK(amq_open(path, NULL, &solver) == AMQ_OK);
+  CHECK(amq_mesh_new(solver, &d, &mesh) == AMQ_OK);
+  r.saturated = 77;
+  CHECK(amq_solve(mesh, &a, &u, NULL, &r) == AMQ_OK && r.saturated == 0);
+  for (k = 0; k < 25; ++k) given[k] *= 10000;
+  CHECK(amq_solve(mesh, &a, &u, NULL, &r) == AMQ_OK && r.saturated > 0);
+  r.size = offsetof(amq_report, saturated); /* a program of before */
+  r.saturated = 77;
+  CHECK(amq_solve(mesh, &a, &u, NULL, &r) == AMQ_OK && r.saturated == 77 && r.bops > 0);
+  r.size = 8;
+  REFUSED(amq_solve(mesh, &a, &u, NULL, &r), AMQ_ARGUMENT, "_init");
+  CHECK(amq_mesh_close(mesh) == AMQ_OK && amq_close(solver) == AMQ_OK);
+}
+
 /* Every network from its file: the self-test was replayed, a rollout is steps of solves. */
 static void every_network(const char* folder) {
   int k, say = 0;
@@ -489,6 +516,7 @@ int main(int argc, char** argv) {
   executors(argv[1]);
   refusals(argv[1]);
   every_network(argv[2]);
+  words(argv[2]);
   printf("%d of %d checks failed\n", failures, checks);
   return failures > 99 ? 99 : failures;
 }

@@ -28,6 +28,7 @@ program fortran_interface
   call layouts()
   call refusals()
   call rollouts()
+  call words()
   print '(i0, a, i0, a)', failures, ' of ', checks, ' checks failed'
   if (failures > 0) error stop 1
 
@@ -189,5 +190,23 @@ contains
                'a step is the state and its change')
     call check(report%bops > 0, 'a step costs')
     call rollout%step()
+  end subroutine
+
+  !> Fields far beyond those of calibration reach the largest word, and the report says so.
+  subroutine words()
+    type(amq_solver) :: solver
+    type(amq_mesh) :: mesh
+    type(amq_report) :: report
+    real(real64) :: given(nodes), said(nodes)
+    integer :: i
+    call solver%open(trim(folder)//'/words/MpPde.safetensors')
+    call mesh%new(solver, points, cells, mark_boundary=.true.)
+    do i = 1, nodes
+      given(i) = mod(i, 7)/7d0
+    end do
+    call mesh%solve(given, said, report=report)
+    call check(report%saturated == 0, 'no row is cut')
+    call mesh%solve(1d4*given, said, report=report)
+    call check(report%saturated > 0, 'rows that were cut are counted')
   end subroutine
 end program fortran_interface

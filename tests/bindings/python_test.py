@@ -166,6 +166,11 @@ del steps, where
 roll.allocate_every(2)
 roll.step()
 
+# Messages in words: fields far beyond those of calibration are cut, and counted.
+in_words = amq.load(folder / "words" / "MpPde.safetensors").mesh(points, cells, mark_boundary=True)
+check(in_words.solve(start, report=True)[1]["saturated"] == 0, "no row is cut")
+check(in_words.solve(1e4 * start, report=True)[1]["saturated"] > 0, "rows that were cut are counted")
+
 # Stubs name what there is.
 stub = (pathlib.Path(amq.__file__).parent / "__init__.pyi").read_text()
 for kind in (amq.Solver, amq.Mesh, amq.Rollout):

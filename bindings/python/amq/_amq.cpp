@@ -156,6 +156,7 @@ py::dict as_dict(const amq_report& r, const py::object& node_bits) {
   d["doubled_cells"] = r.doubled_cells;
   d["bodies"] = r.bodies;
   d["unmarked_boundary_nodes"] = r.unmarked_boundary_nodes;
+  d["saturated"] = r.saturated;
   d["node_bits"] = node_bits;
   return d;
 }

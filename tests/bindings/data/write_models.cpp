@@ -11,6 +11,7 @@
 #include <amq/models/unet.hpp>
 #include <amq/solver.hpp>
 #include <amq/solver/grid_file.hpp>
+#include <amq/train/calibrate.hpp>
 
 #include <cmath>
 #include <cstdio>
@@ -87,11 +88,28 @@ void on_grid(const std::string& folder, typename Model::Config c) {
   save(file_of(folder, Model::name), solver, test);
 }
 
+/// Messages in words, calibrated on the field of its self-test.
+void in_words(const std::string& folder) {
+  MeshEncoding e;
+  SelfTest test{square(6), {}, {4, 8}};
+  test.a = waves(test.mesh.n_nodes(), 1);
+  MpPdeConfig c{.hidden = 8, .layers = 1};
+  c.inputs = e.inputs();
+  auto net = std::make_unique<Network<MpPde>>(
+      c, SchemeInfo::of<Scheme<Weights<8>, InWords<Activations<4, 8>>>>(), 7);
+  GraphSample s = e.encode(test.mesh, view(test.a));
+  prepare_sample(net->model, s);
+  calibrate(*net, std::vector{s});
+  save(file_of(folder + "/words", MpPde::name),
+       MeshSolver<MpPde, AnyScheme>(std::move(net), nullptr, e), test);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
   const std::string folder = argc > 1 ? argv[1] : ".";
   on_mesh<MpPde>(folder, {.hidden = 8, .layers = 1});
+  in_words(folder);
   on_mesh<MeshGraphNet>(folder, {.hidden = 8, .layers = 1});
   on_mesh<GraphVit>(folder, {.hidden = 8,
                              .width = 8,
