@@ -20,7 +20,8 @@ from checks import check, end, refused
 from train_data import square
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "models"))
-from latent_attention_golden import Transolver
+from graph_vit_golden import GraphViT
+from latent_attention_golden import Flare, ResidualMLP, Transolver
 from mesh_graph_net_golden import MeshGraphNet
 from mp_pde_golden import MpPde
 
@@ -64,6 +65,62 @@ class WithFeatures(MeshGraphNet):
         return self.decoder(v)
 
 
+class InTime(MpPde):
+    def forward(self, u, x, variables, edge_index):
+        return super().forward(u, x, variables, edge_index.flip(0).T)
+
+
+class BatchedFlare(Flare):
+    def forward(self, x, fx):
+        return super().forward(x[0], fx[0])[None]
+
+
+class PublicFlare(BatchedFlare):
+    """As the public code has it: one argument, GELU by its tanh, latent_q (channel, token), a scale of attention."""
+
+    def __init__(self, inputs, c, layers, heads, latents, outputs):
+        super().__init__(inputs, c, layers, heads, latents, outputs)
+        self.act = nn.GELU(approximate="tanh")
+        for block in self.blocks:
+            att = block.att
+            att.num_heads, att.attn_scale = att.__dict__.pop("heads"), 0.7
+            att.latent_q = nn.Parameter(att.latent_q.detach().reshape(c, latents))
+            att.forward = lambda rows, a=att: self.mix(a, rows)
+        for m in self.modules():
+            if isinstance(m, ResidualMLP):
+                m.forward = lambda rows, m=m: self.residual(m, rows)
+
+    def residual(self, m, x):
+        x = x + self.act(m.fc1(x)) if m.first_adds else self.act(m.fc1(x))
+        for fc in m.fcs:
+            x = x + self.act(fc(x))
+        return x + m.fc2(x) if m.last_adds else m.fc2(x)
+
+    @staticmethod
+    def mix(a, x):
+        n, c = x.shape
+        split = lambda t: t.reshape(n, a.num_heads, -1).transpose(0, 1)  # noqa: E731
+        q = a.latent_q.view(a.num_heads, -1, c // a.num_heads)
+        scores = a.attn_scale * (q @ split(a.k_proj(x)).transpose(-1, -2))
+        y = torch.softmax(scores.transpose(-1, -2), -1) @ (torch.softmax(scores, -1) @ split(a.v_proj(x)))
+        return a.out_proj(y.transpose(0, 1).reshape(n, c))
+
+    def forward(self, x):
+        return Flare.forward(self, x[0], x[0][:, :0])[None]
+
+
+class Eagle(GraphViT):
+    """As EAGLE's code is called: batches of steps, clusters filled up with a ghost node. The change comes second."""
+
+    def forward(self, mesh_pos, edges, state, node_type, clusters, clusters_mask):
+        p, c, mask = mesh_pos[0, 0].double(), clusters[0, 0], clusters_mask[0, 0].double()
+        centres = p[c].sum(1) / (mask.sum(-1, keepdim=True) + 1e-8)
+        members = [row[m > 0] for row, m in zip(c, mask)]
+        u = torch.cat([state[0, 0], node_type[0, 0]], -1).double()
+        change = super().forward(u, p, edges[0, 0], members, centres)[None, None]
+        return state[:, :1] + change, change, None
+
+
 def samples(n, channels, typed, dim=2):
     """Meshes of different sizes, fields around 2."""
     rng, all = np.random.default_rng(5), []
@@ -86,11 +143,13 @@ def header(path):
 def answer(module, sample, how, call, normalization):
     """The module's own, in the user's units."""
     i = amq.mesh_inputs(sample, normalization=normalization, **how)
-    u, x, ends, features = map(torch.as_tensor, i)
+    u, x, ends, features, *_ = map(torch.as_tensor, i)
     module.eval()
     with torch.no_grad():
         if call == "x, u":
             y = module(x[None], u[None])[0]
+        elif call == "xu":
+            y = module(torch.cat([x, u], -1)[None])[0]
         else:
             y = module(u, x if call == "u, x, edges" else features, ends)
     return y.numpy() * normalization["output_deviation"] + normalization["output_mean"]
@@ -103,6 +162,8 @@ normalization = {"input_mean": 2, "input_deviation": 0.7, "output_mean": 1, "out
 modules = {
     "transolver": (Batched(4, 16, 3, 4, 6, 2, 2), 2, {}, "x, u"),
     "transolver, boundary": (Batched(4, 12, 2, 2, 4, 1, 1), 1, {"boundary": True, "neighbours": 5}, "x, u"),
+    "flare": (BatchedFlare(4, 16, 2, 4, 6, 2), 2, {}, "x, u"),
+    "flare, public": (PublicFlare(3, 16, 3, 4, 6, 1), 1, {"neighbours": 5}, "xu"),
     "mp_pde": (Steady(16, 2, 0, 2, 2, 0, 1), 2, {"lattices": [2]}, "u, x, edges"),
     "mp_pde, boundary": (Steady(12, 3, 0, 3, 2, 0, 2), 2, {"boundary": True}, "u, x, edges"),
     "mp_pde, layer norm": (LayerNormed(16, 2, 0, 1, 2, 0, 1), 1, {"lattices": [2, 4]}, "u, x, edges"),
@@ -132,6 +193,52 @@ with tempfile.TemporaryDirectory() as folder:
         check(np.linalg.norm(u - y) < 0.2 * np.linalg.norm(y - y.mean(0)), f"{name}: {np.linalg.norm(u - y)} off")
         check(cost["outside"] < 0.1, f"{name}: {cost['outside']} outside of what it was quantized on")
         check(solver.info["nodes"] == (36, 81), f"{name}: {solver.info['nodes']}")
+
+    # Time and parameters of the equation, and windows of steps.
+    for name, module, channels, how in (
+        ("mp_pde, variables", InTime(16, 2, 0, 2, 2, 2, 3), 2, {"variable_scale": [2, 3]}),
+        ("mp_pde, 20 steps", InTime(128, 2, 20, 20, 2, 1), 20, {"variable_scale": [2], "time_step": 0.1}),
+        ("mp_pde, 25 steps", InTime(128, 1, 25, 25, 2, 3), 25, {"time_step": 0.1, "boundary": False}),
+        ("mp_pde, 50 steps", InTime(128, 1, 50, 50, 2, 1), 50, {"time_step": 2, "lattices": [2]}),
+    ):
+        few = samples(3, channels, typed=False)
+        n = module.gnn_layers[0].update_net_1[0].in_features - 2 * module.embedding_mlp[2].out_features
+        for k, s in enumerate(few):
+            s["variables"] = 0.5 + k + np.arange(n)
+        amq.from_torch(module, at, few[0], **how)
+        report = amq.quantize(at, few, to)
+        check(report["float_difference"] < 1e-5, f"{name}: amq in float is {report['float_difference']} from torch")
+        check(report["error"] < 0.1, f"{name}: the answers change by {report['error']}")
+        solver, s = amq.load(to), few[2]
+        u = solver.mesh(s["points"], s["cells"]).solve(s["given"], variables=s["variables"])
+        step = how.pop("time_step", 0)
+        i = amq.mesh_inputs(s, **how)
+        with torch.no_grad():
+            y = module(*map(torch.as_tensor, (i.u, i.x, i.variables, i.edge_index))).numpy()
+        y = s["given"][:, -1:] + step * np.arange(1, channels + 1) * y if step else y
+        check(np.linalg.norm(u - y) < 0.1 * np.linalg.norm(y), f"{name}: {np.linalg.norm(u - y) / np.linalg.norm(y)}")
+        check(np.allclose(i.variables, s["variables"] / how.get("variable_scale", np.ones(n))), f"{name}: variables")
+        refused("variables, as the module reads them", lambda: amq.from_torch(module, at, {**s, "variables": [1] * 9}))
+        refused(f"expected {n} of time and parameters", lambda: amq.quantize(at, [{**s, "variables": [1.0] * 9}], to))
+
+    # EAGLE's GraphViT, called as its code and by the user.
+    own = dict(node_types=9, cluster_size=6)
+    vit = Eagle(2 + 9, 16, 24, 2, 2, 4, 2).double()
+    few = samples(3, 2, typed=True)
+    amq.from_torch(vit, at, few[0], **own)
+    report = amq.quantize(at, few, to)
+    check(report["float_difference"] < 1e-5, f"GraphViT: amq in float is {report['float_difference']} from torch")
+    check(report["error"] < 0.1, f"GraphViT: the answers change by {report['error']}")
+    amq.from_torch(vit, folder / "own.safetensors", few[0], **own, call=lambda m, i: GraphViT.forward(
+        m, i.u.double(), i.x.double(), i.edge_index.flip(0).T, [c[c < len(i.x)] for c in i.clusters],
+        torch.stack([i.x[c[c < len(i.x)]].mean(0) if (c < len(i.x)).any() else i.x[0] for c in i.clusters]).double()))
+    check(amq.quantize(folder / "own.safetensors", few, to)["float_difference"] < 1e-5, "GraphViT by its rows")
+    i = amq.mesh_inputs(few[1], cluster_size=6, node_types=9)
+    held = np.sort(i.clusters[i.clusters < len(i.x)])
+    check(i.clusters.shape[1] <= 6 and np.array_equal(held, np.arange(len(i.x))), "each node is in one cluster")
+    check(amq.mesh_inputs(few[1]).clusters.shape == (0, 0), "clusters where they are asked for")
+    refused("cluster_size", lambda: amq.from_torch(vit, at, few[0], node_types=9, cluster_size=-1))
+    refused("11 channels", lambda: amq.from_torch(vit, at, few[0]))
 
     # What the module is called with is the user's to say, and names are mapped.
     module, channels, how, _ = modules["mp_pde"]
@@ -223,8 +330,19 @@ with tempfile.TemporaryDirectory() as folder:
     refused("an answer to the sample", lambda: export(call=lambda m, i: m(i.u)))
     refused("a finite answer (node, 1)", lambda: export(call=lambda m, i: i.u))
     refused("2 names or none", lambda: export(given=["a"]))
-    refused("without variables", lambda: export(MpPde(16, 2, 0, 2, 2, 1, 1)))
-    refused("window of steps", lambda: export(MpPde(128, 1, 25, 25, 1, 0)))
+    refused("1 variables, as the module reads them", lambda: export(MpPde(16, 2, 0, 2, 2, 1, 1)))
+    narrow = MpPde(128, 1, 25, 25, 2, 0)
+    narrow.output_mlp[2] = nn.Conv1d(8, 1, 3)
+    refused("20, 25 or 50 steps", lambda: amq.from_torch(narrow, at, samples(1, 25, False)[0]))
+    refused("time_step", lambda: amq.from_torch(MpPde(128, 1, 25, 25, 2, 0), at, samples(1, 25, False)[0]))
+    refused("0 or more, found -1", lambda: amq.from_torch(MpPde(128, 1, 25, 25, 2, 0), at, samples(1, 25, False)[0],
+                                                          time_step=-1))  # fmt: skip
+    lone = BatchedFlare(4, 16, 1, 4, 6, 2)
+    del lone.blocks[0].att.heads
+    refused("an attribute num_heads", lambda: amq.from_torch(lone, at, samples(1, 2, False)[0]))
+    lone = BatchedFlare(4, 16, 1, 4, 6, 2)
+    lone.blocks[0].mlp = ResidualMLP(16, 16, 16, 1, True, True)
+    refused("a tensor blocks.0.mlp.fcs.1.weight", lambda: amq.from_torch(lone, at, samples(1, 2, False)[0]))
     refused("a tensor output_mlp.0.weight", lambda: export(rename={"output_mlp": "no"}))
     module.extra = nn.Linear(2, 2)
     refused("extra.bias, extra.weight", export)

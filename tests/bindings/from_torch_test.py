@@ -128,30 +128,81 @@ class Mlp(nn.Module):
         return x.reshape(shape[0], -1, *shape[2:])
 
 
+class Gate(nn.Module):
+    """Soft gating."""
+
+    def __init__(self, width, dims):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(1, width, *[1] * dims))
+
+    def forward(self, x):
+        return self.weight * x
+
+
 class Blocks(nn.Module):
-    def __init__(self, width, n_modes, layers):
+    def __init__(self, width, n_modes, layers, mlp):
         super().__init__()
         self.convs = nn.ModuleList([Conv(width, n_modes) for _ in range(layers)])
         self.fno_skips = nn.ModuleList([Flattened(width, width, False) for _ in range(layers)])
+        if mlp:
+            self.channel_mlp = nn.ModuleList([Mlp(width, mlp, width) for _ in range(layers)])
+            self.channel_mlp_skips = nn.ModuleList([Gate(width, len(n_modes)) for _ in range(layers)])
 
 
 class Neuraloperator(nn.Module):
-    """FNO(lifting_channel_ratio=0, use_channel_mlp=False) of neuraloperator."""
+    """FNO of neuraloperator 2; without lifting and mlp FNO(lifting_channel_ratio=0, use_channel_mlp=False) of before."""
 
-    def __init__(self, n_modes, width, inputs, outputs, layers=3, lifting=()):
+    def __init__(self, n_modes, width, inputs, outputs, layers=3, lifting=(), mlp=0):
         super().__init__()
         self.lifting = Mlp(inputs + len(n_modes), *lifting, width)
-        self.fno_blocks = Blocks(width, n_modes, layers)
+        self.fno_blocks = Blocks(width, n_modes, layers, mlp)
         self.projection = Mlp(width, 2 * width, outputs)
 
     def forward(self, x):
         axes = torch.meshgrid(*[torch.arange(n) / n for n in x.shape[2:]], indexing="ij")
         x = self.lifting(torch.cat((x, torch.stack(axes)[None]), 1))
-        last = len(self.fno_blocks.convs) - 1
-        for k, (conv, skip) in enumerate(zip(self.fno_blocks.convs, self.fno_blocks.fno_skips)):
-            x = conv(x) + skip(x)
-            x = F.gelu(x) if k < last else x
+        b = self.fno_blocks
+        f = lambda y, k: F.gelu(y) if k + 1 < len(b.convs) else y  # noqa: E731
+        for k, (conv, skip) in enumerate(zip(b.convs, b.fno_skips)):
+            y = f(conv(x) + skip(x), k)
+            x = f(b.channel_mlp[k](y) + b.channel_mlp_skips[k](x), k) if hasattr(b, "channel_mlp") else y
         return self.projection(x)
+
+
+def of_the_library():
+    """Forms of neuraloperator 2's own FNO: name, module, shape of a sample. Empty without the library."""
+    try:
+        from neuralop.models import FNO
+    except ImportError:
+        print("neuraloperator is not there: its text as this program has it is what is tried")
+        return
+    flat, shape = dict(n_modes=(6, 8)), (12, 15, 2)
+    for name, how, s in (
+        ("its default 1-D", dict(n_modes=(8,)), (20, 2)),
+        ("its default 2-D", flat, shape),
+        ("its default 3-D", dict(n_modes=(4, 2, 4)), (6, 4, 7, 2)),
+        ("odd modes", dict(n_modes=(5, 8)), shape),
+        ("modes not yet in use", dict(n_modes=(4, 6), max_n_modes=(8, 8)), shape),
+        ("the other skips", dict(flat, fno_skip="soft-gating", channel_mlp_skip="linear"), shape),
+        ("identities", dict(flat, fno_skip="identity", channel_mlp_skip="identity"), shape),
+        ("no skips", dict(flat, fno_skip=None, channel_mlp_skip=None), shape),
+        ("no MLPs", dict(flat, lifting_channel_ratio=0, use_channel_mlp=False), shape),
+        ("no positions", dict(flat, positional_embedding=None), shape),
+        ("factors", dict(flat, factorization="tucker", rank=0.5), shape),
+    ):
+        module = FNO(in_channels=2, out_channels=1, hidden_channels=7, **how)
+        with torch.no_grad():
+            for key, p in module.named_parameters():  # gates are ones at first
+                if "skips" in key:
+                    p.copy_(torch.randn_like(p))
+        yield "neuraloperator, " + name, module, s
+    for name, how, words in (
+        ("a norm", {"norm": "group_norm"}, "norm = None, found ModuleList"),
+        ("padding", {"domain_padding": 0.2}, "domain_padding = None"),
+        ("a stabilizer", {"stabilizer": "tanh"}, "stabilizer = None"),
+        ("another activation", {"non_linearity": F.relu}, "non_linearity F.gelu"),
+    ):
+        yield name, FNO(in_channels=2, out_channels=1, hidden_channels=4, **flat, **how), words
 
 
 def header(path):
@@ -183,7 +234,10 @@ modules = {
     "pdebench 2-D": (Pdebench(3, 2, 5, [3, 4], 2), (9, 11, 3)),
     "neuraloperator 1-D": (Neuraloperator((8,), 6, 1, 1), (20, 1)),
     "neuraloperator 2-D": (Neuraloperator((6, 8), 6, 2, 1), (12, 15, 2)),
-    "neuraloperator 3-D": (Neuraloperator((4, 2, 4), 4, 1, 2), (6, 5, 8, 1)),
+    "neuraloperator 3-D": (Neuraloperator((4, 2, 4), 4, 1, 2), (6, 4, 8, 1)),
+    "neuraloperator 2, 1-D": (Neuraloperator((8,), 6, 1, 1, lifting=(12,), mlp=3), (20, 1)),
+    "neuraloperator 2, 2-D": (Neuraloperator((6, 8), 6, 2, 1, lifting=(9,), mlp=4), (12, 15, 2)),
+    "neuraloperator 2, 3-D": (Neuraloperator((4, 2, 4), 4, 1, 2, lifting=(8,), mlp=2), (6, 4, 8, 1)),
     "unet 1-D": (unet1, (32, 3)),
     "unet 2-D": (unet2, (16, 32, 3)),
 }
@@ -223,6 +277,22 @@ with tempfile.TemporaryDirectory() as folder:
         check(np.linalg.norm(u - y) < 0.25 * np.linalg.norm(y), f"{name}: {np.linalg.norm(u - y) / np.linalg.norm(y)}")
         module.train()
 
+    for name, module, shape in of_the_library():
+        if isinstance(shape, str):
+            refused(shape, lambda m=module: amq.from_torch(m, at, fields(1, 12, 15, 2)[0]))
+            continue
+        few = fields(3, *shape)
+        amq.from_torch(module, at, few[0])
+        report = amq.quantize(at, few, to)
+        check(report["float_difference"] < 1e-5, f"{name}: amq in float is {report['float_difference']} from torch")
+        check(report["error"] < 0.1, f"{name}: the answers change by {report['error']}")
+
+    wrapped = nn.DataParallel(Neuraloperator((6, 8), 6, 2, 1, lifting=(9,), mlp=4))
+    few = fields(2, 12, 15, 2)
+    amq.from_torch(wrapped, at, few[0])
+    check(amq.quantize(at, few, to)["float_difference"] < 1e-5, "wrappers are taken off")
+    refused("an even number of points", lambda: amq.from_torch(wrapped, at, fields(1, 11, 15, 2)[0]))
+
     module, shape = modules["published 2-D"]
     few = fields(3, *shape)
     amq.from_torch(module, at, few[0], given=["a"], solution=["u"])
@@ -255,8 +325,9 @@ with tempfile.TemporaryDirectory() as folder:
     refused("on a grid, without call", lambda: amq.from_torch(module, at, {"points": few[0], "given": few[0]}))
     refused("coordinates", lambda: amq.from_torch(module, at, few[0], [np.arange(3), np.arange(4)]))
     refused("can be written", lambda: amq.from_torch(module, folder / "no" / "f.safetensors", few[0]))
-    lifted = Neuraloperator((4, 4), 6, 1, 1, lifting=(12,))
-    refused("lifting_channel_ratio=0", lambda: amq.from_torch(lifted, at, few[0]))
+    half = Neuraloperator((4, 4), 6, 1, 1, mlp=3)
+    half.fno_blocks.channel_mlp[1].fcs[0] = nn.Conv1d(6, 5, 1)
+    refused("channel_mlp.1.fcs.0.weight: expected a shape of (3, 6)", lambda: amq.from_torch(half, at, few[0]))
     module.extra = nn.Linear(2, 2)
     refused("extra.bias, extra.weight", lambda: amq.from_torch(module, at, few[0]))
     del module.extra

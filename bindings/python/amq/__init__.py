@@ -17,7 +17,7 @@ import enum
 from ._amq import Mesh, Rollout, Solver, _quantize, _quantize_meshes, instruction_set, networks, trainable
 from ._amq import version as _version
 from ._error import Error
-from ._mesh import MeshInputs, is_sample, mesh_inputs, sample_of
+from ._mesh import MeshInputs, is_sample, mesh_inputs, sample_of, without_solution
 from ._torch import from_torch
 from ._train import train
 
@@ -58,7 +58,7 @@ def quantize(file, samples, to, *, scheme="w8a8_by_range", error=0.0, mark_bound
         samples = list(samples)
         if samples and is_sample(samples[0]):
             few = [sample_of(s, f"quantize, sample {k}", solved=False) for k, s in enumerate(samples)]
-            few = [(*s[:4], np.empty((0, 1), np.float32)) for s in few]
+            few = [without_solution(s) for s in few]
             return _quantize_meshes(file, few, to, scheme, float(error), bool(mark_boundary), int(cell_dim))
     return _quantize(file, np.asarray(samples, np.float32), to, scheme, float(error))
 

@@ -36,6 +36,10 @@ class MeshInputs(NamedTuple):
     """(2, edge): sender and receiver, by receiver."""
     edge_features: NDArray[np.float32]
     """(edge, dim + 1): x of the receiver less that of the sender, and its length."""
+    variables: NDArray[np.float32]
+    """(node, variable): the sample's over variable_scale, the same at every node."""
+    clusters: NDArray[np.int64]
+    """(cluster, most): ids of its nodes, ascending, filled up with the number of nodes; (0, 0) without cluster_size."""
 
 def mesh_inputs(
     sample: Any,
@@ -47,14 +51,17 @@ def mesh_inputs(
     node_types: int = 0,
     mark_boundary: bool = False,
     cell_dim: int = 0,
+    cluster_size: int = 0,
+    variable_scale: Sequence[float] | None = None,
 ) -> MeshInputs:
-    """What a network on meshes reads of a sample (points, cells, given, node_type; see train()), to train its module
-    on. The same options given to from_torch() make the deployed solver do the same.
+    """What a network on meshes reads of a sample (points, cells, given, node_type; see train(); variables, time and
+    parameters of the equation), to train its module on. The same options given to from_torch() make the deployed solver do the same.
     normalization: input_mean and input_deviation of each given channel; centre (dim) and half_width of positions,
     which stay as they are without. lattices: edges over nodes of coarse lattices, e.g. [4, 8]. neighbours: edges from so
     many nearest points, for clouds; 0: the sides of cells, or 8 where there are none. boundary: a channel marks
     nodes that are not normal. node_types: channels of the one-hot type. mark_boundary: nodes on the boundary of
-    plane cells become walls, in samples without types."""
+    plane cells become walls, in samples without types. cluster_size: most nodes of a cluster, for GraphViT.
+    variable_scale: what each variable is divided by."""
 
 def from_torch(
     module: Any,
@@ -80,9 +87,12 @@ def from_torch(
     centres of cells in the unit box. padding: of an FNO, where the module's attribute does not say it.
 
     On meshes: sample is a mapping or an object with points, cells, given and node_type, as for train(); graph:
-    the options of mesh_inputs(). call(module, inputs): how the module is called with MeshInputs of tensors, and its
-    answer (node, output); without it module(x[None], u[None]) of a Transolver, module(u, x, edge_index) of an MP-PDE,
-    module(u, edge_features, edge_index) of a MeshGraphNet."""
+    the options of mesh_inputs(), and time_step of an MP-PDE with a window. call(module, inputs): how the module is
+    called with MeshInputs of tensors, and its answer (node, output); without it module(x[None], u[None]) of a
+    Transolver and a FLARE, or module(cat([x, u])[None]) where it takes one argument; module(u, x, [variables,]
+    edge_index) of an MP-PDE, whose answer with a window is the mean rate of change up to each step;
+    module(u, edge_features, edge_index) of a MeshGraphNet; EAGLE's arguments, with a ghost node behind the others and
+    two states, of a GraphViT."""
 
 def quantize(
     file: str | os.PathLike[str],
@@ -240,7 +250,9 @@ class Mesh:
         variables: Sequence[float] = ...,
         out: Floats | None = None,
         report: Literal[True],
-    ) -> tuple[Floats, dict[str, Any]]: ...
+    ) -> tuple[Floats, dict[str, Any]]:
+        """The report has the members of amq_report in amq.h: what the solve cost (bops, milliseconds, node_bits), how far
+        the input lay outside of training, what the mesh is like, saturated (rows of messages that were cut)."""
     def rollout(
         self,
         start: Floats,

@@ -6,6 +6,7 @@
 #include <amq.h>
 
 #include <amq/core/thread_pool.hpp>
+#include <amq/mesh/cluster.hpp>
 #include <amq/mesh/sides.hpp>
 #include <amq/models/mesh_inputs.hpp>
 #include <amq/solver/encoding.hpp>
@@ -563,7 +564,7 @@ void look_for_signals() {
 }
 
 /// What _train.py has made of a sample: points (node, dim), cells (cell, corner), types (node) or
-/// None, given and solution (node, channel).
+/// None, given and solution (node, channel), variables.
 amq::Sample as_sample(const py::tuple& t, int cell_dim) {
   const auto points = t[0].cast<py::array_t<double, py::array::c_style>>();
   const auto cells = t[1].cast<py::array_t<std::int32_t, py::array::c_style>>();
@@ -571,7 +572,7 @@ amq::Sample as_sample(const py::tuple& t, int cell_dim) {
     const auto a = h.cast<py::array_t<float, py::array::c_style>>();
     return amq::Field(Eigen::Map<const amq::Field>(a.data(), a.shape(0), a.shape(1)));
   };
-  amq::Sample s{{}, field(t[3]), field(t[4])};
+  amq::Sample s{{}, field(t[3]), field(t[4]), t[5].cast<std::vector<double>>()};
   s.mesh.dim = static_cast<int>(points.shape(1));
   s.mesh.nodes_per_cell = static_cast<int>(cells.shape(1));
   s.mesh.cell_dim = cell_dim;
@@ -608,19 +609,25 @@ py::dict quantize_meshes(const std::string& file, const py::list& samples, const
   return as_dict(r);
 }
 /// What a network reads of a sample under an encoding, as files keep it: u (node, input), x (node,
-/// dim), sender and receiver (2, edge), relative positions (edge, dim + 1), types (node).
+/// dim), sender and receiver (2, edge), relative positions (edge, dim + 1), variables (node,
+/// variable), nodes of clusters (cluster, most) filled up with the number of nodes, types (node).
+/// @param cluster_size  0: no clusters
 py::tuple mesh_inputs(const py::tuple& sample, const std::string& encoding, bool mark_boundary,
-                      int cell_dim) {
+                      int cell_dim, int cluster_size) {
   std::vector<amq::Sample> one{as_sample(sample, cell_dim)};
   amq::GraphSample s;
   amq::Matrix edges;
+  amq::Clusters clusters;
   unlocked([&] {
     const auto e = amq::stored::parsed<amq::MeshEncoding>(encoding, {}, "mesh_inputs");
     e.check();
     mark(one, mark_boundary);
     const amq::Mesh& mesh = one.front().mesh;
     static_cast<void>(amq::examine(mesh, e.neighbours == 0));
-    s = e.encode(mesh, amq::view(one.front().given));
+    s = e.encode(mesh, amq::view(one.front().given), one.front().variables);
+    amq::ClusterOptions o;
+    o.capacity = cluster_size;
+    if (cluster_size > 0) clusters = amq::same_size_clusters(amq::view(std::as_const(s.x)), o);
     edges.resize(s.graph.n_edges(), s.x.cols() + 1);
     amq::relative_positions(amq::view(std::as_const(s.x)), s.graph, amq::view(edges));
   });
@@ -637,7 +644,11 @@ py::tuple mesh_inputs(const py::tuple& sample, const std::string& encoding, bool
   py::array_t<std::uint8_t> type(static_cast<py::ssize_t>(types.size()));
   for (std::size_t i = 0; i < types.size(); ++i)
     type.mutable_at(static_cast<py::ssize_t>(i)) = static_cast<std::uint8_t>(types[i]);
-  return py::make_tuple(matrix(s.u), matrix(s.x), ends, matrix(edges), type);
+  py::array_t<std::int64_t> members({clusters.n_clusters(), clusters.largest()});
+  std::fill_n(members.mutable_data(), members.size(), static_cast<std::int64_t>(s.u.rows()));
+  for (amq::Index c = 0; c < clusters.n_clusters(); ++c)
+    std::copy(clusters.members(c).begin(), clusters.members(c).end(), members.mutable_data(c, 0));
+  return py::make_tuple(matrix(s.u), matrix(s.x), ends, matrix(edges), matrix(s.v), members, type);
 }
 
 /// See _train.py.

@@ -15,6 +15,7 @@ def names_of(state, rename):
     for wrapper in ("module.", "_orig_mod."):
         while state and all(k.startswith(wrapper) for k in state):
             state = {k[len(wrapper) :]: v for k, v in state.items()}
+    state = {k: v for k, v in state.items() if hasattr(v, "detach")}  # neuraloperator keeps its arguments beside
     unused = set(rename)
     renamed = {}
     for name, value in state.items():
@@ -31,6 +32,16 @@ def names_of(state, rename):
         _refuse("from_torch, rename", "names of the module", ", ".join(sorted(unused)),
                 "Names are those of module.state_dict().")  # fmt: skip
     return {k: v for k, v in renamed.items() if not k.endswith("num_batches_tracked") and k != "n_averaged"}
+
+
+def unwrapped(module):
+    """Without DistributedDataParallel and torch.compile."""
+    for _ in range(8):
+        inner = getattr(module, "_orig_mod", None) or (type(module).__name__.endswith("Parallel") and module.module)
+        if not inner:
+            break
+        module = inner
+    return module
 
 
 class State:

@@ -23,7 +23,7 @@ def _numbers(x, where, kinds, what, rank, mend):
 
 
 def sample_of(s, where, solved=True):
-    """(points, cells, node_type or None, given, solution) of a mapping or an object; without a solution, None."""
+    """(points, cells, node_type or None, given, solution, variables) of a mapping or an object; without a solution, None."""
 
     def part(name, optional=False):
         if isinstance(s, collections.abc.Mapping):
@@ -61,8 +61,13 @@ def sample_of(s, where, solved=True):
         with np.errstate(over="ignore"):
             return np.ascontiguousarray(a, np.float32)
 
+    variables = part("variables", optional=True)
+    variables = _numbers(() if variables is None else variables, f"{where}, variables", "fiu",
+                         "numbers (variable,): time and parameters", (1,), "Give them in your units.")  # fmt: skip
+    if not np.all(np.isfinite(variables)):
+        _refuse(f"{where}, variables", "finite numbers", str(variables), "Repair them.")
     return (np.ascontiguousarray(points, np.float64), np.ascontiguousarray(cells, np.int32), types,
-            field("given"), field("solution") if solved else None)  # fmt: skip
+            field("given"), field("solution") if solved else None, variables.astype(np.float64).tolist())  # fmt: skip
 
 
 def is_sample(s):
@@ -77,11 +82,14 @@ class MeshInputs(NamedTuple):
     x: np.ndarray
     edge_index: np.ndarray
     edge_features: np.ndarray
+    variables: np.ndarray
+    clusters: np.ndarray
 
 
-def encoding_of(taken, normalization, lattices=(), neighbours=0, boundary=False, node_types=0, outputs=1):
+def encoding_of(taken, normalization, lattices=(), neighbours=0, boundary=False, node_types=0, variable_scale=None,
+                time_step=0.0, outputs=1):  # fmt: skip
     """How a sample becomes what the network reads, as files keep it."""
-    points, cells, _, given, _ = taken
+    points, cells, _, given, _, variables = taken
     inputs, dim = given.shape[1], points.shape[1]
     encoding = {"input_mean": [0.0] * inputs, "input_deviation": [1.0] * inputs, "output_mean": [0.0] * outputs,
                 "output_deviation": [1.0] * outputs, "centre": [0.0] * dim, "half_width": [1.0]}  # fmt: skip
@@ -90,23 +98,36 @@ def encoding_of(taken, normalization, lattices=(), neighbours=0, boundary=False,
     for name, value, least in whole:
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             _refuse(name, f"whole numbers from {least} on", repr(value), "E.g. lattices=[4, 8], neighbours=8.")
+    scale = np.ones(len(variables)) if variable_scale is None else np.atleast_1d(variable_scale)
+    if scale.shape != (len(variables),) or scale.dtype.kind not in "fiu" or not np.all(np.isfinite(scale) & (scale > 0)):
+        _refuse("variable_scale", f"{len(variables)} numbers above 0, one a variable of the sample", repr(variable_scale),
+                "Give what each variable is divided by.")  # fmt: skip
+    if isinstance(time_step, bool) or not isinstance(time_step, (int, float, np.number)) or not 0 <= time_step < np.inf:
+        _refuse("time_step", "a number, 0 or more", repr(time_step), "Give the time between two given channels.")
     return {**encoding, "half_width": encoding["half_width"][0], "lattices": [int(n) for n in lattices],
             "neighbours": int(neighbours) or (0 if len(cells) else 8), "boundary": int(bool(boundary)),
-            "node_types": int(node_types), "variable_scale": [], "time_step": 0}  # fmt: skip
+            "node_types": int(node_types), "variable_scale": [float(np.float32(x)) for x in scale],
+            "time_step": float(np.float32(time_step))}  # fmt: skip
 
 
-def inputs_of(taken, encoding, mark_boundary, cell_dim):
+def without_solution(taken):
+    """As compiled code reads a sample that may be unsolved."""
+    return (*taken[:4], np.empty((0, 1), np.float32), taken[5]) if taken[4] is None else taken
+
+
+def inputs_of(taken, encoding, mark_boundary, cell_dim, cluster_size=0):
     """MeshInputs, and types of nodes, with the boundary marked if it should be."""
-    if taken[4] is None:
-        taken = (*taken[:4], np.empty((0, 1), np.float32))
-    *parts, types = _mesh_inputs(taken, json.dumps(encoding), bool(mark_boundary), int(cell_dim))
+    if isinstance(cluster_size, bool) or not isinstance(cluster_size, (int, np.integer)) or cluster_size < 0:
+        _refuse("cluster_size", "a whole number, 0 or more", repr(cluster_size), "E.g. 20, as EAGLE has it.")
+    *parts, types = _mesh_inputs(without_solution(taken), json.dumps(encoding), bool(mark_boundary), int(cell_dim),
+                                 int(cluster_size))  # fmt: skip
     return MeshInputs(*parts), types
 
 
 def mesh_inputs(sample, *, normalization=None, lattices=(), neighbours=0, boundary=False, node_types=0,
-                mark_boundary=False, cell_dim=0):  # fmt: skip
+                mark_boundary=False, cell_dim=0, cluster_size=0, variable_scale=None):  # fmt: skip
     """What a network on meshes reads of a sample; see __init__.pyi."""
     taken = sample_of(sample, "sample", solved=False)
     own = {k: v for k, v in dict(normalization or {}).items() if not str(k).startswith("output_")}
-    return inputs_of(taken, encoding_of(taken, own, lattices, neighbours, boundary, node_types), mark_boundary,
-                     cell_dim)[0]  # fmt: skip
+    encoding = encoding_of(taken, own, lattices, neighbours, boundary, node_types, variable_scale)
+    return inputs_of(taken, encoding, mark_boundary, cell_dim, cluster_size)[0]

@@ -9,12 +9,13 @@ from ._error import refuse as _refuse
 from ._float_file import State as _State
 from ._float_file import check_names, finish, names_of, take_normalization
 from ._float_file import layers_of as _layers
+from ._float_file import unwrapped as _unwrapped
 from ._mesh import is_sample
 from ._torch_mesh import NETWORKS, export_mesh
 
 SUPPORTED = {
     "the FNO of PDEBench and of Li et al. (fc0, conv0.weights1, w0, fc1, fc2)": {"fc0", "conv0", "w0", "fc1", "fc2"},
-    "the FNO of neuraloperator (lifting, fno_blocks, projection)": {"lifting", "fno_blocks", "projection"},
+    "the FNO of neuraloperator 2 (lifting, fno_blocks, projection)": {"lifting", "fno_blocks", "projection"},
     "the UNet of PDEBench (encoder1.enc1conv1, upconv1, decoder1, conv)": {
         "encoder1", "bottleneck", "upconv1", "decoder1", "conv",
     },
@@ -33,20 +34,20 @@ def _complex(value):
     return value if np.iscomplexobj(value) else value[..., 0] + 1j * value[..., 1]
 
 
-def _fno_config(dims, modes, width, layers, inputs, outputs, projection, padding):
+def _fno_config(dims, modes, width, layers, inputs, outputs, projection, padding, **more):
     pad3 = lambda values, other: [*map(int, values), *[other] * (3 - dims)]  # noqa: E731
     return {
         "dims": dims, "modes": pad3(modes, 1), "width": width, "layers": layers, "inputs": inputs, "outputs": outputs,
         "projection": projection, "padding": pad3(padding, 0), "edge_of_net_bits": 8, "input_bits": 16,
-        "mode_bits": 0, "transform_bits": {"matrix": 0, "rows": 0},
+        "mode_bits": 0, "transform_bits": {"matrix": 0, "rows": 0}, **more,
     }  # fmt: skip
 
 
 def _lift(out, weight, bias, dims, inputs, width, may_lack_positions=False):
     """Linear of what is given and positions. A network that reads no positions gives them no weight."""
-    weight = weight.reshape(width, -1)
+    weight = weight.reshape(weight.shape[0], -1)
     if may_lack_positions and weight.shape[1] == inputs:
-        weight = np.concatenate([weight, np.zeros((width, dims), weight.dtype)], 1)
+        weight = np.concatenate([weight, np.zeros((len(weight), dims), weight.dtype)], 1)
     if weight.shape[1] != inputs + dims:
         without = f", or {weight.shape[1]} without positions" if may_lack_positions else ""
         _refuse("from_torch, sample", f"{weight.shape[1] - dims} channels{without}", str(inputs),
@@ -84,41 +85,154 @@ def _published_fno(state, module, sample, padding):
     return "Fno", _fno_config(dims, modes, width, layers, inputs, outputs, projection, padding), out
 
 
+def _plain_neuraloperator(module):
+    """Settings that its tensors do not tell, where the module tells them."""
+    import torch
+
+    blocks = getattr(module, "fno_blocks", None)
+    for owner, name, plain in ((module, "domain_padding", None), (module, "resolution_scaling_factor", None),
+                               (module, "complex_data", False), (blocks, "norm", None), (blocks, "stabilizer", None),
+                               (blocks, "preactivation", False)):  # fmt: skip
+        found = getattr(owner, name, plain)
+        if found is not plain and found != plain:
+            found = type(found).__name__ if isinstance(found, torch.nn.Module) else str(found)[:60]
+            _refuse("from_torch, FNO of neuraloperator", f"{name} = {plain}", found, "Train without.")
+    act = getattr(module, "non_linearity", torch.nn.functional.gelu)
+    if act is not torch.nn.functional.gelu:
+        _refuse("from_torch, FNO of neuraloperator", "non_linearity F.gelu", str(act)[:60], "Train with it.")
+
+
+def _activates_twice(blocks, width, dims):
+    """neuraloperator 2 activates the sum of a block without an MLP twice, others once: asked of a block."""
+    import torch
+
+    gelu = torch.nn.functional.gelu
+    x = torch.linspace(-2, 2, width * 16**dims).reshape(1, width, *[16] * dims)
+    try:
+        like = next(blocks.parameters())
+        with torch.no_grad():
+            x = x.to(like.device)
+            plain = blocks.convs[0](x) + (blocks.fno_skips[0](x) if blocks.fno_skips is not None else 0)
+            said, once, twice = blocks(x, 0), gelu(plain), gelu(gelu(plain))
+        return bool((said - twice).norm() < (said - once).norm())
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError):  # blocks of one's own: the self-test tells
+        return False
+
+
+def _all_modes(conv, weight):
+    """(in, out, frequencies) of those in use, ascending: training may widen them step by step; odd numbers made even."""
+    kept = getattr(conv, "n_modes", weight.shape[2:])
+    for axis, (n, most) in enumerate(zip(kept, weight.shape[2:]), 2):
+        last, spare = axis + 1 == weight.ndim, most - min(n, most)
+        first = 0 if last else spare // 2
+        weight = np.take(weight, range(first, most - (spare - first)), axis)
+        if weight.shape[axis] % 2 and not last:  # one more frequency at the low end, without weight
+            weight = np.concatenate([np.zeros_like(np.take(weight, [0], axis)), weight], axis)
+    return np.fft.ifftshift(weight, axes=range(2, weight.ndim - 1))
+
+
+def _dense_weight(s, conv, at):
+    """Complex weights (in, out, frequencies...); factors are multiplied."""
+    factors = [k for k in s.tensors if k.startswith(f"{at}.weight.") and k != f"{at}.weight.tensor"]
+    whole = getattr(getattr(conv, "weight", None), "to_tensor", None)
+    if not factors or whole is None:
+        return _complex(s.take(f"{at}.weight", f"{at}.weight.tensor"))
+    for name in factors:
+        s.take(name)
+    return whole().detach().cpu().resolve_conj().numpy()
+
+
+def _channel_skip(s, out, at, linear, gate, width):
+    """Whether it is "linear" or "gate"; None without tensors. An identity is a gate of ones, none a gate of zeros."""
+    matrix = s.take(f"{at}.conv.weight", optional=True)
+    if matrix is None:
+        matrix = s.take(f"{at}.weight", optional=True)
+        if matrix is None:
+            return None
+    if matrix.size == width:
+        out[gate + ".weight"] = matrix.reshape(width)
+        return "gate"
+    out[linear + ".weight"] = matrix.reshape(width, width)
+    return "linear"
+
+
 def _neuraloperator_fno(state, module, sample, padding):
+    _plain_neuraloperator(module)
     s, out = _State(state, "FNO of neuraloperator"), {}
-    layers, dims = _layers(state, r"fno_blocks\.convs\.(\d+)\.weight(\.tensor)?$"), sample.ndim - 1
-    if "lifting.fcs.1.weight" in state or any(k.startswith("fno_blocks.channel_mlp") for k in state):
-        _refuse("from_torch, FNO of neuraloperator", "one layer of lifting and no channel MLP",
-                "lifting.fcs.1" if "lifting.fcs.1.weight" in state else "fno_blocks.channel_mlp",
-                "Train FNO(..., lifting_channel_ratio=0, use_channel_mlp=False).")  # fmt: skip
-    if getattr(module, "domain_padding", None) is not None:
-        _refuse("from_torch, FNO of neuraloperator", "no domain padding", "one", "Train without.")
-    lift = s.take("lifting.fcs.0.weight")
-    width, inputs = lift.shape[0], sample.shape[-1]
-    _lift(out, lift, s.take("lifting.fcs.0.bias", shape=(width,)), dims, inputs, width, True)
-    modes = None
+    layers, dims = _layers(state, r"fno_blocks\.convs\.(\d+)\.weight"), sample.ndim - 1
+    blocks = getattr(module, "fno_blocks", None)
+    lift, inputs, hidden = s.take("lifting.fcs.0.weight"), sample.shape[-1], 0
+    weight, bias = lift.reshape(lift.shape[0], -1), s.take("lifting.fcs.0.bias", shape=lift.shape[:1])
+    boundaries = getattr(getattr(module, "positional_embedding", None), "grid_boundaries", None)
+    if boundaries is not None and weight.shape[1] == inputs + dims:  # its positions are low + (high - low) i / n
+        low, high = np.asarray(boundaries, np.float64).T
+        bias = (bias + weight[:, inputs:] @ low).astype(np.float32)
+        weight = np.concatenate([weight[:, :inputs], weight[:, inputs:] * (high - low)], 1).astype(np.float32)
+    width = lift.shape[0]
+    if "lifting.fcs.1.weight" in state:
+        second = s.take("lifting.fcs.1.weight")
+        hidden, width = width, second.shape[0]
+        out["lifting.weight"] = second.reshape(width, hidden)
+        out["lifting.bias"] = s.take("lifting.fcs.1.bias", shape=(width,))
+    _lift(out, weight, bias, dims, inputs, width, True)
+    modes, kinds = None, set()
     for k in range(max(layers, 1)):
         at = f"fno_blocks.convs.{k}"
-        full = _complex(s.take(f"{at}.weight", f"{at}.weight.tensor"))
-        if full.ndim != 2 + dims or full.shape[:2] != (width, width) or any(n % 2 for n in full.shape[2:-1]):
-            _refuse(f"from_torch, {at}.weight", f"dense weights {(width, width)} of {dims} axes, an even number of "
-                    "modes along all but the last", str(full.shape),
-                    "Train without factorization, with even n_modes.")  # fmt: skip
-        modes = [n // 2 for n in full.shape[2:-1]] + [full.shape[-1]]
-        full = np.fft.ifftshift(full, axes=range(2, 1 + dims))  # its frequencies ascend
+        conv = blocks.convs[k] if hasattr(blocks, "convs") else None
+        full = _dense_weight(s, conv, at)
+        if full.ndim != 2 + dims or full.shape[:2] != (width, width):
+            _refuse(f"from_torch, {at}.weight", f"weights {(width, width)} of {dims} axes", str(full.shape),
+                    "Train without separable=True, and give a sample (point..., channel).")  # fmt: skip
+        full = _all_modes(conv, full)
+        own = [n // 2 for n in full.shape[2:-1]] + [full.shape[-1]]
+        modes = own if modes is None else modes
+        if own != modes:
+            _refuse(f"from_torch, {at}.weight", f"as many modes in every block, {modes}", str(own),
+                    "Train with one n_modes.")  # fmt: skip
         out[f"conv{k}.weights"] = _spectral(full)
-        skip = f"fno_blocks.fno_skips.{k}"
-        out[f"w{k}.weight"] = s.take(f"{skip}.conv.weight", f"{skip}.weight", shape=(width, width))
         bias = s.take(f"{at}.bias", shape=(width,), optional=True)
+        kind = _channel_skip(s, out, f"fno_blocks.fno_skips.{k}", f"w{k}", f"gate{k}", width)
+        if kind is None:
+            kind, identity = "gate", getattr(blocks, "fno_skips", None) is not None
+            out[f"gate{k}.weight"] = np.full(width, float(identity), np.float32)
+        skip = f"fno_blocks.fno_skips.{k}"
         more = s.take(f"{skip}.conv.bias", f"{skip}.bias", shape=(width,), optional=True)
-        out[f"w{k}.bias"] = sum((b for b in (bias, more) if b is not None), np.zeros(width, np.float32))
+        to = f"w{k}.bias" if kind == "linear" else f"gate{k}.bias"
+        out[to] = sum((b for b in (bias, more) if b is not None), np.zeros(width, np.float32))
+        kinds.add(kind)
+    mlp, around = _channel_mlps(s, out, state, blocks, layers, width)
+    twice = mlp == 0 and layers > 1 and _activates_twice(blocks, width, dims)
     for k, name in enumerate(("fc1", "fc2")):
         weight = s.take(f"projection.fcs.{k}.weight")
         out[name + ".weight"] = weight.reshape(weight.shape[:2])
         out[name + ".bias"] = s.take(f"projection.fcs.{k}.bias", shape=weight.shape[:1])
     s.finish([k for k in state if k.startswith("positional_embedding")])
+    if any(n % 2 for n in sample.shape[:-2]) and dims > 1:
+        _refuse("from_torch, sample", "an even number of points along all axes but the last",
+                " x ".join(map(str, sample.shape[:-1])),
+                "On odd ones neuraloperator shifts its frequencies by one: it is another network.")  # fmt: skip
     projection, outputs = out["fc1.weight"].shape[0], out["fc2.weight"].shape[0]
-    return "Fno", _fno_config(dims, modes, width, layers, inputs, outputs, projection, [0] * dims), out
+    return "Fno", _fno_config(dims, modes, width, layers, inputs, outputs, projection, [0] * dims, lifting=hidden,
+                              channel_mlp=mlp, skip=kinds.pop(), channel_skip=around, activates_twice=twice), out  # fmt: skip
+
+
+def _channel_mlps(s, out, state, blocks, layers, width):
+    """Those that end the blocks: hidden channels, and what joins them."""
+    if "fno_blocks.channel_mlp.0.fcs.0.weight" not in state:
+        return 0, "gate"
+    hidden = s.take("fno_blocks.channel_mlp.0.fcs.0.weight").shape[0]
+    around = None
+    for k in range(max(layers, 1)):
+        at = f"fno_blocks.channel_mlp.{k}.fcs"
+        for j, shape in enumerate(((hidden, width), (width, hidden))):
+            out[f"mlp{k}.fc{j + 1}.weight"] = s.take(f"{at}.{j}.weight", shape=shape)
+            out[f"mlp{k}.fc{j + 1}.bias"] = s.take(f"{at}.{j}.bias", shape=shape[:1])
+        skip = f"fno_blocks.channel_mlp_skips.{k}"
+        around = _channel_skip(s, out, skip, f"mlp_w{k}", f"mlp_gate{k}", width)
+        if around is None:
+            around, identity = "gate", getattr(blocks, "channel_mlp_skips", None) is not None
+            out[f"mlp_gate{k}.weight"] = np.full(width, float(identity), np.float32)
+    return hidden, around
 
 
 def _unet(state, module, sample, padding):
@@ -208,7 +322,8 @@ def from_torch(module, path, sample, axes=None, *, normalization=None, given=(),
     if not 2 <= sample.ndim <= 4 or not np.all(np.isfinite(sample)):
         _refuse("from_torch, sample", "finite numbers (point..., channel) of 1 to 3 axes", f"shape {sample.shape}",
                 "Give one given field, in your units.")  # fmt: skip
-    network, config, tensors = make(state, module, sample, padding)
+    bare = _unwrapped(module)
+    network, config, tensors = make(state, bare, sample, padding)
     inputs, outputs, dims, points = config["inputs"], config["outputs"], config["dims"], sample.shape[:-1]
 
     encoding = {"input_mean": [0.0] * inputs, "input_deviation": [1.0] * inputs,
@@ -217,7 +332,7 @@ def from_torch(module, path, sample, axes=None, *, normalization=None, given=(),
     seen = {"given_names": check_names("given", given, inputs),
             "solution_names": check_names("solution", solution, outputs)}  # fmt: skip
 
-    takes = [p for p in inspect.signature(module.forward).parameters.values()
+    takes = [p for p in inspect.signature(bare.forward).parameters.values()
              if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]  # fmt: skip
     own = "periodic" if make is _neuraloperator_fno else "given" if len(takes) > 1 or make is _unet else "closed"
     axes, low, high = _axes(own, points, axes)
