@@ -2,6 +2,7 @@
 /// @file
 /// Room data of the lab: readers and writers of people's files and of public data sets.
 
+#include <amq_lab/data/as_read.hpp>
 #include <amq_lab/data/crc32.hpp>
 #include <amq_lab/data/eagle.hpp>
 #include <amq_lab/data/geo_fno.hpp>
@@ -18,5 +19,7 @@
 #include <amq_lab/data/shapenet_car.hpp>
 #include <amq_lab/data/tfrecord.hpp>
 #include <amq_lab/data/trajectory.hpp>
+#include <amq_lab/data/vtk_cells.hpp>
 #include <amq_lab/data/vtk_legacy.hpp>
+#include <amq_lab/data/vtu.hpp>
 #include <amq_lab/data/zip.hpp>

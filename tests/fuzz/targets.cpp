@@ -13,6 +13,7 @@
 #include <amq_lab/data/npz_zlib.hpp>
 #include <amq_lab/data/tfrecord.hpp>
 #include <amq_lab/data/vtk_legacy.hpp>
+#include <amq_lab/data/vtu.hpp>
 
 #include <cstdlib>
 #include <cstring>
@@ -87,6 +88,9 @@ void gmsh_file(std::span<const std::byte> b) {
 void vtk_file(std::span<const std::byte> b) {
   use(vtk_legacy::read(File(b).path()).mesh);
 }
+void vtu_file(std::span<const std::byte> b) {
+  use(vtu::read(File(b).path(), zlib_inflate).mesh);
+}
 void tfrecord_file(std::span<const std::byte> b) {
   const File file(b);
   tfrecord::Reader in(file.path());
@@ -135,6 +139,7 @@ const Target targets[] = {{"json", json_text},
                           {"mat", mat_file},
                           {"gmsh", gmsh_file},
                           {"vtk", vtk_file},
+                          {"vtu", vtu_file},
                           {"tfrecord", tfrecord_file},
                           {"tfrecord_example", tfrecord_example},
                           {"mesh_graph_nets_meta", mesh_graph_nets_meta},

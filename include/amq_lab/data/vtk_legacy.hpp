@@ -15,6 +15,7 @@
 #include <amq/mesh/sample.hpp>
 #include <amq_lab/data/as_read.hpp>
 #include <amq_lab/data/npy.hpp>
+#include <amq_lab/data/vtk_cells.hpp>
 
 #include <charconv>
 
@@ -44,8 +45,8 @@ class Parser {
       } else if (key == "POINTS") {
         points();
       } else if (key == "CELLS" || key == "POLYGONS") {
-        polygons_ = key == "POLYGONS";
         cells_ = cells(key);
+        cells_.polygons = key == "POLYGONS";
       } else if (key == "VERTICES" || key == "LINES") {
         n_before_ += cells(key).count();
       } else if (key == "TRIANGLE_STRIPS") {
@@ -184,17 +185,10 @@ class Parser {
     sample_.mesh.dim = 3;
     sample_.mesh.points = finite<double>(a, path_ + ": POINTS");
   }
-  /// Cells by their corners: those of cell c are ids[first[c]] .. ids[first[c + 1] - 1].
-  struct Cells {
-    std::vector<std::int64_t> first, ids;
-    [[nodiscard]] std::size_t count() const noexcept {
-      return first.empty() ? 0 : first.size() - 1;
-    }
-  };
-  Cells cells(const std::string& key) {
+  vtk::Cells cells(const std::string& key) {
     const std::string where = path_ + ": " + key;
     const std::size_t n = count(), size = count();
-    Cells out;
+    vtk::Cells out;
     // Since version 5.1: offsets and connectivity as two arrays. Before: each cell's count, then
     // its nodes.
     const auto before = rest_;
@@ -347,110 +341,23 @@ class Parser {
     fields[decoded] = finite<float>(a, path_ + ": " + name);
   }
 
-  /// Of a VTK cell type; -1 for one that is not known.
-  static int dimension(std::int64_t type) {
-    switch (type) {
-      case 1:  // vertex
-      case 2:  // poly-vertex
-        return 0;
-      case 3:   // line
-      case 4:   // poly-line
-      case 21:  // quadratic edge
-        return 1;
-      case 5:   // triangle
-      case 6:   // triangle strip
-      case 7:   // polygon
-      case 8:   // pixel
-      case 9:   // quad
-      case 22:  // quadratic triangle
-      case 23:  // quadratic quad
-        return 2;
-      case 10:  // tetrahedron
-      case 11:  // voxel
-      case 12:  // hexahedron
-      case 13:  // wedge
-      case 14:  // pyramid
-      case 24:  // quadratic tetrahedron
-      case 25:  // quadratic hexahedron
-        return 3;
-      default:
-        return -1;
-    }
-  }
-  /// The cells of the highest dimension: they are the mesh.
-  [[nodiscard]] std::vector<std::size_t> kept() const {
-    std::vector<std::size_t> out;
-    int highest = -1;
-    for (const auto type : types_) {
-      if (dimension(type) < 0)
-        fail("triangles, quads, tetrahedra or hexahedra", "VTK cell type " + std::to_string(type));
-      highest = std::max(highest, dimension(type));
-    }
-    for (std::size_t c = 0; c < cells_.count(); ++c)
-      if (polygons_ || dimension(types_[c]) == highest) out.push_back(c);
-    return out;
-  }
   void build() {
-    Mesh& m = sample_.mesh;
     if (n_points_ == 0) fail("POINTS", "none");
-    const auto n = cells_.count();
-    if (!polygons_ && types_.size() != n)
-      fail(std::to_string(n) + " CELL_TYPES", std::to_string(types_.size()));
-    const auto keep = kept();
-    std::int64_t corners = 0, type = 0;
-    for (const std::size_t c : keep) {
-      const auto begin = cells_.first[c], end = cells_.first[c + 1];
-      if (begin < 0 || end <= begin || end > static_cast<std::int64_t>(cells_.ids.size()) ||
-          end - begin > 8) {
-        fail("1 to 8 nodes a cell", std::to_string(end - begin) + " in cell " + std::to_string(c));
-      }
-      const auto t = polygons_ ? 0 : types_[c];
-      if (c != keep.front() && (end - begin != corners || t != type)) {
-        fail("cells of one kind", "another in cell " + std::to_string(c));
-      }
-      corners = end - begin;
-      type = t;
-      for (auto k = begin; k < end; ++k) {
-        const auto id = cells_.ids[static_cast<std::size_t>(k)];
-        if (id < 0 || id >= static_cast<std::int64_t>(n_points_)) {
-          fail("node ids of 0 to " + std::to_string(n_points_ - 1), std::to_string(id));
-        }
-        m.cells.push_back(static_cast<std::int32_t>(id));
-      }
-    }
-    const bool flat = polygons_ ? corners == 3 || corners == 4 : type == 5 || type == 9;
-    if (!keep.empty() && !flat && type != 10 && type != 12) {
-      fail("triangles, quads, tetrahedra or hexahedra", "VTK cell type " + std::to_string(type));
-    }
-    const int needed = type == 5                 ? 3
-                       : type == 9 || type == 10 ? 4
-                       : type == 12              ? 8
-                                                 : static_cast<int>(corners);
-    if (!keep.empty() && corners != needed)
-      fail(std::to_string(needed) + " nodes a cell", std::to_string(corners));
-    m.nodes_per_cell = keep.empty() ? 3 : static_cast<int>(corners);
-    if (flat) m.cell_dim = 2;
-    // CELL_DATA has a row for every cell of the file: corners and lines of a surface come first.
-    const std::size_t all = n_before_ + n;
-    if (keep.size() < all)
-      for (auto& [name, values] : sample_.cell) {
-        const std::size_t width = values.size() / all;
-        std::vector<float> own;
-        for (const std::size_t c : keep)
-          own.insert(own.end(), values.begin() + static_cast<Index>((n_before_ + c) * width),
-                     values.begin() + static_cast<Index>((n_before_ + c + 1) * width));
-        values = std::move(own);
-      }
+    cells_.types = std::move(types_);
+    cells_.before = n_before_;
+    vtk::keep_cells(
+        sample_, n_points_, cells_,
+        [&](const std::string& expected, const std::string& found) { fail(expected, found); });
   }
 
   std::string_view rest_;
   const std::string& path_;
-  bool binary_ = false, polygons_ = false;
+  bool binary_ = false;
   std::size_t n_points_ = 0, rows_ = 0;
-  Cells cells_;
+  vtk::Cells cells_;
+  std::vector<std::int64_t> types_;
   std::size_t n_before_ =
       0;  ///< corners and lines of a surface, whose rows of CELL_DATA come first
-  std::vector<std::int64_t> types_;
   MeshSample sample_;
 };
 

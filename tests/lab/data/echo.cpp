@@ -4,11 +4,14 @@
 #ifdef AMQ_TEST_HDF5
 #include <amq_lab/data/hdf5.hpp>
 #include <amq_lab/data/mat.hpp>
+#endif
+#ifdef AMQ_TEST_ZLIB
 #include <amq_lab/data/npz_zlib.hpp>
 #endif
 #include <amq/io/safetensors.hpp>
 #include <amq/io/vtu.hpp>
 #include <amq_lab/data/vtk_legacy.hpp>
+#include <amq_lab/data/vtu.hpp>
 #include <amq_lab/draw/png.hpp>
 
 #include <cstdio>
@@ -76,7 +79,13 @@ amq::lab::Image picture(std::string_view kind, int w, int h) {
 }
 
 amq::lab::npz::Arrays read_vtk(const std::string& path) {
-  const auto s = amq::lab::vtk_legacy::read(path);
+#ifdef AMQ_TEST_ZLIB
+  constexpr amq::lab::Inflate inflate = &amq::lab::zlib_inflate;
+#else
+  constexpr amq::lab::Inflate inflate = nullptr;
+#endif
+  const auto s = path.ends_with(".vtu") ? amq::lab::vtu::read(path, inflate)
+                                        : amq::lab::vtk_legacy::read(path);
   amq::lab::npz::Arrays out{{"points", amq::Array::of(s.mesh.points)},
                             {"cells", amq::Array::of(s.mesh.cells)}};
   for (const auto& [name, values] : s.node) out.emplace("node " + name, amq::Array::of(values));
