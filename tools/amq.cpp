@@ -13,7 +13,6 @@
 #include <amq/simd/arch.hpp>
 #include <amq_lab/data/gmsh.hpp>
 #include <amq_lab/data/npy.hpp>
-#include <amq_lab/data/vtk_legacy.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -39,9 +38,9 @@ constexpr const char* usage = R"(amq: quantized neural PDE solvers
   amq bench FILE [--threads N] [--runs N]
                                        bit operations and milliseconds at every level, on the
                                        problem of the file's self-test
-  amq solve FILE MESH -o OUT.vtu       solves on a mesh of gmsh (.msh) or VTK legacy (.vtk)
+  amq solve FILE MESH -o OUT.vtu       solves on a mesh of gmsh (.msh) or of VTK (.vtk legacy, .vtu)
       --given WHAT                     an .npy of (node, channel), or a number for each channel,
-                                       as 7.5,7.5; without it, fields of the .vtk by their names
+                                       as 7.5,7.5; without it, fields of .vtk or .vtu by their names
       --bits B | --bops B              the budget; without it, the file's
       --mark GROUP=TYPE                gmsh: nodes of a physical group are normal, obstacle, inflow,
                                        outflow or wall; any number of times. Without any, the
@@ -52,12 +51,12 @@ constexpr const char* usage = R"(amq: quantized neural PDE solvers
                                        costs, and its share of the error
       --samples WHAT                   on grids an .npy of (sample, point..., channel), or a folder of
                                        them; on meshes a folder as of amq fit, solved or not
-      --given A,B                      fields of the .vtk or .npz that are given
+      --given A,B                      fields of the files that are given
       --scheme S                       w8a8_by_range unless said otherwise
       --error E                        as few bits of weights as keep the change of the answers
                                        within this share, or more bits where it needs them
   amq fit DATA -o OUT --network NAME   trains a solver on solved problems: a folder of .npz with points,
-                                       cells, given, solution and node_type, or of .vtk
+                                       cells, given, solution and node_type, or of .vtk or .vtu
       --given A,B  --solution C        fields that are given and sought, by their names in the files
       --kind K                         adaptive, uniform or quantized (without further training)
       --budget B | --bits B            mean bits of adaptive; bits of the others
@@ -222,12 +221,12 @@ MeshSample mesh_of(const Arguments& a, const std::string& path) {
       mark_facets(file, m.substr(0, at), type_named(m.substr(at + 1)));
     }
     s.mesh = std::move(file.mesh);
-  } else if (path.ends_with(".vtk")) {
-    s = lab::vtk_legacy::read(path);
+  } else if (path.ends_with(".vtk") || path.ends_with(".vtu")) {
+    s = tool::read_fields(path);
     if (!marks.empty())
       refuse("--mark", "a file of gmsh, which has physical groups", path, "Leave --mark out.");
   } else {
-    refuse(path, "a mesh of gmsh (.msh) or VTK legacy (.vtk)", "another ending",
+    refuse(path, "a mesh of gmsh (.msh) or of VTK (.vtk legacy, .vtu)", "another ending",
            "Convert it, e.g. with meshio.");
   }
   const bool typed = std::any_of(s.mesh.node_type.begin(), s.mesh.node_type.end(),

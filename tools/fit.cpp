@@ -7,6 +7,7 @@
 #include <amq/solver/examine.hpp>
 #include <amq_lab/data/npz.hpp>
 #include <amq_lab/data/vtk_legacy.hpp>
+#include <amq_lab/data/vtu.hpp>
 #ifdef AMQ_TOOL_ZLIB
 #include <amq_lab/data/npz_zlib.hpp>
 #endif
@@ -15,6 +16,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <set>
 
 namespace amq::tool {
@@ -52,18 +54,35 @@ std::vector<std::string> split(std::string_view text) {
 std::vector<std::string> files_of(const std::string& data) {
   namespace fs = std::filesystem;
   if (!fs::is_directory(data)) refuse(data, "a folder of samples", "none", "Check the path.");
-  std::vector<std::string> npz, vtk;
+  std::map<std::string, std::vector<std::string>> by_ending;
+  std::string other;
   for (const auto& e : fs::directory_iterator(data)) {
     const std::string ending = e.path().extension().string();
-    if (ending == ".npz") npz.push_back(e.path().string());
-    if (ending == ".vtk") vtk.push_back(e.path().string());
+    if (ending == ".npz" || ending == ".vtk" || ending == ".vtu")
+      by_ending[ending].push_back(e.path().string());
+    else if (ending == ".msh" || ending == ".pvd" || ending == ".pvtu")
+      other = ending;
   }
-  if (npz.empty() == vtk.empty())
-    refuse(data, "samples in .npz or .vtk (legacy)", npz.empty() ? "none" : "both",
+  const char* const expected = "samples in .npz, .vtk (legacy) or .vtu, of one kind";
+  if (by_ending.empty() && !other.empty())
+    refuse(data, expected, "only " + other,
+           other == ".msh" ? "A mesh of gmsh has no fields: save the solved problem as .vtu."
+                           : "Save each step, or the joined parts, as one .vtu.");
+  if (by_ending.empty())
+    refuse(data, expected, "none",
            "Save a sample a file by numpy.savez, or convert them, e.g. with meshio.");
-  std::vector<std::string>& all = npz.empty() ? vtk : npz;
+  if (by_ending.size() > 1) {
+    std::string found;
+    for (const auto& [ending, files] : by_ending) found += (found.empty() ? "" : " and ") + ending;
+    refuse(data, expected, found, "Keep each kind in a folder of its own.");
+  }
+  std::vector<std::string>& all = by_ending.begin()->second;
   std::sort(all.begin(), all.end());
   return all;
+}
+/// Files that name their fields, unlike .npz.
+bool names_fields(const std::string& path) {
+  return !path.ends_with(".npz");
 }
 
 /// Channels by the names of their fields.
@@ -80,14 +99,14 @@ struct Channels {
         names.push_back(fields[k] + (columns[k] > 1 ? std::to_string(c) : ""));
   }
 };
-Channels channels_of(const Arguments& a, const char* what, bool vtk) {
+Channels channels_of(const Arguments& a, const char* what, bool named) {
   const auto text = a["--" + std::string(what)];
   Channels c;
   c.named = text.has_value();
   c.fields = c.named ? split(*text) : std::vector<std::string>{what};
-  if (c.fields.empty() || (vtk && !c.named))
+  if (c.fields.empty() || (named && !c.named))
     refuse("--" + std::string(what), "names of point data, as a,b", "none",
-           "Name the fields of the .vtk.");
+           "Name the fields of the files.");
   return c;
 }
 
@@ -142,7 +161,7 @@ Sample read_npz(const std::string& path, Channels& given, Channels& solution) {
   return s;
 }
 Sample read_vtk(const std::string& path, Channels& given, Channels& solution) {
-  const MeshSample m = lab::vtk_legacy::read(path);
+  const MeshSample m = read_fields(path);
   const auto fields = [&](Channels& c) {
     std::vector<std::vector<float>> all;
     for (const std::string& name : c.fields) {
@@ -193,6 +212,10 @@ void print(const any::TrainingOutcome& r, const std::string& out) {
 
 }  // namespace
 
+MeshSample read_fields(const std::string& path) {
+  return path.ends_with(".vtu") ? lab::vtu::read(path, inflate) : lab::vtk_legacy::read(path);
+}
+
 std::vector<std::string> fit_options() {
   std::vector<std::string> all{"-o", "--network", "--given", "--solution"};
   for (const std::string& n : trainer_names()) all.push_back(option_of(n));
@@ -201,7 +224,7 @@ std::vector<std::string> fit_options() {
 
 std::vector<Sample> given_samples(const Arguments& a, const std::string& folder, bool mark) {
   const std::vector<std::string> files = files_of(folder);
-  const bool vtk = files.front().ends_with(".vtk");
+  const bool vtk = names_fields(files.front());
   Channels given = channels_of(a, "given", vtk), none;
   std::vector<Sample> samples;
   for (const std::string& path : files) {
@@ -225,7 +248,7 @@ int fit(const Arguments& a) {
     if (const auto text = a[option_of(n)]) call.options.emplace_back(n, *text);
 
   call.sample_names = files_of(a.rest[0]);
-  const bool vtk = call.sample_names.front().ends_with(".vtk");
+  const bool vtk = names_fields(call.sample_names.front());
   Channels given = channels_of(a, "given", vtk), solution = channels_of(a, "solution", vtk);
   std::vector<Sample> samples;
   for (const std::string& path : call.sample_names)

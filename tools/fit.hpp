@@ -5,6 +5,7 @@
 
 #include "arguments.hpp"
 
+#include <amq/mesh/sample.hpp>
 #include <amq/train/train_options.hpp>
 
 #include <string>
@@ -13,6 +14,9 @@
 namespace amq::tool {
 
 [[nodiscard]] std::vector<std::string> fit_options();
+/// A mesh with its fields from a .vtk or a .vtu.
+/// @throws amq::Error naming a file that cannot be used
+[[nodiscard]] MeshSample read_fields(const std::string& path);
 /// Meshes with given fields, from a folder that fit() would read; solutions are not read.
 /// @param mark  nodes on the boundary of plane meshes without types become walls, as in fit()
 /// @throws amq::Error naming the file that cannot be used

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`amq fit`: folders of .npz and .vtk, errors it prints, a killed run, the bits of Python, what it refuses.
+"""`amq fit`: folders of .npz, .vtk and .vtu, errors it prints, a killed run, the bits of Python, what it refuses.
 Usage: fit_test.py AMQ"""
 import pathlib
 import re
@@ -44,15 +44,31 @@ def write_vtk(path, s):
     path.write_text(text + "".join(f"{float(v)!r}\n" for v in s["solution"][:, 0]))
 
 
+def write_vtu(path, s):
+    """Numbers as text."""
+    array = lambda kind, name, a, n=1: (  # noqa: E731
+        f'<DataArray type="{kind}" Name="{name}" NumberOfComponents="{n}" format="ascii">'
+        + " ".join(map(repr, np.ravel(a).tolist())) + "</DataArray>\n")  # fmt: skip
+    n, m = len(s["points"]), len(s["cells"])
+    path.write_text(
+        '<VTKFile type="UnstructuredGrid" version="1.0" byte_order="LittleEndian">\n<UnstructuredGrid>\n'
+        f'<Piece NumberOfPoints="{n}" NumberOfCells="{m}">\n<Points>'
+        + array("Float64", "Points", np.pad(s["points"], ((0, 0), (0, 1))), 3) + "</Points>\n<Cells>"
+        + array("Int32", "connectivity", s["cells"]) + array("Int32", "offsets", 3 * np.arange(1, m + 1))
+        + array("UInt8", "types", np.full(m, 5)) + "</Cells>\n<PointData>" + array("Float32", "T", s["given"])
+        + array("Float32", "u", s["solution"]) + "</PointData>\n</Piece>\n</UnstructuredGrid>\n</VTKFile>\n")  # fmt: skip
+
+
 with tempfile.TemporaryDirectory() as name:
     here = pathlib.Path(name)
-    data, other, vtk = here / "data", here / "other", here / "vtk"
-    for folder in (data, other, vtk):
+    data, other, vtk, vtu = here / "data", here / "other", here / "vtk", here / "vtu"
+    for folder in (data, other, vtk, vtu):
         folder.mkdir()
     for k, s in enumerate(samples):
         (np.savez_compressed if k == 3 else np.savez)(data / f"{k:03}.npz", **s)
         np.savez(other / f"{k:03}.npz", points=s["points"], cells=s["cells"], T=s["given"], u=s["solution"][:, 0])
         write_vtk(vtk / f"{k:03}.vtk", s)
+        write_vtu(vtu / f"{k:03}.vtu", s)
 
     # What it says and writes.
     a = here / "a.safetensors"
@@ -68,13 +84,17 @@ with tempfile.TemporaryDirectory() as name:
     check("network    MpPde, on meshes of 2 dimensions" in shown and "the network reads types of nodes" in shown, shown)
 
     # Fields by their names, in either format, and solved by `amq solve` from them.
-    b = here / "b.safetensors"
-    for folder in (other, vtk):
+    b, made = here / "b.safetensors", {}
+    for folder in (other, vtk, vtu):
         rc, out, err = run(folder, "-o", b, *options, "--kind", "uniform", "--bits", 8,
                            "--given", "T", "--solution", "u")  # fmt: skip
         check(rc == 0 and "in integers, 8 bits" in out, f"{folder.name}: {out}{err}")
-        done = subprocess.run([tool, "solve", b, vtk / "000.vtk", "-o", here / "u.vtu"], capture_output=True, text=True)
+        made[folder.name] = b.read_bytes()
+        mesh = vtu / "000.vtu" if folder == vtu else vtk / "000.vtk"
+        done = subprocess.run([tool, "solve", b, mesh, "-o", here / "u.vtu"], capture_output=True, text=True)
         check(done.returncode == 0 and b'Name="u"' in (here / "u.vtu").read_bytes(), f"solve: {done.stderr}")
+
+    check(made["vtu"] == made["vtk"], "the same numbers in .vtk and .vtu make the same solver")
 
     # A killed run goes on to the same bits, with any threads.
     c = here / "c.safetensors"
@@ -116,7 +136,13 @@ with tempfile.TemporaryDirectory() as name:
     refused("Name the fields", vtk, "-o", c, *options)
     refused("000.vtk: expected a field 'p', found only: T, u", vtk, "-o", c, "--given", "p", "--solution", "u")
     write_vtk(mixed / "c.vtk", samples[0])
-    refused("both", mixed, "-o", c, *options)
+    refused("found .npz and .vtk", mixed, "-o", c, *options)
+    for ending, words in ((".msh", "A mesh of gmsh has no fields"), (".pvd", "as one .vtu")):
+        (here / ending[1:]).mkdir()
+        (here / ending[1:] / ("a" + ending)).write_text("")
+        refused(words, here / ending[1:], "-o", c)
+    (vtu / "000.vtu").write_text((vtu / "000.vtu").read_text()[:-80])
+    refused("000.vtu: expected </UnstructuredGrid>", vtu, "-o", c, "--given", "T", "--solution", "u")
     refused("one of mp_pde", data, "-o", c, "--network", "fno")
     refused("one of its options", data, "-o", c, "--colour", "red")
     refused("or of mp_pde: hidden", data, "-o", c, *options, "--heads", 2)

@@ -311,7 +311,7 @@ with tempfile.TemporaryDirectory() as folder:
               f"the tool marks boundaries: {done.stderr}")  # fmt: skip
         bad = subprocess.run([sys.argv[1], "quantize", at, "--samples", folder, "-o", by_tool], capture_output=True,
                              text=True, timeout=60)  # fmt: skip
-        check(bad.returncode == 1 and "samples in .npz or .vtk" in bad.stderr, bad.stderr)
+        check(bad.returncode == 1 and "samples in .npz, .vtk (legacy) or .vtu" in bad.stderr, bad.stderr)
 
     s = few[0]
     export = lambda m=module, sample=s, **more: amq.from_torch(m, at, sample, **{**own, **more})  # noqa: E731

@@ -59,6 +59,12 @@ with tempfile.TemporaryDirectory() as name:
     text = vtu.read_bytes() if vtu.exists() else b""
     check(all(w in text for w in (b'Name="solution0"', b'Name="given1"', b'Name="bits"', b'NumberOfPoints="81"')),
           "the fields of the VTU")
+    # What it wrote is a mesh to solve on, but for gmsh's groups of cells.
+    solved, twice = here / "solved.vtu", here / "twice.vtu"
+    of_vtu = run("solve", darcy, vtu, "-o", solved, "--given", "7.5,7.5", "--bits", 3)
+    check(of_vtu == (rc, out, err), f"a .vtu is solved as the mesh it was made of: {of_vtu}")
+    rc, out, err = run("solve", darcy, solved, "-o", twice, "--given", "7.5,7.5", "--bits", 3)
+    check(rc == 0 and twice.read_bytes() == solved.read_bytes(), f"a .vtu gives the same file again: {err}")
     try:
         import numpy as np
     except ImportError:
