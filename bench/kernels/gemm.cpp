@@ -12,6 +12,7 @@
 #include "timing.hpp"
 
 #include <cstring>
+#include <functional>
 #include <memory>
 
 #ifdef AMQ_RIVAL_DNNL

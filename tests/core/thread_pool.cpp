@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <numeric>
 #include <stdexcept>
 #include <vector>
@@ -41,5 +42,18 @@ TEST_CASE("a nested loop runs in the thread that asked") {
         for (; c < d; ++c) seen[b * 8 + c] += 1;
       });
   });
+  for (const int s : seen) CHECK(s == 1);
+}
+
+TEST_CASE("a body refers to the caller's function, and so do its copies, whatever keeps them") {
+  int seen[10] = {};
+  const auto count = [&seen, large = std::vector<int>(10, 1)](std::size_t b, std::size_t e) {
+    for (; b < e; ++b) seen[b] += large[b];
+  };
+  const amq::Executor::Body body = count, copy = body;
+  const std::function<void(std::size_t, std::size_t)> kept = copy;
+  body(0, 3);
+  copy(3, 5);
+  kept(5, 10);
   for (const int s : seen) CHECK(s == 1);
 }

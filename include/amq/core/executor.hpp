@@ -2,17 +2,37 @@
 /// @file
 /// Who runs a loop. The host owns the threads: amq starts none unless it is given a ThreadPool.
 
+#include <concepts>
 #include <cstddef>
-#include <functional>
+#include <memory>
+#include <type_traits>
 
 namespace amq {
+
+/// What a loop does with a range, by reference: a call of parallel_for() allocates nothing. Copies
+/// refer to the same function, which the caller of parallel_for() keeps until that returns.
+class LoopBody {
+ public:
+  template <typename F>
+  requires(!std::same_as<F, LoopBody> && std::is_object_v<F> &&
+           std::invocable<const F&, std::size_t, std::size_t>) LoopBody(const F& f)
+  noexcept  // NOLINT: loops are lambdas
+      : of_(std::addressof(f)), run_([](const void* of, std::size_t begin, std::size_t end) {
+          (*static_cast<const F*>(of))(begin, end);
+        }) {}
+  void operator()(std::size_t begin, std::size_t end) const { run_(of_, begin, end); }
+
+ private:
+  const void* of_;
+  void (*run_)(const void* of, std::size_t begin, std::size_t end);
+};
 
 /// Runs body(begin, end) over disjoint ranges that cover 0 .. n, and returns when all are done.
 /// Which thread takes which range is the executor's business; a loop written for it must not care.
 /// An exception of a body reaches the caller of parallel_for, after the others have finished.
 class Executor {
  public:
-  using Body = std::function<void(std::size_t begin, std::size_t end)>;
+  using Body = LoopBody;
   Executor() = default;
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
