@@ -25,18 +25,21 @@ namespace amq::ops {
 /// steps of their own. Sums of whole steps are exact, therefore without order, and are handed
 /// around as int64. A distance keeps 52 - log2(rows) binary digits below the widest one; what
 /// rounding takes from their sum is of the size of what a sum of doubles loses.
-template <everyone All = const Alone>
+///
+/// Memory is kept: rows of the same shape, measured again, allocate nothing.
+/// @tparam T  of the rows
+template <typename T>
 class ColumnMoments {
  public:
   /// @param x    (row, column) own rows, maybe none
   /// @param all  who has the other rows
-  template <typename T>
-  ColumnMoments(MatrixView<const T> x, Executor& executor, All& all)
-      : cols_(static_cast<std::size_t>(x.cols)),
-        rows_(all.nodes(x.rows)),
-        range_(2 * cols_, lowest),
-        sums_(2 * cols_, 0),
-        columns_(cols_) {
+  template <everyone All>
+  void measure(MatrixView<const T> x, Executor& executor, All& all) {
+    cols_ = static_cast<std::size_t>(x.cols);
+    rows_ = all.nodes(x.rows);
+    range_.assign(2 * cols_, lowest);
+    sums_.assign(2 * cols_, 0);
+    columns_.assign(cols_, {});
     find_range(x, executor);
     all.max(range_);
     place_steps();
@@ -85,7 +88,6 @@ class ColumnMoments {
   /// Loops over columns with nothing between them but what is kept of each: compilers make vectors
   /// of these, and of no others that were tried.
   /// @param first, last  rows; `together` of them are read, the last one again where there are less
-  template <typename T>
   static void widen_range(MatrixView<const T> x, Index first, Index last, std::size_t cols,
                           T* AMQ_RESTRICT high, T* AMQ_RESTRICT low, T* AMQ_RESTRICT odd) noexcept {
     const T* AMQ_RESTRICT r[together];
@@ -102,7 +104,6 @@ class ColumnMoments {
     }
   }
   /// @param steps  (3, column): origin, round, round_squares
-  template <typename T>
   static void add_steps(MatrixView<const T> x, Index first, Index last, std::size_t cols,
                         const double* AMQ_RESTRICT steps, double* AMQ_RESTRICT sum,
                         double* AMQ_RESTRICT square) noexcept {
@@ -123,18 +124,15 @@ class ColumnMoments {
     if (last - first >= together) return add.template operator()<together>(first);
     for (; first < last; ++first) add.template operator()<1>(first);
   }
-  template <typename T>
   void find_range(MatrixView<const T> x, Executor& executor) {
     const std::size_t many = block_count(x.rows);
-    std::vector<T> found(many * 2 * cols_);
+    ends_.assign(many * 3 * cols_, T(0));
     blocks(x.rows, executor, [&](std::size_t b, Index first, Index last) {
-      T* const high = found.data() + 2 * b * cols_;
-      T* const low = high + cols_;
-      std::vector<T> odd(cols_, T(0));
+      T* const high = ends_.data() + 3 * b * cols_;
+      T *const low = high + cols_, *const odd = low + cols_;
       std::copy_n(x.row(first), cols_, high);
       std::copy_n(x.row(first), cols_, low);
-      for (Index i = first; i < last; i += together)
-        widen_range(x, i, last, cols_, high, low, odd.data());
+      for (Index i = first; i < last; i += together) widen_range(x, i, last, cols_, high, low, odd);
       for (std::size_t c = 0; c < cols_; ++c)
         if (!(odd[c] == 0)) {
           high[c] = std::numeric_limits<T>::infinity();
@@ -143,7 +141,7 @@ class ColumnMoments {
     });
     for (std::size_t b = 0; b < many; ++b)
       for (std::size_t c = 0; c < cols_; ++c) {
-        const T *high = found.data() + 2 * b * cols_, *low = high + cols_;
+        const T *high = ends_.data() + 3 * b * cols_, *low = high + cols_;
         range_[c] = std::max(range_[c], ordered_bits(static_cast<double>(high[c])));
         range_[cols_ + c] = std::max(range_[cols_ + c], ordered_bits(-static_cast<double>(low[c])));
       }
@@ -171,33 +169,36 @@ class ColumnMoments {
       k.round_squares = std::ldexp(1.5, 2 * width + digits);
     }
   }
-  template <typename T>
   void add_up(MatrixView<const T> x, Executor& executor) {
     const std::size_t many = block_count(x.rows);
-    std::vector<double> found(many * 2 * cols_), steps(3 * cols_);
+    found_.assign(many * 2 * cols_, 0.0);
+    steps_.resize(3 * cols_);
     for (std::size_t c = 0; c < cols_; ++c) {
-      steps[c] = columns_[c].origin;
-      steps[cols_ + c] = columns_[c].round;
-      steps[2 * cols_ + c] = columns_[c].round_squares;
+      steps_[c] = columns_[c].origin;
+      steps_[cols_ + c] = columns_[c].round;
+      steps_[2 * cols_ + c] = columns_[c].round_squares;
     }
     blocks(x.rows, executor, [&](std::size_t b, Index first, Index last) {
-      double* const sum = found.data() + 2 * b * cols_;
+      double* const sum = found_.data() + 2 * b * cols_;
       for (Index i = first; i < last; i += together)
-        add_steps(x, i, last, cols_, steps.data(), sum, sum + cols_);
+        add_steps(x, i, last, cols_, steps_.data(), sum, sum + cols_);
     });
     for (std::size_t c = 0; c < cols_; ++c) {
       const Column& k = columns_[c];
       if (!(k.step > 0)) continue;  // NaN says it all
       for (std::size_t b = 0; b < many; ++b) {
-        const double* sum = found.data() + 2 * b * cols_;
+        const double* sum = found_.data() + 2 * b * cols_;
         sums_[c] += static_cast<std::int64_t>(sum[c] / k.step);
         sums_[cols_ + c] += static_cast<std::int64_t>(sum[cols_ + c] / k.step_of_squares);
       }
     }
   }
 
-  std::size_t cols_;
-  std::int64_t rows_;
+  std::size_t cols_ = 0;
+  std::int64_t rows_ = 0;
+  std::vector<T> ends_;              // (block, 3, column) highest, lowest, NaN where not finite
+  std::vector<double> steps_;        // (3, column) see add_steps()
+  std::vector<double> found_;        // (block, 2, column) sums
   std::vector<std::int64_t> range_;  // ordered bits of (highest, column), then (-lowest, column)
   std::vector<std::int64_t> sums_;   // whole steps of (distance, column), (square, column)
   std::vector<Column> columns_;

@@ -24,15 +24,19 @@ namespace ops {
 /// part (torch_geometric's InstanceNorm of one graph). `inverse_deviation` (cols) is kept for the
 /// gradient. Sums have no order, see ColumnMoments: the same bits for any number of threads, and
 /// for rows that lie with several ranks.
+/// Each thread keeps its memory: the same shape again allocates nothing.
 /// @param x    own rows; none where others have them all
 /// @param all  who has the other rows
 template <typename T, everyone All = const Alone>
 void instance_norm(MatrixView<const T> x, double eps, MatrixView<T> out, T* inverse_deviation,
                    Executor& executor, All& all) {
   if (all.nodes(x.rows) == 0) return;
-  const ColumnMoments<All> moments(x, executor, all);
+  thread_local ColumnMoments<T> moments;
+  thread_local std::vector<T> centres;
+  moments.measure(x, executor, all);
   const auto cols = static_cast<std::size_t>(x.cols), rows = static_cast<std::size_t>(x.rows);
-  std::vector<T> centre(cols);
+  centres.resize(cols);
+  T* const centre = centres.data();  // other threads have centres of their own
   for (std::size_t c = 0; c < cols; ++c) {
     const auto k = static_cast<Index>(c);
     inverse_deviation[c] = static_cast<T>(1.0 / std::sqrt(moments.variance(k) + eps));
