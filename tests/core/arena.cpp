@@ -54,3 +54,20 @@ TEST_CASE("memory of no pool is zeros, and stays as long as a handle does") {
   a = {};
   CHECK(copy.read()(2, 3) == 7.0f);
 }
+
+TEST_CASE("with room for the whole, a larger part needs no other buffer") {
+  amq::BufferPool<float> pool;
+  pool.make_room(3, 10);
+  const float* first = pool.acquire(3, 7).view().data;
+  const std::size_t bytes = pool.bytes();
+  CHECK(bytes >= 70 * sizeof(float));
+  for (const amq::Index part : {1, 4, 10}) {
+    pool.make_room(part, 10);
+    const auto h = pool.acquire(part, 7);
+    CHECK(h.view().data == first);
+    CHECK(h.view().rows == part);
+  }
+  pool.make_room(1, 1);
+  CHECK(pool.acquire(10, 7).view().data == first);
+  CHECK(pool.bytes() == bytes);
+}

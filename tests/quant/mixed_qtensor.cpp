@@ -106,6 +106,22 @@ TEST_CASE("memory goes back to its pool with the last tensor that has it, and is
   }
 }
 
+TEST_CASE("with room for the widest rows, other bits need no other memory") {
+  RowMemory memory;
+  memory.widest = 8;
+  std::size_t bytes = 0;
+  for (std::uint64_t pass = 0; pass < 6; ++pass) {
+    // From one row of 8 bits to all of them.
+    RowBits bits(30, 2);
+    for (Index i = 0; i < 1 + static_cast<Index>(pass) * 5; ++i) bits.set(i, 8);
+    if (pass == 5) bits = RowBits(30, 8);
+    const auto order = std::make_shared<const RowOrder>(sort_rows(bits.span()));
+    const MixedQTensor<Levels<2, 8>> t(&memory, order, 100);
+    if (pass == 0) bytes = memory.bytes();
+    CHECK(memory.bytes() == bytes);
+  }
+}
+
 TEST_CASE("a tensor that stands alone outlives what it was made from, as do its copies") {
   std::vector<float> y(40), z(40);
   MixedQTensor<AnyLevels, RowMinMax> kept;

@@ -28,3 +28,15 @@ TEST_CASE("a row of more than sixteen bits cannot be sorted") {
   const std::vector<std::uint8_t> bits{2, 17};
   CHECK_THROWS_AS(static_cast<void>(amq::sort_rows(bits)), amq::Error);
 }
+
+TEST_CASE("a shared order is made again in place, unless a tensor still has the one before") {
+  amq::SharedRowOrder shared;
+  const std::vector<std::uint8_t> some{8, 2, 4}, others{1, 1, 0};
+  const amq::RowOrder* first = shared.sort(some).get();
+  CHECK(shared.sort(others).get() == first);
+  CHECK(first->row == std::vector<std::int32_t>{2, 0, 1});
+  const auto kept = shared.get();
+  CHECK(shared.sort(some).get() != first);
+  CHECK(kept->row == std::vector<std::int32_t>{2, 0, 1});
+  CHECK(shared.get()->row == std::vector<std::int32_t>{1, 2, 0});
+}

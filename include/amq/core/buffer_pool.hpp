@@ -64,9 +64,23 @@ class BufferPool {
     MatrixView<T> view_;
   };
 
+  /// From now on there is room for `whole` rows where `part` are asked for: in the next pass the
+  /// part may be larger, and should need no other buffers. 1, 1: for those alone.
+  void make_room(Index part, Index whole) noexcept {
+    part_ = part;
+    whole_ = whole;
+  }
+  /// As many rows as there is room for where so many are asked for.
+  [[nodiscard]] Index room_for(Index rows) const noexcept {
+    return (rows * whole_ + part_ - 1) / part_;
+  }
   /// Uninitialised unless the buffer is new.
   [[nodiscard]] Handle acquire(Index rows, Index cols) {
-    const auto n = static_cast<std::size_t>(rows * cols);
+    return acquire(rows, cols, room_for(rows * cols));
+  }
+  /// @param room  numbers that the buffer is to hold, of which rows x cols are asked for
+  [[nodiscard]] Handle acquire(Index rows, Index cols, Index room) {
+    const auto n = static_cast<std::size_t>(room);
     Slot* best = nullptr;  // the smallest that is free and large enough, else the largest free one
     for (Slot& s : slots_) {
       if (s.users > 0) continue;
@@ -100,6 +114,7 @@ class BufferPool {
 
  private:
   std::deque<Slot> slots_;  // a deque: handles keep pointers to slots
+  Index part_ = 1, whole_ = 1;
 };
 
 }  // namespace amq

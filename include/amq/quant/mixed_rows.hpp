@@ -9,6 +9,7 @@
 #include <amq/quant/row_order.hpp>
 #include <amq/quant/rows.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,9 @@ namespace amq {
 struct RowMemory {
   BufferPool<std::uint8_t> codes;
   BufferPool<RowGrid> grids;
+  /// Where rows have bits of their own, room is made as if all had so many: other bits in the next
+  /// pass need no other buffers. 0: for the bits they have.
+  int widest = 0;
 
   /// Of all buffers that were ever needed at once.
   [[nodiscard]] std::size_t bytes() const noexcept { return codes.bytes() + grids.bytes(); }
@@ -49,7 +53,8 @@ class MixedRows {
       throw Error("MixedQTensor", "0 to 16 bits per row, in containers that hold them",
                   std::to_string(bits) + " bits in containers of " + std::to_string(container),
                   "Choose the levels from 0 to 16.");
-    acquire(memory, whole_lines(rows * packed_stride(cols, container)));
+    acquire(memory, whole_lines(rows * packed_stride(cols, container)),
+            packed_stride(cols, container));
     add_bucket(codes_.view().data, grids_.view().data, nullptr, rows, bits, container);
   }
   /// Room for rows in the order of their bits.
@@ -59,7 +64,7 @@ class MixedRows {
     Index bytes = 0;
     for (int b = 0; b <= max_bits; ++b)
       bytes += whole_lines(order_->count(b) * packed_stride(cols, container_bits(b)));
-    acquire(memory, bytes);
+    acquire(memory, bytes, packed_stride(cols, container_bits(memory ? memory->widest : 0)));
     const std::uint8_t* codes = codes_.view().data;
     for (int b = 0; b <= max_bits; ++b) {
       const Index n = order_->count(b), place = order_->first[static_cast<std::size_t>(b)];
@@ -120,10 +125,21 @@ class MixedRows {
     return (bytes + line - 1) / line * line;
   }
   /// One line more than codes have: kernels may read, and not mean, what stands behind them.
-  void acquire(RowMemory* memory, Index bytes) {
-    bytes += static_cast<Index>(cache_line);
-    codes_ = memory ? memory->codes.acquire(1, bytes) : Codes::alone(1, bytes);
-    grids_ = memory ? memory->grids.acquire(1, rows_) : Grids::alone(1, rows_);
+  /// @param widest  bytes of the widest row that there is to be room for
+  void acquire(RowMemory* memory, Index bytes, Index widest) {
+    constexpr Index line = static_cast<Index>(cache_line);
+    bytes += line;
+    if (!memory) {
+      codes_ = Codes::alone(1, bytes);
+      grids_ = Grids::alone(1, rows_);
+      return;
+    }
+    const Index whole = memory->grids.room_for(rows_);
+    // Buckets begin at whole lines, in another pass maybe more of them.
+    const bool always = whole == rows_ && (!order_ || widest == 0);
+    codes_ = memory->codes.acquire(
+        1, bytes, always ? bytes : std::max(bytes, whole * widest + (max_bits + 2) * line));
+    grids_ = memory->grids.acquire(1, rows_, whole);
   }
   void add_bucket(const std::uint8_t* codes, const RowGrid* grids, const std::int32_t* order,
                   Index n, int bits, int container) noexcept {

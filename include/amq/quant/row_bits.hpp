@@ -39,6 +39,8 @@ class RowBits {
     return bits_[static_cast<std::size_t>(i)];
   }
   [[nodiscard]] std::span<const std::uint8_t> span() const noexcept { return bits_; }
+  /// New rows have 0 bits. @pre rows >= 0
+  void resize(Index rows) { bits_.resize(static_cast<std::size_t>(rows)); }
   /// @throws Error for a bit-width outside 0 to 16. @pre 0 <= i < rows()
   void set(Index i, int bits) {
     check(bits);

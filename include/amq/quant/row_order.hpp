@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,12 +29,13 @@ struct RowOrder {
   }
 };
 
-/// Counting sort, two passes. @throws Error above 2^31 - 1 rows or 16 bits
-[[nodiscard]] inline RowOrder sort_rows(std::span<const std::uint8_t> bits) {
+/// Counting sort, two passes, into memory that may have been there before.
+/// @throws Error above 2^31 - 1 rows or 16 bits
+inline void sort_rows(std::span<const std::uint8_t> bits, RowOrder& order) {
   if (bits.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
     throw Error("sort_rows", "at most 2^31 - 1 rows", std::to_string(bits.size()),
                 "Split the mesh.");
-  RowOrder order;
+  order.first.fill(0);
   for (const auto b : bits) {
     if (b > max_bits)
       throw Error("sort_rows", "0 to 16 bits per row", std::to_string(b),
@@ -45,7 +47,31 @@ struct RowOrder {
   auto next = order.first;
   for (std::size_t i = 0; i < bits.size(); ++i)
     order.row[static_cast<std::size_t>(next[bits[i]]++)] = static_cast<std::int32_t>(i);
+}
+/// @throws Error above 2^31 - 1 rows or 16 bits
+[[nodiscard]] inline RowOrder sort_rows(std::span<const std::uint8_t> bits) {
+  RowOrder order;
+  sort_rows(bits, order);
   return order;
 }
+
+/// An order that tensors share, made again for other bits: in the same memory where no tensor has
+/// it any more.
+class SharedRowOrder {
+ public:
+  /// @param room  for so many rows memory is asked for; 0: for as many as there are
+  const std::shared_ptr<const RowOrder>& sort(std::span<const std::uint8_t> bits,
+                                              std::size_t room = 0) {
+    if (!own_ || shared_.use_count() > 2) shared_ = own_ = std::make_shared<RowOrder>();
+    own_->row.reserve(room);
+    sort_rows(bits, *own_);
+    return shared_;
+  }
+  [[nodiscard]] const std::shared_ptr<const RowOrder>& get() const noexcept { return shared_; }
+
+ private:
+  std::shared_ptr<RowOrder> own_;
+  std::shared_ptr<const RowOrder> shared_;  // the same
+};
 
 }  // namespace amq
