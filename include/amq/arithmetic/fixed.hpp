@@ -60,8 +60,8 @@ class Fixed : public FloatRows {
     plan_ = &plan;
     saturated_->store(0, std::memory_order_relaxed);
     live_.begin(plan);
-    orders_.clear();
-    n_awake_ = 0;
+    n_orders_ = n_awake_ = 0;
+    make_room();
   }
 
   Quantized quantize(PointId id, const Tensor& x) {
@@ -194,8 +194,7 @@ class Fixed : public FloatRows {
     if (none) return x;
     if (!LiveRows::any_of_zero(bits)) return apply(ops::Add{}, x, branch(x));
     Tensor y = input(x.view(), x.kind);
-    live_.with(bits, [&](const LiveRows::Rows& rows) {
-      if (rows.empty()) return;
+    with_alive(bits, [&](const LiveRows::Rows& rows) {
       const Tensor z = branch(apply(ops::Gather{rows, x.kind}, x));
       const auto from = z.view();
       const auto to = y.data.view();
@@ -295,7 +294,11 @@ class Fixed : public FloatRows {
     kernels::coded_linear(f.view(), senders, q.data.view(), *executor_);
     kernels::linear_onto<simd::Native, stored>(given.at_sender, weights_.packed(id.at_sender), true,
                                                q.view(), q.data.view(), *executor_);
-    if (!skipped.bits.empty()) return of_those_awake(skipped.bits, g, f, q, given, id, u);
+    if (!skipped.bits.empty())
+      return of_those_awake(skipped.bits, g, f, q, q.rows(), given, id, u,
+                            [&](const LiveRows::Rows&, MatrixView<float> to) {
+                              kernels::layer_update(u, to, *executor_);
+                            });
     u.edges = message_layer(g, q, id.messages, id.message);
     u.nodes = update_of(f, id.means, id.from_means, id.updates, id.update);
     u.to_receiver = {given.at_receiver.buckets()[0], &weights_.packed(id.at_receiver)};
@@ -335,6 +338,21 @@ class Fixed : public FloatRows {
   template <typename R>
   static constexpr bool may_be = any_scheme<Scheme> || std::same_as<Rule, R>;
 
+  /// f(rows) with those rows alone alive that have bits, if there are any, and room for all.
+  template <typename F>
+  void with_alive(std::span<const std::uint8_t> bits, const F& f) {
+    live_.with(bits, [&](const LiveRows::Rows& rows) {
+      make_room();
+      if (!rows.empty()) f(rows);
+    });
+    make_room();
+  }
+  void make_room() noexcept {
+    const auto [part, whole] = live_.share();
+    pool_.make_room(part, whole);
+    memory_.codes.make_room(part, whole);
+    memory_.grids.make_room(part, whole);
+  }
   /// Who skips a layer: all, those of 0 bits, or nobody, who has no bits here.
   struct Skipped {
     std::span<const std::uint8_t> bits;
@@ -363,6 +381,10 @@ class Fixed : public FloatRows {
     Awake& a = awake_[n_awake_++];
     a.by = by.data();
     a.map = nullptr;
+    a.graph.first.reserve(by.size() + 1);  // more may be awake in the next plan
+    a.graph.sender.reserve(g.sender.size());
+    a.edge.reserve(g.sender.size());
+    a.bits.reserve(g.sender.size());
     a.graph.first.assign(1, 0);
     a.graph.sender.clear();
     a.edge.clear();
@@ -378,22 +400,24 @@ class Fixed : public FloatRows {
   }
   /// The rest of message_passing() where some nodes skip: the others' rows are gathered, updated as
   /// if they were all, and put back.
-  /// @param q  (node, hidden) the senders' parts
-  /// @param u  its parts' weights are there
+  /// @param q      (node, hidden) the senders' parts
+  /// @param known  rows of q that are there; add_words() does the others
+  /// @param u      its parts' weights are there
+  /// @param run    run(nodes, result) updates these nodes by u, where there are any
+  template <typename Run>
   Tensor of_those_awake(std::span<const std::uint8_t> by, const Graph& g, const Tensor& f,
-                        const Tensor& q, const GivenRows<Quantized>& given,
-                        const MessagePassingIds& id,
-                        kernels::BasicLayerUpdate<Rule, in_layers>& u) {
+                        const Tensor& q, Index known, const GivenRows<Quantized>& given,
+                        const MessagePassingIds& id, kernels::BasicLayerUpdate<Rule, in_layers>& u,
+                        const Run& run) {
     Awake& a = awake(by, g);
     Tensor y = input(f.view(), f.kind);
-    live_.with(by, [&](const LiveRows::Rows& rows) {
-      if (rows.empty()) return;
+    with_alive(by, [&](const LiveRows::Rows& rows) {
       const auto n = static_cast<Index>(rows.size());
       const Tensor some = apply(ops::Gather{rows, f.kind}, f);
       const auto node_bits = [&](PointId p) { return live_.bits(p, layout_->point(p).kind, n); };
       u.parts.row_bits = node_bits(id.features);
-      u.edges = message_layer(a.graph, q, id.messages, id.message, q.rows(),
-                              edge_bits(a, id.messages, g));
+      u.edges =
+          message_layer(a.graph, q, id.messages, id.message, known, edge_bits(a, id.messages, g));
       u.nodes.features = some.view();
       u.nodes.first =
           weights_.product(id.means, id.from_means, node_bits(id.means), plan_->uniform_bits);
@@ -409,7 +433,7 @@ class Fixed : public FloatRows {
         u.to_own = {to_own.buckets()[0], &weights_.packed(id.from_variables)};
       }
       const Tensor updated = make(n, f.cols(), f.kind);
-      kernels::layer_update(u, updated.data.view(), *executor_);
+      run(rows, updated.data.view());
       const auto to = y.data.view();
       for (std::size_t k = 0; k < rows.size(); ++k)
         std::copy_n(updated.view().row(static_cast<Index>(k)), to.cols, to.row(rows[k]));
@@ -558,21 +582,28 @@ class Fixed : public FloatRows {
   Fixed(const Fixed& other, std::shared_ptr<FixedWeights<Scheme>> weights)
       : FloatRows(*other.layout_, *other.parameters_, *other.executor_),
         shared_(std::move(weights)) {}
+  struct OrderOf {
+    const std::uint8_t* map = nullptr;
+    SharedRowOrder order;
+  };
   /// Sorted once per map and plan.
   const std::shared_ptr<const RowOrder>& order_of(std::span<const std::uint8_t> bits) {
-    for (const auto& [map, order] : orders_)
-      if (map == bits.data()) return order;
-    return orders_.emplace_back(bits.data(), std::make_shared<const RowOrder>(sort_rows(bits)))
-        .second;
+    for (std::size_t k = 0; k < n_orders_; ++k)
+      if (orders_[k].map == bits.data()) return orders_[k].order.get();
+    if (n_orders_ == orders_.size()) orders_.emplace_back();
+    OrderOf& o = orders_[n_orders_++];
+    o.map = bits.data();
+    return o.order.sort(
+        bits, static_cast<std::size_t>(memory_.grids.room_for(static_cast<Index>(bits.size()))));
   }
 
   std::shared_ptr<FixedWeights<Scheme>> shared_;  // with those beside
   FixedWeights<Scheme>& weights_ = *shared_;
   const BitPlan* plan_ = nullptr;
   LiveRows live_;
-  std::deque<std::pair<const std::uint8_t*, std::shared_ptr<const RowOrder>>> orders_;
+  std::deque<OrderOf> orders_;
   std::deque<Awake> awake_;
-  std::size_t n_awake_ = 0;  // of this plan
+  std::size_t n_orders_ = 0, n_awake_ = 0;  // of this plan
   RowMemory memory_;
   AlignedVector<std::int16_t> sender_words_;  // of the layer that runs
   std::unique_ptr<std::atomic<std::int64_t>> saturated_ =
