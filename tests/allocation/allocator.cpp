@@ -93,6 +93,32 @@ TEST_CASE("nodes, edges and clusters share one budget, and the pass costs what t
       doctest::Contains("expected clusters"), Error);
 }
 
+TEST_CASE("a contest that is asked again answers as a new one") {
+  Clustered c;
+  const RowOwners owners(c.sample);
+  const PassWork work(c.net->layout, c.count(BitPlan::uniform(8)));
+  Random random(16);
+  const Alone all;
+  const auto alone = [](const auto& f) { f(); };
+  for (const AnySharing& sharing : every_sharing()) {
+    const Allocator<> by(c.net->layout, c.levels, {}, {}, {}, sharing);
+    Contest contest = by.contest(owners, work, 99);
+    Planned again;
+    for (int round = 0; round < 4; ++round) {
+      PointScores scores(c.net->layout, owners.n_nodes());
+      for (float& s : scores.values) s = static_cast<float>(std::exp(2 * random.normal()));
+      const Cost budget = by.uniform_cost(owners, work, 1.5 + round);
+      const Planned fresh = by.plan(owners, work, scores, budget, 99);
+      contest.plan(owners, scores, budget, all, alone, again);
+      CHECK(again.cost == fresh.cost);
+      CHECK(again.plan.by_point == fresh.plan.by_point);
+      CHECK(again.plan.zero_skips == fresh.plan.zero_skips);
+      CHECK(again.node_bits == fresh.node_bits);
+      if (round == 1) contest = Contest(std::move(contest));  // moved, it reads its own memory
+    }
+  }
+}
+
 TEST_CASE(
     "edges that decide for themselves keep the budget, and the more an edge's ends matter the "
     "more bits it has") {

@@ -126,8 +126,10 @@ struct PricedPoints {
   }
 };
 
-/// Who competes: everything of a Problem but the budget, with its memory.
-struct Competition {
+/// Who competes for the bits of passes over one mesh: all of a Problem but the budget, with its
+/// memory. What does not depend on scores is made once.
+class Competition {
+ public:
   std::vector<Cost> work;            ///< (element)
   std::vector<float> score;          ///< (element)
   std::vector<std::uint16_t> group;  ///< (element)
@@ -135,7 +137,7 @@ struct Competition {
   std::vector<std::vector<double>> error;
 
   Competition(const PricedPoints& points, const Choosers& rows, const Elements& element,
-              const PointScores& s, const PointCurves& curves)
+              const PointCurves& curves)
       : work(element.count, 0), score(element.count, 0.0f), group(element.count, 0) {
     const bool over_points = rows.sharing.over_points;
     // Nodes of one width in a part of the network, and clusters of one, err as the sum of their
@@ -149,28 +151,49 @@ struct Competition {
     for (std::size_t c = 0; c < points.id.size(); ++c)
       for (std::size_t k = 0; k < curves.error[c].size(); ++k)
         sums[curve_of(c)][k] += curves.error[c][k];
-
+    for (std::size_t c = 0; c < points.id.size(); ++c) {
+      total_.push_back(std::max(sums[curve_of(c)].front(), 1e-300));
+      for (Index i = 0; i < rows.count(points.kind[c]); ++i) {
+        const std::size_t e = element(static_cast<std::size_t>(i), c);
+        if (rows.competes(points.kind[c], i))
+          work[e] += points.work[c] * rows.rows_of(points.kind[c], i);
+        group[e] = static_cast<std::uint16_t>(over_points ? c : curve_of(c));
+      }
+    }
+    if (over_points) {
+      error = curves.error;
+      price = points.alike ? std::vector(1, points.price.front()) : points.price;
+    } else if (points.alike) {
+      error = std::move(sums);
+      price.assign(1, points.price.front());
+    } else {
+      group_by_degree(points, rows, element, sums, kinds);
+    }
+  }
+  /// Scores of the elements, by those of the nodes.
+  void score_by(const PricedPoints& points, const Choosers& rows, const Elements& element,
+                const PointScores& s, const PointCurves& curves) {
+    const bool over_points = rows.sharing.over_points;
     constexpr std::size_t no_column = static_cast<std::size_t>(-1);
     std::size_t last = no_column;
-    std::vector<double> relative;
+    std::fill(score.begin(), score.end(), 0.0f);
     for (std::size_t c = 0; c < points.id.size(); ++c) {
-      const double total = std::max(sums[curve_of(c)].front(), 1e-300),
-                   share = curves.error[c].front(), mean = curves.mean_score[c];
-      const auto g = static_cast<std::uint16_t>(over_points ? c : curve_of(c));
+      const double share = curves.error[c].front(), mean = curves.mean_score[c];
       const auto column = static_cast<Index>(c);
+      const RowKind kind = points.kind[c];
       const auto add = [&](std::size_t i, double weight) {
-        const std::size_t e = element(i, c);
-        work[e] += points.work[c] * rows.rows_of(points.kind[c], static_cast<Index>(i));
-        const double counts = weight * relative[i];
-        score[e] += static_cast<float>(over_points ? counts : counts * share / total);
-        group[e] = g;
+        if (!rows.competes(kind, static_cast<Index>(i))) return;
+        const double counts = weight * relative_[i];
+        score[element(i, c)] +=
+            static_cast<float>(over_points ? counts : counts * share / total_[c]);
       };
-      if (points.kind[c] == RowKind::cluster || rows.by_edge(points.kind[c])) {
-        const auto [weight, own] = rows.weigh(s.view(), column, points.kind[c]);
-        relative.resize(weight.size());
+      if (kind == RowKind::cluster || rows.by_edge(kind)) {
+        rows.weigh(kind == RowKind::cluster ? s.members() : s.view(), column, kind, weighed_);
+        const auto& [weight, own, members] = weighed_;
+        relative_.resize(weight.size());
         for (std::size_t i = 0; i < weight.size(); ++i)
-          relative[i] = weight[i] > 0 ? own[i] / weight[i] / mean : 0.0;
-        portable::pow(relative, curves.score_power);
+          relative_[i] = weight[i] > 0 ? own[i] / weight[i] / mean : 0.0;
+        portable::pow(relative_, curves.score_power);
         for (std::size_t i = 0; i < weight.size(); ++i) add(i, std::max(weight[i], 0.0));
         last = no_column;
         continue;
@@ -183,26 +206,31 @@ struct Competition {
       for (Index i = 0; again && i < scores.rows; ++i)
         again = scores(i, column) == scores(i, static_cast<Index>(last));
       if (!again) {
-        relative.resize(n);
+        relative_.resize(n);
         for (std::size_t i = 0; i < n; ++i)
-          relative[i] = static_cast<double>(scores(static_cast<Index>(i), column)) / mean;
-        portable::pow(relative, curves.score_power);
+          relative_[i] = static_cast<double>(scores(static_cast<Index>(i), column)) / mean;
+        portable::pow(relative_, curves.score_power);
       }
       for (std::size_t i = 0; i < n; ++i) add(i, 1.0);
       last = c;
     }
-    if (over_points) {
-      error = curves.error;
-      price = points.alike ? std::vector(1, points.price.front()) : points.price;
-      return;
-    }
-    if (points.alike) {
-      error = std::move(sums);
-      price.assign(1, points.price.front());
-      return;
-    }
-    // Points differ in price: what a node pays depends on how many edges come in, so nodes of one
-    // degree are a group in each part, and clusters another.
+  }
+  [[nodiscard]] Problem problem(const std::vector<int>& levels) const {
+    Problem p;
+    p.levels = levels;
+    p.price = price;
+    p.error = error;
+    p.work = work;
+    p.score = score;
+    p.group = group;
+    return p;
+  }
+
+ private:
+  /// Points differ in price: what a node pays depends on how many edges come in, so nodes of one
+  /// degree are a group in each part, and clusters another.
+  void group_by_degree(const PricedPoints& points, const Choosers& rows, const Elements& element,
+                       const std::vector<std::vector<double>>& sums, std::size_t kinds) {
     const auto nodes = static_cast<std::size_t>(rows.owners.n_nodes());
     const std::size_t both = element.count / element.parts, n_levels = points.price.front().size();
     for (std::size_t part = 0; part < element.parts; ++part) {
@@ -235,75 +263,180 @@ struct Competition {
     }
     std::fill(work.begin(), work.end(), Cost{1});
   }
-  [[nodiscard]] Problem problem(const std::vector<int>& levels) const {
-    Problem p;
-    p.levels = levels;
-    p.price = price;
-    p.error = error;
-    p.work = work;
-    p.score = score;
-    p.group = group;
-    return p;
-  }
+
+  std::vector<double> total_;     // (column) error at the lowest level of all that share bits
+  std::vector<double> relative_;  // (chooser) of the column that is scored
+  Choosers::Weighed weighed_;
 };
 
-/// Bits of elements, written to the rows that follow them.
-/// @param pass  whose work weighs the mean bits of nodes
-[[nodiscard]] inline Planned spread(const PricedPoints& points, const Choosers& rows,
-                                    const Elements& element, const PassWork& pass,
-                                    const RowBits& bits) {
-  const RowOwners& owners = rows.owners;
-  const auto n = static_cast<std::size_t>(owners.n_nodes());
-  const std::vector<Index> members = owners.members();
-  Planned out;
-  out.plan.zero_skips = rows.sharing.by_block;
-  out.plan.by_point.resize(pass.bops_per_bit.size());
-  std::vector<double> spent(n, 0), work_of(n, 0);
-  for (std::size_t c = 0; c < points.id.size(); ++c) {
-    const RowKind kind = points.kind[c];
-    auto& map = out.plan.by_point[to_index(points.id[c])];
-    map.resize(static_cast<std::size_t>(owners.rows(kind)));
-    const auto level = [&](std::size_t i) {
-      return static_cast<std::uint8_t>(bits[static_cast<Index>(element(i, c))]);
-    };
-    // A cluster's work is its members', an edge's its receiver's.
-    const auto each = static_cast<double>(pass.bops_per_bit[to_index(points.id[c])]);
-    const auto add = [&](std::size_t node, std::uint8_t b, double work) {
-      spent[node] += work * b;
-      work_of[node] += work;
-    };
-    if (kind == RowKind::edge) {
-      const Graph& g = *owners.graph;
-      if (rows.by_edge(kind)) {
-        for (std::size_t e = 0; e < map.size(); ++e) {
-          map[e] = level(e);
-          add(static_cast<std::size_t>(g.receiver[e]), map[e], each);
+/// From bits of elements to those of the rows that follow them.
+class Spread {
+ public:
+  /// @param pass  whose work weighs the mean bits of nodes
+  void operator()(const PricedPoints& points, const Choosers& rows, const Elements& element,
+                  const PassWork& pass, const RowBits& bits, Planned& out) {
+    const RowOwners& owners = rows.owners;
+    const auto n = static_cast<std::size_t>(owners.n_nodes());
+    owners.members(members_);
+    out.plan.zero_skips = rows.sharing.by_block;
+    out.plan.by_point.resize(pass.bops_per_bit.size());
+    spent_.assign(n, 0);
+    work_of_.assign(n, 0);
+    for (std::size_t c = 0; c < points.id.size(); ++c) {
+      const RowKind kind = points.kind[c];
+      auto& map = out.plan.by_point[to_index(points.id[c])];
+      map.resize(static_cast<std::size_t>(owners.rows(kind)));
+      const auto level = [&](std::size_t i) {
+        return static_cast<std::uint8_t>(bits[static_cast<Index>(element(i, c))]);
+      };
+      // A cluster's work is its members', an edge's its receiver's.
+      const auto each = static_cast<double>(pass.bops_per_bit[to_index(points.id[c])]);
+      const auto add = [&](std::size_t node, std::uint8_t b, double work) {
+        spent_[node] += work * b;
+        work_of_[node] += work;
+      };
+      if (kind == RowKind::edge) {
+        const Graph& g = *owners.graph;
+        if (rows.by_edge(kind)) {
+          for (std::size_t e = 0; e < map.size(); ++e) {
+            map[e] = level(e);
+            add(static_cast<std::size_t>(g.receiver[e]), map[e], each);
+          }
+          continue;
         }
-        continue;
-      }
-      for (std::size_t i = 0; i < n; ++i) {
-        const std::uint8_t b = level(i);
-        const Index degree = g.in_degree(static_cast<Index>(i));
-        std::fill_n(map.begin() + g.first[i], degree, b);
-        add(i, b, each * static_cast<double>(degree));
-      }
-    } else if (kind == RowKind::cluster) {
-      for (std::size_t i = 0; i < map.size(); ++i) map[i] = level(i);
-      for (std::size_t i = 0; i < n; ++i) {
-        const auto row = static_cast<std::size_t>(owners.cluster_of[i]);
-        add(i, map[row], each / static_cast<double>(members[row]));
-      }
-    } else {
-      for (std::size_t i = 0; i < n; ++i) {
-        map[i] = level(i);
-        add(i, map[i], each);
+        for (std::size_t i = 0; i < n; ++i) {
+          const std::uint8_t b = level(i);
+          const Index degree = g.in_degree(static_cast<Index>(i));
+          std::fill_n(map.begin() + g.first[i], degree, b);
+          add(i, b, each * static_cast<double>(degree));
+        }
+      } else if (kind == RowKind::cluster) {
+        for (std::size_t i = 0; i < map.size(); ++i) map[i] = level(i);
+        for (std::size_t i = 0; i < n; ++i) {
+          const auto row = static_cast<std::size_t>(owners.cluster_of[i]);
+          add(i, map[row], each / static_cast<double>(members_[row]));
+        }
+      } else {
+        for (std::size_t i = 0; i < n; ++i) {
+          map[i] = level(i);
+          add(i, map[i], each);
+        }
       }
     }
+    out.node_bits.resize(n);
+    for (std::size_t i = 0; i < n; ++i)
+      out.node_bits[i] = work_of_[i] > 0 ? static_cast<float>(spent_[i] / work_of_[i]) : 0.0f;
   }
-  for (std::size_t i = 0; i < n; ++i)
-    out.node_bits.push_back(work_of[i] > 0 ? static_cast<float>(spent[i] / work_of[i]) : 0.0f);
-  return out;
-}
+
+ private:
+  std::vector<Index> members_;           // (cluster)
+  std::vector<double> spent_, work_of_;  // (node)
+};
+
+/// The contest for the bits of passes over one mesh: made once, then asked again and again. After
+/// the first plan nothing is allocated.
+class Contest {
+ public:
+  /// @param pass    of the whole mesh
+  /// @param blocks  read where layers choose
+  Contest(PricedPoints points, const std::vector<int>& levels, PointCurves curves,
+          const AnySharing& sharing, const PointBlocks& blocks, const RowOwners& owners,
+          PassWork pass, Cost overhead)
+      : points_(std::move(points)),
+        curves_(std::move(curves)),
+        sharing_(sharing),
+        pass_(std::move(pass)),
+        element_(points_.kind, blocks, choosers(owners)),
+        competition_(points_, choosers(owners), element_, curves_),
+        problem_(competition_.problem(levels)) {
+    problem_.overhead = points_.fixed + overhead;
+  }
+  /// See Allocator::plan().
+  /// @param owners  of the mesh it was made for
+  template <everyone All, typename Together>
+  void plan(const RowOwners& owners, const PointScores& scores, Cost budget, All& all,
+            const Together& together, Planned& out) {
+    const Choosers rows = choosers(owners);
+    Problem& p = problem_;
+    together([&] {
+      if (scores.nodes != owners.n_nodes())
+        throw Error("Allocator", "scores of " + std::to_string(owners.n_nodes()) + " nodes",
+                    std::to_string(scores.nodes), "Score the graph that is planned for.");
+      competition_.score_by(points_, rows, element_, scores, curves_);
+      // Vectors move with a contest, and keep their memory; these are always right.
+      p.work = competition_.work, p.score = competition_.score, p.group = competition_.group;
+      check(p);
+      number(rows, all);
+    });
+    // Spending more than the dearest assignment is no merit; asking for less than the cheapest is
+    // refused by the engine.
+    Cost most = p.overhead;
+    p.work_of_groups(of_group_);
+    all.sum(of_group_);
+    for (std::size_t g = 0; g < of_group_.size(); ++g)
+      most += of_group_[g] * *std::max_element(p.price_of(g).begin(), p.price_of(g).end());
+    p.budget = std::min(budget, most);
+    Allocation& a = engine_.run(p, all, number_);
+    tell_clusters(rows, all, a.bits);
+    spread_(points_, rows, element_, pass_, a.bits, out);
+    out.cost = a.cost;
+    out.budget = budget;
+  }
+
+ private:
+  [[nodiscard]] Choosers choosers(const RowOwners& owners) const noexcept {
+    return {owners, sharing_, curves_.clusters};
+  }
+  /// (element) in the order in which one who has the whole mesh would number them.
+  template <everyone All>
+  void number(const Choosers& rows, All& all) {
+    if (std::is_same_v<All, const Alone> || !number_.empty()) return;
+    number_.assign(element_.count, 0);
+    for (std::size_t c = 0; c < points_.id.size(); ++c)
+      for (Index i = 0; i < rows.count(points_.kind[c]); ++i)
+        number_[element_(static_cast<std::size_t>(i), c)] =
+            element_.first_in_all[c] +
+            (points_.kind[c] == RowKind::cluster ? std::int64_t{i} : all.number(i));
+  }
+  /// f(element, cluster) for every element that is a cluster, maybe more than once.
+  template <typename F>
+  void each_cluster(const Choosers& rows, const F& f) const {
+    for (std::size_t c = 0; c < points_.id.size(); ++c)
+      for (Index i = 0; points_.kind[c] == RowKind::cluster && i < rows.owners.n_clusters; ++i)
+        f(static_cast<Index>(element_(static_cast<std::size_t>(i), c)), i);
+  }
+  /// A cluster's bits were chosen where it competes; all have its rows. Eight to a word.
+  template <everyone All>
+  void tell_clusters(const Choosers& rows, All& all, RowBits& bits) {
+    if (std::is_same_v<All, const Alone> || rows.owners.n_clusters == 0) return;
+    told_.clear();
+    int shift = 64;
+    each_cluster(rows, [&](Index e, Index cluster) {
+      if (shift == 64) told_.push_back(shift = 0);
+      if (rows.owners.counts(cluster)) told_.back() |= std::int64_t{bits[e]} << shift;
+      shift += 8;
+    });
+    all.sum(told_);
+    std::size_t byte = 0;
+    each_cluster(rows, [&](Index e, Index) {
+      bits.set(e, static_cast<int>((told_[byte / 8] >> (8 * (byte % 8))) & 0xff));
+      ++byte;
+    });
+  }
+
+  PricedPoints points_;
+  PointCurves curves_;
+  AnySharing sharing_;
+  PassWork pass_;
+  Elements element_;
+  Competition competition_;
+  Problem problem_;
+  std::vector<std::int64_t> number_;  // (element) where one is not alone
+  Engine engine_;
+  std::vector<Cost> of_group_;
+  std::vector<std::int64_t> told_;  // bits of clusters
+  Spread spread_;
+};
 
 }  // namespace allocation
 
@@ -401,9 +534,9 @@ class Allocator {
     const Alone all;
     return plan(owners, work, scores, budget, overhead, all, [](const auto& f) { f(); });
   }
-  /// The same of a mesh that several share: each is told the bits of its own rows, which are those
-  /// of one who has the whole mesh. Rows must be able to choose by what their own node knows: nodes
-  /// choose for their edges, and there are no clusters.
+  /// The same of a mesh that several share: each is told the bits of its own rows and of all
+  /// clusters, which are those of one who has the whole mesh. Rows must be able to choose by what
+  /// their own node knows: nodes choose for their edges.
   /// @param owners   own rows, and how many there are in all
   /// @param work, budget, overhead  of the whole mesh
   /// @param together  together(f) runs f() and throws with all others where it threw for one
@@ -411,25 +544,30 @@ class Allocator {
   [[nodiscard]] Planned plan(const RowOwners& owners, const PassWork& work,
                              const PointScores& scores, Cost budget, Cost overhead, All& all,
                              const Together& together) const {
-    std::optional<Contest> c;
-    together([&] {
-      c.emplace(contest(owners, work, scores, overhead));
-      allocation::check(c->problem);
-    });
-    allocation::Problem& p = c->problem;
-    // Spending more than the dearest assignment is no merit; asking for less than the cheapest is
-    // refused by the engine.
-    Cost most = p.overhead;
-    std::vector<Cost> of_group = p.work_of_groups();
-    all.sum(of_group);
-    for (std::size_t g = 0; g < of_group.size(); ++g)
-      most += of_group[g] * *std::max_element(p.price_of(g).begin(), p.price_of(g).end());
-    p.budget = std::min(budget, most);
-    const allocation::Allocation a = allocation::allocate(p, all, c->numbers(all));
-    Planned out = allocation::spread(c->points, c->rows, c->element, work, a.bits);
-    out.cost = a.cost;
-    out.budget = budget;
+    std::optional<allocation::Contest> c;
+    together([&] { c.emplace(contest(owners, work, overhead)); });
+    Planned out;
+    c->plan(owners, scores, budget, all, together, out);
     return out;
+  }
+  /// For many plans on one mesh.
+  /// @throws Error for owners without the clusters that the network quantizes rows of
+  [[nodiscard]] allocation::Contest contest(const RowOwners& owners, const PassWork& work,
+                                            Cost overhead = 0) const {
+    allocation::PricedPoints points = priced(work);
+    for (std::size_t c = 0; c < points.id.size(); ++c)
+      if (points.kind[c] == RowKind::cluster && owners.n_clusters == 0)
+        throw Error(
+            "Allocator",
+            "clusters, since " + layout_->point(points.id[c]).name + " quantizes rows of clusters",
+            "none", "Pass RowOwners with the cluster of each node.");
+    return {std::move(points), levels_, curves_, sharing_, blocks_, owners, work, overhead};
+  }
+  /// What rows cost, for uniform costs on one mesh.
+  [[nodiscard]] allocation::PricedPoints priced(const PassWork& work) const {
+    return allocation::with_price(price_, [&](const auto& p) {
+      return allocation::PricedPoints(*layout_, levels_, work, p);
+    });
   }
   /// The same from the allocator's own score, at what `mean_bits` everywhere would cost; the
   /// score's own cost is paid from it.
@@ -442,52 +580,6 @@ class Allocator {
   }
 
  private:
-  /// Who competes for the bits of a pass. It stays where it is made: its problem points into it.
-  struct Contest {
-    allocation::PricedPoints points;
-    allocation::Choosers rows;
-    allocation::Elements element;
-    allocation::Competition competition;
-    allocation::Problem problem;
-
-    /// (element) in the order in which one who has the whole mesh would number them.
-    template <everyone All>
-    [[nodiscard]] std::vector<std::int64_t> numbers(All& all) const {
-      if constexpr (std::is_same_v<All, const Alone>) return {};
-      const std::int64_t nodes = all.nodes(rows.owners.n_nodes());
-      std::vector<std::int64_t> number(element.count, 0);
-      for (std::size_t c = 0; c < points.id.size(); ++c)
-        for (Index i = 0; i < rows.count(points.kind[c]); ++i)
-          number[element(static_cast<std::size_t>(i), c)] =
-              all.number(i) + nodes * static_cast<std::int64_t>(element.part[c]);
-      return number;
-    }
-  };
-  [[nodiscard]] Contest contest(const RowOwners& owners, const PassWork& work,
-                                const PointScores& scores, Cost overhead) const {
-    if (scores.nodes != owners.n_nodes())
-      throw Error("Allocator", "scores of " + std::to_string(owners.n_nodes()) + " nodes",
-                  std::to_string(scores.nodes), "Score the graph that is planned for.");
-    allocation::PricedPoints points = priced(work);
-    for (std::size_t c = 0; c < points.id.size(); ++c)
-      if (points.kind[c] == RowKind::cluster && owners.n_clusters == 0)
-        throw Error(
-            "Allocator",
-            "clusters, since " + layout_->point(points.id[c]).name + " quantizes rows of clusters",
-            "none", "Pass RowOwners with the cluster of each node.");
-    const allocation::Choosers rows{owners, sharing_, curves_.clusters};
-    const allocation::Elements element(points.kind, blocks_, rows);
-    allocation::Competition all(points, rows, element, scores, curves_);
-    // Vectors keep their memory when they move: the problem's spans stay right.
-    allocation::Problem p = all.problem(levels_);
-    p.overhead = points.fixed + overhead;
-    return {std::move(points), rows, element, std::move(all), std::move(p)};
-  }
-  [[nodiscard]] allocation::PricedPoints priced(const PassWork& work) const {
-    return allocation::with_price(price_, [&](const auto& p) {
-      return allocation::PricedPoints(*layout_, levels_, work, p);
-    });
-  }
   const ParameterLayout* layout_;
   allocation::PointBlocks blocks_;
   std::vector<int> levels_;

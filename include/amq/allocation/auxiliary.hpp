@@ -99,7 +99,8 @@ class Auxiliary {
   /// @param to       (node, point)
   void scores(MatrixView<const float> outputs, MatrixView<float> to,
               const ScoreColumns& columns) const {
-    std::vector<double> row(static_cast<std::size_t>(outputs.cols));
+    thread_local std::vector<double> row;
+    row.resize(static_cast<std::size_t>(outputs.cols));
     for (Index i = 0; i < to.rows; ++i) {
       for (std::size_t c = 0; c < row.size(); ++c)
         row[c] = static_cast<double>(

@@ -82,12 +82,12 @@ template <typename CostOf, typename DistortionOf>
 /// @param few    as many steps inside the range are few enough; 0: narrow to a single worth
 /// @param sweep  sweep(low, high, add) calls add(worth, cost) for every step of worth low to high
 /// @param all    who else has steps in the range, which is the same for all
+/// @param bins   memory
 template <typename Key, typename Sweep, everyone All>
 void narrow_to_budget(Key& low, Key& high, Cost& left, std::size_t few, const Sweep& sweep,
-                      All& all) {
+                      All& all, std::vector<Cost>& bins) {
   // Alone few sweeps are what is wanted; among ranks few bytes, which every one of them sends.
   constexpr std::size_t n_bins = std::is_same_v<std::remove_const_t<All>, Alone> ? 4096 : 128;
-  std::vector<Cost> bins;  // 64 KiB are more than some hosts' stacks hold
   for (std::size_t inside = few + 1; low < high && inside > few;) {
     int shift = 0;  // bins of 2^shift: dividing would cost more than all the rest
     while (((high - low) >> shift) >= n_bins) ++shift;
@@ -120,10 +120,21 @@ class GroupedSteps {
  public:
   using Key = std::uint64_t;  ///< 0: worthless, never taken
 
-  /// @param work, score, group  (element), and kept; no groups: all of the first
+  GroupedSteps() = default;
+  /// As begin().
   GroupedSteps(std::vector<GroupSteps> groups, std::span<const Cost> work,
                std::span<const float> score, std::span<const std::uint16_t> group)
-      : groups_(std::move(groups)), work_(work), group_(group), per_work_(work.size()) {
+      : groups_(std::move(groups)) {
+    begin(work, score, group);
+  }
+  /// To be filled before begin().
+  [[nodiscard]] std::vector<GroupSteps>& groups() noexcept { return groups_; }
+  /// @param work, score, group  (element), and kept; no groups: all of the first
+  void begin(std::span<const Cost> work, std::span<const float> score,
+             std::span<const std::uint16_t> group) {
+    work_ = work;
+    group_ = group;
+    per_work_.resize(work.size());
     for (std::size_t e = 0; e < work.size(); ++e)
       per_work_[e] =
           work[e] > 0 ? static_cast<double>(score[e]) / static_cast<double>(work[e]) : 1e300;
@@ -160,9 +171,15 @@ class GroupedSteps {
 /// alone, a sixteenth of an octave of score per work.
 class StepCosts {
  public:
+  StepCosts() = default;
   template <everyone All>
-  StepCosts(const GroupedSteps& steps, All& all)
-      : groups_(&steps.groups()), above_(steps.groups().size()) {
+  StepCosts(const GroupedSteps& steps, All& all) {
+    begin(steps, all);
+  }
+  template <everyone All>
+  void begin(const GroupedSteps& steps, All& all) {
+    groups_ = &steps.groups();
+    above_.resize(steps.groups().size());
     double most = 0;
     for (std::size_t e = 0; e < steps.n_elements(); ++e)
       if (steps.work(e) > 0) most = std::max(most, steps.per_work(e));
@@ -207,7 +224,7 @@ class StepCosts {
     }
     return total;
   }
-  const std::vector<GroupSteps>* groups_;
+  const std::vector<GroupSteps>* groups_ = nullptr;
   std::vector<Above> above_;  ///< (group)
   std::int64_t first_ = 0;
 };
@@ -220,148 +237,215 @@ struct Taken {
   double lambda = 0;  ///< the least worth taken
 };
 inline constexpr std::uint64_t in_range = std::numeric_limits<std::int64_t>::max();
-/// @param number  (element) by which ties are broken; empty: as the elements stand
-template <everyone All>
-[[nodiscard]] Taken take_while_they_fit(const GroupedSteps& steps, Cost left, All& all,
-                                        std::span<const std::int64_t> number = {}) {
-  using Key = GroupedSteps::Key;
-  const std::size_t n = steps.n_elements();
-  Taken t{std::vector<std::uint8_t>(n, 0), left, 0};
 
-  // Worths between which the budget ends, as the upper 16 bits of a double. Below 2^-900 products
-  // round too coarsely to be told from each other by one factor.
-  const StepCosts costs(steps, all);
-  const auto value = [](std::uint64_t upper) { return std::bit_cast<double>(upper << 48); };
-  const auto first_where = [](std::uint64_t from, std::uint64_t to, const auto& holds) {
-    while (from < to) {
-      const std::uint64_t middle = (from + to) / 2;
-      if (holds(middle))
-        to = middle;
-      else
-        from = middle + 1;
-    }
-    return from;
-  };
-  constexpr std::uint64_t infinite = 0x7ff0, tiny = std::uint64_t{1023 - 900} << 4;
-  const double high = value(first_where(
-      tiny, infinite, [&](std::uint64_t w) { return costs.at_most(value(w)) <= left; }));
-  const std::uint64_t fits =
-      first_where(0, infinite, [&](std::uint64_t w) { return costs.at_least(value(w)) <= left; });
-  const double low = fits > tiny ? value(fits - 1) : 0;
+/// By group and step, the least score per work that surely takes it, and the least that may.
+struct StepLimits {
+  std::array<double, max_bits + 1> surely{}, perhaps{};
+  std::array<Cost, max_bits + 2> cost{};  ///< of so many steps
 
-  // By group and step, the least score per work that surely takes it, and the least that may.
-  struct Limits {
-    std::array<double, max_bits + 1> surely, perhaps;
-    std::array<Cost, max_bits + 2> cost{};  ///< of so many steps
-  };
-  std::vector<Limits> limits;
-  for (const GroupSteps& own : steps.groups()) {
-    Limits l;
+  /// @param low, high  worths between which the budget ends
+  StepLimits(const GroupSteps& own, double low, double high) {
     for (std::size_t j = 0; j < static_cast<std::size_t>(own.count); ++j) {
       const double rise = static_cast<double>(own.rise[j]);
-      l.surely[j] = high * rise / own.fall[j] * (1 + StepCosts::margin);
-      l.perhaps[j] = low * rise / own.fall[j] * (1 - StepCosts::margin);
-      l.cost[j + 1] = l.cost[j] + own.rise[j];
+      surely[j] = high * rise / own.fall[j] * (1 + StepCosts::margin);
+      perhaps[j] = low * rise / own.fall[j] * (1 - StepCosts::margin);
+      cost[j + 1] = cost[j] + own.rise[j];
     }
-    limits.push_back(l);
   }
+};
+
+/// Takes steps while they fit. A value that keeps its memory: as many elements again allocate
+/// nothing.
+class StepTaker {
+ public:
+  /// @param number  (element) by which ties are broken; empty: as the elements stand
+  template <everyone All>
+  const Taken& take(const GroupedSteps& steps, Cost left, All& all,
+                    std::span<const std::int64_t> number = {}) {
+    steps_ = &steps;
+    number_ = number;
+    taken_.left = left;
+    taken_.lambda = 0;
+    take_sure(all);
+    // Of the candidates all above the worth where the budget ends, and of that worth the first.
+    Key from = 0, to = 0, least = std::numeric_limits<Key>::max();
+    if (range_of(from, to, all, [](const Candidate& c) { return std::optional<Key>(c.key); })) {
+      narrow_to_budget(
+          from, to, taken_.left, 0,
+          [&](Key a, Key b, const auto& add) {
+            each([&](const Candidate& c) {
+              if (c.key >= a && c.key <= b) add(c.key, c.cost);
+            });
+          },
+          all, bins_);
+      const Key stop = first_too_much(to, all);
+      each([&](const Candidate& c) {
+        if (c.key < to || (c.key == to && (c.turn & in_range) < stop)) return;
+        ++more_[c.close];
+        least = std::min(least, c.key);
+      });
+      for (std::size_t k = 0; k < close_.size(); ++k) taken_.steps[close_[k].element] += more_[k];
+    }
+    least_of_all(least, all);
+    if (least == std::numeric_limits<Key>::max()) {  // none of them
+      for (std::size_t e = 0; e < steps.n_elements(); ++e)
+        steps.each(e, taken_.steps[e],
+                   [&](std::size_t, Key key, Cost) { least = std::min(least, key); });
+      least_of_all(least, all);
+    }
+    if (least < std::numeric_limits<Key>::max()) taken_.lambda = std::bit_cast<double>(least);
+    return taken_;
+  }
+
+ private:
+  using Key = GroupedSteps::Key;
+  /// An element some of whose steps are near the budget's end: those from `sure` to `possible`.
+  struct Close {
+    std::uint32_t element;
+    std::uint8_t sure, possible;
+  };
   struct Candidate {
     Key key;
     std::uint64_t turn;  ///< among those of equal worth the highest goes first
-    std::size_t element;
     Cost cost;
+    std::size_t close;
   };
-  const auto turn = [&](std::size_t e, std::size_t j) {
-    const auto own =
-        number.empty() ? static_cast<std::uint64_t>(e) : static_cast<std::uint64_t>(number[e]);
-    return ~(own * (max_bits + 1) + j);
-  };
-  std::vector<Candidate> close;
-  Cost spent = 0;
-  for (std::size_t e = 0; e < n; ++e) {
-    const Limits& l = limits[steps.group(e)];
-    const double x = steps.per_work(e);
-    int sure = 0, possible = 0;
-    for (std::size_t j = 0; j < static_cast<std::size_t>(steps.of(e).count); ++j) {
-      sure += x > l.surely[j];
-      possible += x >= l.perhaps[j];
-    }
-    t.steps[e] = static_cast<std::uint8_t>(sure);
-    spent += steps.work(e) * l.cost[static_cast<std::size_t>(sure)];
-    if (possible > sure)
-      steps.each(e, possible, [&](std::size_t j, Key key, Cost cost) {
-        if (static_cast<int>(j) >= sure && key > 0) close.push_back({key, turn(e, j), e, cost});
-      });
-  }
-  all.sum({&spent, 1});
-  t.left -= spent;
 
-  // Of the candidates all above the worth where the budget ends, and of that worth the first.
-  const auto range_of = [&](Key& from, Key& to, const auto& value_of) {
+  /// Worths between which the budget ends, as the upper 16 bits of a double. Below 2^-900 products
+  /// round too coarsely to be told from each other by one factor.
+  void find_ends(double& low, double& high) const {
+    const auto value = [](std::uint64_t upper) { return std::bit_cast<double>(upper << 48); };
+    const auto first_where = [](std::uint64_t from, std::uint64_t to, const auto& holds) {
+      while (from < to) {
+        const std::uint64_t middle = (from + to) / 2;
+        if (holds(middle))
+          to = middle;
+        else
+          from = middle + 1;
+      }
+      return from;
+    };
+    constexpr std::uint64_t infinite = 0x7ff0, tiny = std::uint64_t{1023 - 900} << 4;
+    const Cost left = taken_.left;
+    high = value(first_where(tiny, infinite,
+                             [&](std::uint64_t w) { return costs_.at_most(value(w)) <= left; }));
+    const std::uint64_t fits = first_where(
+        0, infinite, [&](std::uint64_t w) { return costs_.at_least(value(w)) <= left; });
+    low = fits > tiny ? value(fits - 1) : 0;
+  }
+  /// Steps that surely fit, and the list of those that may.
+  template <everyone All>
+  void take_sure(All& all) {
+    costs_.begin(*steps_, all);
+    double low = 0, high = 0;
+    find_ends(low, high);
+    limits_.clear();
+    for (const GroupSteps& own : steps_->groups()) limits_.emplace_back(own, low, high);
+    const std::size_t n = steps_->n_elements();
+    taken_.steps.resize(n);
+    close_.clear();
+    close_.reserve(n);  // more may be close in the next plan
+    Cost spent = 0;
+    for (std::size_t e = 0; e < n; ++e) {
+      const StepLimits& l = limits_[steps_->group(e)];
+      const double x = steps_->per_work(e);
+      int sure = 0, possible = 0;
+      for (std::size_t j = 0; j < static_cast<std::size_t>(steps_->of(e).count); ++j) {
+        sure += x > l.surely[j];
+        possible += x >= l.perhaps[j];
+      }
+      taken_.steps[e] = static_cast<std::uint8_t>(sure);
+      spent += steps_->work(e) * l.cost[static_cast<std::size_t>(sure)];
+      if (possible > sure)
+        close_.push_back({static_cast<std::uint32_t>(e), static_cast<std::uint8_t>(sure),
+                          static_cast<std::uint8_t>(possible)});
+    }
+    more_.reserve(n);
+    more_.assign(close_.size(), 0);
+    all.sum({&spent, 1});
+    taken_.left -= spent;
+  }
+  [[nodiscard]] std::uint64_t turn(std::size_t e, std::size_t j) const noexcept {
+    const auto own =
+        number_.empty() ? static_cast<std::uint64_t>(e) : static_cast<std::uint64_t>(number_[e]);
+    return ~(own * (max_bits + 1) + j);
+  }
+  /// f(candidate) for every step that may be taken.
+  template <typename F>
+  void each(const F& f) const {
+    for (std::size_t k = 0; k < close_.size(); ++k) {
+      const Close& c = close_[k];
+      steps_->each(c.element, c.possible, [&](std::size_t j, Key key, Cost cost) {
+        if (j >= c.sure && key > 0) f(Candidate{key, turn(c.element, j), cost, k});
+      });
+    }
+  }
+  /// Of the values that candidates have, on all ranks. @returns whether any has one
+  template <everyone All, typename Value>
+  [[nodiscard]] bool range_of(Key& from, Key& to, All& all, const Value& value_of) const {
     // Keys are positive doubles, turns complements of small numbers: half their range holds them.
     std::array<std::int64_t, 2> ends{std::numeric_limits<std::int64_t>::min(),
                                      std::numeric_limits<std::int64_t>::min()};
-    for (const Candidate& c : close)
+    each([&](const Candidate& c) {
       if (const auto v = value_of(c)) {
         ends[0] = std::max(ends[0], -static_cast<std::int64_t>(*v & in_range));
         ends[1] = std::max(ends[1], static_cast<std::int64_t>(*v & in_range));
       }
+    });
     all.max(ends);
     if (ends[1] < 0) return false;
     from = static_cast<Key>(-ends[0]), to = static_cast<Key>(ends[1]);
     return true;
-  };
-  Key from = 0, to = 0, least = std::numeric_limits<Key>::max();
-  if (range_of(from, to, [](const Candidate& c) { return std::optional<Key>(c.key); })) {
-    narrow_to_budget(
-        from, to, t.left, 0,
-        [&](Key a, Key b, const auto& add) {
-          for (const Candidate& c : close)
-            if (c.key >= a && c.key <= b) add(c.key, c.cost);
-        },
-        all);
-    Key last = 0, first = 0;
-    const auto turn_of = [&](const Candidate& c) {
-      return c.key == to ? std::optional<Key>(c.turn) : std::nullopt;
-    };
-    Key stop = std::numeric_limits<Key>::max();  // of `to`, those of later turns are not taken
-    if (range_of(last, first, turn_of)) {
-      narrow_to_budget(
-          last, first, t.left, 0,
-          [&](Key a, Key b, const auto& add) {
-            for (const Candidate& c : close)
-              if (const Key x = c.turn & in_range; c.key == to && x >= a && x <= b) add(x, c.cost);
-          },
-          all);
-      // One turn, which is of one candidate, is left to be looked at.
-      Cost there = 0;
-      for (const Candidate& c : close)
-        if (c.key == to && (c.turn & in_range) == first) there = c.cost;
-      all.sum({&there, 1});
-      const bool taken = there <= t.left;
-      if (taken) t.left -= there;
-      stop = taken ? first : first + 1;
-    }
-    for (const Candidate& c : close) {
-      if (c.key < to || (c.key == to && (c.turn & in_range) < stop)) continue;
-      ++t.steps[c.element];
-      least = std::min(least, c.key);
-    }
   }
-  const auto least_of_all = [&] {
+  /// Of the candidates worth `to`, those of turns below it are not taken.
+  template <everyone All>
+  [[nodiscard]] Key first_too_much(Key to, All& all) {
+    Key last = 0, first = 0;
+    if (!range_of(last, first, all, [&](const Candidate& c) {
+          return c.key == to ? std::optional<Key>(c.turn) : std::nullopt;
+        }))
+      return std::numeric_limits<Key>::max();
+    narrow_to_budget(
+        last, first, taken_.left, 0,
+        [&](Key a, Key b, const auto& add) {
+          each([&](const Candidate& c) {
+            if (const Key x = c.turn & in_range; c.key == to && x >= a && x <= b) add(x, c.cost);
+          });
+        },
+        all, bins_);
+    // One turn, which is of one candidate, is left to be looked at.
+    Cost there = 0;
+    each([&](const Candidate& c) {
+      if (c.key == to && (c.turn & in_range) == first) there = c.cost;
+    });
+    all.sum({&there, 1});
+    if (there > taken_.left) return first + 1;
+    taken_.left -= there;
+    return first;
+  }
+  template <everyone All>
+  static void least_of_all(Key& least, All& all) {
     std::int64_t of_mine = -static_cast<std::int64_t>(least & in_range);
     all.max({&of_mine, 1});
     least = of_mine == -static_cast<std::int64_t>(in_range) ? std::numeric_limits<Key>::max()
                                                             : static_cast<Key>(-of_mine);
-  };
-  least_of_all();
-  if (least == std::numeric_limits<Key>::max()) {  // none of them
-    for (std::size_t e = 0; e < n; ++e)
-      steps.each(e, t.steps[e], [&](std::size_t, Key key, Cost) { least = std::min(least, key); });
-    least_of_all();
   }
-  if (least < std::numeric_limits<Key>::max()) t.lambda = std::bit_cast<double>(least);
-  return t;
+
+  const GroupedSteps* steps_ = nullptr;
+  std::span<const std::int64_t> number_;
+  Taken taken_;
+  StepCosts costs_;
+  std::vector<StepLimits> limits_;  // (group)
+  std::vector<Close> close_;
+  std::vector<std::uint8_t> more_;  // (close) steps taken beyond the sure ones
+  std::vector<Cost> bins_;          // 64 KiB are more than some hosts' stacks hold
+};
+/// Once.
+template <everyone All>
+[[nodiscard]] Taken take_while_they_fit(const GroupedSteps& steps, Cost left, All& all,
+                                        std::span<const std::int64_t> number = {}) {
+  StepTaker taker;
+  return taker.take(steps, left, all, number);
 }
 
 /// A group along its hull.
@@ -411,90 +495,125 @@ inline void check_budget(const Problem& p, Cost least, Cost most) {
 
 }  // namespace detail
 
-/// Of a problem whose elements several share: levels, prices, errors, budget and overhead are the
-/// same for all, and each is told the bits of its own elements. Otherwise as below.
-/// @param number  (element) of an order of all elements, each once; empty: as the elements stand
-/// @throws Error with all others for a budget below the cheapest or above the dearest assignment
-/// @pre check(p) has passed
+/// Gives out bits again and again, and keeps its memory: a problem of the same size allocates
+/// nothing.
+class Engine {
+ public:
+  /// Of a problem whose elements several share: levels, prices, errors, budget and overhead are the
+  /// same for all, and each is told the bits of its own elements. Otherwise as allocate().
+  /// @param number  (element) of an order of all elements, each once; empty: as the elements stand
+  /// @throws Error with all others for a budget below the cheapest or above the dearest assignment
+  /// @pre check(p) has passed
+  template <everyone All>
+  Allocation& run(const Problem& p, All& all, std::span<const std::int64_t> number = {}) {
+    Cost cheapest = p.overhead, dearest = p.overhead;
+    groups_.clear();
+    steps_.groups().clear();
+    p.work_of_groups(work_);
+    all.sum(work_);
+    for (std::size_t g = 0; g < p.error.size(); ++g) {
+      groups_.emplace_back(p.price_of(g), p.error[g]);
+      steps_.groups().push_back(groups_.back().steps);
+      cheapest += work_[g] * groups_[g].cheapest;
+      dearest += work_[g] * groups_[g].dearest;
+    }
+    detail::check_budget(p, cheapest, dearest);
+    steps_.begin(p.work, p.score, p.group);
+    const detail::Taken& taken = taker_.take(steps_, p.budget - cheapest, all, number);
+    level_.resize(p.n_elements());
+    for (std::size_t e = 0; e < level_.size(); ++e)
+      level_[e] = groups_[p.group_of(e)].hull.level[taken.steps[e]];
+    give_the_rest(p, taken.left, all, number);
+    finish(p, taken.lambda, all);
+    return result_;
+  }
+
+ private:
+  /// Whether an element could have a better level.
+  [[nodiscard]] bool fits(const Problem& p, std::size_t e, Cost left) const noexcept {
+    const Cost next = groups_[p.group_of(e)].next[level_[e]];
+    return next != detail::GroupLevels::none && p.work[e] * next <= left && p.score[e] > 0;
+  }
+  /// What is left goes to the first elements whose next step still fits, one after the other.
+  template <everyone All>
+  void give_the_rest(const Problem& p, Cost left, All& all, std::span<const std::int64_t> number) {
+    if (!number.empty()) {
+      in_turn_.clear();
+      in_turn_.reserve(p.n_elements());  // more may fit in the next plan
+      for (std::size_t e = 0; e < p.n_elements(); ++e)
+        if (fits(p, e, left)) in_turn_.push_back(static_cast<std::uint32_t>(e));
+      std::sort(in_turn_.begin(), in_turn_.end(),
+                [&](std::uint32_t a, std::uint32_t b) { return number[a] < number[b]; });
+    }
+    const std::size_t turns = number.empty() ? p.n_elements() : in_turn_.size();
+    constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t turn = 0;;) {
+      std::size_t e = 0;
+      for (; turn < turns; ++turn) {
+        e = number.empty() ? turn : in_turn_[turn];
+        if (fits(p, e, left)) break;
+      }
+      const std::int64_t mine = turn == turns    ? none
+                                : number.empty() ? static_cast<std::int64_t>(e)
+                                                 : number[e];
+      std::int64_t next = -mine;
+      all.max({&next, 1});
+      if (next == -none) break;
+      Cost spent = 0;
+      if (-next == mine) {
+        spent = improve(p, e, left);
+        ++turn;
+      }
+      all.sum({&spent, 1});
+      left -= spent;
+    }
+  }
+  /// @returns what the better level costs more
+  Cost improve(const Problem& p, std::size_t e, Cost left) {
+    const auto& d = p.error[p.group_of(e)];
+    const auto& price = p.price_of(p.group_of(e));
+    Cost spent = 0;
+    for (std::size_t k = 0; k < p.levels.size(); ++k) {
+      const Cost c = p.work[e] * (price[k] - price[level_[e]]);
+      if (c <= left - spent && d[k] < d[level_[e]]) {
+        spent += c;
+        level_[e] = static_cast<std::uint8_t>(k);
+      }
+    }
+    return spent;
+  }
+  template <everyone All>
+  void finish(const Problem& p, double lambda, All& all) {
+    Allocation& a = result_;
+    a.bits.resize(static_cast<Index>(level_.size()));
+    a.cost = 0;
+    a.distortion = 0;
+    for (std::size_t e = 0; e < level_.size(); ++e) {
+      a.bits.set(static_cast<Index>(e), p.levels[level_[e]]);
+      a.cost += p.cost(e, level_[e]);
+      a.distortion += p.distortion(e, level_[e]);
+    }
+    all.sum({&a.cost, 1});
+    a.cost += p.overhead;
+    a.budget = p.budget;
+    a.lambda = lambda;
+  }
+
+  std::vector<detail::GroupLevels> groups_;
+  std::vector<Cost> work_;  // (group)
+  detail::GroupedSteps steps_;
+  detail::StepTaker taker_;
+  std::vector<std::uint8_t> level_;     // (element)
+  std::vector<std::uint32_t> in_turn_;  // elements
+  Allocation result_;
+};
+
+/// Engine::run(), once.
 template <everyone All>
 [[nodiscard]] Allocation allocate(const Problem& p, All& all,
                                   const std::vector<std::int64_t>& number = {}) {
-  const std::size_t n = p.n_elements();
-  std::vector<detail::GroupLevels> groups;
-  std::vector<detail::GroupSteps> steps;
-  Cost cheapest = p.overhead, dearest = p.overhead;
-  std::vector<Cost> work = p.work_of_groups();
-  all.sum(work);
-  for (std::size_t g = 0; g < p.error.size(); ++g) {
-    groups.emplace_back(p.price_of(g), p.error[g]);
-    steps.push_back(groups.back().steps);
-    cheapest += work[g] * groups[g].cheapest;
-    dearest += work[g] * groups[g].dearest;
-  }
-  detail::check_budget(p, cheapest, dearest);
-
-  const detail::Taken taken =
-      detail::take_while_they_fit(detail::GroupedSteps(std::move(steps), p.work, p.score, p.group),
-                                  p.budget - cheapest, all, number);
-  std::vector<std::uint8_t> level(n);
-  for (std::size_t e = 0; e < n; ++e) level[e] = groups[p.group_of(e)].hull.level[taken.steps[e]];
-
-  // What is left goes to the first elements whose next step still fits, one after the other.
-  const auto fits = [&](std::size_t e, Cost left) {
-    const Cost next = groups[p.group_of(e)].next[level[e]];
-    return next != detail::GroupLevels::none && p.work[e] * next <= left && p.score[e] > 0;
-  };
-  std::vector<std::size_t> in_turn;
-  if (!number.empty()) {
-    for (std::size_t e = 0; e < n; ++e)
-      if (fits(e, taken.left)) in_turn.push_back(e);
-    std::sort(in_turn.begin(), in_turn.end(),
-              [&](std::size_t a, std::size_t b) { return number[a] < number[b]; });
-  }
-  const std::size_t turns = number.empty() ? n : in_turn.size();
-  Cost left = taken.left;
-  constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
-  for (std::size_t turn = 0;;) {
-    std::size_t e = 0;
-    for (; turn < turns; ++turn) {
-      e = number.empty() ? turn : in_turn[turn];
-      if (fits(e, left)) break;
-    }
-    const std::int64_t mine = turn == turns    ? none
-                              : number.empty() ? static_cast<std::int64_t>(e)
-                                               : number[e];
-    std::int64_t next = -mine;
-    all.max({&next, 1});
-    if (next == -none) break;
-    Cost spent = 0;
-    if (-next == mine) {
-      const auto& d = p.error[p.group_of(e)];
-      const auto& price = p.price_of(p.group_of(e));
-      for (std::size_t k = 0; k < p.levels.size(); ++k) {
-        const Cost c = p.work[e] * (price[k] - price[level[e]]);
-        if (c <= left - spent && d[k] < d[level[e]]) {
-          spent += c;
-          level[e] = static_cast<std::uint8_t>(k);
-        }
-      }
-      ++turn;
-    }
-    all.sum({&spent, 1});
-    left -= spent;
-  }
-  Allocation a;
-  std::vector<std::uint8_t> bits(n);
-  for (std::size_t e = 0; e < n; ++e) {
-    bits[e] = static_cast<std::uint8_t>(p.levels[level[e]]);
-    a.cost += p.cost(e, level[e]);
-    a.distortion += p.distortion(e, level[e]);
-  }
-  all.sum({&a.cost, 1});
-  a.cost += p.overhead;
-  a.bits = RowBits(std::move(bits));
-  a.budget = p.budget;
-  a.lambda = taken.lambda;
-  return a;
+  Engine engine;
+  return engine.run(p, all, number);
 }
 
 /// The multiple-choice knapsack: least predicted error under the budget. Steps along every group's

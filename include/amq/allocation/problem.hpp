@@ -52,9 +52,13 @@ struct Problem {
     return static_cast<double>(score[e]) * error[group_of(e)][k];
   }
   /// (group) work of its elements together.
-  [[nodiscard]] std::vector<Cost> work_of_groups() const {
-    std::vector<Cost> sum(error.size(), 0);
+  void work_of_groups(std::vector<Cost>& sum) const {
+    sum.assign(error.size(), 0);
     for (std::size_t e = 0; e < work.size(); ++e) sum[group_of(e)] += work[e];
+  }
+  [[nodiscard]] std::vector<Cost> work_of_groups() const {
+    std::vector<Cost> sum;
+    work_of_groups(sum);
     return sum;
   }
   /// Of all elements at level k, with the overhead.
@@ -147,17 +151,17 @@ inline void check(const Problem& p) {
       refuse("a finite distortion >= 0 for every level", "another curve", "Measure it again.");
   }
   double most = static_cast<double>(p.overhead);
-  std::vector<double> dearest;
-  for (std::size_t g = 0; g < p.error.size(); ++g)
-    dearest.push_back(
-        static_cast<double>(*std::max_element(p.price_of(g).begin(), p.price_of(g).end())));
+  const auto dearest = [&](std::size_t g) {
+    return static_cast<double>(*std::max_element(p.price_of(g).begin(), p.price_of(g).end()));
+  };
+  const double of_all = p.price.size() == 1 ? dearest(0) : 0;
   for (std::size_t e = 0; e < n; ++e) {
     if (p.work[e] < 0 || !(p.score[e] >= 0 && p.score[e] <= 3e38f) ||
         p.group_of(e) >= p.error.size())
       refuse("work and finite scores of at least 0, and a known group",
              "another at element " + std::to_string(e),
              "Look at the score's input field and the auxiliary model.");
-    most += static_cast<double>(p.work[e]) * dearest[p.group_of(e)];
+    most += static_cast<double>(p.work[e]) * (of_all > 0 ? of_all : dearest(p.group_of(e)));
   }
   if (most > 9e18) refuse("a cost below 9e18", std::to_string(most), "Count in larger units.");
 }

@@ -43,6 +43,10 @@ struct RowOwners {
   Index n_clusters = 0;
   /// Of the whole mesh, where the graph is a part of it; else the graph's own.
   std::optional<Index> nodes_in_all, edges_in_all;
+  /// Clusters are those of the whole mesh. Where the graph is a part of it: the cluster of each
+  /// node of the mesh, and that clusters c with c % shares == share are counted with this part.
+  std::span<const std::int32_t> cluster_of_all;
+  Index share = 0, shares = 1;
 
   RowOwners(const Graph& g) noexcept : graph(&g) {}  // NOLINT: a graph alone is the usual case
   /// @throws Error for another number of nodes, or a cluster that does not exist
@@ -71,10 +75,19 @@ struct RowOwners {
            : k == RowKind::cluster ? n_clusters
                                    : nodes_in_all.value_or(n_nodes());
   }
+  /// Of all nodes that clusters have.
+  [[nodiscard]] std::span<const std::int32_t> members_clusters() const noexcept {
+    return cluster_of_all.empty() ? cluster_of : cluster_of_all;
+  }
+  [[nodiscard]] bool counts(Index cluster) const noexcept { return cluster % shares == share; }
   /// Members of each cluster.
+  void members(std::vector<Index>& n) const {
+    n.assign(static_cast<std::size_t>(n_clusters), 0);
+    for (const auto c : members_clusters()) ++n[static_cast<std::size_t>(c)];
+  }
   [[nodiscard]] std::vector<Index> members() const {
-    std::vector<Index> n(static_cast<std::size_t>(n_clusters), 0);
-    for (const auto c : cluster_of) ++n[static_cast<std::size_t>(c)];
+    std::vector<Index> n;
+    members(n);
     return n;
   }
 };
@@ -86,6 +99,9 @@ struct PointScores {
   std::vector<PointId> points;       ///< of each column
   std::vector<float> values;         ///< (node, column)
   Index nodes = 0;
+  /// (node of the whole mesh, column) where nodes are a part of one that has clusters: columns of
+  /// clusters are read. Else empty.
+  std::vector<float> of_all;
 
   explicit PointScores(const ParameterLayout& layout, Index n_nodes = 0) : nodes(n_nodes) {
     column_of_point.assign(layout.points().size(), -1);
@@ -100,6 +116,11 @@ struct PointScores {
   [[nodiscard]] MatrixView<float> view() noexcept { return {values.data(), nodes, columns()}; }
   [[nodiscard]] MatrixView<const float> view() const noexcept {
     return {values.data(), nodes, columns()};
+  }
+  /// Of all nodes that clusters have.
+  [[nodiscard]] MatrixView<const float> members() const noexcept {
+    if (of_all.empty()) return view();
+    return {of_all.data(), static_cast<Index>(of_all.size()) / columns(), columns()};
   }
 };
 
@@ -230,6 +251,10 @@ struct Choosers {
   [[nodiscard]] Index count(RowKind kind) const noexcept {
     return kind == RowKind::cluster || by_edge(kind) ? owners.rows(kind) : owners.n_nodes();
   }
+  /// Whether chooser i competes here, and not with another part of the mesh.
+  [[nodiscard]] bool competes(RowKind kind, Index i) const noexcept {
+    return kind != RowKind::cluster || owners.counts(i);
+  }
   /// Rows of such a kind that follow chooser i.
   [[nodiscard]] Index rows_of(RowKind kind, Index i) const noexcept {
     return kind == RowKind::edge && !by_edge(kind) ? owners.graph->in_degree(i) : 1;
@@ -238,14 +263,23 @@ struct Choosers {
   struct Weighed {
     std::vector<double> weight;  ///< (chooser)
     std::vector<double> score;   ///< (chooser) sums to what the nodes' scores sum to, or more
+    std::vector<Index> members;  ///< (cluster)
   };
   [[nodiscard]] Weighed weigh(MatrixView<const float> scores, Index column, RowKind kind) const {
+    Weighed d;
+    weigh(scores, column, kind, d);
+    return d;
+  }
+  /// Into memory that was there before.
+  /// @param scores  (node, column); for clusters of all nodes that they have
+  void weigh(MatrixView<const float> scores, Index column, RowKind kind, Weighed& d) const {
     const Graph& g = *owners.graph;
     const auto of_node = [&](std::int32_t node) {
       return static_cast<double>(scores(node, column));
     };
     const auto n = static_cast<std::size_t>(count(kind));
-    Weighed d{std::vector<double>(n, 1.0), std::vector<double>(n, 0.0)};
+    d.weight.assign(n, 1.0);
+    d.score.assign(n, 0.0);
     if (by_edge(kind)) {
       // A node's score is that of all its incoming edges.
       const auto of_one = [&](std::int32_t node) {
@@ -256,28 +290,29 @@ struct Choosers {
         d.score[e] = 0.5 * (of_one(g.receiver[e]) + of_one(g.sender[e]));
       }
     } else if (kind == RowKind::cluster) {
-      const std::vector<Index> members = owners.members();
-      for (std::size_t i = 0; i < owners.cluster_of.size(); ++i) {
-        double& total = d.score[static_cast<std::size_t>(owners.cluster_of[i])];
+      owners.members(d.members);
+      const auto cluster_of = owners.members_clusters();
+      for (std::size_t i = 0; i < cluster_of.size(); ++i) {
+        double& total = d.score[static_cast<std::size_t>(cluster_of[i])];
         const double s = of_node(static_cast<std::int32_t>(i));
         total = clusters == ClusterScore::sum ? total + s : std::max(total, s);
       }
       for (std::size_t c = 0; c < n; ++c) {
-        d.weight[c] = static_cast<double>(members[c]);
+        d.weight[c] = static_cast<double>(d.members[c]);
         if (clusters == ClusterScore::max) d.score[c] *= d.weight[c];
       }
     } else {
       for (std::size_t i = 0; i < n; ++i) d.score[i] = of_node(static_cast<std::int32_t>(i));
     }
-    return d;
   }
 };
 
 /// Elements of an allocation: a chooser of each column, or of each layer, or one for all columns,
 /// or a column.
 struct Elements {
-  std::vector<std::size_t> first;  ///< (column) element of the column's first chooser
-  std::vector<std::size_t> part;   ///< (column) which of those that may differ it is of
+  std::vector<std::size_t> first;          ///< (column) element of the column's first chooser
+  std::vector<std::int64_t> first_in_all;  ///< (column) the same of the whole mesh
+  std::vector<std::size_t> part;           ///< (column) which of those that may differ it is of
   std::size_t parts = 1;
   std::size_t count = 0;
   bool over_mesh = true;
@@ -290,13 +325,21 @@ struct Elements {
     parts = may.over_points ? kinds.size() : may.by_block ? blocks.count() : 1;
     const auto n = static_cast<std::size_t>(choosers.owners.n_nodes()),
                both = n + static_cast<std::size_t>(choosers.owners.n_clusters);
+    const auto n_in_all = std::int64_t{choosers.owners.rows_in_all(RowKind::node)},
+               both_in_all = n_in_all + std::int64_t{choosers.owners.n_clusters};
+    std::int64_t count_in_all = 0;
     for (std::size_t c = 0; c < kinds.size(); ++c) {
+      const bool cluster = kinds[c] == RowKind::cluster;
       part.push_back(may.over_points ? c : may.by_block ? blocks.of[c] : 0);
       if (!may.over_points) {
-        first.push_back(part[c] * both + (kinds[c] == RowKind::cluster ? n : 0));
+        first.push_back(part[c] * both + (cluster ? n : 0));
+        first_in_all.push_back(static_cast<std::int64_t>(part[c]) * both_in_all +
+                               (cluster ? n_in_all : 0));
       } else {
         first.push_back(count);
+        first_in_all.push_back(count_in_all);
         count += over_mesh ? static_cast<std::size_t>(choosers.count(kinds[c])) : 1;
+        count_in_all += cluster ? std::int64_t{choosers.owners.n_clusters} : n_in_all;
       }
     }
     if (!may.over_points) count = parts * both;
