@@ -70,6 +70,11 @@ TEST_CASE("a series lists each step with its time") {
   CHECK(dir.n_files() == 3);
   const std::string list(as_text(read_file(dir.path("flow.pvd"))));
   CHECK(list.find("timestep=\"0.1\" part=\"0\" file=\"flow_0001.vtu\"") != list.npos);
+  // What others have written is listed, too.
+  s.add(0.2, dir.path("of_ranks.pvtu"));
+  const std::string longer(as_text(read_file(dir.path("flow.pvd"))));
+  CHECK(longer.find("timestep=\"0.2\" part=\"0\" file=\"of_ranks.pvtu\"") != longer.npos);
+  CHECK(dir.n_files() == 3);
   AMQ_REFUSES(vtu::Series("flow.vtu"), ".pvd");
 }
 

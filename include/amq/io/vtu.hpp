@@ -291,6 +291,11 @@ class Series {
     number.insert(0, number.size() < 4 ? 4 - number.size() : 0, '0');
     const std::string step = path_.substr(0, path_.size() - 4) + "_" + number + ".vtu";
     grid.write(step, encoding_);
+    add(time, step);
+  }
+  /// Lists a step that is written already, such as the PVTU of several ranks; one of them lists.
+  /// @param step  a file in the list's folder
+  void add(double time, const std::string& step) {
     char t[40];
     const auto end = std::to_chars(t, t + sizeof t, time).ptr;
     const auto slash = step.rfind('/');
