@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <string>
+#include <string_view>
 
 namespace amq {
 
@@ -30,21 +31,21 @@ inline void relative_positions(MatrixView<const float> positions, const Graph& g
 
 namespace detail {
 
-inline void check_graph(const std::string& where, const Graph& g) {
+inline void check_graph(std::string_view where, const Graph& g) {
   if (g.first.empty())  // a part of a mesh may have no nodes
-    throw Error(where, "a graph with nodes", "an empty graph", "Pass the mesh's graph.");
+    throw Error(std::string(where), "a graph with nodes", "an empty graph",
+                "Pass the mesh's graph.");
 }
 /// @throws amq::Error for another shape, and for what is not finite
-inline void check_rows(const std::string& where, MatrixView<const float> m, Index rows,
-                       Index cols) {
+inline void check_rows(std::string_view where, MatrixView<const float> m, Index rows, Index cols) {
   if (m.rows != rows || m.cols != cols)
-    throw Error(where, "(" + std::to_string(rows) + ", " + std::to_string(cols) + ")",
+    throw Error(std::string(where), "(" + std::to_string(rows) + ", " + std::to_string(cols) + ")",
                 "(" + std::to_string(m.rows) + ", " + std::to_string(m.cols) + ")",
                 "Give a row per node, edge or cluster and the channels the model was built for.");
   for (Index i = 0; i < m.rows; ++i)
     for (Index c = 0; c < m.cols; ++c)
       if (!std::isfinite(m(i, c)))
-        throw Error(where, "finite numbers",
+        throw Error(std::string(where), "finite numbers",
                     std::to_string(m(i, c)) + " at row " + std::to_string(i),
                     "Repair the field before it is passed on.");
 }
