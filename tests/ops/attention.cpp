@@ -177,3 +177,20 @@ TEST_CASE("products between rows are counted as products of floats, or at their 
   a.apply(ops::SoftmaxAttention{2, 2, {8, 16}}, lift(a, a.input(view(x), RowKind::grid)));
   CHECK(a.cost().products.back().bops == c.macs * 8 * 16);
 }
+
+TEST_CASE("a matrix that is encoded again, of any shape and bits, is as one that is new") {
+  CodedMatrix again;
+  for (const int bits : {8, 4, 16, 8, 2})
+    for (const Index rows : {33, 7}) {
+      const Matrix values = Matrix::Random(rows, 40), x = Matrix::Random(5, 40);
+      CodedMatrix fresh;
+      fresh.encode(view(values), bits, CodedMatrix::Step::largest);
+      again.encode(view(values), bits, CodedMatrix::Step::largest);
+      Matrix y(5, rows), z(5, rows);
+      fresh.multiply(view(x), 8, view(y));
+      again.multiply(view(x), 8, view(z));
+      CAPTURE(bits);
+      CAPTURE(rows);
+      CHECK(y == z);
+    }
+}

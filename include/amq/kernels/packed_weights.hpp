@@ -46,8 +46,14 @@ class PackedWeights {
   /// @throws Error for other bits, a length that differs, a code out of range, or an `in` beyond
   ///         largest_linear_k(bits)
   PackedWeights(WeightTensor tensor, int bits, std::span<const float> bias,
-                const std::string& name = "PackedWeights")
-      : tensor_(std::move(tensor)), bits_(bits) {
+                const std::string& name = "PackedWeights") {
+    assign(tensor, bits, bias, name);
+  }
+  /// The same again, in the memory that was there: `tensor` and the one before change places.
+  void assign(WeightTensor& tensor, int bits, std::span<const float> bias,
+              const std::string& name = "PackedWeights") {
+    std::swap(tensor_, tensor);
+    bits_ = bits;
     if (bits != 2 && bits != 4 && bits != 8)
       throw Error(name, "weights of 2, 4 or 8 bits", std::to_string(bits) + " bits",
                   "Quantize the weights to one of these.");
@@ -178,11 +184,16 @@ class WeightGroups {
 
   /// @param out   of all groups
   /// @param bits  2, 4, 8 or 16
-  WeightGroups(Index out, Index in, Index groups, int bits) : bits_(bits), out_(out / groups) {
-    for (Index g = 0; g < groups; ++g) {
-      high_.emplace_back(WeightTensor::Quantizer{}, out_, in);
-      if (bits == 16) low_.emplace_back(WeightTensor::Quantizer{}, out_, in);
-    }
+  WeightGroups(Index out, Index in, Index groups, int bits) { begin(out, in, groups, bits); }
+  WeightGroups() = default;
+  /// As constructed, in the memory that was there.
+  void begin(Index out, Index in, Index groups, int bits) {
+    bits_ = bits;
+    out_ = out / groups;
+    high_.resize(static_cast<std::size_t>(groups));
+    low_.resize(bits == 16 ? high_.size() : 0);
+    for (auto* digits : {&high_, &low_})
+      for (WeightTensor& t : *digits) t.reset(out_, in);
   }
   /// @pre 0 <= i < out
   [[nodiscard]] Channel channel(Index i) noexcept {
@@ -195,6 +206,16 @@ class WeightGroups {
   /// @throws what PackedWeights throws
   void pack(const float* step, const float* bias, const std::string& where,
             std::vector<PackedWeights>& to, std::vector<PackedWeights>& to_low) && {
+    const std::size_t first = to.size(), first_low = to_low.size();
+    to.resize(first + high_.size());
+    to_low.resize(first_low + low_.size());
+    pack_into(step, bias, where, std::span(to).subspan(first),
+              std::span(to_low).subspan(first_low));
+  }
+  /// The same into weights that were there before: as many as there are groups. What is put in
+  /// after the next begin() goes to the memory that they had.
+  void pack_into(const float* step, const float* bias, const std::string& where,
+                 std::span<PackedWeights> to, std::span<PackedWeights> to_low) {
     const auto n = static_cast<std::size_t>(out_);
     for (std::size_t g = 0; g < high_.size(); ++g, step += out_, bias += out_) {
       auto& high = high_[g].quantizer().scale.value;
@@ -202,16 +223,15 @@ class WeightGroups {
       if (!low_.empty()) {
         low_[g].quantizer().scale.value = high;
         for (float& s : high) s *= static_cast<float>(weight_digit);
-        to_low.emplace_back(std::move(low_[g]), 8, std::span<const float>(), where);
+        to_low[g].assign(low_[g], 8, std::span<const float>(), where);
       }
-      to.emplace_back(std::move(high_[g]), low_.empty() ? bits_ : 8,
-                      std::span<const float>(bias, n), where);
+      to[g].assign(high_[g], low_.empty() ? bits_ : 8, std::span<const float>(bias, n), where);
     }
   }
 
  private:
-  int bits_;
-  Index out_;
+  int bits_ = 8;
+  Index out_ = 0;
   std::vector<WeightTensor> high_, low_;  // (group)
 };
 

@@ -49,6 +49,7 @@ T exponentials(T* p, Index n, T scale) noexcept {
 template <typename T>
 class FloatHead {
  public:
+  void like(const FloatHead&) noexcept {}
   void begin(const T* keys, const T* values, Index stride, Index n, Index width) {
     values_ = values;
     stride_ = stride;
@@ -73,7 +74,10 @@ class FloatHead {
 /// The same in integers: a key has a step of its own, and so has a channel of the values.
 class CodedHead {
  public:
+  CodedHead() = default;
   explicit CodedHead(ProductBits bits) : bits_(bits) {}
+  /// At the bits of another.
+  void like(const CodedHead& other) noexcept { bits_ = other.bits_; }
   void begin(const float* keys, const float* values, Index stride, Index n, Index width) {
     stride_ = stride;
     n_ = n;
@@ -90,7 +94,7 @@ class CodedHead {
   }
 
  private:
-  ProductBits bits_;
+  ProductBits bits_{};
   CodedMatrix keys_, values_;
   std::vector<float> channels_;
   Index stride_ = 0, n_ = 0, width_ = 0;
@@ -164,14 +168,16 @@ struct SoftmaxAttention {
 
  private:
   static constexpr Index block = 48;
-  /// @param fresh  a FloatHead or CodedHead: each part of the work has one of its own
+  /// @param like  a FloatHead or CodedHead: each thread keeps one of its own
   template <typename T, typename Head>
-  void run(const Head& fresh, MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
+  void run(const Head& like, MatrixView<const T> x, MatrixView<T> out, Executor& executor) const {
     const Index n = x.rows / samples, channels = out.cols, width = channels / heads;
     executor.parallel_for(
         static_cast<std::size_t>(samples * heads), 1, [&](std::size_t begin, std::size_t end) {
-          Head head(fresh);
-          std::vector<T> p(static_cast<std::size_t>(block * n));
+          thread_local Head head;
+          thread_local std::vector<T> p;
+          head.like(like);
+          p.resize(static_cast<std::size_t>(block * n));
           for (auto at = static_cast<Index>(begin); at < static_cast<Index>(end); ++at) {
             const Index first = at / heads * n, column = at % heads * width;
             const T* keys = x.row(first) + channels + column;

@@ -11,7 +11,8 @@
 
 namespace amq {
 
-/// (out, in) floats, encoded like a weight: a step a row. Rows of floats meet it in integers.
+/// (out, in) floats, encoded like a weight: a step a row. Rows of floats meet it in integers. Other
+/// floats of the same shape are encoded in the memory of those before.
 class CodedMatrix {
  public:
   /// How the step of a row is found.
@@ -24,9 +25,7 @@ class CodedMatrix {
   void encode(MatrixView<const float> values, int bits, Step how) {
     step_.resize(static_cast<std::size_t>(values.rows));
     bias_.assign(step_.size(), 0.0f);
-    packed_.clear();
-    low_.clear();
-    kernels::WeightGroups codes(values.rows, values.cols, 1, bits);
+    codes_.begin(values.rows, values.cols, 1, bits);
     const int highest = highest_weight_code(bits);
     for (Index i = 0; i < values.rows; ++i) {
       const float* row = values.row(i);
@@ -34,11 +33,13 @@ class CodedMatrix {
       step = how == Step::best ? best_weight_step(row, values.cols, bits)
                                : largest_weight_step(row, values.cols, bits);
       const float inverse = 1.0f / step;
-      const auto channel = codes.channel(i);
+      const auto channel = codes_.channel(i);
       for (Index k = 0; k < values.cols; ++k)
         channel.put(k, encode_symmetric(row[k], inverse, highest));
     }
-    std::move(codes).pack(step_.data(), bias_.data(), "matrix of codes", packed_, low_);
+    packed_.resize(1);
+    low_.resize(bits == 16 ? 1 : 0);
+    codes_.pack_into(step_.data(), bias_.data(), "matrix of codes", packed_, low_);
   }
   /// Nothing has been encoded.
   [[nodiscard]] bool empty() const noexcept { return packed_.empty(); }
@@ -66,6 +67,7 @@ class CodedMatrix {
   }
 
  private:
+  kernels::WeightGroups codes_;
   std::vector<float> step_, bias_;
   std::vector<kernels::PackedWeights> packed_, low_;  // one of each, or none
 };

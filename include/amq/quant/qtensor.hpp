@@ -144,6 +144,14 @@ class BasicQTensor {
     storage_.words.resize(static_cast<std::size_t>(n_words(storage_.rows, storage_.cols)));
   }
 
+  /// Another shape, in the memory that was there. Every code is 0.
+  /// @pre 0 <= rows, cols
+  void reset(Index rows, Index cols) requires(!is_static && Extents::rank == 2) {
+    storage_.rows = rows;
+    storage_.cols = cols;
+    storage_.words.assign(static_cast<std::size_t>(n_words(rows, cols)), 0);
+  }
+
   [[nodiscard]] constexpr Index rows() const noexcept {
     if constexpr (is_static)
       return Extents::rows();
