@@ -140,3 +140,18 @@ TEST_CASE("what cannot be clustered is refused") {
                        doctest::Contains("found nan at node 3"), Error);
   CHECK_THROWS_AS(static_cast<void>(same_size_clusters({nullptr, 0, 2}, {})), Error);
 }
+
+TEST_CASE("shares of clusters stand one after the other and leave none out, some may be empty") {
+  for (const Index n : {1, 5, 26, 1000})
+    for (const Index shares : {1, 2, 3, 8}) {
+      Index next = 0;
+      for (Index k = 0; k < shares; ++k) {
+        const ClusterShare s = ClusterShare::of(n, k, shares);
+        CHECK(s.first == next);
+        CHECK(s.count >= n / shares);
+        CHECK(s.count <= n / shares + 1);
+        next += s.count;
+      }
+      CHECK(next == n);
+    }
+}

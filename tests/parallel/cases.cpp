@@ -128,6 +128,7 @@ const std::vector<Fault>& all_faults() {
                                       Fault::node_twice,
                                       Fault::node_missing,
                                       Fault::foreign_ghost,
+                                      Fault::ghost_elsewhere,
                                       Fault::no_edges_of_neighbours,
                                       Fault::clusters_that_choose,
                                       Fault::cell_out_of_range,
@@ -154,6 +155,8 @@ const char* words_of(Fault f) {
       return "one rank that owns it, found none";
     case Fault::foreign_ghost:
       return "which it is said to be of, found none of its nodes";
+    case Fault::ghost_elsewhere:
+      return "expected the place, type and coordinates that its owner, rank";
     case Fault::no_edges_of_neighbours:
       return "expected edges, of a network that reads nearest neighbours";
     case Fault::clusters_that_choose:
@@ -194,6 +197,7 @@ void meet(Fault f, int rank, Communicator& c) {
   if (here && f == Fault::nodes_in_all) ++m.nodes_in_all;
   if (here && f == Fault::cell_out_of_range) m.edges[3][0] = static_cast<std::int32_t>(m.n_local());
   if (here && f == Fault::field_not_finite) given(1, 0) = std::numeric_limits<float>::quiet_NaN();
+  if (here && f == Fault::ghost_elsewhere) m.points.back() += 0.25;
   if (f == Fault::node_missing) ++m.nodes_in_all;
   if (f == Fault::no_edges_of_neighbours) m.edges.clear();
   if (here && f == Fault::node_twice) {
@@ -244,6 +248,38 @@ void meet(Fault f, int rank, Communicator& c) {
     c.finish();
   }
   for (int k = 0; k < 3; ++k) part(given);
+}
+
+std::vector<long> allocations(const std::string& network, Communicator& c, long (*count)()) {
+  return with(network, [&](const auto& made) {
+    using Model = std::remove_cvref_t<decltype(made.solver->net().model)>;
+    const PartitionedMesh m = cut_of({}, made, c);
+    PartSolver<Model> part(*made.solver, m, c);
+    std::vector<Field> given;
+    for (std::uint64_t k = 0; k < 5; ++k)
+      given.push_back(own_rows(m, fingerprints::noise(made.mesh.n_nodes(), 2, k)));
+    std::vector<long> taken;
+    taken.reserve(100);
+    const auto counted = [&](const auto& f) {
+      const long before = count();
+      f();
+      taken.push_back(count() - before);
+    };
+    Solution s;
+    for (int k = 0; k < 2; ++k) part.solve(view(given[0]), s);
+    for (const Field& g : given) counted([&] { part.solve(view(g), s); });
+    const BitPlan uniform = BitPlan::uniform(8);
+    for (int k = 0; k < 2; ++k) part.solve(view(given[0]), uniform, s.field);
+    for (const Field& g : given) counted([&] { part.solve(view(g), uniform, s.field); });
+    for (const Index every : {1, 3}) {
+      PartRollout<Model> rollout(part, given[0]);
+      rollout.allocate_every(every);
+      rollout.step();
+      rollout.step();
+      for (int step = 0; step < 5; ++step) counted([&] { rollout.step(); });
+    }
+    return taken;
+  });
 }
 
 Traffic traffic(int bits, std::int64_t hidden, std::int64_t layers, Communicator& c) {

@@ -53,6 +53,7 @@ enum class Fault {
   node_twice,
   node_missing,
   foreign_ghost,
+  ghost_elsewhere,
   no_edges_of_neighbours,
   clusters_that_choose,
   cell_out_of_range,
@@ -65,6 +66,11 @@ void meet(Fault f, int rank, amq::Communicator& c);
 /// What the error must say.
 const char* words_of(Fault f);
 const std::vector<Fault>& all_faults();
+
+/// What a rank takes of memory in solves after two of their kind and in steps after two, by
+/// `count`, which says how often this thread has asked for memory: at uniform bits, at bits that
+/// are chosen again for every field, and at bits that are kept for some steps.
+std::vector<long> allocations(const std::string& network, amq::Communicator& c, long (*count)());
 
 /// Bytes that all ranks send in a pass at so many bits, and had they been floats.
 struct Traffic {

@@ -11,6 +11,7 @@
 #include <amq/parallel/part_rollout.hpp>
 #include <amq/solver/rollout.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <memory>
 #include <mutex>
@@ -34,7 +35,7 @@ struct Made {
   std::unique_ptr<MeshSolver<Model>> solver;
 
   Made(const SchemeInfo& scheme, bool adaptive, double budget, Index hidden = 16, float weight = 0,
-       Index layers = 2, int neighbours = 0)
+       Index layers = 2, int neighbours = 0, allocation::AnySharing sharing = {}, float spread = 1)
       : bits(budget) {
     MeshEncoding e;
     e.input_mean = {0.125f, -0.25f};
@@ -58,7 +59,9 @@ struct Made {
     if (adaptive)
       aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
                                         PointScores(net->layout).columns(), 5);
-    solver = std::make_unique<MeshSolver<Model>>(std::move(net), std::move(aux), e);
+    // An untrained model says much the same of all nodes.
+    if (aux) std::fill(aux->scale.begin(), aux->scale.end(), spread);
+    solver = std::make_unique<MeshSolver<Model>>(std::move(net), std::move(aux), e, sharing);
     solver->budget(mean_bits(budget));
   }
 };

@@ -2,12 +2,17 @@
 #include "../failing_memory.hpp"
 
 #include "../solver/fingerprints.hpp"
+#include "cases.hpp"
 
 #include <amq/ops/latent_attention.hpp>
+#include <amq/parallel/local_communicator.hpp>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <mutex>
+#include <string>
 #include <vector>
 
 using namespace amq;
@@ -37,4 +42,21 @@ TEST_CASE("pooling with others asks for memory once, whatever the order of its p
       if (n == 40) CHECK(out == expected);
     }
   }
+}
+
+TEST_CASE("after two solves nothing is allocated, on any rank, whatever bits are chosen") {
+  for (const cases::Row& row : cases::all_networks)
+    for (const int ranks : {1, 3}) {
+      CAPTURE(std::string(row.network));
+      CAPTURE(ranks);
+      std::mutex mutex;
+      std::vector<std::vector<long>> all;
+      LocalRanks(ranks).run([&](Communicator& c) {
+        const auto taken = cases::allocations(row.network, c, [] { return failing::of_thread; });
+        const std::lock_guard lock(mutex);
+        all.push_back(taken);
+      });
+      for (const auto& taken : all)
+        for (const long n : taken) CHECK(n == 0);
+    }
 }

@@ -3,6 +3,7 @@
 //   fail KIND RANK    see transport::fail(): prints the error that all ranks met
 //   hash NETWORK PARTITION THREADS   what a solve and 50 steps give, see cases::apart()
 //   alone NETWORK                    the same by a solver that has the whole mesh
+//   memory NETWORK    how often solves after two ask for memory, MPI's own calls left out
 //   single            MPI without threads: prints the error
 //   die               rank 1 ends without a word, as if it had been killed
 #define DOCTEST_CONFIG_IMPLEMENT  // cases.cpp reads its header; main() is our own
@@ -17,8 +18,41 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string>
 #include <vector>
+
+namespace {
+
+long asked = 0;  // for memory, by C++
+
+void* counted(void* p) {
+  ++asked;
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+
+}  // namespace
+
+void* operator new(std::size_t n) {
+  return counted(std::malloc(n ? n : 1));
+}
+void* operator new(std::size_t n, std::align_val_t align) {
+  const auto a = static_cast<std::size_t>(align);
+  return counted(std::aligned_alloc(a, (n + a - 1) / a * a));
+}
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::align_val_t) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
+  std::free(p);
+}
 
 namespace {
 
@@ -55,6 +89,10 @@ int main(int argc, char** argv) {
       said = cases::apart({argv[2], argv[3], std::atoi(argv[4])}, world);
     } else if (what == "alone" && argc == 3) {
       said = cases::alone({argv[2]});
+    } else if (what == "memory" && argc == 3) {
+      long sum = 0;
+      for (const long n : cases::allocations(argv[2], world, [] { return asked; })) sum += n;
+      said = std::to_string(sum) + " times";
     } else if (what == "die") {
       std::int64_t one = 1;
       world.sum({&one, 1});

@@ -40,6 +40,10 @@ def main():
             found = run(ranks, "hash", network, partition, threads)
             if found != expected:
                 wrong.append(f"{network}, {ranks} ranks, {partition}: expected {expected}, found {found}")
+    for network in "MpPde", "Transolver":
+        code, said = run(3, "memory", network)
+        if (code, said) != (0, "0 times"):
+            wrong.append(f"{network} asks for memory after two solves: {code}, {said}")
     code, said = run(2, "single")
     if "MPI_THREAD_FUNNELED" not in said or "differs" in said:
         wrong.append(f"MPI without threads: {code}, {said}")

@@ -110,6 +110,17 @@ typename A::Tensor residual(A& a, PointId point, const typename A::Tensor& x,
     return a.apply(ops::Add{}, x, branch(x));
 }
 
+/// f(), (cluster, cols): a row for each of n clusters, which depends on what f reads for this
+/// cluster alone. Where several share the work, f gives the rows of their share (ClusterShare), and
+/// all get all rows.
+template <arithmetic A, typename F>
+typename A::Tensor shared_rows(A& a, Index n, Index cols, const F& f) {
+  if constexpr (requires { a.shared_rows(n, cols, f); })
+    return a.shared_rows(n, cols, f);
+  else
+    return f();
+}
+
 /// f(q W^T + b) of patches of points.
 /// @param p  ops::Patches
 template <arithmetic A, ops::operation Patches>

@@ -45,6 +45,17 @@ struct Clusters {
   }
 };
 
+/// Of several who share the work on clusters: each has some that stand side by side.
+struct ClusterShare {
+  Index first = 0, count = 0;
+
+  /// @param n  clusters in all
+  [[nodiscard]] static ClusterShare of(Index n, Index share, Index shares) noexcept {
+    const Index first = n * share / shares;
+    return {first, n * (share + 1) / shares - first};
+  }
+};
+
 struct ClusterOptions {
   Index capacity = 20;   ///< most members of a cluster
   Index n_clusters = 0;  ///< 0: ceil(nodes / capacity) + 1, as EAGLE has it, and at most the nodes

@@ -14,6 +14,7 @@
 #include <amq/nn/mesh_graph_layer.hpp>
 #include <amq/ops/rows.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -68,10 +69,12 @@ struct GraphVitMesh {
   Matrix edges;          ///< (edge, dim + 1) relative positions
   Matrix node_codes;     ///< (node, 2 code): of the position, of cluster centre - position
   Matrix cluster_codes;  ///< (cluster, code): of the centre
-  Matrix begin;          ///< (cluster, width) zeros
+  Matrix begin;          ///< (cluster of the share, width) zeros
   std::vector<std::int32_t> cluster_of;  ///< (node)
   std::vector<std::uint8_t> empty;       ///< (cluster)
-  nn::ReadingOrder order;
+  nn::ReadingOrder order;                ///< of the share
+  /// (row that the order names) its node's number in the whole mesh, ascending; empty: all nodes
+  std::vector<std::int64_t> read;
 
   [[nodiscard]] Index n_clusters() const noexcept { return static_cast<Index>(empty.size()); }
   /// Per coordinate [cos(f_0 p) ... cos(f_K p), sin(f_0 p) ...], f_k = 2^(k - 3) pi.
@@ -87,10 +90,12 @@ struct GraphVitMesh {
   /// @param positions  (node, dim); of a part of a mesh own nodes', then ghosts'
   /// @param place      of a part of a mesh, whose clusters are those of the whole: (own node) its
   ///                   number there, by which clusters know it
+  /// @param share      the clusters whose nodes are read here; none: all
   /// @throws amq::Error for positions or clusters that are not the graph's
   GraphVitMesh(const GraphVitConfig& config, const Graph& graph, MatrixView<const float> positions,
                const Clusters& clusters,
-               std::optional<std::span<const std::int64_t>> place = std::nullopt) {
+               std::optional<std::span<const std::int64_t>> place = std::nullopt,
+               std::optional<ClusterShare> share = std::nullopt) {
     const Index n = graph.n_nodes(), c = clusters.n_clusters();
     if (!place) {
       detail::check_graph("GraphVitMesh", graph);
@@ -108,7 +113,6 @@ struct GraphVitMesh {
     for (Index i = 0; i < n; ++i)
       cluster_of.push_back(clusters.of_node[static_cast<std::size_t>(
           place ? (*place)[static_cast<std::size_t>(i)] : std::int64_t{i})]);
-    begin = Matrix::Zero(c, config.width);
     node_codes.resize(n, 2 * config.code());
     cluster_codes.resize(c, config.code());
     std::vector<double> p(static_cast<std::size_t>(config.dim)), apart(p);
@@ -127,13 +131,31 @@ struct GraphVitMesh {
              cluster_codes.data() + k * config.code());
       empty.push_back(clusters.members(k).empty());
     }
+    const ClusterShare own = share.value_or(ClusterShare{0, c});
+    begin = Matrix::Zero(own.count, config.width);
+    if (share) {
+      for (Index k = own.first; k < own.first + own.count; ++k)
+        for (const auto node : clusters.members(k)) read.push_back(node);
+      if (read.empty()) read.push_back(0);  // empty clusters name a row, too
+      std::sort(read.begin(), read.end());
+    }
+    read_in_order(clusters, own);
+  }
+
+ private:
+  void read_in_order(const Clusters& clusters, const ClusterShare& own) {
+    const auto row = [&](std::int32_t node) {
+      return read.empty() ? node
+                          : static_cast<std::int32_t>(
+                                std::lower_bound(read.begin(), read.end(), node) - read.begin());
+    };
     for (Index t = 0; t < clusters.largest(); ++t) {
       auto& node = order.node.emplace_back();
       auto& live = order.live.emplace_back();
-      for (Index k = 0; k < c; ++k) {
+      for (Index k = own.first; k < own.first + own.count; ++k) {
         const auto m = clusters.members(k);
         const bool lives = t < static_cast<Index>(m.size());
-        node.push_back(lives ? m[static_cast<std::size_t>(t)] : 0);
+        node.push_back(lives ? row(m[static_cast<std::size_t>(t)]) : 0);
         live.push_back(lives);
       }
     }
@@ -199,10 +221,11 @@ class GraphVit {
   /// @param x       (own node, then ghost, dim)
   /// @param of_all  the clusters of the whole mesh
   /// @param place   (own node) its number there
+  /// @param share   the clusters whose nodes are read here; none: all
   [[nodiscard]] MeshData part_data(const Graph& graph, MatrixView<const float> x,
-                                   const Clusters& of_all,
-                                   std::span<const std::int64_t> place) const {
-    return {config_, graph, x, of_all, place};
+                                   const Clusters& of_all, std::span<const std::int64_t> place,
+                                   std::optional<ClusterShare> share = std::nullopt) const {
+    return {config_, graph, x, of_all, place, share};
   }
 
   /// @param u  (node, inputs): normalized state, one-hot type
@@ -222,8 +245,11 @@ class GraphVit {
       v = a.apply(ops::Add{}, std::move(v), step.node);
       e = a.apply(ops::Add{}, std::move(e), step.edge);
     }
-    auto w = pooled_(a, pool_(a, a.concat({v, positions}),
-                              a.input(view(mesh.begin), RowKind::cluster), mesh.order));
+    const auto from_nodes = pool_.inputs(a, a.concat({v, positions}));
+    auto w = shared_rows(a, mesh.n_clusters(), config_.width, [&] {
+      return pooled_(
+          a, pool_.states(a, from_nodes, a.input(view(mesh.begin), RowKind::cluster), mesh.order));
+    });
     const auto codes = a.input(view(mesh.cluster_codes), RowKind::cluster);
     for (const auto& block : blocks_) w = block(a, w, codes, mesh.empty);
     w = norm_(a, w);

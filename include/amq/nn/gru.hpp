@@ -43,7 +43,17 @@ class Gru {
   template <arithmetic A>
   typename A::Tensor operator()(A& a, const typename A::Tensor& x, const typename A::Tensor& begin,
                                 const ReadingOrder& order) const {
-    const auto all = a.linear(from_inputs_, a.quantize(inputs_, x));
+    return states(a, inputs(a, x), begin, order);
+  }
+  /// What nodes contribute: (node, 3 hidden).
+  template <arithmetic A>
+  typename A::Tensor inputs(A& a, const typename A::Tensor& x) const {
+    return a.linear(from_inputs_, a.quantize(inputs_, x));
+  }
+  /// @param all  what nodes contribute
+  template <arithmetic A>
+  typename A::Tensor states(A& a, const typename A::Tensor& all, const typename A::Tensor& begin,
+                            const ReadingOrder& order) const {
     const Index n = hidden_;
     auto h = begin;
     for (std::size_t t = 0; t < order.node.size(); ++t) {

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
-#include <deque>
 #include <exception>
 #include <map>
 #include <memory>
@@ -53,7 +52,9 @@ class LocalRanks {
 
  private:
   friend class LocalCommunicator;
+  /// A message on its way; the memory stays for the next one.
   struct Mail {
+    bool there = false;
     std::vector<std::byte> bytes;
     double arrives = 0;
   };
@@ -71,7 +72,7 @@ class LocalRanks {
   NetworkCost cost_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::pair<int, int>, std::deque<Mail>> mail_;  // (from, to)
+  std::map<std::pair<int, int>, Mail> mail_;  // (from, to)
   Reduction reduction_;
   std::vector<char> ended_;  // (rank)
   std::optional<Error> error_;
@@ -86,18 +87,29 @@ class LocalCommunicator final : public Communicator {
   [[nodiscard]] int rank() const noexcept override { return rank_; }
   [[nodiscard]] int size() const noexcept override { return ranks_->size_; }
 
+  /// Waits while the peer has not taken the message before.
   void begin(std::span<const Message> send, std::span<const Message> receive) override {
     tick();
     {
-      const std::lock_guard lock(ranks_->mutex_);
+      std::unique_lock lock(ranks_->mutex_);
       require_good();
       for (const Message& m : send) {
         check_peer(m.peer);
+        LocalRanks::Mail& mail = ranks_->mail_[{rank_, m.peer}];
+        const auto peer = static_cast<std::size_t>(m.peer);
+        ranks_->changed_.wait(
+            lock, [&] { return ranks_->error_ || !mail.there || ranks_->ended_[peer]; });
+        if (mail.there) require_running(peer);
+        require_good();
         const double bytes = static_cast<double>(m.bytes.size());
         if (ranks_->cost_.bandwidth > 0)
           wire_free_ = std::max(wire_free_, clock_) + bytes / ranks_->cost_.bandwidth;
-        ranks_->mail_[{rank_, m.peer}].push_back(
-            {{m.bytes.begin(), m.bytes.end()}, wire_free_ + ranks_->cost_.latency});
+        mail.there = true;
+        mail.arrives = wire_free_ + ranks_->cost_.latency;
+        // Room for a few times as much: messages of a pass differ by their rows' bits.
+        if (mail.bytes.capacity() < m.bytes.size())
+          mail.bytes.reserve(std::max<std::size_t>(4 * m.bytes.size(), 4096));
+        mail.bytes.assign(m.bytes.begin(), m.bytes.end());
         ranks_->bytes_ += static_cast<std::int64_t>(m.bytes.size());
       }
       ranks_->changed_.notify_all();
@@ -110,14 +122,13 @@ class LocalCommunicator final : public Communicator {
     std::unique_lock lock(ranks_->mutex_);
     for (const Message& m : awaited_) {
       check_peer(m.peer);
-      auto& box = ranks_->mail_[{m.peer, rank_}];
+      LocalRanks::Mail& mail = ranks_->mail_[{m.peer, rank_}];
       const auto peer = static_cast<std::size_t>(m.peer);
       ranks_->changed_.wait(lock,
-                            [&] { return ranks_->error_ || !box.empty() || ranks_->ended_[peer]; });
-      if (box.empty()) require_running(peer);
+                            [&] { return ranks_->error_ || mail.there || ranks_->ended_[peer]; });
+      if (!mail.there) require_running(peer);
       require_good();
-      const LocalRanks::Mail mail = std::move(box.front());
-      box.pop_front();
+      mail.there = false;
       if (mail.bytes.size() != m.bytes.size()) {
         const Error e(
             "message from rank " + std::to_string(m.peer) + " to rank " + std::to_string(rank_),
@@ -129,6 +140,7 @@ class LocalCommunicator final : public Communicator {
       std::copy(mail.bytes.begin(), mail.bytes.end(), m.bytes.begin());
       clock_ = std::max(clock_, mail.arrives);
     }
+    ranks_->changed_.notify_all();  // who waits to send the next ones
     awaited_.clear();
     seen_ = cpu();
   }
@@ -186,6 +198,7 @@ class LocalCommunicator final : public Communicator {
     require_good();
     if (r.arrived == 0) {
       r.value.assign(x.begin(), x.end());
+      r.result.reserve(x.size());  // the two change places
       r.time = clock_;
     } else if (r.value.size() != x.size()) {
       const Error e("reduction on rank " + std::to_string(rank_),

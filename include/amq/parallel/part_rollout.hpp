@@ -13,7 +13,8 @@
 
 namespace amq {
 
-/// See Rollout. Every rank has the state of its own nodes, and all ranks step together.
+/// See Rollout. Every rank has the state of its own nodes, and all ranks step together. After two
+/// steps, on a part that has solved before, nothing is allocated.
 template <typename Model, typename Scheme = AnyScheme>
 class PartRollout {
  public:
@@ -53,16 +54,14 @@ class PartRollout {
     if (since_ == 0) {
       SolveOptions o{std::span<const double>(variables_)};
       o.budget = budget_;
-      ChosenBits c = part_->choose(state, o);
-      plan_ = std::make_shared<const BitPlan>(std::move(c.plan));
-      report_ = std::move(c.report);
+      part_->choose(state, *chosen_, o);
       begun_ = 0;
     } else {  // without the auxiliary model
-      report_.bops -= report_.auxiliary_bops;
-      report_.auxiliary_bops = 0;
+      chosen_->report.bops -= chosen_->report.auxiliary_bops;
+      chosen_->report.auxiliary_bops = 0;
     }
     since_ = (since_ + 1) % every_;
-    report_.saturated = part_->solve(state, *plan_, change_, variables_, begun_);
+    chosen_->report.saturated = part_->solve(state, chosen_->plan, change_, variables_, begun_);
     if (part_->solver().encoding().time_step > 0)
       state_.swap(change_);
     else
@@ -76,13 +75,13 @@ class PartRollout {
   }
   [[nodiscard]] const Field& state() const noexcept { return state_; }
   [[nodiscard]] Index steps() const noexcept { return steps_; }
-  [[nodiscard]] const SolveReport& report() const noexcept { return report_; }
+  [[nodiscard]] const SolveReport& report() const noexcept { return chosen_->report; }
 
  private:
   PartSolver<Model, Scheme>* part_;
   Field state_, change_;
-  std::shared_ptr<const BitPlan> plan_;  // stays where it is, wherever the rollout goes
-  SolveReport report_;
+  // Its plan stays where it is, wherever the rollout goes.
+  std::unique_ptr<ChosenBits> chosen_ = std::make_unique<ChosenBits>();
   std::optional<Budget> budget_;
   std::vector<double> variables_;
   Index steps_ = 0, every_ = 1, since_ = 0;

@@ -85,12 +85,14 @@ class PartSolver {
   /// @param executor  this rank's threads
   /// @throws amq::Error on all ranks for models, schemes or budgets that differ between them, for
   ///         meshes that make_part() refuses, and for networks that do not run over ranks: those
-  ///         with a score of the user's own, edges that choose bits, or one width a point
+  ///         with a score of the user's own, edges that choose bits, or one width a point. How bits
+  ///         are chosen is the solver's allocator as it stands now
   PartSolver(const MeshSolver<Model, Scheme>& solver, const PartitionedMesh& mesh,
              Communicator& communicator, Executor& executor = serial_executor())
       : solver_(&solver),
         communicator_(&communicator),
-        executor_(std::make_unique<FloatExecutor>(executor)) {
+        executor_(std::make_unique<FloatExecutor>(executor)),
+        scores_(solver.net().layout) {
     or_abort(communicator, [&] {
       const FloatEnvironment own;
       agree();
@@ -101,12 +103,20 @@ class PartSolver {
       std::vector<SendersRead> names;
       together(communicator, [&] { names = prepare(); });
       const auto arithmetic = [&](const SendersRead& read, const auto& net, auto& a) {
-        a.emplace(net.layout, net.quantizers, net.parameters, read, ghost_cluster_, *all_,
-                  *executor_);
+        a.emplace(net.layout, net.quantizers, net.parameters, read, ghost_cluster_, read_here_,
+                  *all_, *executor_);
       };
       arithmetic(names.front(), solver.net(), main_);
       if (solver.auxiliary()) arithmetic(names.back(), solver.auxiliary()->net(), light_);
       count();
+      if (clusters_) sample_.of_mesh = of_share_;
+      together(communicator, [&] {
+        const Allocator<>& by = solver.allocator();
+        priced_.emplace(by.priced(work_));
+        if (!solver.auxiliary()) return;
+        contest_.emplace(by.contest(owners(), work_, work_.score_bops));
+        scores_ = PointScores(solver.net().layout, n_owned());
+      });
     });
   }
 
@@ -121,14 +131,16 @@ class PartSolver {
   Solution operator()(const Field& a, const SolveOptions& options = {}) {
     return (*this)(view(a), options);
   }
+  /// The same into memory that was there before: after two solves nothing is allocated, whatever
+  /// bits are chosen: the first finds how large buffers must be, the second how many.
   void solve(MatrixView<const float> a, Solution& into, const SolveOptions& options = {}) {
     or_abort(*communicator_, [&] {
       const FloatEnvironment own;
       const MeshInputs in = encode(a, options.variables);
-      ChosenBits c = choose(in, options);
-      begin(c.plan);
+      choose(in, options, chosen_);
+      begin(chosen_.plan);
       pass(in, into.field);
-      into.report = std::move(c.report);
+      into.report = chosen_.report;
       into.report.saturated = main_->saturated();
     });
   }
@@ -162,9 +174,15 @@ class PartSolver {
   }
   /// Chooses bits for several solves: those of own rows. Node bits are in the host's order.
   [[nodiscard]] ChosenBits choose(MatrixView<const float> a, const SolveOptions& options = {}) {
-    return or_abort(*communicator_, [&] {
+    ChosenBits c;
+    choose(a, c, options);
+    return c;
+  }
+  /// The same into memory that was there before.
+  void choose(MatrixView<const float> a, ChosenBits& into, const SolveOptions& options = {}) {
+    or_abort(*communicator_, [&] {
       const FloatEnvironment own;
-      return choose(encode(a, options.variables), options);
+      choose(encode(a, options.variables), options, into);
     });
   }
 
@@ -256,6 +274,14 @@ class PartSolver {
     const Matrix u = sample_.u.topRows(own);
     sample_.u = u;
     read_mesh(sample_, part_->place);  // of own and ghosts' positions
+    if constexpr (clustered) {
+      // Counting and names are of all clusters; passes read the nodes of a share of them.
+      auto share = solver_->net().model.part_data(
+          sample_.graph, view(std::as_const(sample_.x)), *clusters_, part_->place,
+          ClusterShare::of(clusters_->n_clusters(), communicator_->rank(), communicator_->size()));
+      read_here_ = share.read;
+      of_share_ = OfMesh::of(std::move(share));
+    }
     const Matrix x = sample_.x.topRows(own);
     sample_.x = x;
     std::vector<SendersRead> names;
@@ -329,66 +355,103 @@ class PartSolver {
     RowOwners o{MeshInputs(sample_)};
     o.nodes_in_all = static_cast<Index>(part_->nodes_in_all);
     o.edges_in_all = static_cast<Index>(part_->edges_in_all);
+    o.share = communicator_->rank();
+    o.shares = communicator_->size();
+    if (clusters_) o.cluster_of_all = clusters_->of_node;
     return o;
   }
   [[nodiscard]] MeshInputs encode(MatrixView<const float> a, std::span<const double> variables) {
     together(*communicator_, [&] {
       const MeshEncoding& e = solver_->encoding();
       e.check_given(a, n_owned());
-      given_.resize(a.rows, a.cols);
+      set_size(given_, a.rows, a.cols);
       detail::in_order(a, part_->order, view(given_));
       u_ = sample_.u;
-      v_.resize(sample_.v.rows(), sample_.v.cols());
+      set_size(v_, sample_.v.rows(), sample_.v.cols());
       e.encode_given(view(std::as_const(given_)), view(u_));
       e.encode_variables(variables, view(v_));
     });
     return {&sample_.graph, view(std::as_const(u_)), view(std::as_const(sample_.x)),
             view(std::as_const(v_)), &sample_.of_mesh};
   }
-  [[nodiscard]] ChosenBits choose(const MeshInputs& in, const SolveOptions& options) {
+  void choose(const MeshInputs& in, const SolveOptions& options, ChosenBits& c) {
     const Budget b = options.budget.value_or(solver_->budget());
     require_same(*communicator_, "budget", detail::Fnv()(b.mean_bits)(b.milliseconds).value());
     together(*communicator_, [&] { solver_->check(b); });
-    const Allocator<>& by = solver_->allocator();
-    ChosenBits c;
+    const std::vector<int>& levels = solver_->allocator().levels();
+    const auto n = static_cast<std::size_t>(n_owned());
+    std::vector<float> node_bits = std::move(c.report.node_bits);  // its memory
+    c.report = {};
+    c.report.node_bits = std::move(node_bits);
     c.report.float_bops = work_.float_bops;
-    c.report.budget = by.uniform_cost(owners(), work_, b.mean_bits);
+    c.report.budget = priced_->uniform(owners(), levels, b.mean_bits);
     const Auxiliary* aux = solver_->auxiliary();
     if (!aux) {
       c.plan = BitPlan::uniform(static_cast<int>(b.mean_bits));
       c.report.bops = c.report.budget;
-      c.report.node_bits.assign(static_cast<std::size_t>(n_owned()),
-                                static_cast<float>(b.mean_bits));
-      return c;
+      c.report.node_bits.assign(n, static_cast<float>(b.mean_bits));
+      return;
     }
-    PointScores scores(solver_->net().layout, n_owned());
     scored_by_ = aux->plan();
     light_->begin(scored_by_);
     {
       const auto y = forward(aux->net().model, *light_, in);
       light_->end();
-      aux->scores(y.view(), scores.view(), solver_->score_columns());
+      aux->scores(y.view(), scores_.view(), solver_->score_columns());
     }
+    if (clusters_) gather_scores();
     c.report.auxiliary_bops = work_.score_bops;
-    Planned planned = plan(scores, c.report.budget);
-    c.plan = std::move(planned.plan);
+    plan(c.report.budget);
+    c.plan = planned_.plan;
     // Of rows that are not there, on ranks without any.
-    c.plan.uniform_bits = static_cast<std::uint8_t>(by.levels().back());
-    c.report.bops = planned.cost;
-    c.report.node_bits.resize(static_cast<std::size_t>(n_owned()));
-    for (std::size_t i = 0; i < planned.node_bits.size(); ++i)
-      c.report.node_bits[static_cast<std::size_t>(part_->order[i])] = planned.node_bits[i];
-    return c;
+    c.plan.uniform_bits = static_cast<std::uint8_t>(levels.back());
+    c.report.bops = planned_.cost;
+    c.report.node_bits.resize(n);
+    for (std::size_t i = 0; i < n; ++i)
+      c.report.node_bits[static_cast<std::size_t>(part_->order[i])] = planned_.node_bits[i];
   }
-  [[nodiscard]] Planned plan(const PointScores& scores, Cost budget) {
+  void plan(Cost budget) {
     try {
-      return solver_->allocator().plan(owners(), work_, scores, budget, work_.score_bops,
-                                       std::as_const(*all_),
-                                       [&](const auto& f) { together(*communicator_, f); });
+      contest_->plan(
+          owners(), scores_, budget, std::as_const(*all_),
+          [&](const auto& f) { together(*communicator_, f); }, planned_);
     } catch (const Error& e) {
       // A budget that cannot be held is so for all: they throw this, too.
       if (e.where() == "allocation") throw CommonError(e);
       throw;
+    }
+  }
+  /// Clusters are scored by their members, whatever rank has them: all ranks get the scores of all
+  /// nodes at points of clusters, bit by bit, and add them up in the order of the whole mesh.
+  void gather_scores() {
+    const auto& places = main_->places();
+    const auto me = static_cast<std::size_t>(communicator_->rank());
+    const std::size_t columns = scores_.points.size();
+    std::vector<std::size_t>& read = cluster_columns_;
+    if (read.empty())
+      for (std::size_t c = 0; c < columns; ++c)
+        if (solver_->net().layout.point(scores_.points[c]).kind == RowKind::cluster)
+          read.push_back(c);
+    scores_.of_all.resize(static_cast<std::size_t>(part_->nodes_in_all) * columns);
+    told_.resize(places.size());
+    for (std::size_t r = 0; r < told_.size(); ++r) told_[r].resize(places[r].size() * read.size());
+    auto* to = told_[me].data();
+    for (std::size_t i = 0; i < places[me].size(); ++i)
+      for (const std::size_t c : read) *to++ = scores_.values[i * columns + c];
+    send_.clear(), receive_.clear();
+    for (std::size_t r = 0; r < told_.size(); ++r) {
+      if (r == me) continue;
+      const auto bytes = [](std::vector<float>& x) { return std::as_writable_bytes(std::span(x)); };
+      if (!told_[me].empty()) send_.push_back({static_cast<int>(r), bytes(told_[me])});
+      if (!told_[r].empty()) receive_.push_back({static_cast<int>(r), bytes(told_[r])});
+    }
+    communicator_->begin(send_, receive_);
+    communicator_->finish();
+    for (std::size_t r = 0; r < told_.size(); ++r) {
+      const float* from = told_[r].data();
+      for (const auto place : places[r])
+        for (const std::size_t c : read)
+          scores_.of_all[static_cast<std::size_t>(place) * columns + c] = *from++;
     }
   }
   void begin(const BitPlan& plan) {
@@ -399,7 +462,7 @@ class PartSolver {
     const auto y = forward(solver_->net().model, *main_, in);
     main_->end();
     solver_->encoding().decode(y.view(), in.u, out_);
-    into.resize(out_.rows(), out_.cols());
+    set_size(into, out_.rows(), out_.cols());
     for (std::size_t i = 0; i < part_->order.size(); ++i)
       into.row(part_->order[i]) = out_.row(static_cast<Index>(i));
   }
@@ -411,8 +474,18 @@ class PartSolver {
   std::optional<AllRanks> all_;
   std::optional<Clusters> clusters_;         // of the whole mesh, where they are read
   std::vector<std::int32_t> ghost_cluster_;  // (ghost)
-  GraphSample sample_;                       // of own nodes, in the part's order
-  PassWork work_;                            // of all ranks
+  std::vector<std::int64_t> read_here_;      // nodes that this rank's share of them reads
+  OfMesh of_share_;
+  GraphSample sample_;  // of own nodes, in the part's order
+  PassWork work_;       // of all ranks
+  std::optional<allocation::PricedPoints> priced_;
+  std::optional<allocation::Contest> contest_;  // where bits are chosen
+  PointScores scores_;
+  Planned planned_;
+  ChosenBits chosen_;
+  std::vector<std::size_t> cluster_columns_;  // of scores
+  std::vector<std::vector<float>> told_;      // (rank) scores of its nodes at these
+  std::vector<Communicator::Message> send_, receive_;
   std::optional<RankFixed<Scheme>> main_;
   /// The auxiliary model's, whose scheme is its own.
   std::optional<RankFixed<std::conditional_t<any_scheme<Scheme>, AnyScheme, AuxiliaryScheme>>>

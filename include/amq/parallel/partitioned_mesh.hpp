@@ -9,6 +9,7 @@
 #include <amq/parallel/communicator.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -314,8 +315,22 @@ inline void check_parts(const PartitionedMesh& m, Communicator& c) {
   });
 }
 
+namespace detail {
+
+/// What ranks must agree on of local node i: its place, its type, its coordinates.
+inline void describe(const PartitionedMesh& m, std::span<const std::int64_t> place, std::size_t i,
+                     std::vector<std::int64_t>& to) {
+  to.push_back(place[i]);
+  to.push_back(m.node_type.empty() ? 0 : static_cast<std::int64_t>(m.node_type[i]));
+  const auto d = static_cast<std::size_t>(m.dim);
+  for (std::size_t k = 0; k < d; ++k)  // where -0 is 0
+    to.push_back(std::bit_cast<std::int64_t>(m.points[i * d + k] + 0.0));
+}
+
+}  // namespace detail
+
 /// Checks a mesh over all ranks, and makes this rank's part ready. All ranks call it.
-/// @throws Error as check_parts(), and for ghosts that their rank does not own
+/// @throws Error as check_parts(), and for ghosts that their rank does not own, or has elsewhere
 [[nodiscard]] inline MeshPart make_part(const PartitionedMesh& m, Communicator& c) {
   check_parts(m, c);
   const auto size = static_cast<std::size_t>(c.size());
@@ -339,9 +354,12 @@ inline void check_parts(const PartitionedMesh& m, Communicator& c) {
     begins[k + 1] = begins[k] + m.ghosts[k].nodes.size();
   std::vector<std::int32_t> number(n_local, 0), old(n_local, 0);
   auto next = static_cast<std::int32_t>(n_owned);
-  std::vector<std::vector<std::int64_t>> wanted(size);
+  std::vector<std::vector<std::int64_t>> wanted(size), described(size);
   for (const std::size_t k : by_rank) {
-    wanted[static_cast<std::size_t>(m.ghosts[k].rank)] = m.ghosts[k].nodes;
+    const auto owner = static_cast<std::size_t>(m.ghosts[k].rank);
+    wanted[owner] = m.ghosts[k].nodes;
+    for (std::size_t i = begins[k]; i < begins[k + 1]; ++i)
+      detail::describe(m, place, i, described[owner]);
     part.halo.neighbours.push_back({m.ghosts[k].rank,
                                     {},
                                     next - static_cast<Index>(n_owned),
@@ -391,7 +409,9 @@ inline void check_parts(const PartitionedMesh& m, Communicator& c) {
 
   // Whoever wants a copy says so to its owner.
   const auto asked = detail::exchange_lists(c, std::move(wanted));
+  const auto copies = detail::exchange_lists(c, std::move(described));
   together(c, [&] {
+    std::vector<std::int64_t> own;
     std::unordered_map<std::int64_t, std::int32_t> mine;
     for (std::size_t i = 0; i < n_owned; ++i) mine[m.owned[i]] = number[i];
     for (std::size_t r = 0; r < size; ++r) {
@@ -406,9 +426,20 @@ inline void check_parts(const PartitionedMesh& m, Communicator& c) {
           throw Error("mesh, ghost " + std::to_string(id) + " of rank " + std::to_string(r),
                       "a node of rank " + std::to_string(c.rank()) + ", which it is said to be of",
                       "none of its nodes", "List ghosts under the rank that owns them.");
+        detail::describe(
+            m, place, static_cast<std::size_t>(old[static_cast<std::size_t>(found->second)]), own);
         at->send.push_back(found->second);
         part.halo.sent.push_back(found->second);
       }
+      for (std::size_t k = 0; k < own.size(); ++k)
+        if (own[k] != copies[r][k])
+          throw Error("mesh, ghost " +
+                          std::to_string(asked[r][k / (own.size() / asked[r].size())]) +
+                          " of rank " + std::to_string(r),
+                      "the place, type and coordinates that its owner, rank " +
+                          std::to_string(c.rank()) + ", has",
+                      "others", "Copy ghosts from the rank that owns them.");
+      own.clear();
     }
   });
   std::sort(part.halo.sent.begin(), part.halo.sent.end());

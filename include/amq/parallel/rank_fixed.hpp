@@ -48,8 +48,10 @@ struct HaloTraffic {
 /// Fixed of own rows. Points whose rows edges read from their senders travel: the codes and grids
 /// of sent nodes, at their owner's bits. A product of such a point has own rows, then ghosts'; its
 /// own rows are computed while ghosts' codes are on their way. Where clusters read their nodes'
-/// rows one after the other, the codes of all nodes go to all ranks, who all have all clusters. All
-/// else has own rows alone.
+/// rows one after the other, each rank does so for a share of the clusters: it gets the codes of
+/// their nodes, and tells all others the clusters' rows, bit by bit. All else has own rows alone.
+/// After two passes nothing is allocated, whatever bits rows have: there is room for all rows at
+/// the scheme's highest level.
 template <typename Scheme>
 class RankFixed : public Fixed<Scheme> {
   using Base = Fixed<Scheme>;
@@ -64,13 +66,16 @@ class RankFixed : public Fixed<Scheme> {
   /// All ranks construct it together.
   /// @param read           of the network
   /// @param ghost_cluster  (ghost) its cluster, where there are clusters
+  /// @param read_here      ascending numbers in the whole mesh of the nodes that this rank's share
+  ///                       of the clusters reads
   RankFixed(const ParameterLayout& layout, const Quantizers& quantizers,
             const Parameters& parameters, const SendersRead& read,
-            std::vector<std::int32_t> ghost_cluster, const AllRanks& all, Executor& executor)
+            std::vector<std::int32_t> ghost_cluster, std::span<const std::int64_t> read_here,
+            const AllRanks& all, Executor& executor)
       : Base(layout, quantizers, parameters, executor),
         travels_(read.points()),
         any_travels_(std::find(travels_.begin(), travels_.end(), 1) != travels_.end()),
-        by_all_(read.read_by_all()),
+        by_clusters_(read.read_by_clusters()),
         ghost_cluster_(std::move(ghost_cluster)),
         all_(all),
         halo_(&all_.part().halo),
@@ -79,30 +84,47 @@ class RankFixed : public Fixed<Scheme> {
     for (std::size_t k = 0; k < halo_->sent.size(); ++k)
       sent_place_[static_cast<std::size_t>(halo_->sent[k])] = static_cast<std::int32_t>(k);
     boxes_.resize(halo_->neighbours.size());
-    if (std::find(by_all_.begin(), by_all_.end(), 1) == by_all_.end()) return;
-    const auto ranks = static_cast<std::size_t>(all_.communicator().size());
-    places_ = detail::exchange_lists(
-        all_.communicator(), std::vector<std::vector<std::int64_t>>(ranks, all_.part().place));
-    from_all_.resize(ranks);
+    const int highest = quantizers.info().levels.back();
+    this->memory_.widest = highest;
+    std::size_t widest = 0, widest_by_clusters = 0;  // bytes of a row that travels
+    for (std::size_t p = 0; p < travels_.size(); ++p) {
+      const PointEntry& point = layout.points()[p];
+      const WireRow wire(point.channels, kind_of(this->weights_.rule()));
+      const std::size_t bytes = wire.bytes(point.fixed_bits ? point.fixed_bits : highest);
+      if (travels_[p]) widest = std::max(widest, bytes);
+      if (by_clusters_[p]) widest_by_clusters = std::max(widest_by_clusters, bytes);
+    }
+    for (std::size_t k = 0; k < boxes_.size(); ++k) {
+      boxes_[k].out.reserve(halo_->neighbours[k].send.size() * widest);
+      boxes_[k].in.reserve(static_cast<std::size_t>(halo_->neighbours[k].n_ghosts) * widest);
+    }
+    if (std::find(by_clusters_.begin(), by_clusters_.end(), 1) == by_clusters_.end()) return;
+    find_readers(read_here, widest_by_clusters);
+  }
+  /// (rank)(its node) its number in the whole mesh, where there are clusters; else empty.
+  [[nodiscard]] const std::vector<std::vector<std::int64_t>>& places() const noexcept {
+    return places_;
   }
 
   /// The bits of the next passes; all ranks call it. Ghosts get the bits of their owners.
   void begin(const BitPlan& plan) {
     Base::begin(plan);
-    std::vector<std::size_t> mixed;
+    mixed_.clear(), mixed_by_clusters_.clear();
     for (std::size_t p = 0; p < travels_.size(); ++p) {
-      of_point_[p] = {};
       const PointEntry& point = this->layout_->points()[p];
       // A rank without nodes has no map, and must not be taken for one of uniform bits.
-      if (travels_[p] && !point.fixed_bits && p < plan.by_point.size() && !uniform(plan))
-        mixed.push_back(p);
+      of_point_[p].mixed = !point.fixed_bits && p < plan.by_point.size() && !uniform(plan);
+      if (!of_point_[p].mixed) continue;
+      if (travels_[p]) mixed_.push_back(p);
+      if (by_clusters_[p]) mixed_by_clusters_.push_back(p);
     }
-    share_bits(plan, mixed);
+    share_bits(plan);
+    share_bits_with_clusters(plan);
   }
 
   Quantized quantize(PointId id, const Tensor& x) {
     const Tensor own = own_rows(x);
-    if (by_all_[to_index(id)]) return {{rows_of_all(id, own), x.kind}, {}};
+    if (by_clusters_[to_index(id)]) return {{rows_read_here(id, own), x.kind}, {}};
     if (!travels_[to_index(id)] || x.kind != RowKind::node) return {Base::quantize(id, own), {}};
     send(id, own);
     return {Base::quantize(id, own), in_flight_.rows};
@@ -193,11 +215,14 @@ class RankFixed : public Fixed<Scheme> {
     return Base::node_update(features, own_rows(own), means, at_means, from_means, at_update,
                              update);
   }
-  /// Fixed::message_passing(), whose receivers with own senders alone run while codes travel.
+  /// Fixed::message_passing(), whose receivers with own senders alone run while codes travel. Who
+  /// skips the layer is still read by others: its codes travel, too.
   Tensor message_passing(const Graph& g, const Tensor& f, const GivenRows<Quantized>& given,
                          const MessagePassingIds& id) {
     const Index n = halo_->own;
     const Index hidden = this->weights_.packed(id.message).in();
+    const auto skipped = this->skipped_at(id.updates, n);
+    if (skipped.all) return f;
     bool whole = given.at_receiver.in_order() && (!given.own || given.own->in_order());
     for (const WeightId w : {id.from_features, id.at_receiver, id.at_sender, id.message,
                              id.from_means, id.update, id.from_variables})
@@ -220,6 +245,32 @@ class RankFixed : public Fixed<Scheme> {
     kernels::coded_linear(f.view(), senders, own, *this->executor_);
     kernels::linear_onto<simd::Native, Base::stored>(given.at_sender, at_sender, true, own, own,
                                                      *this->executor_);
+    const auto ghosts_arrive = [&] {
+      arrive();
+      if (ghosts.rows() == 0) return;
+      const auto away = ghost_part(q);
+      kernels::linear<simd::Native, Base::stored>(ghosts, split.sender, Activation::none, away,
+                                                  *this->executor_);
+      kernels::linear_onto<simd::Native, Base::stored>(given.at_sender.ghosts, at_sender, true,
+                                                       away, away, *this->executor_);
+      this->add_words(u.edges, n, q.rows());
+    };
+    /// @param interior  so many of the `all` nodes have no ghosts
+    const auto update = [&](MatrixView<float> to, Index interior, Index all) {
+      kernels::layer_update(u, to, 0, interior, *this->executor_);
+      ghosts_arrive();
+      kernels::layer_update(u, to, interior, all, *this->executor_);
+    };
+    if (!skipped.bits.empty()) {
+      const auto some = [&](const LiveRows::Rows& awake, MatrixView<float> to) {
+        const auto from = std::lower_bound(awake.begin(), awake.end(), halo_->interior);
+        update(to, static_cast<Index>(from - awake.begin()), static_cast<Index>(awake.size()));
+      };
+      const GivenRows<typename Base::Quantized> rows{given.at_receiver, given.at_sender, given.own};
+      Tensor y = this->of_those_awake(skipped.bits, g, f, q, n, rows, id, u, some);
+      arrive();  // where nobody is awake
+      return y;
+    }
     u.edges = this->message_layer(g, q, id.messages, id.message, n);
     u.nodes = this->update_of(f, id.means, id.from_means, id.updates, id.update);
     if (n > 0) {
@@ -228,17 +279,42 @@ class RankFixed : public Fixed<Scheme> {
         u.to_own = {given.own->buckets()[0], &this->weights_.packed(id.from_variables)};
     }
     Tensor y = this->make(n, f.cols(), f.kind);
-    kernels::layer_update(u, y.data.view(), 0, halo_->interior, *this->executor_);
+    update(y.data.view(), halo_->interior, n);
+    return y;
+  }
+  /// See amq::shared_rows().
+  template <typename F>
+  Tensor shared_rows(Index n, Index cols, const F& f) {
+    Communicator& c = all_.communicator();
+    if (c.size() == 1) return f();
     arrive();
-    if (ghosts.rows() > 0) {
-      const auto away = ghost_part(q);
-      kernels::linear<simd::Native, Base::stored>(ghosts, split.sender, Activation::none, away,
-                                                  *this->executor_);
-      kernels::linear_onto<simd::Native, Base::stored>(given.at_sender.ghosts, at_sender, true,
-                                                       away, away, *this->executor_);
-      this->add_words(u.edges, n, q.rows());
+    const auto share_of = [&](int rank) { return ClusterShare::of(n, rank, c.size()); };
+    const ClusterShare mine = share_of(c.rank());
+    in_share_.assign(static_cast<std::size_t>(n), 0);
+    std::fill_n(in_share_.begin() + mine.first, mine.count, std::uint8_t{1});
+    const Tensor y = this->make(n, cols, RowKind::cluster);
+    const auto to = y.data.view();
+    this->live_.with(in_share_, [&](const LiveRows::Rows& own) {
+      if (own.empty()) return;
+      const Tensor z = f();
+      for (Index k = 0; k < mine.count; ++k)
+        std::copy_n(z.view().row(k), cols, to.row(mine.first + k));
+    });
+    out_.clear(), in_.clear();
+    const auto rows = [&](const ClusterShare& s) {
+      return std::as_writable_bytes(
+          std::span(to.row(s.first), static_cast<std::size_t>(s.count * cols)));
+    };
+    for (int r = 0; r < c.size(); ++r) {
+      if (r == c.rank()) continue;
+      if (mine.count > 0) out_.push_back({r, rows(mine)});
+      if (const auto theirs = share_of(r); theirs.count > 0) in_.push_back({r, rows(theirs)});
+      traffic_.bytes += mine.count * cols * static_cast<std::int64_t>(sizeof(float));
+      traffic_.float_bytes += mine.count * cols * static_cast<std::int64_t>(sizeof(float));
     }
-    kernels::layer_update(u, y.data.view(), halo_->interior, n, *this->executor_);
+    ++traffic_.exchanges;
+    c.begin(out_, in_);
+    c.finish();
     return y;
   }
   /// @throws Error where codes of a pass have not arrived: never after a whole one
@@ -246,11 +322,25 @@ class RankFixed : public Fixed<Scheme> {
   [[nodiscard]] const HaloTraffic& traffic() const noexcept { return traffic_; }
 
  private:
-  /// The bits of sent and of ghosts' rows at a point whose rows have bits of their own.
+  /// Some rows, in the order of their bits.
+  struct Ordered {
+    std::vector<std::uint8_t> bits;  ///< (row)
+    SharedRowOrder order;
+    std::vector<std::int32_t> at;  ///< (row) place in that order
+
+    void sort() {
+      const auto& row = order.sort(bits)->row;
+      at.resize(row.size());
+      for (std::size_t i = 0; i < row.size(); ++i)
+        at[static_cast<std::size_t>(row[i])] = static_cast<std::int32_t>(i);
+    }
+  };
+  /// The bits of rows that travel at a point, where they have bits of their own.
   struct PointBits {
-    std::shared_ptr<const RowOrder> sent, ghosts;
-    std::vector<std::int32_t> sent_rows;          ///< own nodes, in the order of `sent`
-    std::vector<std::int32_t> sent_at, ghost_at;  ///< place in the order of its bits
+    bool mixed = false;  ///< whether they have, in this plan
+    Ordered sent, ghosts;
+    std::vector<std::int32_t> sent_rows;  ///< own nodes, in the order of `sent`
+    Ordered own, read;                    ///< where clusters read: own nodes; those read here
   };
   struct Box {
     std::vector<std::byte> out, in;
@@ -335,40 +425,82 @@ class RankFixed : public Fixed<Scheme> {
     ops::Gather{ghost_cluster_, op.of}.forward(x.view(), ghost_part(y), *this->executor_);
     return y;
   }
-  /// The codes of all nodes, by place: every rank tells all others its own.
-  Rows rows_of_all(PointId id, const Tensor& own) {
+  /// Who reads which nodes for their clusters. All ranks call it.
+  void find_readers(std::span<const std::int64_t> read_here, std::size_t widest) {
+    Communicator& c = all_.communicator();
+    const auto ranks = static_cast<std::size_t>(c.size());
+    places_ =
+        detail::exchange_lists(c, std::vector<std::vector<std::int64_t>>(ranks, all_.part().place));
+    n_read_ = static_cast<Index>(read_here.size());
+    reads_.resize(ranks);
+    std::vector<std::vector<std::int64_t>> wanted(ranks);
+    for (std::size_t r = 0; r < ranks; ++r)
+      for (std::size_t i = 0; i < places_[r].size(); ++i) {
+        const auto at = std::lower_bound(read_here.begin(), read_here.end(), places_[r][i]);
+        if (at == read_here.end() || *at != places_[r][i]) continue;
+        wanted[r].push_back(static_cast<std::int64_t>(i));
+        reads_[r].push_back(static_cast<std::int32_t>(at - read_here.begin()));
+      }
+    readers_ = detail::exchange_lists(c, std::move(wanted));
+    to_readers_.resize(ranks);
+    from_read_.resize(ranks);
+    for (std::size_t r = 0; r < ranks; ++r) {
+      to_readers_[r].reserve(readers_[r].size() * widest);
+      from_read_[r].reserve(reads_[r].size() * widest);
+    }
+  }
+  /// The codes of the nodes that are read here.
+  Rows rows_read_here(PointId id, const Tensor& own) {
     arrive();
     const PointEntry& point = this->layout_->point(id);
+    const PointBits& by = of_point_[to_index(id)];
     const int bits = point.fixed_bits ? point.fixed_bits : this->plan_->uniform_bits;
-    if (!point.fixed_bits && !uniform(*this->plan_))
-      throw Error("network over ranks, clusters", "one number of bits for all rows",
-                  "a plan of bits by row", "Solve at a budget of whole bits.");
     const auto coded = Base::quantize(id, own);
-    const Rows rows(&this->memory_, static_cast<Index>(all_.part().nodes_in_all), own.cols(), bits);
+    const Rows rows = by.mixed ? Rows(&this->memory_, by.read.order.get(), own.cols())
+                               : Rows(&this->memory_, n_read_, own.cols(), bits);
     const WireRow wire(own.cols(), kind_of(this->weights_.rule()));
-    const auto me = static_cast<std::size_t>(all_.communicator().rank());
-    std::vector<std::byte>& mine = from_all_[me];
-    mine.clear();
-    for (Index i = 0; i < own.rows(); ++i) wire.write(row_at(coded, i), mine);
-    out_.clear(), in_.clear();
-    for (std::size_t r = 0; r < places_.size(); ++r) {
-      if (r == me) continue;
-      from_all_[r].resize(places_[r].size() * wire.bytes(bits));
-      if (!mine.empty()) out_.push_back({static_cast<int>(r), mine});
-      if (!from_all_[r].empty()) in_.push_back({static_cast<int>(r), from_all_[r]});
-      traffic_.bytes += static_cast<std::int64_t>(mine.size());
-      traffic_.float_bytes += static_cast<std::int64_t>(own.rows()) *
+    for (std::size_t r = 0; r < readers_.size(); ++r) {
+      to_readers_[r].clear();
+      for (const auto node : readers_[r])
+        wire.write(row_at(coded, by.mixed ? by.own.at[static_cast<std::size_t>(node)]
+                                          : static_cast<Index>(node)),
+                   to_readers_[r]);
+      std::size_t bytes = reads_[r].size() * wire.bytes(bits);
+      if (by.mixed) {
+        bytes = 0;
+        for (const auto row : reads_[r])
+          bytes += wire.bytes(by.read.bits[static_cast<std::size_t>(row)]);
+      }
+      from_read_[r].resize(bytes);
+      if (static_cast<int>(r) == all_.communicator().rank()) continue;
+      traffic_.bytes += static_cast<std::int64_t>(to_readers_[r].size());
+      traffic_.float_bytes += static_cast<std::int64_t>(readers_[r].size()) *
                               static_cast<std::int64_t>(own.cols()) * std::int64_t{sizeof(float)};
     }
     ++traffic_.exchanges;
-    all_.communicator().begin(out_, in_);
-    all_.communicator().finish();
-    for (std::size_t r = 0; r < places_.size(); ++r) {
-      const std::byte* from = from_all_[r].data();
-      for (const auto place : places_[r])
-        from = wire.read(from, row_at(rows, static_cast<Index>(place)), known_grid(id, bits));
+    exchange_read();
+    for (std::size_t r = 0; r < reads_.size(); ++r) {
+      const std::byte* from = from_read_[r].data();
+      for (const auto row : reads_[r]) {
+        const PackedRow to =
+            row_at(rows, by.mixed ? by.read.at[static_cast<std::size_t>(row)] : Index{row});
+        from = wire.read(from, to, known_grid(id, to.bits));
+      }
     }
     return rows;
+  }
+  /// What is to be read goes to its readers, also to this rank itself.
+  void exchange_read() {
+    const auto me = static_cast<std::size_t>(all_.communicator().rank());
+    out_.clear(), in_.clear();
+    for (std::size_t r = 0; r < readers_.size(); ++r) {
+      if (r == me) continue;
+      if (!to_readers_[r].empty()) out_.push_back({static_cast<int>(r), to_readers_[r]});
+      if (!from_read_[r].empty()) in_.push_back({static_cast<int>(r), from_read_[r]});
+    }
+    all_.communicator().begin(out_, in_);
+    all_.communicator().finish();
+    std::copy(to_readers_[me].begin(), to_readers_[me].end(), from_read_[me].begin());
   }
   /// Sends the codes of sent rows of x, and asks for the ghosts'.
   void send(PointId id, const Tensor& x) {
@@ -377,19 +509,19 @@ class RankFixed : public Fixed<Scheme> {
     const PointBits& own = of_point_[to_index(id)];
     const int bits = point.fixed_bits ? point.fixed_bits : this->plan_->uniform_bits;
     const auto many = static_cast<Index>(halo_->sent.size());
-    const Rows rows = own.sent ? Rows(&this->memory_, own.sent, x.cols())
-                               : Rows(&this->memory_, many, x.cols(), bits);
+    const Rows rows = own.mixed ? Rows(&this->memory_, own.sent.order.get(), x.cols())
+                                : Rows(&this->memory_, many, x.cols(), bits);
     Index first = 0;
     for (std::size_t k = 0; k < rows.buckets().size(); ++k) {
       RowsSpan span = rows.span(k);
-      span.order = (own.sent ? own.sent_rows.data() : halo_->sent.data()) + first;
+      span.order = (own.mixed ? own.sent_rows.data() : halo_->sent.data()) + first;
       first += span.rows;
       kernels::quantize_rows<simd::Native, Base::stored>(
           x.view(), this->weights_.coder(id, rows.bits(k)), span, *this->executor_);
     }
     in_flight_.point = id;
-    in_flight_.rows = own.ghosts ? Rows(&this->memory_, own.ghosts, x.cols())
-                                 : Rows(&this->memory_, halo_->ghosts, x.cols(), bits);
+    in_flight_.rows = own.mixed ? Rows(&this->memory_, own.ghosts.order.get(), x.cols())
+                                : Rows(&this->memory_, halo_->ghosts, x.cols(), bits);
     const WireRow wire(x.cols(), kind_of(this->weights_.rule()));
     out_.clear(), in_.clear();
     for (std::size_t k = 0; k < boxes_.size(); ++k) {
@@ -398,7 +530,7 @@ class RankFixed : public Fixed<Scheme> {
       box.out.clear();
       for (const auto node : n.send) {
         const auto at = static_cast<std::size_t>(sent_place_[static_cast<std::size_t>(node)]);
-        wire.write(row_at(rows, own.sent ? own.sent_at[at] : static_cast<std::int32_t>(at)),
+        wire.write(row_at(rows, own.mixed ? own.sent.at[at] : static_cast<std::int32_t>(at)),
                    box.out);
       }
       std::size_t bytes = 0;
@@ -434,8 +566,8 @@ class RankFixed : public Fixed<Scheme> {
     in_flight_.rows = {};
   }
   [[nodiscard]] static std::int32_t ghost_at(const PointBits& own, Index ghost) noexcept {
-    return own.ghosts ? own.ghost_at[static_cast<std::size_t>(ghost)]
-                      : static_cast<std::int32_t>(ghost);
+    return own.mixed ? own.ghosts.at[static_cast<std::size_t>(ghost)]
+                     : static_cast<std::int32_t>(ghost);
   }
   /// The row at a place in the order of bits.
   [[nodiscard]] static PackedRow row_at(const Rows& rows, Index place) noexcept {
@@ -450,63 +582,86 @@ class RankFixed : public Fixed<Scheme> {
     const auto c = this->weights_.coder(id, bits);
     return Static::grid({}, c.bits, c.a, c.offset);
   }
-  /// Neighbours tell each other the bits of sent rows at these points.
-  void share_bits(const BitPlan& plan, std::span<const std::size_t> points) {
-    if (points.empty()) return;
+  /// Neighbours tell each other the bits of sent rows.
+  void share_bits(const BitPlan& plan) {
+    if (mixed_.empty()) return;
     arrive();
     out_.clear(), in_.clear();
     for (std::size_t k = 0; k < boxes_.size(); ++k) {
       const Halo::Neighbour& n = halo_->neighbours[k];
       boxes_[k].out.clear();
-      for (const std::size_t p : points)
+      for (const std::size_t p : mixed_)
         for (const auto node : n.send)
           boxes_[k].out.push_back(
               static_cast<std::byte>(plan.by_point[p][static_cast<std::size_t>(node)]));
-      boxes_[k].in.resize(points.size() * static_cast<std::size_t>(n.n_ghosts));
+      boxes_[k].in.resize(mixed_.size() * static_cast<std::size_t>(n.n_ghosts));
       if (!boxes_[k].out.empty()) out_.push_back({n.rank, boxes_[k].out});
       if (!boxes_[k].in.empty()) in_.push_back({n.rank, boxes_[k].in});
     }
     all_.communicator().begin(out_, in_);
     all_.communicator().finish();
-    for (std::size_t j = 0; j < points.size(); ++j) {
-      const std::size_t p = points[j];
-      std::vector<std::uint8_t> sent, ghosts(static_cast<std::size_t>(halo_->ghosts), 0);
+    for (std::size_t j = 0; j < mixed_.size(); ++j) {
+      const std::size_t p = mixed_[j];
+      PointBits& own = of_point_[p];
+      own.sent.bits.clear(), own.sent_rows.clear();
       for (const auto node : halo_->sent)
-        sent.push_back(plan.by_point[p][static_cast<std::size_t>(node)]);
+        own.sent.bits.push_back(plan.by_point[p][static_cast<std::size_t>(node)]);
+      own.ghosts.bits.assign(static_cast<std::size_t>(halo_->ghosts), 0);
       for (std::size_t k = 0; k < boxes_.size(); ++k) {
         const Halo::Neighbour& n = halo_->neighbours[k];
         const auto many = static_cast<std::size_t>(n.n_ghosts);
         for (std::size_t i = 0; i < many; ++i)
-          ghosts[static_cast<std::size_t>(n.first_ghost) + i] =
+          own.ghosts.bits[static_cast<std::size_t>(n.first_ghost) + i] =
               static_cast<std::uint8_t>(boxes_[k].in[j * many + i]);
       }
-      PointBits& own = of_point_[p];
-      own.sent = std::make_shared<const RowOrder>(sort_rows(sent));
-      own.ghosts = std::make_shared<const RowOrder>(sort_rows(ghosts));
-      own.sent_at = places(own.sent->row);
-      own.ghost_at = places(own.ghosts->row);
-      for (const auto place : own.sent->row)
+      own.sent.sort(), own.ghosts.sort();
+      for (const auto place : own.sent.order.get()->row)
         own.sent_rows.push_back(halo_->sent[static_cast<std::size_t>(place)]);
     }
   }
-  [[nodiscard]] static std::vector<std::int32_t> places(const std::vector<std::int32_t>& row) {
-    std::vector<std::int32_t> at(row.size());
-    for (std::size_t i = 0; i < row.size(); ++i)
-      at[static_cast<std::size_t>(row[i])] = static_cast<std::int32_t>(i);
-    return at;
+  /// Readers are told the bits of the nodes that they read for their clusters.
+  void share_bits_with_clusters(const BitPlan& plan) {
+    if (mixed_by_clusters_.empty()) return;
+    arrive();
+    for (std::size_t r = 0; r < readers_.size(); ++r) {
+      to_readers_[r].clear();
+      for (const std::size_t p : mixed_by_clusters_)
+        for (const auto node : readers_[r])
+          to_readers_[r].push_back(
+              static_cast<std::byte>(plan.by_point[p][static_cast<std::size_t>(node)]));
+      from_read_[r].resize(mixed_by_clusters_.size() * reads_[r].size());
+    }
+    exchange_read();
+    for (std::size_t j = 0; j < mixed_by_clusters_.size(); ++j) {
+      const std::size_t p = mixed_by_clusters_[j];
+      PointBits& by = of_point_[p];
+      by.own.bits.assign(plan.by_point[p].begin(), plan.by_point[p].end());
+      by.read.bits.resize(static_cast<std::size_t>(n_read_));
+      for (std::size_t r = 0; r < reads_.size(); ++r)
+        for (std::size_t i = 0; i < reads_[r].size(); ++i)
+          by.read.bits[static_cast<std::size_t>(reads_[r][i])] =
+              static_cast<std::uint8_t>(from_read_[r][j * reads_[r].size() + i]);
+      by.own.sort(), by.read.sort();
+    }
   }
 
   std::vector<char> travels_;
   bool any_travels_;
-  std::vector<char> by_all_;
+  std::vector<char> by_clusters_;
   std::vector<std::int32_t> ghost_cluster_;
-  std::vector<std::vector<std::int64_t>> places_;  // (rank)(its node), where all read all
-  std::vector<std::vector<std::byte>> from_all_;   // (rank) codes
+  // Where clusters read nodes:
+  std::vector<std::vector<std::int64_t>> places_;   // (rank)(its node) number in the whole mesh
+  std::vector<std::vector<std::int64_t>> readers_;  // (rank) own nodes that it reads
+  std::vector<std::vector<std::int32_t>> reads_;    // (rank) rows among those read here
+  std::vector<std::vector<std::byte>> to_readers_, from_read_;  // (rank) codes
+  Index n_read_ = 0;
+  std::vector<std::uint8_t> in_share_;  // (cluster)
   AllRanks all_;
   const Halo* halo_;
   std::vector<std::int32_t> sent_place_;  // (own node) in Halo::sent, or -1
   std::vector<PointBits> of_point_;
-  std::vector<Box> boxes_;  // (neighbour)
+  std::vector<std::size_t> mixed_, mixed_by_clusters_;  // points whose bits are told
+  std::vector<Box> boxes_;                              // (neighbour)
   std::vector<Communicator::Message> out_, in_;
   std::vector<float> deviations_, sums_;
   ops::detail::SharedPooling pooling_;

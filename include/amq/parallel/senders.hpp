@@ -96,13 +96,13 @@ class SendersRead {
   };
 
   explicit SendersRead(const ParameterLayout& layout)
-      : layout_(&layout), read_(layout.points().size(), 0), by_all_(read_) {}
+      : layout_(&layout), read_(layout.points().size(), 0), by_clusters_(read_) {}
 
   /// [PointId] whether its codes travel.
   [[nodiscard]] const std::vector<char>& points() const noexcept { return read_; }
 
-  /// [PointId] whether every rank reads the codes of all nodes.
-  [[nodiscard]] const std::vector<char>& read_by_all() const noexcept { return by_all_; }
+  /// [PointId] whether clusters read the codes of their nodes.
+  [[nodiscard]] const std::vector<char>& read_by_clusters() const noexcept { return by_clusters_; }
 
   Tensor input(MatrixView<const float> x, RowKind kind) {
     return {x.rows, x.cols, kind, false, {}};
@@ -185,7 +185,7 @@ class SendersRead {
     if (op.of != RowKind::cluster || !x.of_codes)
       throw Error("network over ranks", "clusters that read products of their nodes' rows",
                   "others", "Quantize and multiply the rows before Gather.");
-    for (const PointId p : x.points) by_all_[to_index(p)] = 1;
+    for (const PointId p : x.points) by_clusters_[to_index(p)] = 1;
     return false;
   }
   [[nodiscard]] static MatrixShape shape_of(const Tensor& x) noexcept { return {x.rows, x.cols}; }
@@ -195,7 +195,7 @@ class SendersRead {
   [[nodiscard]] static MatrixShape shape_of(ParameterRow r) noexcept { return {1, r.size}; }
 
   const ParameterLayout* layout_;
-  std::vector<char> read_, by_all_;
+  std::vector<char> read_, by_clusters_;
   bool splits_ = false;  ///< rows of nodes into rows of heads
 };
 static_assert(arithmetic<SendersRead>);
