@@ -28,6 +28,9 @@ auto with(const std::string& network, const F& f) {
     return f(Made<Transolver>({8, RowRule::min_max, {0, 4, 8}}, true, 5));
   if (network == "Flare") return f(Made<Flare>({8, RowRule::affine, {2, 4, 8}}, true, 4));
   if (network == "GraphVit") return f(Made<GraphVit>({8, RowRule::min_max, {4, 8}}, false, 4));
+  if (network == "MpPde skips")
+    return f(Made<MpPde>({8, RowRule::min_max, {0, 3, 8}}, true, 4, 16, 0, 3, 0,
+                         allocation::PerBlock()));
   if (network == "MpPde static") return f(Made<MpPde>({4, RowRule::fixed, {0, 3, 8}}, true, 4));
   if (network == "MpPde words")
     return f(Made<MpPde>({8, RowRule::min_max, {0, 4, 8}, true}, true, 5));

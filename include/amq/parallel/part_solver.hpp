@@ -243,9 +243,10 @@ class PartSolver {
     };
     want(!by.score(), "bits chosen by the auxiliary model", "a score of the user's own",
          "A score reads whole meshes: solve on one rank, or train the model adaptively.");
-    want(by.sharing().over_mesh && !by.sharing().by_edge && !by.sharing().by_block,
+    want(by.sharing().over_mesh && !by.sharing().by_edge,
          "nodes that choose bits, for themselves and their edges",
-         "sharing '" + std::string(by.sharing().name) + "'", "Use PerNodeAndPoint or PerNode.");
+         "sharing '" + std::string(by.sharing().name) + "'",
+         "Use PerNodeAndPoint, PerBlock or PerNode.");
     want(!clustered || !solver_->auxiliary(), "one number of bits for all rows of this network",
          "an auxiliary model",
          "Clusters have scores from nodes of several ranks: train_uniform, or solve on one rank.");
