@@ -28,6 +28,8 @@ auto with(const std::string& network, const F& f) {
     return f(Made<Transolver>({8, RowRule::min_max, {0, 4, 8}}, true, 5));
   if (network == "Flare") return f(Made<Flare>({8, RowRule::affine, {2, 4, 8}}, true, 4));
   if (network == "GraphVit") return f(Made<GraphVit>({8, RowRule::min_max, {4, 8}}, false, 4));
+  if (network == "GraphVit adaptive")
+    return f(Made<GraphVit>({8, RowRule::min_max, {0, 4, 8}}, true, 5));
   if (network == "MpPde skips")
     return f(Made<MpPde>({8, RowRule::min_max, {0, 3, 8}}, true, 4, 16, 0, 3, 0,
                          allocation::PerBlock()));
@@ -133,7 +135,7 @@ const std::vector<Fault>& all_faults() {
                                       Fault::foreign_ghost,
                                       Fault::ghost_elsewhere,
                                       Fault::no_edges_of_neighbours,
-                                      Fault::clusters_that_choose,
+                                      Fault::edges_that_choose,
                                       Fault::cell_out_of_range,
                                       Fault::field_not_finite,
                                       Fault::throws_between_solves,
@@ -162,8 +164,8 @@ const char* words_of(Fault f) {
       return "expected the place, type and coordinates that its owner, rank";
     case Fault::no_edges_of_neighbours:
       return "expected edges, of a network that reads nearest neighbours";
-    case Fault::clusters_that_choose:
-      return "expected one number of bits for all rows of this network";
+    case Fault::edges_that_choose:
+      return "found sharing 'edge'";
     case Fault::cell_out_of_range:
       return "expected local nodes from 0 to";
     case Fault::field_not_finite:
@@ -178,9 +180,10 @@ const char* words_of(Fault f) {
 
 void meet(Fault f, int rank, Communicator& c) {
   const bool here = c.rank() == rank;
-  if (f == Fault::clusters_that_choose) {
-    const Made<GraphVit> vit({8, RowRule::min_max, {4, 8}}, true, 5);
-    PartSolver<GraphVit> part(*vit.solver, cut_of({}, vit, c), c);
+  if (f == Fault::edges_that_choose) {
+    const Made<MpPde> edges({8, RowRule::min_max, {4, 8}}, true, 5, 16, 0, 2, 0,
+                            allocation::PerEdge());
+    PartSolver<MpPde> part(*edges.solver, cut_of({}, edges, c), c);
   }
   const SchemeInfo usual{8, RowRule::affine, {1, 2, 3, 4, 8}};
   const Made<MpPde> made(

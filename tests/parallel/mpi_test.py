@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 NETWORKS = ["MpPde", "MeshGraphNet", "MpPde static", "MpPde uniform", "MpPde words", "Transolver", "Flare", "GraphVit",
-            "MpPde skips"]
+            "GraphVit adaptive", "MpPde skips"]
 WORDS = ["that it has run out of something", "expected 5 bytes, found 3", "expected 5 bytes, found more"]
 
 

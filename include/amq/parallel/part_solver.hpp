@@ -247,9 +247,6 @@ class PartSolver {
          "nodes that choose bits, for themselves and their edges",
          "sharing '" + std::string(by.sharing().name) + "'",
          "Use PerNodeAndPoint, PerBlock or PerNode.");
-    want(!clustered || !solver_->auxiliary(), "one number of bits for all rows of this network",
-         "an auxiliary model",
-         "Clusters have scores from nodes of several ranks: train_uniform, or solve on one rank.");
     want(by.unit() == allocation::Bops::unit, "bits chosen by BOPs", std::string(by.unit()),
          "Times are those of one machine: price_by({}).");
   }
