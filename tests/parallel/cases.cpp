@@ -29,10 +29,10 @@ auto with(const std::string& network, const F& f) {
   if (network == "Flare") return f(Made<Flare>({8, RowRule::affine, {2, 4, 8}}, true, 4));
   if (network == "GraphVit") return f(Made<GraphVit>({8, RowRule::min_max, {4, 8}}, false, 4));
   if (network == "GraphVit adaptive")
-    return f(Made<GraphVit>({8, RowRule::min_max, {0, 4, 8}}, true, 5));
+    return f(Made<GraphVit>({8, RowRule::min_max, {0, 4, 8}}, true, 4.5, 16, 0, 2, 0, {}, 5));
   if (network == "MpPde skips")
-    return f(Made<MpPde>({8, RowRule::min_max, {0, 3, 8}}, true, 4, 16, 0, 3, 0,
-                         allocation::PerBlock()));
+    return f(Made<MpPde>({8, RowRule::min_max, {0, 3, 8}}, true, 3, 16, 0, 3, 0,
+                         allocation::PerBlock(), 5));
   if (network == "MpPde static") return f(Made<MpPde>({4, RowRule::fixed, {0, 3, 8}}, true, 4));
   if (network == "MpPde words")
     return f(Made<MpPde>({8, RowRule::min_max, {0, 4, 8}, true}, true, 5));

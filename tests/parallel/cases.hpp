@@ -30,8 +30,8 @@ inline constexpr Row all_networks[] = {{"MpPde", "03293c4d62ef10d3"},
                                        {"Transolver", "f8c58434d1b5817e"},
                                        {"Flare", "dd4525d5fd1344af"},
                                        {"GraphVit", "9dcd36091e9eac3f"},
-                                       {"GraphVit adaptive", "39ac8466ac878053"},
-                                       {"MpPde skips", "03784a5213414a8b"}};
+                                       {"GraphVit adaptive", "9bac27a2e89a6680"},
+                                       {"MpPde skips", "a39828d9fcfb390f"}};
 
 /// How meshes are cut. "one empty": a rank has no nodes. "idle ghosts": ranks have ghosts that no
 /// own node reads. "Scotch": where that library is.
