@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """PyTorch's networks on meshes as float files, and those as model files: amq repeats torch's answer within 1e-5.
 Usage: from_torch_mesh_test.py AMQ  (the tool; with the built package on PYTHONPATH)"""
+import copy
 import json
 import pathlib
 import subprocess
@@ -185,6 +186,13 @@ with tempfile.TemporaryDirectory() as folder:
         check(abs(sum(layer["share"] for layer in report["layers"]) - 1) < 1e-9, f"{name}: shares")
         check(report["float_difference"] < 1e-5, f"{name}: amq in float is {report['float_difference']} from torch")
         check(report["bytes"] < 0.7 * report["bytes_of_float"], f"{name}: {report['bytes']} bytes")
+        # And back: another module of these sizes gets every number.
+        other = copy.deepcopy(module)
+        with torch.no_grad():
+            for p in other.parameters():
+                p.fill_(7)
+        same = amq.to_torch(at, other).state_dict()
+        check(all(torch.allclose(v, same[k], rtol=1e-6) for k, v in module.state_dict().items()), f"{name}: back")
         # The model file solves on meshes of another size, in the user's units, near torch.
         solver = amq.load(to)
         s = few[3]
@@ -226,6 +234,9 @@ with tempfile.TemporaryDirectory() as folder:
     vit = Eagle(2 + 9, 16, 24, 2, 2, 4, 2).double()
     few = samples(3, 2, typed=True)
     amq.from_torch(vit, at, few[0], **own)
+    other = Eagle(2 + 9, 16, 24, 2, 2, 4, 2).double()
+    same = amq.to_torch(at, other).state_dict()
+    check(all(torch.allclose(v, same[k], rtol=1e-6) for k, v in vit.state_dict().items()), "GraphViT: back")
     report = amq.quantize(at, few, to)
     check(report["float_difference"] < 1e-5, f"GraphViT: amq in float is {report['float_difference']} from torch")
     check(report["error"] < 0.1, f"GraphViT: the answers change by {report['error']}")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """PyTorch's modules as float files, and those as model files: amq repeats torch's answer within 1e-5.
 Usage: from_torch_test.py [FOLDER]  (with the built package on PYTHONPATH)"""
+import copy
 import json
 import pathlib
 import sys
@@ -255,6 +256,14 @@ with tempfile.TemporaryDirectory() as folder:
         check(0 < report["error"] < 0.2, f"{name}: the answers change by {report['error']}")
         check(abs(sum(layer["share"] for layer in report["layers"]) - 1) < 1e-9, f"{name}: shares")
         check(report["float_difference"] < 1e-5, f"{name}: amq in float is {report['float_difference']} from torch")
+        # And back: another module of these sizes gets every number.
+        other = copy.deepcopy(module)
+        with torch.no_grad():
+            for p in [*other.parameters(), *(b for b in other.buffers() if b.is_floating_point())]:
+                p.fill_(7)
+        same = amq.to_torch(at, other).state_dict()
+        counted = {k for k in same if k.endswith("num_batches_tracked")}
+        check(all(torch.equal(v, same[k]) for k, v in module.state_dict().items() if k not in counted), f"{name}: back")
         # The model file solves, in the user's units, near torch.
         solver = amq.load(to)
         grid = [np.asarray(a) for a in axes] if axes else None
@@ -283,6 +292,16 @@ with tempfile.TemporaryDirectory() as folder:
             continue
         few = fields(3, *shape)
         amq.from_torch(module, at, few[0])
+        if any(words in name for words in ("factors", "not yet in use")):
+            refused("is missing in the module" if "factors" in name else "in the file", lambda m=module: amq.to_torch(at, m))
+        else:
+            state = {k: v for k, v in module.state_dict().items() if isinstance(v, torch.Tensor)}
+            other = copy.deepcopy(module)
+            with torch.no_grad():
+                for p in other.parameters():
+                    p.fill_(7)
+            same = amq.to_torch(at, other).state_dict()
+            check(all(torch.equal(v, same[k]) for k, v in state.items()), f"{name}: back")
         report = amq.quantize(at, few, to)
         check(report["float_difference"] < 1e-5, f"{name}: amq in float is {report['float_difference']} from torch")
         check(report["error"] < 0.1, f"{name}: the answers change by {report['error']}")
@@ -292,6 +311,18 @@ with tempfile.TemporaryDirectory() as folder:
     amq.from_torch(wrapped, at, few[0])
     check(amq.quantize(at, few, to)["float_difference"] < 1e-5, "wrappers are taken off")
     refused("an even number of points", lambda: amq.from_torch(wrapped, at, fields(1, 11, 15, 2)[0]))
+
+    refused("a float file", lambda: amq.to_torch(to, wrapped))
+    refused("a float file", lambda: amq.to_torch(__file__, wrapped))
+    refused("No such file", lambda: amq.to_torch(folder / "no", wrapped))
+    refused("a torch.nn.Module", lambda: amq.to_torch(at, {}))
+    before = {k: v.clone() for k, v in modules["neuraloperator 2-D"][0].state_dict().items()}
+    refused("fno_blocks.channel_mlp.0.fcs.0.bias is missing in the module; ",
+            lambda: amq.to_torch(at, modules["neuraloperator 2-D"][0]))
+    refused("lifting.fcs.0.bias is (9,) in the file, (8,) in the module",
+            lambda: amq.to_torch(at, Neuraloperator((6, 8), 6, 2, 1, lifting=(8,), mlp=4)))
+    after = modules["neuraloperator 2-D"][0].state_dict()
+    check(all(torch.equal(v, after[k]) for k, v in before.items()), "what is refused is left as it was")
 
     module, shape = modules["published 2-D"]
     few = fields(3, *shape)

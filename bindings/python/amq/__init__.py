@@ -18,13 +18,14 @@ from ._amq import Mesh, Rollout, Solver, _quantize, _quantize_meshes, instructio
 from ._amq import version as _version
 from ._error import Error
 from ._mesh import MeshInputs, is_sample, mesh_inputs, sample_of, without_solution
+from ._to_torch import to_torch
 from ._torch import from_torch
 from ._train import train
 
 __version__ = _version()
 __all__ = [
     "Error", "Mesh", "MeshInputs", "NodeType", "Rollout", "Solver", "from_torch", "instruction_set", "load",
-    "mesh_inputs", "networks", "plot", "quantize", "train", "trainable",
+    "mesh_inputs", "networks", "plot", "quantize", "to_torch", "train", "trainable",
 ]  # fmt: skip
 
 

@@ -94,6 +94,13 @@ def from_torch(
     module(u, edge_features, edge_index) of a MeshGraphNet; EAGLE's arguments, with a ghost node behind the others and
     two states, of a GraphViT."""
 
+def to_torch(file: str | os.PathLike[str], module: Any, *, rename: dict[str, str] | None = None) -> Any:
+    """Gives a torch.nn.Module the parameters of a float file, and returns it: the way of from_torch() back, number by
+    number. The module is of the file's network and sizes; what does not fit is listed and nothing is taken. rename: the
+    module's names, or their beginnings, to supported ones. What the file holds beside parameters (normalization,
+    names of channels) is the user's to apply. Where spectral weights are factors, or positions lie between other
+    boundaries than 0 and 1, the module is refused."""
+
 def quantize(
     file: str | os.PathLike[str],
     samples: Any,
