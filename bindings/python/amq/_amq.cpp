@@ -691,6 +691,15 @@ std::vector<std::string> trainable() {
 }  // namespace
 
 PYBIND11_MODULE(_amq, m) {
+#if PYBIND11_VERSION_HEX < 0x020C0000
+  // Its arrays have the sizes that numpy 1 keeps elsewhere: they would be read as 0.
+  const std::string numpy = py::str(py::module_::import("numpy").attr("__version__"));
+  if (!numpy.starts_with("1."))
+    throw py::import_error("amq: expected numpy 1, for which it was built with pybind11 " +
+                           std::to_string(PYBIND11_VERSION_MAJOR) + "." +
+                           std::to_string(PYBIND11_VERSION_MINOR) + ", found numpy " + numpy +
+                           ". Build with pybind11 2.12 or newer: pip install .");
+#endif
   error_type() = py::module_::import("amq._error").attr("Error");
   m.def("version", &amq_version);
   m.def("instruction_set", &amq_instruction_set);
