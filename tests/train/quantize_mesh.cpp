@@ -67,9 +67,12 @@ typename Model::Config small() {
   return c;
 }
 /// A float file as from_torch writes it: here amq is who answers.
+/// @param variables  of its self-test, where the network reads any
 template <typename Model>
-safetensors::File float_file() {
-  const auto config = small<Model>();
+safetensors::File float_file(const std::vector<double>& variables = {}) {
+  auto config = small<Model>();
+  if constexpr (requires { config.variables; })
+    config.variables = static_cast<Index>(variables.size());
   const Network<Model> net(config, QuantizeOptions{}.scheme, 5);
   safetensors::File f;
   f.path = "float.safetensors";
@@ -79,7 +82,9 @@ safetensors::File float_file() {
     f.tensors[e.name] = Array::of(std::span<const float>(net.parameters.values.data() + e.offset,
                                                          static_cast<std::size_t>(e.size())),
                                   e.shape);
-  const MeshEncoding e = encoding();
+  MeshEncoding e = encoding();
+  e.variable_scale.assign(variables.size(), 2.0f);
+  if (!variables.empty()) f.tensors["self_test.variables"] = Array::of(variables);
   f.metadata = {{"amq.format", "1"},
                 {"amq.float", "1"},
                 {"amq.model", std::string(Model::name)},
@@ -87,7 +92,7 @@ safetensors::File float_file() {
                 {"amq.encoding", json::dump(stored::to_json(e))},
                 {"amq.trained_on", R"({"given_names": ["a"], "solution_names": ["u"]})"}};
   const Sample p = problems(1).front();
-  GraphSample x = e.encode(p.mesh, view(p.given));
+  GraphSample x = e.encode(p.mesh, view(p.given), variables);
   prepare_sample(model, x);
   Float32 pass(net.layout, net.parameters);
   const Field u = e.decode(detail::forward_sample(net.model, pass, x).view());
@@ -162,6 +167,25 @@ TEST_CASE_TEMPLATE("a float file of a network on meshes becomes a model file wit
   }
 }
 
+TEST_CASE("a network that reads time and parameters is quantized on samples that have them") {
+  const auto net = load_float<MpPde>(float_file<MpPde>({1, 3}));
+  CHECK(net.difference == 0);
+  auto few = problems(3);
+  for (std::size_t k = 0; k < few.size(); ++k) few[k].variables = {0.5 * static_cast<double>(k), 3};
+  const auto eight = quantize(net, std::span<const Sample>(few));
+  CHECK(eight.report.error < 0.05);
+  const test::Scratch folder("quantized_mesh_variables");
+  save(folder.path("model.safetensors"), eight);
+  const auto back = load<MpPde>(folder.path("model.safetensors"));  // replays its self-test
+  const Sample& s = few[1];
+  const Field exact = net.answer(s), said = net.solved(back, s, mean_bits(8));
+  CHECK((said - exact).norm() < 0.1f * exact.norm());
+  CHECK((exact - net(s.mesh, s.given, std::vector<double>{4, 3})).norm() > 0.01f * exact.norm());
+  few[1].variables = {1};
+  CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Sample>(few))),
+                       doctest::Contains("sample 1, solver, variables"), Error);
+}
+
 TEST_CASE("what is no float file of a network on meshes, and what are no samples, is refused") {
   const auto refused = [](const char* words, const auto& change) {
     safetensors::File f = float_file<MpPde>();
@@ -187,7 +211,7 @@ TEST_CASE("what is no float file of a network on meshes, and what are no samples
     e.lattices = {};
     f.metadata["amq.encoding"] = json::dump(stored::to_json(e));
   });
-  refused("without variables", [](auto& f) {
+  refused("variables as the configuration has them", [](auto& f) {
     MeshEncoding e = encoding();
     e.variable_scale = {1};
     f.metadata["amq.encoding"] = json::dump(stored::to_json(e));
@@ -210,6 +234,7 @@ TEST_CASE("what is no float file of a network on meshes, and what are no samples
                          doctest::Contains("sample 1"), Error);
   };
   wrong("49 nodes", [](Sample& s) { s.given = Field::Zero(7, 1); });
+  wrong("0 of time and parameters", [](Sample& s) { s.variables = {1}; });
   wrong("finite", [](Sample& s) { s.given(3, 0) = std::nanf(""); });
   wrong("type for every node", [](Sample& s) { s.mesh.node_type.clear(); });
   wrong("cell", [](Sample& s) { s.mesh.cells[5] = -1; });
