@@ -3,6 +3,7 @@
 /// Deployment on one rank of several: the rows of own nodes, and what edges read of others' nodes.
 
 #include <amq/arithmetic/fixed.hpp>
+#include <amq/mesh/cluster.hpp>
 #include <amq/parallel/partitioned_mesh.hpp>
 #include <amq/parallel/senders.hpp>
 #include <amq/parallel/wire.hpp>
