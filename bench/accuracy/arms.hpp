@@ -71,6 +71,7 @@ class Arms {
     how_.loss = Loss::relative_l2;
     how_.augmentation = p.augmentation;
     how_.graph = p.graph;
+    how_.imposed = p.imposed;
     // Latent attention reads no edges.
     if (r.network == "flare" || r.network == "transolver") how_.graph.lattices = {};
     how_.seed = r.seed;
