@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace amq {
+namespace amq::solver {
 
 namespace {
 
@@ -33,7 +33,7 @@ struct CompiledSolver::Any {
   template <typename... Models>
   static std::unique_ptr<Any> read(const std::string& path);
   template <typename Model, typename... Schemes>
-  static void read_if_named(const std::string& path, const safetensors::File& f,
+  static void read_if_named(const std::string& path, const io::safetensors::File& f,
                             std::unique_ptr<Any>& any);
 };
 
@@ -54,7 +54,7 @@ struct CompiledSolver::Of : Any {
 };
 
 template <typename Model, typename... Schemes>
-void CompiledSolver::Any::read_if_named(const std::string& path, const safetensors::File& f,
+void CompiledSolver::Any::read_if_named(const std::string& path, const io::safetensors::File& f,
                                         std::unique_ptr<Any>& any) {
   if (entry(f, "amq.model") != Model::name) return;
   const std::string scheme = entry(f, "amq.scheme");
@@ -68,7 +68,7 @@ void CompiledSolver::Any::read_if_named(const std::string& path, const safetenso
 
 template <typename... Models>
 std::unique_ptr<CompiledSolver::Any> CompiledSolver::Any::read(const std::string& path) {
-  const safetensors::File f = safetensors::read(path);
+  const io::safetensors::File f = io::safetensors::read(path);
   std::unique_ptr<Any> any;
   (read_if_named<Models, Ladder, Doubling, Uniform8>(path, f, any), ...);
   if (!any) {
@@ -100,4 +100,4 @@ CompiledSolver::Report CompiledSolver::report() const {
   return any_->report();
 }
 
-}  // namespace amq
+}  // namespace amq::solver

@@ -27,6 +27,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::training;
 using tool::Arguments;
 using tool::refuse;
 

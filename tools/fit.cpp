@@ -20,6 +20,8 @@
 #include <set>
 
 namespace amq::tool {
+
+using namespace training;
 namespace {
 
 #ifdef AMQ_TOOL_ZLIB

@@ -13,6 +13,8 @@
 
 namespace amq::tool {
 
+using namespace mesh;
+
 [[nodiscard]] std::vector<std::string> fit_options();
 /// A mesh with its fields from a .vtk or a .vtu.
 /// @throws amq::Error naming a file that cannot be used

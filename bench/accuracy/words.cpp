@@ -22,6 +22,7 @@
 namespace {
 
 using namespace amq;
+using namespace amq::training;
 
 struct Cell {
   Mesh mesh;

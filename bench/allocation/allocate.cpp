@@ -14,14 +14,15 @@
 namespace {
 
 struct Nodes {
-  std::vector<amq::Cost> macs;
+  std::vector<amq::allocation::Cost> macs;
   std::vector<float> score;
   std::vector<std::uint16_t> group;
   amq::allocation::Problem problem;
 
   Nodes(std::size_t n, std::size_t groups, double spread) : macs(n), score(n), group(n) {
-    amq::Random random(1);
-    for (auto& m : macs) m = 65536 + 16384 * static_cast<amq::Cost>(3 + random.index(8));
+    amq::core::Random random(1);
+    for (auto& m : macs)
+      m = 65536 + 16384 * static_cast<amq::allocation::Cost>(3 + random.index(8));
     for (auto& s : score) s = static_cast<float>(std::exp(spread * random.normal()));
     for (auto& g : group) g = static_cast<std::uint16_t>(random.index(groups));
     problem.levels = {2, 3, 4, 6, 8};
@@ -74,7 +75,7 @@ BENCHMARK(waterfilling)->Arg(1000000)->Unit(benchmark::kMillisecond);
 
 void random_levels(benchmark::State& state) {
   const Nodes nodes(static_cast<std::size_t>(state.range(0)), 1, 1.5);
-  amq::Random random(2);
+  amq::core::Random random(2);
   run(state, nodes, [&](const auto& p) { return baselines::random(p, random); });
 }
 BENCHMARK(random_levels)->Arg(1000000)->Unit(benchmark::kMillisecond);

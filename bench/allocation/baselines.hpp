@@ -33,6 +33,7 @@
 namespace baselines {
 
 using namespace amq;
+using namespace amq::allocation;
 using allocation::Allocation;
 using allocation::Problem;
 

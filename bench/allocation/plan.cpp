@@ -11,6 +11,7 @@
 namespace {
 
 using namespace amq;
+using namespace amq::solver;
 
 /// MP-PDE as in docs/results/mesh.md, on a mesh of 972 nodes.
 struct Solve {

@@ -24,6 +24,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::models;
 
 namespace {
 

@@ -33,10 +33,10 @@ void row(const char* what, double s, double bytes) {
 int main(int argc, char** argv) {
   const std::string folder = argc > 1 ? argv[1] : ".";
   const std::string path = folder + "/bench_formats.tmp";
-  amq::Random r(1);
+  amq::core::Random r(1);
   std::vector<float> x(16 << 20);
   for (auto& v : x) v = static_cast<float>(r.uniform());
-  const auto a = amq::Array::of(x, {4096, 4096});
+  const auto a = amq::io::Array::of(x, {4096, 4096});
   const auto bytes = static_cast<double>(a.bytes.size());
   row("fwrite, 64 MB", seconds([&] {
         std::FILE* f = std::fopen(path.c_str(), "wb");
@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
         std::fclose(f);
       }),
       bytes);
-  amq::Bytes back(a.bytes.size());
+  amq::io::Bytes back(a.bytes.size());
   row("fread", seconds([&] {
         std::FILE* f = std::fopen(path.c_str(), "rb");
         if (!f || std::fread(back.data(), 1, back.size(), f) != back.size()) std::exit(1);
@@ -57,23 +57,24 @@ int main(int argc, char** argv) {
   row("npz::write", seconds([&] { amq::lab::npz::write(path, arrays); }), bytes);
   row("npz::read",
       seconds([&] { sum += static_cast<std::uint32_t>(amq::lab::npz::read(path).size()); }), bytes);
-  amq::safetensors::File model;
+  amq::io::safetensors::File model;
   model.tensors["a"] = a;
-  row("safetensors::write", seconds([&] { amq::safetensors::write(path, model); }), bytes);
+  row("safetensors::write", seconds([&] { amq::io::safetensors::write(path, model); }), bytes);
   row("safetensors::read", seconds([&] {
-        sum += static_cast<std::uint32_t>(amq::safetensors::read(path).tensors.size());
+        sum += static_cast<std::uint32_t>(amq::io::safetensors::read(path).tensors.size());
       }),
       bytes);
   row("Array::as<double> of float32",
       seconds([&] { sum += static_cast<std::uint32_t>(a.as<double>().size()); }), bytes);
-  amq::json::List list;
+  amq::io::json::List list;
   for (int k = 0; k < 200000; ++k) list.emplace_back(r.uniform());
-  const auto text = amq::json::dump(list);
+  const auto text = amq::io::json::dump(list);
   row("json::dump, 200,000 doubles",
-      seconds([&] { sum += static_cast<std::uint32_t>(amq::json::dump(list).size()); }),
+      seconds([&] { sum += static_cast<std::uint32_t>(amq::io::json::dump(list).size()); }),
       static_cast<double>(text.size()));
-  row("json::parse",
-      seconds([&] { sum += static_cast<std::uint32_t>(amq::json::parse(text).as_list().size()); }),
+  row("json::parse", seconds([&] {
+        sum += static_cast<std::uint32_t>(amq::io::json::parse(text).as_list().size());
+      }),
       static_cast<double>(text.size()));
   amq::Mesh mesh;
   const int n = 64;

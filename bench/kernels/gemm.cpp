@@ -24,6 +24,7 @@ extern "C" void cblas_sgemm(int, int, int, int, int, int, float, const float*, i
 #endif
 
 using namespace amq;
+using namespace amq::quant;
 using namespace amq::kernels;
 
 namespace {

@@ -13,6 +13,7 @@
 #include <string>
 
 using namespace amq;
+using namespace amq::arithmetics;
 using namespace amq::kernels;
 
 int main(int argc, char** argv) {

@@ -20,6 +20,7 @@
 #include <string_view>
 
 using namespace amq;
+using namespace amq::arithmetics;
 using namespace amq::kernels;
 
 namespace {

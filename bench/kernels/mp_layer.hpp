@@ -15,6 +15,7 @@
 namespace mp_layer {
 
 using namespace amq;
+using namespace amq::quant;
 using namespace amq::kernels;
 
 inline constexpr Index hidden = 128, degree = 6;

@@ -13,6 +13,7 @@
 #include <cstring>
 
 using namespace amq;
+using namespace amq::quant;
 using namespace amq::kernels;
 
 namespace {

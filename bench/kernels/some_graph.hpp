@@ -11,7 +11,7 @@
 inline amq::Graph some_graph(amq::Index nodes, amq::Index degree, bool near = true) {
   using amq::Index;
   amq::Graph g;
-  amq::Random random(5);
+  amq::core::Random random(5);
   g.first.reserve(static_cast<std::size_t>(nodes + 1));
   g.sender.reserve(static_cast<std::size_t>(nodes * degree));
   g.receiver.reserve(static_cast<std::size_t>(nodes * degree));

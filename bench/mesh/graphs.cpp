@@ -62,7 +62,7 @@ double bins_knn(const std::vector<double>& p, std::size_t k) {
 
 int main(int argc, char** argv) {
   const amq::Index n = argc > 1 ? std::atol(argv[1]) : 100'000;
-  amq::Random random(1);
+  amq::core::Random random(1);
   std::vector<double> even, graded;
   const amq::Index n_cloud = n / 5;  // the bins take minutes for all of a graded cloud
   for (amq::Index i = 0; i < n_cloud; ++i) {
@@ -73,7 +73,7 @@ int main(int argc, char** argv) {
   for (const auto* cloud : {&even, &graded}) {
     amq::Graph g;
     double check = 0, sum = 0;
-    const double tree = milliseconds([&] { g = amq::knn_edges(*cloud, 2, 6); });
+    const double tree = milliseconds([&] { g = amq::mesh::knn_edges(*cloud, 2, 6); });
     for (std::size_t e = 0; e < g.sender.size(); ++e) {
       const auto i = static_cast<std::size_t>(g.sender[e]),
                  j = static_cast<std::size_t>(g.receiver[e]);
@@ -85,27 +85,27 @@ int main(int argc, char** argv) {
                 cloud == &even ? "even" : "graded 1 : 100,000", tree, bins,
                 std::abs(sum - check) < 1e-6 * check ? "" : "  THEY DISAGREE");
   }
-  amq::RandomSquare options;
+  amq::mesh::RandomSquare options;
   options.size_ratio = 200;
   amq::Mesh mesh;
   std::printf("random_refined_square, %td nodes: %.0f ms\n", n,
-              milliseconds([&] { mesh = amq::random_refined_square(random, n, options); }));
+              milliseconds([&] { mesh = amq::mesh::random_refined_square(random, n, options); }));
   amq::Graph g;
-  std::printf("cell_edges: %.0f ms\n", milliseconds([&] { g = amq::cell_edges(mesh); }));
-  amq::NodeOrder shuffled(static_cast<std::size_t>(mesh.n_nodes())), hilbert, rcm;
+  std::printf("cell_edges: %.0f ms\n", milliseconds([&] { g = amq::mesh::cell_edges(mesh); }));
+  amq::mesh::NodeOrder shuffled(static_cast<std::size_t>(mesh.n_nodes())), hilbert, rcm;
   for (std::size_t i = 0; i < shuffled.size(); ++i) shuffled[i] = static_cast<std::int32_t>(i);
   random.shuffle(shuffled);
-  mesh = amq::renumber(mesh, shuffled);
-  g = amq::renumber(g, shuffled);
+  mesh = amq::mesh::renumber(mesh, shuffled);
+  g = amq::mesh::renumber(g, shuffled);
   std::printf("hilbert_order: %.0f ms\n",
-              milliseconds([&] { hilbert = amq::hilbert_order(mesh.points, 2); }));
-  std::printf("rcm_order: %.0f ms\n", milliseconds([&] { rcm = amq::rcm_order(g); }));
+              milliseconds([&] { hilbert = amq::mesh::hilbert_order(mesh.points, 2); }));
+  std::printf("rcm_order: %.0f ms\n", milliseconds([&] { rcm = amq::mesh::rcm_order(g); }));
   // What it is for: a gather and sum of 128 channels over incoming edges.
   const std::vector<float> h(static_cast<std::size_t>(mesh.n_nodes() * 128), 1.0f);
   std::vector<float> out(h.size());
   for (const auto& [name, graph] :
-       {std::pair("shuffled", g), std::pair("hilbert", amq::renumber(g, hilbert)),
-        std::pair("rcm", amq::renumber(g, rcm))}) {
+       {std::pair("shuffled", g), std::pair("hilbert", amq::mesh::renumber(g, hilbert)),
+        std::pair("rcm", amq::mesh::renumber(g, rcm))}) {
     const double ms = milliseconds([&, &graph = graph] {
       for (int repeat = 0; repeat < 4; ++repeat) {
         for (std::size_t e = 0; e < graph.sender.size(); ++e) {
@@ -116,7 +116,7 @@ int main(int argc, char** argv) {
       }
     });
     std::printf("sum of 128 channels over edges, %s: %.1f ms (bandwidth %td, mean |i - j| %.0f)\n",
-                name, ms / 4, amq::bandwidth(graph), amq::mean_edge_length(graph));
+                name, ms / 4, amq::mesh::bandwidth(graph), amq::mesh::mean_edge_length(graph));
   }
   return 0;
 }

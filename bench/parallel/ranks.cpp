@@ -25,6 +25,7 @@
 namespace {
 
 using namespace amq;
+using namespace amq::parallel;
 using Deployed = Scheme<Weights<8>, Activations<2, 4, 8>, ByRange>;
 using Solver = MeshSolver<MpPde, Deployed>;
 
@@ -50,11 +51,11 @@ Solver untrained(Executor& executor = serial_executor()) {
   return s;
 }
 
-struct Problem {
+struct Task {
   Mesh mesh;
   Field given;
 
-  explicit Problem(Index nodes) {
+  explicit Task(Index nodes) {
     Random random(4);
     mesh = random_refined_square(random, nodes);
     mark_boundary(mesh);
@@ -140,7 +141,7 @@ struct Seen {
   std::size_t buffers = 0;
 };
 
-Seen simulate(const Solver& solver, const Problem& p, int ranks, NetworkCost cost, What what,
+Seen simulate(const Solver& solver, const Task& p, int ranks, NetworkCost cost, What what,
               int repeats) {
   Seen seen;
   std::mutex mutex;
@@ -193,7 +194,7 @@ Seen simulate(const Solver& solver, const Problem& p, int ranks, NetworkCost cos
 struct OneRank {
   double fixed = 0, per_node = 0;
 
-  OneRank(const Solver& solver, const Problem& small, const Problem& large, What what) {
+  OneRank(const Solver& solver, const Task& small, const Task& large, What what) {
     const double a = simulate(solver, small, 1, {}, what, 20).seconds,
                  b = simulate(solver, large, 1, {}, what, 5).seconds;
     per_node = (b - a) / static_cast<double>(large.mesh.n_nodes() - small.mesh.n_nodes());
@@ -240,7 +241,7 @@ struct Least {
   }
 };
 
-void two_and_two(const Problem& p, std::FILE* to) {
+void two_and_two(const Task& p, std::FILE* to) {
   ThreadPool two(2);
   const Solver threads = untrained(two), alone = untrained();
   const auto ready = threads.prepare(p.mesh);
@@ -291,7 +292,7 @@ void two_and_two(const Problem& p, std::FILE* to) {
   }
 }
 
-void bytes(const Problem& p, std::FILE* to) {
+void bytes(const Task& p, std::FILE* to) {
   const Solver solver = untrained();
   for (const int ranks : {2, 4, 8, 16}) {
     const auto owner = p.owners(ranks);
@@ -317,7 +318,7 @@ void bytes(const Problem& p, std::FILE* to) {
   }
 }
 
-void model(const Problem& small, const Problem& large, std::FILE* to) {
+void model(const Task& small, const Task& large, std::FILE* to) {
   const Solver solver = untrained();
   const NetworkCost nets[] = {{2e-6, 25e9 / 64}, {50e-6, 0.1e9}};
   Seen some;
@@ -370,7 +371,7 @@ int main(int argc, char** argv) {
   try {
     std::FILE* to = argc > 1 ? std::fopen(argv[1], "w") : stdout;
     if (!to) throw Error("bench_ranks", "a file to write", argv[1], "Does its folder exist?");
-    const Problem small(1000), large(16'000);
+    const Task small(1000), large(16'000);
     std::fprintf(to,
                  "what,of,ranks,nodes,latency_us,GB_per_s,bits,compute_ms,halo_ms,exposed_ms,"
                  "reductions_ms,total_ms,simulated_ms,bytes\n");

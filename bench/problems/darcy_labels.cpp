@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
     for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(n); ++i) {
       const auto s = amq::lab::DarcySampler(options).sample(1, i);
       sampling += s.seconds;
-      auto random = amq::Random::stream(1, i);
+      auto random = amq::core::Random::stream(1, i);
       const amq::lab::GaussianField2 field(amq::lab::FieldBasis::cosine, options.law,
                                            options.n_modes, random);
       std::vector<double> best;
@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
         const auto level = field.at({mesh.points.data(), mesh.n_nodes(), 2});
         const auto u = amq::lab::DarcySolver(mesh).solve(options.medium.cell_means(mesh, level));
         tally->add(seconds_since(start), relative(u, best), static_cast<double>(mesh.n_nodes()));
-        mesh = amq::bisect_all(mesh);
+        mesh = amq::mesh::bisect_all(mesh);
       }
     }
     std::printf("%td nodes, %d samples: %.1f ms a sample with its label\n", nodes, n,

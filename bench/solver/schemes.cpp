@@ -15,12 +15,13 @@
 namespace {
 
 using namespace amq;
+using namespace amq::solver;
 
-struct Problem {
+struct Task {
   Mesh mesh;
   Field given;
 
-  Problem() {
+  Task() {
     Random random(4);
     mesh = random_refined_square(random, 800);
     mark_boundary(mesh);
@@ -32,7 +33,7 @@ struct Problem {
 #ifdef AMQ_MAKE
 /// Untrained, of the shipped model's sizes; several levels get an auxiliary model.
 void make(const std::string& path, const std::string& scheme, double bits) {
-  const Problem p;
+  const Task p;
   const SchemeInfo info = SchemeInfo::named(scheme, "schemes");
   MeshEncoding e;
   e.input_mean = {0, 0};
@@ -54,7 +55,7 @@ void make(const std::string& path, const std::string& scheme, double bits) {
 /// ready.
 void solve(const std::string& path, double bits) {
   const auto solver = load<MpPde, AMQ_SCHEME>(path);
-  const Problem p;
+  const Task p;
   const auto at = solver.prepare(p.mesh);
   Solution s;
   for (int line = std::getchar(); line != EOF; line = std::getchar()) {

@@ -36,6 +36,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 
@@ -56,12 +57,12 @@ void size(typename Net::Config& c, int hidden) {
 }
 
 template <typename Net>
-struct Problem {
+struct Task {
   Mesh mesh;
   Field given;
   std::unique_ptr<MeshSolver<Net, Adaptive>> solver;
 
-  Problem(int nodes, int hidden) {
+  Task(int nodes, int hidden) {
     Random random(4);
     mesh = random_refined_square(random, nodes);
     mark_boundary(mesh);
@@ -129,7 +130,7 @@ void planned_and_taken(Solver& solver, const Mesh& mesh, const Field& given, int
 template <typename Net>
 void measure(const timing::SpeedArguments& asked, const char* bench, int hidden,
              const std::string& loop) {
-  const Problem<Net> p(asked.nodes, hidden);
+  const Task<Net> p(asked.nodes, hidden);
   const auto& solver = *p.solver;
   const auto at = solver.prepare(p.mesh);
   GraphSample sample = solver.encoding().encode(p.mesh, view(p.given));
@@ -154,11 +155,11 @@ void measure(const timing::SpeedArguments& asked, const char* bench, int hidden,
   std::optional<PreparedMesh<Net, InInts>> words_at;
   // Layers of MP-PDE alone skip whole, or have words.
   if constexpr (std::is_same_v<Net, MpPde>) {
-    in_words = Problem<Net>::template made<InInts>(hidden, {});
+    in_words = Task<Net>::template made<InInts>(hidden, {});
     words_at.emplace(in_words->prepare(p.mesh));
     all.push_back({"words", 8, [&] { words_at->solve(view(p.given), all8, out); }});
     all.push_back({"words", 4, [&] { words_at->solve(view(p.given), all4, out); }});
-    by_layers = Problem<Net>::template made<Skips>(hidden, allocation::PerBlock());
+    by_layers = Task<Net>::template made<Skips>(hidden, allocation::PerBlock());
     layers_at.emplace(by_layers->prepare(p.mesh));
     skipping = a_quarter_skips(layers_at->choose(view(p.given), mean_bits(8)).plan,
                                by_layers->net().layout, sample);

@@ -15,6 +15,7 @@
 #include <memory>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 

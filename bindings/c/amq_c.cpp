@@ -31,6 +31,7 @@
 namespace {
 
 using namespace amq;
+using namespace amq::solver;
 
 // ---- Errors
 

@@ -14,6 +14,8 @@
 
 namespace amq::any {
 
+using namespace training;
+
 /// A network that was compiled. One of the two is there: samples are fields on the grid of the
 /// float file, or meshes with fields, solved or not.
 struct Quantizer {

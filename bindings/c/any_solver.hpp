@@ -17,6 +17,8 @@
 
 namespace amq::any {
 
+using namespace solver;
+
 /// In what a budget is given.
 enum class Unit { own, mean_bits, bops, milliseconds, relative_l2 };
 

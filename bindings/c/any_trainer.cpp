@@ -17,6 +17,8 @@
 #include <thread>
 
 namespace amq::any {
+
+using namespace training;
 namespace {
 
 /// What options say, before samples are looked at.

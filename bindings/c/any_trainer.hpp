@@ -18,6 +18,8 @@
 
 namespace amq::any {
 
+using namespace training;
+
 /// What becomes of the float network: train_adaptive(), train_uniform() or quantize().
 enum class Kind { adaptive, uniform, quantized };
 

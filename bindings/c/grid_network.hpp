@@ -15,6 +15,8 @@
 
 namespace amq::any {
 
+using namespace solver;
+
 template <typename Model>
 class OnGrid final : public Solver {
   using Loaded = decltype(amq::load<Model, AnyScheme>(std::declval<safetensors::File>(),

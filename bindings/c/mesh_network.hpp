@@ -16,6 +16,8 @@
 
 namespace amq::any {
 
+using namespace solver;
+
 template <typename Model>
 class OnMesh final : public Solver {
   using Loaded = decltype(amq::load<Model, AnyScheme>(std::declval<safetensors::File>(),

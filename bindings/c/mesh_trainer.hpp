@@ -14,6 +14,8 @@
 
 namespace amq::any {
 
+using namespace training;
+
 /// Calls visit(name, value) for every setting that is a number and that samples do not decide.
 template <typename Config, typename Visit>
 void each_size(Config& c, const Visit& visit) {

@@ -14,6 +14,8 @@
 
 namespace amq::any {
 
+using namespace quant;
+
 /// The most bits whose pass costs no more than `budget`. Between two levels the cost is a line.
 /// @param cost  cost(bits) of a pass with every row at so many
 template <typename CostOf>

@@ -43,8 +43,8 @@ int main(int argc, char** argv) {
     amq_close(solver);
     load.push_back(taken([&] { amq_open(path, nullptr, &solver); }));
   }
-  amq::Random random(5);
-  amq::Mesh mesh = amq::random_refined_square(random, 1000);
+  amq::core::Random random(5);
+  amq::Mesh mesh = amq::mesh::random_refined_square(random, 1000);
   const auto n = static_cast<std::int64_t>(mesh.n_nodes());
   std::vector<std::uint8_t> types;
   for (const auto t : mesh.node_type) types.push_back(static_cast<std::uint8_t>(t));
@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", amq_last_error());
     return 1;
   }
-  const auto own = amq::any::load(amq::safetensors::read(path), amq::serial_executor());
+  const auto own = amq::any::load(amq::io::safetensors::read(path), amq::core::serial_executor());
   const auto place = own->on(mesh);
   std::vector<double> a(static_cast<std::size_t>(2 * n), 7.5), u(static_cast<std::size_t>(n));
   std::vector<float> b(a.begin(), a.end());

@@ -41,7 +41,7 @@ const char* const usage =
     "darcy.safetensors (out)\n"
     "A run that was stopped goes on where it was, from what lies in DIR.\n";
 
-void show(const amq::Progress& p) {
+void show(const amq::training::Progress& p) {
   std::fprintf(stderr, "\r%-24s %5lld / %lld  %5.0f s left  loss %.4f  ", p.what.c_str(),
                static_cast<long long>(p.done), static_cast<long long>(p.total), p.seconds_left,
                p.loss);
@@ -120,7 +120,7 @@ int main(int argc, char** argv) try {
   amq::TrainOptions how;
   how.epochs = 10;
   how.quantized_epochs = 3;
-  amq::MpPdeConfig sizes;
+  amq::MpPde::Config sizes;
   sizes.hidden = 48;
   sizes.layers = 4;
   std::size_t training = 300, test = 40, threads = 2;
@@ -143,7 +143,7 @@ int main(int argc, char** argv) try {
   how.adaptive.mean_bits = {bits};
   amq::TrainOptions usually = how;
   usually.folder += "/static";
-  usually.ranges = amq::RangeRule::percentile;
+  usually.ranges = amq::training::RangeRule::percentile;
   std::filesystem::create_directories(usually.folder);
 
   std::vector<amq::Sample> samples = solved(nodes, training + test, pool);
@@ -161,9 +161,9 @@ int main(int argc, char** argv) try {
 
   const auto deviation = static_cast<double>(net.encoding.output_deviation[0]);
   Row f;
-  amq::Float32 floats(net.net->layout, net.net->parameters);
+  amq::arithmetics::Float32 floats(net.net->layout, net.net->parameters);
   for (const amq::Sample& s : unseen) {
-    amq::GraphSample g = net.encoding.encode(s.mesh, amq::view(s.given));
+    amq::models::GraphSample g = net.encoding.encode(s.mesh, amq::view(s.given));
     prepare_sample(net.net->model, g);
     f.add(s, deviation, unseen.size(),
           [&] { return net.encoding.decode(forward(net.net->model, floats, g).view()); });
@@ -208,7 +208,7 @@ int main(int argc, char** argv) try {
   figure.add(
       {.title = "mean bits per node", .mesh = &shown.mesh, .values = solution.report.node_bits});
   figure.write(out + "/darcy.png");
-  amq::vtu::Grid grid(shown.mesh);
+  amq::io::vtu::Grid grid(shown.mesh);
   grid.point("a", a0).point("u", u0).point("error", error).point("bits", solution.report.node_bits);
   grid.write(out + "/darcy.vtu");
   std::printf("wrote %s/darcy.png, %s/darcy.vtu, %s/darcy.safetensors\n", out.c_str(), out.c_str(),

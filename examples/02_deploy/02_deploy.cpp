@@ -12,9 +12,10 @@
 int main(int argc, char** argv) try {
   const char* path = argc > 1 ? argv[1] : "examples/02_deploy/darcy.safetensors";
   // A problem as the host would have it: a mesh, and what is given at its nodes.
-  const amq::MeshSample sample = amq::lab::to_mesh_sample(
+  const amq::mesh::MeshSample sample = amq::lab::to_mesh_sample(
       amq::lab::DarcySampler({.least_nodes = 800, .most_nodes = 800}).sample(2026, 0));
-  const auto &a = amq::node_field(sample, "a"), &a_mean = amq::node_field(sample, "a_mean");
+  const auto &a = amq::mesh::node_field(sample, "a"),
+             &a_mean = amq::mesh::node_field(sample, "a_mean");
   amq::Field given(sample.mesh.n_nodes(), 2);
   for (amq::Index i = 0; i < given.rows(); ++i)
     given.row(i) << a[static_cast<std::size_t>(i)], a_mean[static_cast<std::size_t>(i)];
@@ -27,7 +28,7 @@ int main(int argc, char** argv) try {
   const amq::Field& u = s.field;                                          // (node, channel)
   // [solve]
 
-  const auto& truth = amq::node_field(sample, "u");
+  const auto& truth = amq::mesh::node_field(sample, "u");
   double wrong = 0, norm = 0;
   for (amq::Index i = 0; i < u.rows(); ++i) {
     const double t = truth[static_cast<std::size_t>(i)], d = static_cast<double>(u(i, 0)) - t;
@@ -37,7 +38,7 @@ int main(int argc, char** argv) try {
   std::printf("%td nodes: %.3g of %.3g budgeted BOPs (float32: %.3g), relative L2 error %.3f\n",
               sample.mesh.n_nodes(), static_cast<double>(r.bops), static_cast<double>(r.budget),
               static_cast<double>(r.float_bops), std::sqrt(wrong / norm));
-  amq::vtu::Grid grid(sample.mesh);
+  amq::io::vtu::Grid grid(sample.mesh);
   grid.point("u", amq::view(u));
   grid.point("bits", r.node_bits);
   grid.write("deploy.vtu");

@@ -35,12 +35,12 @@ int main(int argc, char** argv) try {
   how.epochs = std::stol(argc > 2 ? argv[2] : "20");
   how.quantized_epochs = std::max<std::int64_t>(1, how.epochs / 4);
   how.folder = argc > 3 ? argv[3] : "";  // stopped, it goes on from there
-  how.augmentation = amq::reflections({0, 1}, {0.5, 0.5});
-  how.progress = [](const amq::Progress& p) {
+  how.augmentation = amq::training::reflections({0, 1}, {0.5, 0.5});
+  how.progress = [](const amq::training::Progress& p) {
     std::fprintf(stderr, "\r%-24s %5.1f %%  loss %.4f ", p.what.c_str(),
                  100.0 * static_cast<double>(p.done) / static_cast<double>(p.total), p.loss);
   };
-  amq::MpPdeConfig sizes;
+  amq::MpPde::Config sizes;
   sizes.hidden = 32;
   sizes.layers = 3;
   using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<1, 2, 3, 4, 8>, amq::ByRange>;

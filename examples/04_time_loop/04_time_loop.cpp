@@ -24,8 +24,8 @@ amq::Field stepped(const amq::Graph& graph, const amq::Field& u) {
 }
 /// A warm place on a mesh.
 amq::Sample beginning(std::uint64_t k) {
-  amq::Random random = amq::Random::stream(3, k);
-  amq::Sample s{amq::random_refined_square(random, 300), {}, {}};
+  amq::core::Random random = amq::core::Random::stream(3, k);
+  amq::Sample s{amq::mesh::random_refined_square(random, 300), {}, {}};
   s.given.resize(s.mesh.n_nodes(), 1);
   for (amq::Index i = 0; i < s.given.rows(); ++i)
     s.given(i, 0) = 280 + 40 * static_cast<float>(std::exp(-8 * s.mesh.point(i)[k % 2]));
@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   std::vector<amq::Sample> samples;
   for (std::uint64_t k = 0; k < std::stoul(argc > 1 ? argv[1] : "30"); ++k) {
     amq::Sample s = beginning(k);
-    const amq::Graph graph = amq::cell_edges(s.mesh);
+    const amq::Graph graph = amq::mesh::cell_edges(s.mesh);
     for (int step = 0; step < 10; ++step, s.given += s.solution) {
       s.solution = stepped(graph, s.given) - s.given;  // what is learnt is the change
       samples.push_back(s);
@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
   auto eight = amq::train_uniform<W8A8>(net, samples, how);
   amq::Sample s = beginning(1'000'000);
   amq::Rollout rollout(eight.solver, s.mesh, s.given);
-  const amq::Graph graph = amq::cell_edges(s.mesh);
+  const amq::Graph graph = amq::mesh::cell_edges(s.mesh);
   for (int step = 0; step < 10; ++step) {
     s.given = stepped(graph, s.given);
     const amq::Field& u = rollout.step();  // in integers

@@ -12,7 +12,7 @@
 /// Codes lie about 0, a times the row's mean magnitude apart: outliers are clipped.
 struct ByMean {
   static constexpr std::string_view name = "by_mean";
-  static amq::RowGrid grid(const float* x, amq::Index n, int, float a, float) noexcept {
+  static amq::quant::RowGrid grid(const float* x, amq::Index n, int, float a, float) noexcept {
     float sum = 0;
     for (amq::Index k = 0; k < n; ++k) sum += std::abs(x[k]);
     return {sum > 0 ? a * sum / static_cast<float>(n) : a, 0};
@@ -22,7 +22,7 @@ struct ByMean {
 
 /// Errors cost more where the first given channel is above its mean.
 struct WhereHigh {
-  void operator()(const amq::GraphSample& s, amq::MatrixView<float> to) const {
+  void operator()(const amq::models::GraphSample& s, amq::MatrixView<float> to) const {
     for (amq::Index i = 0; i < to.rows; ++i)
       std::fill_n(to.row(i), to.cols, s.u(i, 0) > 0 ? 4.0f : 1.0f);
   }

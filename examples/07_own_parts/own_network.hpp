@@ -15,13 +15,14 @@
 struct Neighbours {
   amq::nn::Linear linear;
 
-  Neighbours(amq::ParameterLayout& layout, const std::string& name, amq::Index width)
-      : linear(layout, name, amq::RowKind::node, 2 * width, width) {}
+  Neighbours(amq::arithmetics::ParameterLayout& layout, const std::string& name, amq::Index width)
+      : linear(layout, name, amq::ops::RowKind::node, 2 * width, width) {}
   template <amq::arithmetic A>
   typename A::Tensor operator()(A& a, const amq::Graph& g, const typename A::Tensor& h) const {
-    const auto sent = a.apply(amq::ops::Gather{g.sender, amq::RowKind::edge}, h);
+    const auto sent = a.apply(amq::ops::Gather{g.sender, amq::ops::RowKind::edge}, h);
     const auto mean = a.apply(amq::ops::SegmentMean{g}, sent);
-    return a.apply(amq::ops::Add{}, h, linear(a, a.concat({h, mean}), amq::Activation::swish));
+    return a.apply(amq::ops::Add{}, h,
+                   linear(a, a.concat({h, mean}), amq::core::Activation::swish));
   }
 };
 
@@ -29,7 +30,7 @@ class Averaging {
  public:
   struct Config {
     amq::Index width = 24, layers = 3, inputs = 2, dim = 2, outputs = 1;
-    [[nodiscard]] amq::MeshChannels channels() const { return {inputs, dim, 0, outputs}; }
+    [[nodiscard]] amq::models::MeshChannels channels() const { return {inputs, dim, 0, outputs}; }
     template <typename Self, typename Visit>
     static void each(Self& c, const Visit& visit) {
       visit("width", c.width), visit("layers", c.layers), visit("inputs", c.inputs);
@@ -37,12 +38,12 @@ class Averaging {
     }
   };
   static constexpr std::string_view name = "Averaging";
-  using MeshData = amq::NoMeshData;
+  using MeshData = amq::models::NoMeshData;
 
-  Averaging(amq::ParameterLayout& layout, const Config& c)
+  Averaging(amq::arithmetics::ParameterLayout& layout, const Config& c)
       : config_(c),
-        lift_(layout, "lift", amq::RowKind::node, c.inputs + c.dim, c.width, 8),
-        read_(layout, "read", amq::RowKind::node, c.width, c.outputs, 8) {
+        lift_(layout, "lift", amq::ops::RowKind::node, c.inputs + c.dim, c.width, 8),
+        read_(layout, "read", amq::ops::RowKind::node, c.width, c.outputs, 8) {
     for (amq::Index l = 0; l < c.layers; ++l)
       layers_.emplace_back(layout, "layer" + std::to_string(l), c.width);
   }
@@ -51,9 +52,9 @@ class Averaging {
     return {};
   }
   template <amq::arithmetic A>
-  friend typename A::Tensor forward(const Averaging& m, A& a, const amq::MeshInputs& s) {
-    const auto u = a.input(s.u, amq::RowKind::node), x = a.input(s.x, amq::RowKind::node);
-    auto h = m.lift_(a, a.concat({u, x}), amq::Activation::swish);
+  friend typename A::Tensor forward(const Averaging& m, A& a, const amq::models::MeshInputs& s) {
+    const auto u = a.input(s.u, amq::ops::RowKind::node), x = a.input(s.x, amq::ops::RowKind::node);
+    auto h = m.lift_(a, a.concat({u, x}), amq::core::Activation::swish);
     for (const Neighbours& layer : m.layers_) h = layer(a, *s.graph, h);
     return m.read_(a, h);
   }
@@ -63,4 +64,4 @@ class Averaging {
   amq::nn::Linear lift_, read_;
   std::vector<Neighbours> layers_;
 };
-static_assert(amq::mesh_model<Averaging>);
+static_assert(amq::models::mesh_model<Averaging>);

@@ -26,7 +26,7 @@ namespace {
 
 /// (node) rank: as many nodes each, and few edges between ranks. The first rank asks Scotch, which
 /// may begin with a random number of its own, and the others hear of it.
-std::vector<int> partition(const amq::Graph& graph, amq::MpiCommunicator& world) {
+std::vector<int> partition(const amq::Graph& graph, amq::parallel::MpiCommunicator& world) {
   std::vector<std::int64_t> owner(static_cast<std::size_t>(graph.n_nodes()), 0);
   int failed = 0;
   if (world.rank() == 0) {
@@ -59,16 +59,16 @@ struct Problem {
   explicit Problem(const char* gmsh_file) {
     if (gmsh_file) {
       mesh = amq::lab::read_gmsh(gmsh_file).mesh;
-      amq::mark_boundary(mesh);
+      amq::mesh::mark_boundary(mesh);
       for (const double at : {0.3, 0.4, 0.5}) given.push_back(front(at));
       return;
     }
-    amq::MeshSample sample = amq::lab::to_mesh_sample(
+    amq::mesh::MeshSample sample = amq::lab::to_mesh_sample(
         amq::lab::DarcySampler({.least_nodes = 4000, .most_nodes = 4000}).sample(2026, 0));
     amq::Field a(sample.mesh.n_nodes(), 2);
     for (amq::Index i = 0; i < a.rows(); ++i)
-      a.row(i) << amq::node_field(sample, "a")[static_cast<std::size_t>(i)],
-          amq::node_field(sample, "a_mean")[static_cast<std::size_t>(i)];
+      a.row(i) << amq::mesh::node_field(sample, "a")[static_cast<std::size_t>(i)],
+          amq::mesh::node_field(sample, "a_mean")[static_cast<std::size_t>(i)];
     mesh = std::move(sample.mesh);
     given.push_back(std::move(a));
   }
@@ -80,7 +80,7 @@ struct Problem {
       for (int k = 0; k < 3; ++k) middle += mesh.point(mesh.cell(c)[k])[0] / 3;
       cell.push_back(middle < at ? 12 : 3);
     }
-    const std::vector<double> mean = amq::cells_to_nodes(mesh, cell);
+    const std::vector<double> mean = amq::mesh::cells_to_nodes(mesh, cell);
     amq::Field a(mesh.n_nodes(), 2);
     for (amq::Index i = 0; i < a.rows(); ++i)
       a.row(i) << (mesh.point(i)[0] < at ? 12.0f : 3.0f),
@@ -114,18 +114,19 @@ struct Piece {
 };
 
 void run(const char* path, const char* gmsh_file) {
-  amq::MpiCommunicator world(MPI_COMM_WORLD);
+  amq::parallel::MpiCommunicator world(MPI_COMM_WORLD);
   const Problem problem(gmsh_file);
   // [ranks]
   using Bits = amq::Activations<1, 2, 3, 4, 5, 6, 8>;
   using Scheme = amq::Scheme<amq::Weights<8>, Bits>;
   const auto solver = amq::load<amq::MpPde, Scheme>(path);
-  const std::vector<int> owner = partition(amq::cell_edges(problem.mesh), world);
-  const amq::PartitionedMesh mine = amq::cut(solver, problem.mesh, owner, world.rank());
-  amq::PartSolver part(solver, mine, world);
+  const std::vector<int> owner = partition(amq::mesh::cell_edges(problem.mesh), world);
+  const amq::parallel::PartitionedMesh mine =
+      amq::parallel::cut(solver, problem.mesh, owner, world.rank());
+  amq::parallel::PartSolver part(solver, mine, world);
   // [ranks]
   const Piece piece(problem.mesh, owner, world.rank());
-  amq::vtu::Series series("ranks.pvd");
+  amq::io::vtu::Series series("ranks.pvd");
   amq::Field given(mine.n_owned(), 2);  // of own nodes
   amq::Solution s;
   std::uint64_t hash = 0xcbf29ce484222325u;
@@ -147,7 +148,7 @@ void run(const char* path, const char* gmsh_file) {
     for (const auto node : piece.node)
       u.push_back(
           std::bit_cast<float>(static_cast<std::int32_t>(words[static_cast<std::size_t>(node)])));
-    amq::vtu::Grid grid(piece.mesh);
+    amq::io::vtu::Grid grid(piece.mesh);
     grid.point("u", u);
     grid.cell("rank",
               std::vector<int>(static_cast<std::size_t>(piece.mesh.n_cells()), world.rank()));
@@ -157,7 +158,7 @@ void run(const char* path, const char* gmsh_file) {
     if (world.rank() != 0) continue;
     std::vector<std::string> pieces;
     for (int r = 0; r < world.size(); ++r) pieces.push_back(file(r));
-    amq::write_file(step + ".pvtu", grid.joined(pieces));
+    amq::io::write_file(step + ".pvtu", grid.joined(pieces));
     series.add(static_cast<double>(time), step + ".pvtu");
   }
   if (world.rank() == 0)

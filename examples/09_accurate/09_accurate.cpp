@@ -22,6 +22,7 @@
 namespace {
 
 using namespace amq;
+using namespace amq::training;
 using Solver = MeshSolver<MpPde>;
 
 struct Cell {

@@ -23,14 +23,14 @@ struct Ghosted {
   Vec own = nullptr, here = nullptr;  // own rows alone; own rows, then ghosts'
 };
 struct Host {
-  amq::PartitionedMesh mesh;
+  amq::parallel::PartitionedMesh mesh;
   Ghosted acid, pressure;
-  amq::PartSolver<amq::MpPde, Scheme>* surrogate = nullptr;
+  amq::parallel::PartSolver<amq::MpPde, Scheme>* surrogate = nullptr;
 };
 
 /// What a rank has: PETSc's rows, and the cells and nodes around them, numbered as in `here`.
 PetscErrorCode read_part(const amq::Mesh& file, Host& h) {
-  amq::PartitionedMesh& m = h.mesh;
+  amq::parallel::PartitionedMesh& m = h.mesh;
   m.nodes_in_all = file.n_nodes();
   const auto all = static_cast<PetscInt>(file.n_nodes());
   PetscLayout rows = nullptr;
@@ -119,15 +119,15 @@ PetscErrorCode rate_of(TS, PetscReal, Vec acid, Vec rate, void* context) {
 }
 
 PetscErrorCode run(const char* path) {
-  amq::MpiCommunicator world(PETSC_COMM_WORLD);
-  amq::Random random(5);
-  const amq::Mesh drawn = amq::random_refined_square(random, 700);
-  const amq::Mesh file =
-      amq::renumber(drawn, amq::hilbert_order(drawn.points, 2));  // rows of a rank lie together
+  amq::parallel::MpiCommunicator world(PETSC_COMM_WORLD);
+  amq::core::Random random(5);
+  const amq::Mesh drawn = amq::mesh::random_refined_square(random, 700);
+  const amq::Mesh file = amq::mesh::renumber(
+      drawn, amq::mesh::hilbert_order(drawn.points, 2));  // rows of a rank lie together
   Host h;
   PetscCall(read_part(file, h));
   const auto solver = amq::load<amq::MpPde, Scheme>(path);
-  amq::PartSolver part(solver, h.mesh, world);
+  amq::parallel::PartSolver part(solver, h.mesh, world);
   h.surrogate = &part;
 
   TS ts = nullptr;

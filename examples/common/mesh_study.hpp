@@ -25,6 +25,7 @@
 namespace study {
 
 using namespace amq;
+using namespace amq::training;
 
 struct Options {
   std::size_t training = 400, test = 64;

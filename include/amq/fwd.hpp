@@ -28,7 +28,6 @@ struct Static;
 template <typename W, typename A, typename Rule>
 struct Scheme;
 struct AnyScheme;
-struct SchemeInfo;
 
 // Meshes and fields.
 struct Mesh;
@@ -54,30 +53,15 @@ struct Network;
 // Training.
 struct Sample;
 struct TrainOptions;
-template <typename Model>
-struct FloatSolver;
-template <typename Solver>
-struct Trained;
-template <typename Model>
-struct FloatGridSolver;
-template <typename Model, typename Scheme>
-struct TrainedGrid;
 
 // Solving.
 template <typename Model, typename Scheme>
 class MeshSolver;
 template <typename Model, typename Scheme>
-class PreparedMesh;
-template <typename Model, typename Scheme>
 class GridSolver;
 template <typename Model, typename Scheme>
 class Rollout;
-struct MeshEncoding;
-struct GridFieldEncoding;
-struct RegularGrid;
 struct Solution;
-struct SolveReport;
-struct SolveOptions;
 struct Budget;
 struct RowTimes;
 template <typename Score, typename Price, typename Sharing>
@@ -89,3 +73,30 @@ class ThreadPool;
 class Error;
 
 }  // namespace amq
+
+// What functions of the front door take and return beside these.
+
+namespace amq::arithmetics {
+struct SchemeInfo;
+}  // namespace amq::arithmetics
+
+namespace amq::solver {
+template <typename Model, typename Scheme>
+class PreparedMesh;
+struct MeshEncoding;
+struct GridFieldEncoding;
+struct RegularGrid;
+struct SolveReport;
+struct SolveOptions;
+}  // namespace amq::solver
+
+namespace amq::training {
+template <typename Model>
+struct FloatSolver;
+template <typename Solver>
+struct Trained;
+template <typename Model>
+struct FloatGridSolver;
+template <typename Model, typename Scheme>
+struct TrainedGrid;
+}  // namespace amq::training

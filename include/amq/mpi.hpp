@@ -5,8 +5,8 @@
 ///
 ///     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
 ///     {
-///       amq::MpiCommunicator world(MPI_COMM_WORLD);
-///       amq::PartSolver part(solver, my_mesh, world);
+///       amq::parallel::MpiCommunicator world(MPI_COMM_WORLD);
+///       amq::parallel::PartSolver part(solver, my_mesh, world);
 ///     }
 ///     MPI_Finalize();
 ///
@@ -28,7 +28,7 @@
 #include <thread>
 #include <vector>
 
-namespace amq {
+namespace amq::parallel {
 
 class MpiCommunicator final : public Communicator {
  public:
@@ -207,4 +207,4 @@ class MpiCommunicator final : public Communicator {
   std::vector<char> text_;
 };
 
-}  // namespace amq
+}  // namespace amq::parallel

@@ -16,6 +16,7 @@
 #include <numeric>
 
 using namespace amq;
+using namespace amq::training;
 using namespace amq::allocation;
 
 namespace {

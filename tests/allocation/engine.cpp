@@ -12,6 +12,7 @@
 
 using namespace amq;
 using namespace amq::allocation;
+using namespace amq::allocation;
 
 namespace {
 
@@ -278,7 +279,8 @@ TEST_CASE("the chapter's example: four bits on average, more where the score is 
   std::vector<float> score(1000);
   for (auto& s : score) s = static_cast<float>(std::exp(2 * random.normal()));
   // [allocation]
-  const std::vector<amq::Cost> work(score.size(), 8 * 65536);  // (element) BOPs for each bit
+  using amq::allocation::Cost;
+  const std::vector<Cost> work(score.size(), 8 * 65536);  // (element) BOPs for each bit
 
   amq::allocation::Problem p;
   p.levels = {2, 3, 4, 6, 8};

@@ -19,6 +19,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::allocation;
 
 namespace {
 

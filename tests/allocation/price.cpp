@@ -15,6 +15,7 @@
 
 using namespace amq;
 using namespace amq::allocation;
+using namespace amq::allocation;
 
 namespace {
 

@@ -11,6 +11,7 @@
 
 using namespace amq;
 using namespace amq::allocation;
+using namespace amq::allocation;
 
 namespace {
 const std::vector<Cost> macs{1, 2, 3};

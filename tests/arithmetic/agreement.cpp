@@ -14,6 +14,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::models;
 
 static_assert(arithmetic<BasicTraining<double>>);  // Float32 and the others say so themselves
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 using namespace amq;
+using namespace amq::arithmetics;
 using namespace amq::test;
 
 namespace {

@@ -11,6 +11,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 

@@ -8,6 +8,7 @@
 #include <amq/core/portable_math.hpp>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 

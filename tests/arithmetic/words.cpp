@@ -14,6 +14,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::models;
 
 using InInts = Scheme<Weights<8>, InWords<Activations<0, 2, 4, 8>>>;
 static_assert(InInts::words && !Scheme<Weights<8>, Activations<8>>::words);

@@ -7,6 +7,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::allocation;
 using allocation::Allocation;
 using allocation::Problem;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::allocation;
 using namespace baselines;
 
 namespace {

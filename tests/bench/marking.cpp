@@ -10,6 +10,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::core;
 using namespace baselines;
 using Marks = std::vector<std::uint8_t>;
 

@@ -56,7 +56,7 @@ amq::Mesh square(int n) {
       const int a = j * (n + 1) + i;
       for (const int k : {a, a + 1, a + n + 2, a, a + n + 2, a + n + 1}) mesh.cells.push_back(k);
     }
-  amq::mark_boundary(mesh);
+  amq::mesh::mark_boundary(mesh);
   return mesh;
 }
 std::vector<float> given(amq::Index n) {
@@ -85,7 +85,7 @@ std::vector<float> solved(const OnMesh& mesh, std::vector<float>& a, double bits
 
 TEST_CASE("the C interface gives the bits of the C++ library") {
   const Solver solver = opened(AMQ_SHIPPED_MODEL);
-  amq::CompiledSolver cpp(AMQ_SHIPPED_MODEL);  // its scheme is a type
+  amq::solver::CompiledSolver cpp(AMQ_SHIPPED_MODEL);  // its scheme is a type
   for (const int side : {5, 23}) {
     const amq::Mesh mesh = square(side);
     const OnMesh at = placed(solver, mesh);
@@ -103,7 +103,7 @@ TEST_CASE("every network's saved solution comes out of the C interface, bit for 
     if (entry.path().extension() != ".safetensors") continue;
     CAPTURE(entry.path());
     ++files;
-    const auto f = amq::safetensors::read(entry.path().string());
+    const auto f = amq::io::safetensors::read(entry.path().string());
     const Solver solver = opened(entry.path().string());
     OnMesh at{nullptr, &amq_mesh_close};
     if (f.tensors.contains("self_test.points")) {

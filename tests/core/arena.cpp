@@ -9,7 +9,7 @@
 
 TEST_CASE(
     "an arena hands out aligned rooms that do not overlap, and a second pass allocates nothing") {
-  amq::Arena arena;
+  amq::core::Arena arena;
   for (int pass = 0; pass < 3; ++pass) {
     std::vector<std::pair<float*, std::size_t>> rooms;
     for (std::size_t n = 1; n < 200000; n = n * 3 + 1)
@@ -28,7 +28,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a buffer serves again when its last handle is gone, and not before") {
-  amq::BufferPool<float> pool;
+  amq::core::BufferPool<float> pool;
   auto a = pool.acquire(10, 10);
   const float* first = a.view().data;
   {
@@ -45,7 +45,7 @@ TEST_CASE("a buffer serves again when its last handle is gone, and not before") 
 }
 
 TEST_CASE("memory of no pool is zeros, and stays as long as a handle does") {
-  auto a = amq::BufferPool<float>::alone(3, 4);
+  auto a = amq::core::BufferPool<float>::alone(3, 4);
   CHECK(a.sole_user());
   for (amq::Index i = 0; i < 3; ++i)
     for (amq::Index j = 0; j < 4; ++j) CHECK(a.read()(i, j) == 0.0f);
@@ -56,7 +56,7 @@ TEST_CASE("memory of no pool is zeros, and stays as long as a handle does") {
 }
 
 TEST_CASE("with room for the whole, a larger part needs no other buffer") {
-  amq::BufferPool<float> pool;
+  amq::core::BufferPool<float> pool;
   pool.make_room(3, 10);
   const float* first = pool.acquire(3, 7).view().data;
   const std::size_t bytes = pool.bytes();

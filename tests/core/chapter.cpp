@@ -94,9 +94,9 @@ TEST_CASE("the code of the chapter on core runs") {
   amq::MatrixView<float> field(host.data(), 812, 3);  // looks at it and owns nothing
   field(7, 2) = 0.5f;
 
-  amq::Random random = amq::Random::stream(42, 7);  // seed 42, item 7: the same on any machine
+  auto random = amq::core::Random::stream(42, 7);  // seed 42, item 7: the same on any machine
   const double noise = random.uniform(-1, 1);
   // [views]
   CHECK(host[7 * 3 + 2] == 0.5f);
-  CHECK(noise == amq::Random::stream(42, 7).uniform(-1, 1));
+  CHECK(noise == amq::core::Random::stream(42, 7).uniform(-1, 1));
 }

@@ -9,6 +9,7 @@
 #include <limits>
 
 using namespace amq;
+using namespace amq::core;
 
 namespace {
 

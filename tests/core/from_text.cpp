@@ -19,7 +19,7 @@ void check_alike(const std::string& text) {
   double a = 7, b = 7;
   const char *first = text.data(), *last = first + text.size();
   const auto by_standard = std::from_chars(first, last, a);
-  const auto by_strtod = amq::detail::double_by_strtod(first, last, b);
+  const auto by_strtod = amq::core::detail::double_by_strtod(first, last, b);
   CHECK(by_standard.ec == by_strtod.ec);
   CHECK(std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b));
   if (by_standard.ec == std::errc{}) CHECK(by_standard.ptr == by_strtod.ptr);
@@ -31,7 +31,7 @@ void check_alike(const std::string& text) {
 }  // namespace
 
 TEST_CASE("a double is read alike by from_chars and by the floor under it") {
-  amq::Random random(2026);
+  amq::core::Random random(2026);
   for (int k = 0; k < 2000; ++k) {
     const double x = std::bit_cast<double>(random.bits());
     char text[64];
@@ -54,8 +54,8 @@ TEST_CASE("a number is read with a point in every locale, and errno is left as i
     const std::string text = "2.5";
     double x = 0, y = 0;
     errno = 5;
-    CHECK(amq::from_text(text.data(), text.data() + 3, x).ec == std::errc{});
-    CHECK(amq::detail::double_by_strtod(text.data(), text.data() + 3, y).ec == std::errc{});
+    CHECK(amq::core::from_text(text.data(), text.data() + 3, x).ec == std::errc{});
+    CHECK(amq::core::detail::double_by_strtod(text.data(), text.data() + 3, y).ec == std::errc{});
     CHECK(x == 2.5);
     CHECK(y == 2.5);
     CHECK(errno == 5);

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 TEST_CASE("Eigen sees the memory of a view and a view that of Eigen") {
-  amq::Matrix m = amq::Matrix::Random(5, 7);
+  amq::core::Matrix m = amq::core::Matrix::Random(5, 7);
   const auto v = amq::view(m);
   CHECK(v.data == m.data());
   CHECK(v(3, 4) == m(3, 4));

@@ -14,6 +14,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::core;
 
 namespace {
 double relative(double a, double b) {

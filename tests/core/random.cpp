@@ -8,7 +8,7 @@
 #include <vector>
 
 TEST_CASE("the generator is xoshiro256++ as published") {
-  amq::Random r;
+  amq::core::Random r;
   r.restore({1, 2, 3, 4});
   // First outputs of the authors' C program from this state.
   CHECK(r.bits() == 41943041u);
@@ -17,15 +17,15 @@ TEST_CASE("the generator is xoshiro256++ as published") {
 }
 
 TEST_CASE("a restored state goes on with the same numbers") {
-  amq::Random a(7);
+  amq::core::Random a(7);
   for (int i = 0; i < 11; ++i) static_cast<void>(a.normal());
-  amq::Random b;
+  amq::core::Random b;
   b.restore(a.state());
   for (int i = 0; i < 100; ++i) CHECK(a.normal() == b.normal());
 }
 
 TEST_CASE("normal numbers have the moments of the normal law") {
-  amq::Random r(3);
+  amq::core::Random r(3);
   const int n = 200000;
   double m1 = 0, m2 = 0, m4 = 0;
   for (int i = 0; i < n; ++i) {
@@ -40,11 +40,11 @@ TEST_CASE("normal numbers have the moments of the normal law") {
 }
 
 TEST_CASE("streams of one seed differ, and a shuffle keeps every element") {
-  CHECK(amq::Random::stream(1, 0).bits() != amq::Random::stream(1, 1).bits());
+  CHECK(amq::core::Random::stream(1, 0).bits() != amq::core::Random::stream(1, 1).bits());
   std::vector<int> v(1000);
   std::iota(v.begin(), v.end(), 0);
   auto w = v;
-  amq::Random(5).shuffle(w);
+  amq::core::Random(5).shuffle(w);
   CHECK(w != v);
   std::sort(w.begin(), w.end());
   CHECK(w == v);

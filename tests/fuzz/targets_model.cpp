@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 using namespace amq;
+using namespace amq::io;
 
 namespace fuzz {
 
@@ -19,7 +20,7 @@ void model(std::span<const std::byte> b) {
   const auto given = f.at("self_test.a").as<float>();
   const MatrixView<const float> a(given.data(), f.at("self_test.a").shape[0],
                                   f.at("self_test.a").shape[1]);
-  const Mesh mesh = detail::self_test_mesh(f, solver.net().model.config().channels().dim);
+  const Mesh mesh = solver::detail::self_test_mesh(f, solver.net().model.config().channels().dim);
   if (!solver(mesh, a).field.allFinite()) std::abort();
 }
 

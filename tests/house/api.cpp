@@ -33,22 +33,24 @@ class Host {
 template <typename... T>
 constexpr bool defined = ((sizeof(T) > 0) && ...);
 using Declared = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>, amq::ByRange>;
-static_assert(defined<amq::Weights<8>, amq::Activations<8>, amq::ByRange, amq::ByDeviation,
-                      amq::ByMagnitude, amq::Static, Declared, amq::AnyScheme, amq::SchemeInfo>);
+static_assert(
+    defined<amq::Weights<8>, amq::Activations<8>, amq::ByRange, amq::ByDeviation, amq::ByMagnitude,
+            amq::Static, Declared, amq::AnyScheme, amq::arithmetics::SchemeInfo>);
 static_assert(defined<amq::Mesh, amq::Graph, amq::MatrixView<float>>);
 static_assert(sizeof(amq::NodeType) == 1 && amq::NodeType::wall != amq::NodeType::normal);
+static_assert(defined<amq::MpPde, amq::MeshGraphNet, amq::GraphVit, amq::Transolver, amq::Flare,
+                      amq::Fno, amq::Unet, amq::ModernUnet, amq::PatchTransformer,
+                      amq::GalerkinTransformer, amq::Network<amq::MpPde>>);
+static_assert(defined<amq::Sample, amq::TrainOptions, amq::training::FloatSolver<amq::MpPde>,
+                      amq::training::Trained<amq::MeshSolver<amq::MpPde, Declared>>,
+                      amq::training::FloatGridSolver<amq::Fno>,
+                      amq::training::TrainedGrid<amq::Fno, Declared>>);
 static_assert(
-    defined<amq::MpPde, amq::MeshGraphNet, amq::GraphVit, amq::Fno, amq::Unet, amq::ModernUnet,
-            amq::PatchTransformer, amq::GalerkinTransformer, amq::Network<amq::MpPde>>);
-static_assert(defined<amq::Sample, amq::TrainOptions, amq::FloatSolver<amq::MpPde>,
-                      amq::Trained<amq::MeshSolver<amq::MpPde, Declared>>,
-                      amq::FloatGridSolver<amq::Fno>, amq::TrainedGrid<amq::Fno, Declared>>);
-static_assert(
-    defined<amq::MeshSolver<amq::MpPde, Declared>, amq::PreparedMesh<amq::MpPde, Declared>,
+    defined<amq::MeshSolver<amq::MpPde, Declared>, amq::solver::PreparedMesh<amq::MpPde, Declared>,
             amq::GridSolver<amq::Fno, Declared>, amq::Rollout<amq::MpPde, Declared>,
-            amq::MeshEncoding, amq::GridFieldEncoding, amq::RegularGrid>);
-static_assert(defined<amq::Solution, amq::SolveReport, amq::SolveOptions, amq::Budget,
-                      amq::RowTimes, amq::Allocator<>>);
+            amq::solver::MeshEncoding, amq::solver::GridFieldEncoding, amq::solver::RegularGrid>);
+static_assert(defined<amq::Solution, amq::solver::SolveReport, amq::solver::SolveOptions,
+                      amq::Budget, amq::RowTimes, amq::Allocator<>>);
 static_assert(defined<amq::Executor, amq::ThreadPool, amq::Error>);
 
 Host::Host()
@@ -67,12 +69,22 @@ void bits_are_types(amq::MatrixView<const float> x) {
   using Scheme = amq::Scheme<W8, A>;    // how all numbers of a model are kept
   static_assert(Scheme::levels::highest == 8 && Scheme::weight_bits == 8);
 
-  amq::QTensor<8, amq::Pow2<-7>, 64> tensor;  // 64 codes of 8 bits; the step 2^-7 takes no bytes
-  tensor.set_code(0, 3, 100);                 // tensor(0, 3) is 100 / 128
+  using Words = amq::Scheme<W8, amq::InWords<A>>;     // messages in words of 16 bits
+  using Mean = amq::Scheme<W8, A, amq::ByDeviation>;  // Gaussian rows
+  using Plain = amq::Scheme<W8, amq::Activations<8>, amq::ByMagnitude>;  // no offset to carry
+  using Steps = amq::Scheme<W8, amq::Activations<8>, amq::Static>;       // learned steps
+  using Range = amq::Scheme<W8, A, amq::ByRange>;  // what a scheme has by itself
+  using Files = amq::AnyScheme;                    // what a file says when it is read
 
-  const amq::RowBits bits(x.rows, 4);                                   // a byte a row: its bits
+  using Step = amq::quant::Pow2<-7>;  // takes no bytes
+  amq::QTensor<8, Step, 64> tensor;   // 64 codes of 8 bits
+  tensor.set_code(0, 3, 100);         // tensor(0, 3) is 100 / 128
+
+  const amq::quant::RowBits bits(x.rows, 4);                            // a byte a row: its bits
   const amq::MixedQTensor<Scheme::levels, Scheme::rule> rows(x, bits);  // rows of different bits
   // [numbers]
+  static_assert(std::is_same_v<Range, Scheme> && Words::words);
+  static_assert(sizeof(Mean) == sizeof(Plain) && sizeof(Steps) == sizeof(Files));
   std::printf("%f %td\n", static_cast<double>(tensor(0, 3)), rows.bytes());
 }
 
@@ -82,19 +94,21 @@ void meshes() {
   mesh.dim = 2, mesh.nodes_per_cell = 3;
   mesh.points = {0, 0, 1, 0, 1, 1, 0, 1};  // (node, dim)
   mesh.cells = {0, 1, 3, 1, 2, 3};         // (cell, corner)
-  amq::mark_boundary(mesh, amq::NodeType::wall);
+  amq::mesh::mark_boundary(mesh, amq::NodeType::wall);
 
-  const amq::Graph graph = amq::cell_edges(mesh);  // directed edges by receiver
+  const amq::Graph graph = amq::mesh::cell_edges(mesh);  // directed edges by receiver
   std::printf("%td edges\n", graph.n_edges());
 
   amq::Field a(mesh.n_nodes(), 2);  // (node, channel)
-  a.setConstant(3.0f);
+  for (amq::Index i = 0; i < a.rows(); ++i) a(i, 0) = 3.0f;
+  const amq::MatrixView<float> rows = amq::view(a);  // another's memory: pointer, extents, stride
+  rows(0, 1) = 1.0f;
   // [meshes]
 }
 
 void networks() {
   using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>>;
-  constexpr auto scheme = [] { return amq::SchemeInfo::of<Scheme>(); };
+  constexpr auto scheme = [] { return amq::arithmetics::SchemeInfo::of<Scheme>(); };
   constexpr std::uint64_t seed = 1;
   // [networks]
   // A network is a model with its numbers, begun at random from a configuration, a scheme, a seed.
@@ -109,14 +123,22 @@ void networks() {
   const amq::Network<amq::ModernUnet> modern({.features = 16}, scheme(), seed);
   const amq::Network<amq::PatchTransformer> tokens({.patch = 4, .width = 64}, scheme(), seed);
   const amq::Network<amq::GalerkinTransformer> galerkin({.width = 64}, scheme(), seed);
+
+  // It runs in any arithmetic: in float, in training, in integers, or to count what a pass costs.
+  const auto pass = []<amq::arithmetic A>(A& a, const auto& net, const auto& sample) {
+    return forward(net.model, a, sample);
+  };
   // [networks]
+  static_cast<void>(pass);
   std::printf("%zu parameters\n", mp_pde.parameters.values.size());
 }
 
-void training(const std::vector<amq::Sample>& samples, const amq::TrainOptions& options) {
+void training(const amq::Mesh& mesh, const amq::Field& given, const amq::Field& solution) {
   using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>>;
   // [training]
-  // A sample is a mesh, a given field and a solution, in your units.
+  const std::vector<amq::Sample> samples{{mesh, given, solution}};  // more of them, in your units
+  amq::TrainOptions options;  // progress, learning curve, resuming and what else there is to say
+  options.epochs = 100;
   const auto net = amq::train<amq::MpPde>(samples, options);  // in float
 
   const auto fast = amq::quantize<Scheme>(net, samples, options);       // no further training
@@ -130,17 +152,24 @@ void training(const std::vector<amq::Sample>& samples, const amq::TrainOptions& 
 void solving(const amq::Mesh& mesh, const amq::Field& a) {
   using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>>;
   // [solving]
-  auto solver = amq::load<amq::MpPde, Scheme>("mine.safetensors");  // a MeshSolver<MpPde, Scheme>
-  const amq::Solution s = solver(mesh, a, amq::mean_bits(3));       // in integers
+  using Solver = amq::MeshSolver<amq::MpPde, Scheme>;
+  Solver solver = amq::load<amq::MpPde, Scheme>("mine.safetensors");  // replays its self-test
+  const amq::Budget budget = amq::mean_bits(3);
+  const amq::Solution s = solver(mesh, a, budget);  // in integers
   std::printf("%td rows\n", s.field.rows());  // (node, solution channel); s.report: what it cost
 
   amq::Rollout rollout(solver, mesh, a);  // a solver that predicts changes of state
   rollout.allocate_every(10);             // keeps its bits for ten steps
 
-  const amq::RowTimes times = amq::load_row_times("this_machine.json");
+  const amq::RowTimes times = amq::solver::load_row_times("this_machine.json");
   solver.price_by(times);  // a budget is now time, as here, or what so many bits take
   solver.budget(amq::milliseconds(4));
+  const amq::Allocator<>& by = solver.allocator();  // its score, price and sharing are policies
+
+  using Grids = amq::GridSolver<amq::Fno, Scheme>;
+  const Grids grids = amq::load<amq::Fno, Scheme>("fno.safetensors");
   // [solving]
+  std::printf("%zu levels, %f bytes\n", by.levels().size(), grids.model_bytes());
 }
 
 void the_host() {

@@ -2,6 +2,7 @@
 #include <amq/kernels.hpp>
 
 using namespace amq;
+using namespace amq::arithmetics;
 using namespace amq::kernels;
 
 void products(std::span<const RowsView> rows, const PackedWeights& w, MatrixView<const float> x,

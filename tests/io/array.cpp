@@ -5,6 +5,7 @@
 #include <limits>
 
 using namespace amq;
+using namespace amq::io;
 
 TEST_CASE("an array gives back the numbers it was made of") {
   const std::vector<double> x{1.5, -2, 3, 4, 5, 6};

@@ -6,6 +6,7 @@
 #include <limits>
 
 using namespace amq;
+using namespace amq::io;
 
 static_assert(dtype_of<long>() == DType::i64 && dtype_of<long long>() == DType::i64);
 static_assert(dtype_of<bool>() == DType::boolean && dtype_of<const float>() == DType::f32);

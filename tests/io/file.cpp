@@ -8,6 +8,7 @@
 #include <fstream>
 
 using namespace amq;
+using namespace amq::io;
 
 TEST_CASE("a file reads back as it was written, also when empty") {
   const test::Scratch dir("file");

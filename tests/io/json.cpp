@@ -6,6 +6,7 @@
 #include <cmath>
 
 using namespace amq;
+using namespace amq::io;
 using json::parse;
 
 namespace {

@@ -6,6 +6,7 @@
 #include <amq/quant/weights.hpp>
 
 using namespace amq;
+using namespace amq::io;
 
 namespace {
 

@@ -18,6 +18,8 @@
 
 namespace amq::test {
 
+using namespace io;
+
 class Scratch {
  public:
   explicit Scratch(const std::string& name)

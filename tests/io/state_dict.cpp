@@ -11,6 +11,8 @@
 #include <map>
 
 using namespace amq;
+using namespace amq::models;
+using namespace amq::io;
 using namespace amq::test;
 
 namespace {

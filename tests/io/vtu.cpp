@@ -3,6 +3,7 @@
 #include "scratch.hpp"
 
 using namespace amq;
+using namespace amq::io;
 
 namespace {
 Mesh two_triangles() {

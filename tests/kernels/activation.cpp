@@ -9,6 +9,7 @@
 #include <limits>
 
 using namespace amq;
+using namespace amq::core;
 
 namespace {
 double exact(Activation a, double x) {

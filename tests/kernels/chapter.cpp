@@ -9,7 +9,7 @@
 
 TEST_CASE("the code of the chapter on kernels multiplies as float does, but for the last codes") {
   const amq::Index n_rows = 50, in = 128, out = 64;
-  amq::Random random(7);
+  amq::core::Random random(7);
   std::vector<float> x(static_cast<std::size_t>(n_rows * in)),
       w(static_cast<std::size_t>(out * in)), bias(static_cast<std::size_t>(out)),
       y(static_cast<std::size_t>(n_rows * out));
@@ -18,11 +18,12 @@ TEST_CASE("the code of the chapter on kernels multiplies as float does, but for 
 
   // [kernels]
   // Once a layer: w (out, in) to codes of 8 bits, in the blocks that dot products read.
-  const amq::kernels::PackedWeights weights(amq::encode_weights({w.data(), out, in}, 8), 8, bias);
+  const amq::kernels::PackedWeights weights(amq::quant::encode_weights({w.data(), out, in}, 8), 8,
+                                            bias);
 
   // x (row, in) to y (row, out): every row gets a grid of its own and is multiplied as codes.
-  const amq::BasicRowCoder<amq::ByRange> coder{.bits = 8};
-  amq::kernels::linear({x.data(), n_rows, in}, coder, weights, amq::Activation::none,
+  const amq::quant::BasicRowCoder<amq::ByRange> coder{.bits = 8};
+  amq::kernels::linear({x.data(), n_rows, in}, coder, weights, amq::core::Activation::none,
                        {y.data(), n_rows, out});
   // [kernels]
 

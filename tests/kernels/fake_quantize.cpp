@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 using namespace amq;
+using namespace amq::quant;
 
 namespace {
 

@@ -12,6 +12,7 @@
 #include <numeric>
 
 using namespace amq;
+using namespace amq::arithmetics;
 using namespace amq::kernels;
 
 namespace {

@@ -9,6 +9,7 @@
 #include <span>
 
 using namespace amq;
+using namespace amq::mesh;
 
 namespace {
 constexpr Index width = 5, heads = 2;

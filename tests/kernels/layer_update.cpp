@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 using namespace amq;
+using namespace amq::arithmetics;
 using namespace amq::kernels;
 
 namespace {

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 using namespace amq;
+using namespace amq::arithmetics;
 using namespace amq::kernels;
 
 namespace {

@@ -24,11 +24,11 @@ TEST_CASE_TEMPLATE("moments of sixteen rows have the bits of the plain loops, at
     for (int r = 0; r < 16; ++r) {
       CAPTURE(n);
       CAPTURE(r);
-      const auto e = amq::mean_deviation(rows[r], n);
-      const auto s = amq::min_max(rows[r], n);
+      const auto e = amq::quant::mean_deviation(rows[r], n);
+      const auto s = amq::quant::min_max(rows[r], n);
       REQUIRE(same(mean[r], e.mean));
       REQUIRE(same(deviation[r], e.deviation));
-      REQUIRE(same(top[r], amq::abs_max(rows[r], n)));
+      REQUIRE(same(top[r], amq::quant::abs_max(rows[r], n)));
       REQUIRE(same(low[r], s.min));
       REQUIRE(same(high[r], s.max));
     }

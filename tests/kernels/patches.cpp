@@ -10,6 +10,7 @@
 #include <array>
 
 using namespace amq;
+using namespace amq::quant;
 using namespace amq::kernels;
 
 namespace {

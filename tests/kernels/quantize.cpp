@@ -9,12 +9,13 @@
 #include <limits>
 
 using namespace amq;
+using namespace amq::quant;
 
 namespace {
 // By the plain loops of quant/.
 RowGrid plain(const float* x, Index n, const RowCoder& c, std::vector<std::uint8_t>& out) {
   std::vector<std::int32_t> q(static_cast<std::size_t>(n));
-  const RowGrid g = amq::quantize_row(x, n, c, q.data());
+  const RowGrid g = amq::quant::quantize_row(x, n, c, q.data());
   pack_codes(q.data(), n, container_bits(c.bits), out.data());
   return g;
 }

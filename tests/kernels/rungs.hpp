@@ -31,13 +31,13 @@ class Fingerprint {
 };
 
 /// Uniform in low .. high, the same in every build: Random::uniform(low, high) may be contracted.
-inline float between(amq::Random& random, double low, double high) {
+inline float between(amq::core::Random& random, double low, double high) {
   return static_cast<float>(std::fma(high - low, random.uniform(), low));
 }
 
 /// Rows of different spread and offset.
 inline std::vector<float> some_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  amq::Random random(seed);
+  amq::core::Random random(seed);
   std::vector<float> x(rows * cols);
   for (std::size_t i = 0; i < rows; ++i) {
     const float spread = between(random, 0.1, 3), offset = between(random, -1, 1);

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 /// Everything the room says of one row of n.
@@ -39,7 +40,7 @@ TEST_CASE_TEMPLATE("shares and their gradients have the portable rung's bits, at
 }
 
 TEST_CASE("shares sum to one, and their gradient is that of differences") {
-  amq::Random random(3);
+  amq::core::Random random(3);
   for (const Index n : {1, 5, 16, 33, 64, 100}) {
     CAPTURE(n);
     const auto size = static_cast<std::size_t>(n);

@@ -14,10 +14,10 @@ namespace {
 
 // What must hold of any triangulation of the unit square.
 void check_triangulates_square(const amq::Mesh& mesh) {
-  amq::validate(mesh);                       // positive areas, no node left over
-  const auto sides = amq::find_sides(mesh);  // at most two triangles at a side
+  amq::mesh::validate(mesh);                       // positive areas, no node left over
+  const auto sides = amq::mesh::find_sides(mesh);  // at most two triangles at a side
   double area = 0, rim = 0;
-  for (amq::Index c = 0; c < mesh.n_cells(); ++c) area += amq::cell_measure(mesh, c);
+  for (amq::Index c = 0; c < mesh.n_cells(); ++c) area += amq::mesh::cell_measure(mesh, c);
   CHECK(area == doctest::Approx(1).epsilon(1e-12));
   // A hanging node would add sides of one triangle inside the square.
   for (amq::Index s = 0; s < sides.size(); ++s) {
@@ -40,7 +40,7 @@ void check_triangulates_square(const amq::Mesh& mesh) {
 double least_angle(const amq::Mesh& mesh) {
   double least = 180;
   for (amq::Index c = 0; c < mesh.n_cells(); ++c) {
-    least = std::min(least, amq::detail::least_angle(mesh, c));
+    least = std::min(least, amq::mesh::detail::least_angle(mesh, c));
   }
   return least;
 }
@@ -49,12 +49,12 @@ double least_angle(const amq::Mesh& mesh) {
 
 TEST_CASE("cutting any set of triangles leaves a conforming mesh that contains the old nodes") {
   auto mesh = shapes::square(3);
-  amq::cut_longest_sides_first(mesh);
-  amq::Random random(5);
+  amq::mesh::cut_longest_sides_first(mesh);
+  amq::core::Random random(5);
   for (int sweep = 0; sweep < 12; ++sweep) {
     std::vector<char> marked(static_cast<std::size_t>(mesh.n_cells()));
     for (auto& m : marked) m = random.index(6) == 0;
-    const auto finer = amq::bisect(mesh, marked, sweep % 3 == 0);
+    const auto finer = amq::mesh::bisect(mesh, marked, sweep % 3 == 0);
     REQUIRE(finer.n_nodes() >= mesh.n_nodes());
     CHECK(std::equal(mesh.points.begin(), mesh.points.end(), finer.points.begin()));
     mesh = finer;
@@ -66,7 +66,7 @@ TEST_CASE("cutting any set of triangles leaves a conforming mesh that contains t
 }
 
 TEST_CASE("the closure ends and conforms for any choice of first sides") {
-  amq::Random random(6);
+  amq::core::Random random(6);
   for (int trial = 0; trial < 50; ++trial) {
     auto mesh = shapes::square(4);
     for (amq::Index c = 0; c < mesh.n_cells(); ++c) {
@@ -76,7 +76,7 @@ TEST_CASE("the closure ends and conforms for any choice of first sides") {
     for (int sweep = 0; sweep < 3; ++sweep) {
       std::vector<char> marked(static_cast<std::size_t>(mesh.n_cells()), 0);
       marked[random.index(marked.size())] = 1;
-      mesh = amq::bisect(mesh, marked);
+      mesh = amq::mesh::bisect(mesh, marked);
     }
     check_triangulates_square(mesh);
   }
@@ -86,7 +86,7 @@ TEST_CASE("every marked triangle is cut, and the number of descendants of a mark
   const auto mesh = shapes::square(6);
   std::vector<char> marked(static_cast<std::size_t>(mesh.n_cells()), 0);
   marked[10] = 1;
-  const auto finer = amq::bisect(mesh, marked);
+  const auto finer = amq::mesh::bisect(mesh, marked);
   CHECK(finer.n_cells() > mesh.n_cells());
   CHECK(finer.n_cells() < mesh.n_cells() + 72);
   const auto* v = mesh.cell(10);
@@ -97,9 +97,9 @@ TEST_CASE("every marked triangle is cut, and the number of descendants of a mark
 
 TEST_CASE("cutting all triangles in four halves all sides") {
   const auto mesh = shapes::square(3);
-  const auto finer = amq::bisect_all(mesh);
+  const auto finer = amq::mesh::bisect_all(mesh);
   CHECK(finer.n_cells() == 4 * mesh.n_cells());
-  CHECK(finer.n_nodes() == mesh.n_nodes() + amq::find_sides(mesh).size());
+  CHECK(finer.n_nodes() == mesh.n_nodes() + amq::mesh::find_sides(mesh).size());
   check_triangulates_square(finer);
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("a child carries its parent's tag") {
     return above < 0 ? 7 : 8;
   };
   for (amq::Index c = 0; c < mesh.n_cells(); ++c) mesh.cell_tag.push_back(below(mesh, c));
-  mesh = amq::bisect_all(amq::bisect_all(mesh));
+  mesh = amq::mesh::bisect_all(amq::mesh::bisect_all(mesh));
   for (amq::Index c = 0; c < mesh.n_cells(); ++c) {
     CHECK(mesh.cell_tag[static_cast<std::size_t>(c)] == below(mesh, c));
   }
@@ -119,14 +119,14 @@ TEST_CASE("a child carries its parent's tag") {
 
 TEST_CASE("refinement to a size leaves nothing larger") {
   auto mesh = shapes::square(2);
-  amq::cut_longest_sides_first(mesh);
+  amq::mesh::cut_longest_sides_first(mesh);
   const auto size = [](double x, double) { return 0.01 + 0.1 * x; };
-  mesh = amq::refine_to_size(mesh, size, 100000);
+  mesh = amq::mesh::refine_to_size(mesh, size, 100000);
   check_triangulates_square(mesh);
   for (amq::Index c = 0; c < mesh.n_cells(); ++c) {
     const auto* v = mesh.cell(c);
     const double x = (mesh.point(v[0])[0] + mesh.point(v[1])[0] + mesh.point(v[2])[0]) / 3;
-    REQUIRE(std::sqrt(amq::cell_measure(mesh, c)) <= size(x, 0));
+    REQUIRE(std::sqrt(amq::mesh::cell_measure(mesh, c)) <= size(x, 0));
   }
   CHECK(mesh.n_nodes() < 2500);  // 1 / (2 size^2) integrated is 455; cuts overshoot by 2 to 4
 }
@@ -135,16 +135,16 @@ TEST_CASE(
     "random squares are triangulations of the asked number of nodes, graded, without slivers") {
   std::vector<double> ratios;
   for (std::uint64_t i = 0; i < 24; ++i) {
-    auto random = amq::Random::stream(11, i);
+    auto random = amq::core::Random::stream(11, i);
     const auto target = static_cast<amq::Index>(1000 + random.index(3001));
-    const auto mesh = amq::random_refined_square(random, target);
+    const auto mesh = amq::mesh::random_refined_square(random, target);
     check_triangulates_square(mesh);
     CHECK(mesh.n_nodes() >= target);
     CHECK(mesh.n_nodes() <= target + 40);
     CHECK(least_angle(mesh) > 17);
     std::vector<double> size;
     for (amq::Index c = 0; c < mesh.n_cells(); ++c) {
-      size.push_back(std::sqrt(amq::cell_measure(mesh, c)));
+      size.push_back(std::sqrt(amq::mesh::cell_measure(mesh, c)));
     }
     std::sort(size.begin(), size.end());
     ratios.push_back(size[size.size() * 95 / 100] / size[size.size() * 5 / 100]);
@@ -155,21 +155,23 @@ TEST_CASE(
 }
 
 TEST_CASE("the same seed gives the same square, another seed another") {
-  amq::Random a(1), b(1), c(2);
-  const auto one = amq::random_refined_square(a, 500), two = amq::random_refined_square(b, 500),
-             three = amq::random_refined_square(c, 500);
+  amq::core::Random a(1), b(1), c(2);
+  const auto one = amq::mesh::random_refined_square(a, 500),
+             two = amq::mesh::random_refined_square(b, 500),
+             three = amq::mesh::random_refined_square(c, 500);
   CHECK(one.points == two.points);
   CHECK(one.cells == two.cells);
   CHECK(one.points != three.points);
 }
 
 TEST_CASE("bisection refuses quads and marks of another mesh; random squares refuse bad options") {
-  CHECK_THROWS_AS(static_cast<void>(amq::bisect_all(shapes::square(2, 4))), amq::Error);
-  CHECK_THROWS_AS(static_cast<void>(amq::bisect(shapes::square(2), std::vector<char>(3))),
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::bisect_all(shapes::square(2, 4))), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::bisect(shapes::square(2), std::vector<char>(3))),
                   amq::Error);
-  amq::Random random(1);
-  CHECK_THROWS_AS(static_cast<void>(amq::random_refined_square(random, 10)), amq::Error);
-  amq::RandomSquare options;
+  amq::core::Random random(1);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::random_refined_square(random, 10)), amq::Error);
+  amq::mesh::RandomSquare options;
   options.coarse_shift = 0.5;
-  CHECK_THROWS_AS(static_cast<void>(amq::random_refined_square(random, 1000, options)), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::random_refined_square(random, 1000, options)),
+                  amq::Error);
 }

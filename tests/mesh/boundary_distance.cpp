@@ -12,7 +12,7 @@
 
 namespace {
 /// By all sides, and by another formula: the triangle's height where both angles are acute.
-double by_all_sides(const amq::Mesh& mesh, const amq::Sides& sides, amq::Index i) {
+double by_all_sides(const amq::Mesh& mesh, const amq::mesh::Sides& sides, amq::Index i) {
   double least = std::numeric_limits<double>::infinity();
   const auto length = [&](const double* a, const double* b) {
     double s = 0;
@@ -42,7 +42,7 @@ double by_all_sides(const amq::Mesh& mesh, const amq::Sides& sides, amq::Index i
 TEST_CASE("on the unit square the distance is that to its four sides") {
   for (const int corners : {3, 4}) {
     const amq::Mesh mesh = shapes::square(10, corners);
-    const auto distance = amq::boundary_distance(mesh);
+    const auto distance = amq::mesh::boundary_distance(mesh);
     for (amq::Index i = 0; i < mesh.n_nodes(); ++i) {
       const double x = mesh.point(i)[0], y = mesh.point(i)[1];
       CHECK(distance[static_cast<std::size_t>(i)] ==
@@ -52,12 +52,12 @@ TEST_CASE("on the unit square the distance is that to its four sides") {
 }
 
 TEST_CASE("the nearest side is that of all sides, on graded meshes, moved ones and in space") {
-  amq::Random random(7);
-  amq::Mesh mesh = amq::random_refined_square(random, 800);
+  amq::core::Random random(7);
+  amq::Mesh mesh = amq::mesh::random_refined_square(random, 800);
   // A hole of its own, whose sides are short where cells are small.
   mesh.cells.erase(mesh.cells.begin() + 300, mesh.cells.begin() + 330);
-  const auto flat = amq::boundary_distance(mesh);
-  const amq::Sides sides = amq::find_sides(mesh);
+  const auto flat = amq::mesh::boundary_distance(mesh);
+  const amq::mesh::Sides sides = amq::mesh::find_sides(mesh);
   for (amq::Index i = 0; i < mesh.n_nodes(); ++i)
     CHECK(flat[static_cast<std::size_t>(i)] ==
           doctest::Approx(by_all_sides(mesh, sides, i)).epsilon(1e-6));
@@ -70,7 +70,7 @@ TEST_CASE("the nearest side is that of all sides, on graded meshes, moved ones a
     const double x = 3 * mesh.point(i)[0], y = 3 * mesh.point(i)[1];
     sheet.points.insert(sheet.points.end(), {0.6 * x + 5, y - 2, 0.8 * x});
   }
-  const auto curved = amq::boundary_distance(sheet);
+  const auto curved = amq::mesh::boundary_distance(sheet);
   for (std::size_t i = 0; i < flat.size(); ++i)
     CHECK(curved[i] == doctest::Approx(3 * flat[i]).epsilon(1e-9));
 }
@@ -81,7 +81,7 @@ TEST_CASE("a surface without a boundary, and cells that have no sides, are refus
   tetrahedron.points = {0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1};
   tetrahedron.cells = {0, 1, 2, 0, 1, 3, 0, 2, 3, 1, 2, 3};
   tetrahedron.nodes_per_cell = 3;
-  CHECK_THROWS_WITH_AS(static_cast<void>(amq::boundary_distance(tetrahedron)),
+  CHECK_THROWS_WITH_AS(static_cast<void>(amq::mesh::boundary_distance(tetrahedron)),
                        doctest::Contains("closed"), amq::Error);
-  CHECK_THROWS_AS(static_cast<void>(amq::boundary_distance(shapes::cube(1, 4))), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::boundary_distance(shapes::cube(1, 4))), amq::Error);
 }

@@ -7,6 +7,7 @@
 #include <set>
 
 using namespace amq;
+using namespace amq::mesh;
 
 namespace {
 

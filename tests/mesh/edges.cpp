@@ -10,7 +10,7 @@
 #include <set>
 #include <vector>
 
-using amq::Side;
+using amq::mesh::Side;
 
 TEST_CASE("a cell graph holds every side of every cell once in each direction") {
   // Hand counts: sides of an n x n square are 2n(n+1), plus n^2 diagonals for triangles; of a cube
@@ -22,12 +22,12 @@ TEST_CASE("a cell graph holds every side of every cell once in each direction") 
                               3 * n * (n + 1) * (n + 1) + 3 * n * n * (n + 1) + n * n * n};
   for (std::size_t k = 0; k < meshes.size(); ++k) {
     const auto& mesh = meshes[k];
-    const auto g = amq::cell_edges(mesh);
-    amq::validate(g);  // rows ascending, no duplicates, nobody isolated
+    const auto g = amq::mesh::cell_edges(mesh);
+    amq::mesh::validate(g);  // rows ascending, no duplicates, nobody isolated
     CHECK(g.n_edges() == 2 * undirected[k]);
     std::set<std::pair<int, int>> want, have;
     for (amq::Index c = 0; c < mesh.n_cells(); ++c) {
-      for (const auto& s : amq::cell_sides(mesh)) {
+      for (const auto& s : amq::mesh::cell_sides(mesh)) {
         want.emplace(mesh.cell(c)[s[0]], mesh.cell(c)[s[1]]);
         want.emplace(mesh.cell(c)[s[1]], mesh.cell(c)[s[0]]);
       }
@@ -39,7 +39,7 @@ TEST_CASE("a cell graph holds every side of every cell once in each direction") 
 
 TEST_CASE("the sides of quads and hexahedra are axis-parallel on a grid, so none is a diagonal") {
   for (const auto& mesh : {shapes::square(2, 4), shapes::cube(2, 8)}) {
-    const auto g = amq::cell_edges(mesh);
+    const auto g = amq::mesh::cell_edges(mesh);
     for (std::size_t e = 0; e < g.sender.size(); ++e) {
       int moved = 0;
       for (int d = 0; d < mesh.dim; ++d) {
@@ -55,14 +55,14 @@ TEST_CASE("quads on a surface in space have four sides, not a tetrahedron's six"
   mesh.dim = 3;
   mesh.points = {0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1, 1};
   mesh.cell_dim = 2;
-  CHECK(amq::cell_edges(mesh).n_edges() == 8);
+  CHECK(amq::mesh::cell_edges(mesh).n_edges() == 8);
   mesh.cell_dim = 0;
-  CHECK(amq::cell_edges(mesh).n_edges() == 12);
+  CHECK(amq::mesh::cell_edges(mesh).n_edges() == 12);
 }
 
 TEST_CASE("an edge list is sorted by receiver and then by sender, whatever its order") {
   const std::vector<Side> edges{{3, 0}, {1, 2}, {1, 0}, {0, 1}, {2, 0}};
-  const auto g = amq::edge_list(4, edges);
+  const auto g = amq::mesh::edge_list(4, edges);
   CHECK(g.first == std::vector<std::int32_t>{0, 3, 4, 5, 5});
   CHECK(g.sender == std::vector<std::int32_t>{1, 2, 3, 0, 1});
   CHECK(g.receiver == std::vector<std::int32_t>{0, 0, 0, 1, 2});
@@ -71,7 +71,7 @@ TEST_CASE("an edge list is sorted by receiver and then by sender, whatever its o
 TEST_CASE("an edge list refuses duplicates, unknown nodes and self loops, and says which") {
   const auto refused = [](std::vector<Side> edges, const char* word) {
     try {
-      static_cast<void>(amq::edge_list(3, edges));
+      static_cast<void>(amq::mesh::edge_list(3, edges));
       FAIL("accepted");
     } catch (const amq::Error& e) {
       CHECK(std::string(e.what()).find(word) != std::string::npos);
@@ -81,20 +81,21 @@ TEST_CASE("an edge list refuses duplicates, unknown nodes and self loops, and sa
   refused({{0, 1}, {1, 3}}, "edge 1");
   refused({{-1, 1}}, "-1 -> 1");
   refused({{0, 1}, {2, 2}}, "2 -> 2");
-  CHECK(amq::edge_list(3, std::vector<Side>{{2, 2}}, amq::SelfLoops::keep).n_edges() == 1);
+  CHECK(amq::mesh::edge_list(3, std::vector<Side>{{2, 2}}, amq::mesh::SelfLoops::keep).n_edges() ==
+        1);
 }
 
 TEST_CASE("cells that are empty, out of range, collapsed or of unknown kind make no graph") {
-  CHECK_THROWS_AS(static_cast<void>(amq::cell_edges(amq::Mesh{})), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::cell_edges(amq::Mesh{})), amq::Error);
   auto far = shapes::square(2);
   far.cells[4] = 9;
-  CHECK_THROWS_WITH_AS(static_cast<void>(amq::cell_edges(far)), doctest::Contains("cell 1"),
+  CHECK_THROWS_WITH_AS(static_cast<void>(amq::mesh::cell_edges(far)), doctest::Contains("cell 1"),
                        amq::Error);
   auto collapsed = shapes::square(2);
   collapsed.cells[4] = collapsed.cells[3];
-  CHECK_THROWS_WITH_AS(static_cast<void>(amq::cell_edges(collapsed)), doctest::Contains("twice"),
-                       amq::Error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(amq::mesh::cell_edges(collapsed)),
+                       doctest::Contains("twice"), amq::Error);
   auto odd = shapes::square(2);
   odd.nodes_per_cell = 6;
-  CHECK_THROWS_AS(static_cast<void>(amq::cell_edges(odd)), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::cell_edges(odd)), amq::Error);
 }

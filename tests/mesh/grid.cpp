@@ -5,6 +5,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::mesh;
 
 TEST_CASE("a grid field is laid out as sample, time, point, channel") {
   GridField f(2, 3, {4, 5}, 2);

@@ -10,6 +10,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::mesh;
 
 namespace {
 

@@ -15,7 +15,7 @@ namespace {
 
 // Strongly graded, with a lattice part whose distances tie.
 std::vector<double> cloud(int dim, int n) {
-  amq::Random random(7);
+  amq::core::Random random(7);
   std::vector<double> p;
   for (int i = 0; i < n; ++i) {
     const bool lattice = i % 3 == 0;
@@ -49,7 +49,7 @@ TEST_CASE("nearest neighbours are those of an exhaustive search, ties by smaller
   for (const int dim : {1, 2, 3}) {
     const auto p = cloud(dim, 300);
     for (const int k : {1, 6, 40, 299}) {
-      const auto g = amq::knn_edges(p, dim, k);
+      const auto g = amq::mesh::knn_edges(p, dim, k);
       for (int i = 0; i < 300; ++i) {
         auto want = by_distance(p, dim, i);
         want.resize(static_cast<std::size_t>(k));
@@ -67,7 +67,7 @@ TEST_CASE("a radius graph is that of an exhaustive search, and symmetric") {
   for (const int dim : {1, 2, 3}) {
     const auto p = cloud(dim, 300);
     for (const double r : {0.01, 1.0, 2.5}) {
-      const auto g = amq::radius_edges(p, dim, r);
+      const auto g = amq::mesh::radius_edges(p, dim, r);
       std::vector<std::pair<int, int>> pairs, mirrored;
       for (std::size_t e = 0; e < g.sender.size(); ++e) {
         pairs.emplace_back(g.sender[e], g.receiver[e]);
@@ -91,11 +91,11 @@ TEST_CASE("a radius graph is that of an exhaustive search, and symmetric") {
 
 TEST_CASE("self loops appear only when asked for") {
   const auto p = cloud(2, 50);
-  const auto k = amq::knn_edges(p, 2, 4, amq::SelfLoops::keep);
-  const auto r = amq::radius_edges(p, 2, 1.0, amq::SelfLoops::keep);
+  const auto k = amq::mesh::knn_edges(p, 2, 4, amq::mesh::SelfLoops::keep);
+  const auto r = amq::mesh::radius_edges(p, 2, 1.0, amq::mesh::SelfLoops::keep);
   CHECK(k.n_edges() == 50 * 5);
-  CHECK(r.n_edges() == amq::radius_edges(p, 2, 1.0).n_edges() + 50);
-  amq::validate(k);
+  CHECK(r.n_edges() == amq::mesh::radius_edges(p, 2, 1.0).n_edges() + 50);
+  amq::mesh::validate(k);
   for (amq::Index i = 0; i < 50; ++i) {
     const auto at = k.sender.begin() + k.first[static_cast<std::size_t>(i)];
     CHECK(std::find(at, at + 5, static_cast<std::int32_t>(i)) != at + 5);
@@ -104,13 +104,13 @@ TEST_CASE("self loops appear only when asked for") {
 
 TEST_CASE("points that are not finite, too many neighbours and bad radii are refused") {
   auto p = cloud(2, 10);
-  CHECK_THROWS_AS(static_cast<void>(amq::knn_edges(p, 2, 10)), amq::Error);
-  CHECK_THROWS_AS(static_cast<void>(amq::knn_edges(p, 2, 0)), amq::Error);
-  CHECK_THROWS_AS(static_cast<void>(amq::knn_edges({}, 2, 1)), amq::Error);
-  CHECK_THROWS_AS(static_cast<void>(amq::radius_edges(p, 2, 0)), amq::Error);
-  CHECK_THROWS_AS(static_cast<void>(amq::radius_edges({}, 2, 1)), amq::Error);
-  CHECK_THROWS_AS(static_cast<void>(amq::knn_edges(p, 3, 1)), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::knn_edges(p, 2, 10)), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::knn_edges(p, 2, 0)), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::knn_edges({}, 2, 1)), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::radius_edges(p, 2, 0)), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::radius_edges({}, 2, 1)), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::knn_edges(p, 3, 1)), amq::Error);
   p[7] = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THROWS_WITH_AS(static_cast<void>(amq::knn_edges(p, 2, 3)), doctest::Contains("node 3"),
-                       amq::Error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(amq::mesh::knn_edges(p, 2, 3)),
+                       doctest::Contains("node 3"), amq::Error);
 }

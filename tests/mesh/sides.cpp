@@ -10,7 +10,7 @@ TEST_CASE("the sides of a grid are counted, joined to their cells, and marked on
   const int n = 3;
   for (const int corners : {3, 4}) {
     auto mesh = shapes::square(n, corners);
-    const auto sides = amq::find_sides(mesh);
+    const auto sides = amq::mesh::find_sides(mesh);
     CHECK(sides.size() == 2 * n * (n + 1) + (corners == 3 ? n * n : 0));
     int rim = 0;
     for (amq::Index s = 0; s < sides.size(); ++s) rim += sides.on_boundary(s);
@@ -23,7 +23,7 @@ TEST_CASE("the sides of a grid are counted, joined to their cells, and marked on
     }
     const auto want = mesh.node_type;
     mesh.node_type.clear();
-    amq::mark_boundary(mesh);
+    amq::mesh::mark_boundary(mesh);
     CHECK(mesh.node_type == want);
   }
 }
@@ -31,7 +31,7 @@ TEST_CASE("the sides of a grid are counted, joined to their cells, and marked on
 TEST_CASE("three cells at one side, and cells of dimension 3, are refused") {
   auto mesh = shapes::square(1);
   mesh.cells.insert(mesh.cells.end(), {0, 3, 1});
-  CHECK_THROWS_WITH_AS(static_cast<void>(amq::find_sides(mesh)), doctest::Contains("a third"),
+  CHECK_THROWS_WITH_AS(static_cast<void>(amq::mesh::find_sides(mesh)), doctest::Contains("a third"),
                        amq::Error);
-  CHECK_THROWS_AS(static_cast<void>(amq::find_sides(shapes::cube(1, 4))), amq::Error);
+  CHECK_THROWS_AS(static_cast<void>(amq::mesh::find_sides(shapes::cube(1, 4))), amq::Error);
 }

@@ -10,7 +10,7 @@
 namespace {
 
 void refused(const auto& thing, const char* words) {
-  CHECK_THROWS_WITH_AS(amq::validate(thing), doctest::Contains(words), amq::Error);
+  CHECK_THROWS_WITH_AS(amq::mesh::validate(thing), doctest::Contains(words), amq::Error);
 }
 
 }  // namespace
@@ -18,9 +18,9 @@ void refused(const auto& thing, const char* words) {
 TEST_CASE("sound meshes of every kind pass, and their measures add up to the domain") {
   for (const auto& mesh :
        {shapes::square(3, 3), shapes::square(3, 4), shapes::cube(2, 4), shapes::cube(2, 8)}) {
-    CHECK_NOTHROW(amq::validate(mesh));
+    CHECK_NOTHROW(amq::mesh::validate(mesh));
     double sum = 0;
-    for (amq::Index c = 0; c < mesh.n_cells(); ++c) sum += amq::cell_measure(mesh, c);
+    for (amq::Index c = 0; c < mesh.n_cells(); ++c) sum += amq::mesh::cell_measure(mesh, c);
     CHECK(sum == doctest::Approx(1));
   }
 }
@@ -75,17 +75,17 @@ TEST_CASE("a surface in space may face any way, but not collapse") {
   auto m = shapes::square(1);
   m.dim = 3;
   m.points = {0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1, 1};
-  CHECK_NOTHROW(amq::validate(m));
-  CHECK(amq::cell_measure(m, 0) == doctest::Approx(std::sqrt(2.0) / 2));
+  CHECK_NOTHROW(amq::mesh::validate(m));
+  CHECK(amq::mesh::cell_measure(m, 0) == doctest::Approx(std::sqrt(2.0) / 2));
   std::swap(m.cells[0], m.cells[1]);
-  CHECK_NOTHROW(amq::validate(m));
+  CHECK_NOTHROW(amq::mesh::validate(m));
   m.points = {0, 0, 0, 1, 0, 0, 2, 0, 0, 3, 0, 0};
   refused(m, "zero");
 }
 
 TEST_CASE("a graph with isolated nodes, duplicates, disorder or foreign ids is refused") {
-  const auto good = amq::cell_edges(shapes::square(2));
-  CHECK_NOTHROW(amq::validate(good));
+  const auto good = amq::mesh::cell_edges(shapes::square(2));
+  CHECK_NOTHROW(amq::mesh::validate(good));
   refused(amq::Graph{}, "at least one node");
   auto g = good;
   g.first.push_back(g.first.back());
@@ -105,17 +105,17 @@ TEST_CASE("a graph with isolated nodes, duplicates, disorder or foreign ids is r
 }
 
 TEST_CASE("components are counted, and more than one is refused where one is needed") {
-  const auto one = amq::cell_edges(shapes::square(3));
-  CHECK(amq::count_components(one) == 1);
-  CHECK_NOTHROW(amq::require_connected(one));
+  const auto one = amq::mesh::cell_edges(shapes::square(3));
+  CHECK(amq::mesh::count_components(one) == 1);
+  CHECK_NOTHROW(amq::mesh::require_connected(one));
   // Two triangles and a loner, interleaved.
-  const std::vector<amq::Side> edges{{0, 2}, {2, 4}, {4, 0}, {1, 3}, {3, 5}, {5, 1}};
-  const auto three = amq::edge_list(7, edges);
-  CHECK(amq::components(three) == std::vector<std::int32_t>{0, 1, 0, 1, 0, 1, 2});
-  CHECK(amq::count_components(three) == 3);
-  CHECK_THROWS_WITH_AS(amq::require_connected(three), doctest::Contains("3 components; node 1"),
-                       amq::Error);
-  CHECK(amq::count_components(amq::Graph{}) == 0);
+  const std::vector<amq::mesh::Side> edges{{0, 2}, {2, 4}, {4, 0}, {1, 3}, {3, 5}, {5, 1}};
+  const auto three = amq::mesh::edge_list(7, edges);
+  CHECK(amq::mesh::components(three) == std::vector<std::int32_t>{0, 1, 0, 1, 0, 1, 2});
+  CHECK(amq::mesh::count_components(three) == 3);
+  CHECK_THROWS_WITH_AS(amq::mesh::require_connected(three),
+                       doctest::Contains("3 components; node 1"), amq::Error);
+  CHECK(amq::mesh::count_components(amq::Graph{}) == 0);
 }
 
 TEST_CASE("a cell that a mesh holds twice is refused, whatever its corners' order") {

@@ -15,6 +15,7 @@
 namespace agreement {
 
 using namespace amq;
+using namespace amq::arithmetics;
 
 /// @param rows  of nodes, edges, clusters
 inline BitPlan mixed_plan(const std::vector<int>& levels, const std::array<Index, 3>& rows) {

@@ -7,6 +7,7 @@
 #include <tuple>
 
 using namespace amq;
+using namespace amq::models;
 using namespace amq::test;
 
 namespace {

@@ -8,6 +8,8 @@
 #include "golden.hpp"
 
 using namespace amq;
+using namespace amq::models;
+using namespace amq::io;
 
 namespace {
 

@@ -6,6 +6,7 @@
 #include "golden.hpp"
 
 using namespace amq;
+using namespace amq::arithmetics;
 
 namespace {
 

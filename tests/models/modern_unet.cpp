@@ -7,6 +7,7 @@
 #include "golden.hpp"
 
 using namespace amq;
+using namespace amq::models;
 
 namespace {
 

@@ -5,6 +5,7 @@
 #include <amq/nn/linear.hpp>
 
 using namespace amq;
+using namespace amq::arithmetics;
 using namespace amq::test;
 
 namespace {

@@ -16,6 +16,8 @@
 
 namespace amq::test {
 
+using namespace training;
+
 /// A golden file: tensors by name, the last axis as columns.
 struct Golden {
   safetensors::File file;

@@ -5,6 +5,7 @@
 #include "../nn/grid_laws.hpp"
 
 using namespace amq;
+using namespace amq::ops;
 using namespace amq::test;
 
 namespace {

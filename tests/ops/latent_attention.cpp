@@ -5,6 +5,7 @@
 #include <numeric>
 
 using namespace amq;
+using namespace amq::ops;
 using namespace amq::test;
 
 namespace {

@@ -3,6 +3,7 @@
 #include <amq/ops.hpp>
 
 using namespace amq;
+using namespace amq::ops;
 using namespace amq::test;
 
 namespace {

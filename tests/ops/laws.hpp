@@ -18,6 +18,8 @@
 
 namespace amq::test {
 
+using namespace training;
+
 template <typename T>
 struct Numbers {
   Index rows = 0, cols = 0;

@@ -11,6 +11,7 @@
 #include <utility>
 
 using namespace amq;
+using namespace amq::parallel;
 using cases::cut_of;
 using cases::Made;
 using cases::own_rows;

@@ -44,9 +44,9 @@ inline constexpr const char* all_partitions[] = {"random", "strips", "one empty"
 /// Solution, bits of nodes, cost and a rollout by solver and Rollout, on a mesh that is whole.
 std::string alone(const Setting& s);
 /// The same from parts; the number is that of all ranks.
-std::string apart(const Setting& s, amq::Communicator& c);
+std::string apart(const Setting& s, amq::parallel::Communicator& c);
 /// The same where the host gives cells instead of a graph, and its nodes in an order of its own.
-std::string from_cells(const Setting& s, amq::Communicator& c);
+std::string from_cells(const Setting& s, amq::parallel::Communicator& c);
 
 /// What ranks get wrong. `rank` is the one that does.
 enum class Fault {
@@ -67,7 +67,7 @@ enum class Fault {
   message_too_short,
 };
 /// Runs until the fault is met. @throws amq::Error, on every rank
-void meet(Fault f, int rank, amq::Communicator& c);
+void meet(Fault f, int rank, amq::parallel::Communicator& c);
 /// What the error must say.
 const char* words_of(Fault f);
 const std::vector<Fault>& all_faults();
@@ -75,16 +75,17 @@ const std::vector<Fault>& all_faults();
 /// What a rank takes of memory in solves after two of their kind and in steps after two, by
 /// `count`, which says how often this thread has asked for memory: at uniform bits, at bits that
 /// are chosen again for every field, and at bits that are kept for some steps.
-std::vector<long> allocations(const std::string& network, amq::Communicator& c, long (*count)());
+std::vector<long> allocations(const std::string& network, amq::parallel::Communicator& c,
+                              long (*count)());
 
 /// Bytes that all ranks send in a pass at so many bits, and had they been floats.
 struct Traffic {
   std::int64_t bytes = 0, float_bytes = 0;
 };
-Traffic traffic(int bits, std::int64_t hidden, std::int64_t layers, amq::Communicator& c);
+Traffic traffic(int bits, std::int64_t hidden, std::int64_t layers, amq::parallel::Communicator& c);
 
 /// How often ranks have told each other bits, in six steps of a rollout of MP-PDE that allocates in
 /// every third; before the fifth the part solves something else.
-std::vector<std::int64_t> tellings_of_bits(amq::Communicator& c);
+std::vector<std::int64_t> tellings_of_bits(amq::parallel::Communicator& c);
 
 }  // namespace cases

@@ -8,6 +8,7 @@
 #include <set>
 
 using namespace amq;
+using namespace amq::parallel;
 
 TEST_CASE("ranks of a process keep the laws of communicators") {
   for (const int ranks : {1, 2, 5})

@@ -12,6 +12,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::parallel;
 
 namespace {
 

@@ -15,6 +15,7 @@
 #endif
 
 using namespace amq;
+using namespace amq::parallel;
 
 TEST_CASE("ranks that run other instructions give the number of the native ones") {
   const auto made = cases::mp_pde();

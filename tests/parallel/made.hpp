@@ -25,6 +25,7 @@
 namespace cases {
 
 using namespace amq;
+using namespace amq::parallel;
 using fingerprints::Hash;
 
 template <typename Model>

@@ -16,6 +16,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::parallel;
 
 TEST_CASE("pooling with others asks for memory once, whatever the order of its passes") {
   constexpr Index heads = 3, tokens = 7, width = 5;

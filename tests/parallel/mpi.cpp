@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
   MPI_Init_thread(&argc, &argv, what == "single" ? MPI_THREAD_SINGLE : MPI_THREAD_FUNNELED, &level);
   std::string said = "no error";
   try {
-    amq::MpiCommunicator world(MPI_COMM_WORLD);
+    amq::parallel::MpiCommunicator world(MPI_COMM_WORLD);
     if (what == "laws") {
       said = transport::laws(world);
     } else if (what == "fail" && argc == 4) {

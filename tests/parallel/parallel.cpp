@@ -15,6 +15,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::parallel;
 
 namespace {
 

@@ -13,6 +13,7 @@
 namespace transport {
 
 using namespace amq;
+using namespace amq::parallel;
 
 /// What rank `from` sends to rank `to` in a round; both can tell.
 inline std::vector<std::byte> letter(int from, int to, std::size_t round) {

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 using namespace amq;
+using namespace amq::quant;
 
 static_assert(quantizer<Affine<8>> && quantizer<Affine<1>>);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::quant;
 
 static_assert(std::is_trivially_copyable_v<AnyRule> && sizeof(AnyRule) == sizeof(void*));
 static_assert(sizeof(BasicRowCoder<ByRange>) == 12, "a rule that is a type takes no room");

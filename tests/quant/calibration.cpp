@@ -11,6 +11,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 std::vector<float> gaussian_rows(Index rows, Index cols, std::uint64_t seed) {
@@ -118,11 +119,11 @@ TEST_CASE("the chapter's example: calibrate on a stream, quantize rows at bits o
   const MatrixView<float> y(out.data(), 300, 64);
   // [quant]
   using Scheme = amq::Scheme<amq::Weights<8>, amq::Activations<2, 4, 8>>;  // rows: ByRange
-  amq::RowReservoir sample(100);
+  amq::quant::RowReservoir sample(100);
   sample.add(x);  // (row, channel), as often as there are batches
 
-  const auto coders = amq::calibrate<Scheme::levels, Scheme::rule>(sample.view());
-  const auto D = amq::distortion_curve(sample.view(), coders);
+  const auto coders = amq::quant::calibrate<Scheme::levels, Scheme::rule>(sample.view());
+  const auto D = amq::quant::distortion_curve(sample.view(), coders);
 
   const amq::MixedQTensor<Scheme::levels, Scheme::rule> q(x, bits, coders);
   q.decode(y);  // rows in their original order

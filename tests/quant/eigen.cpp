@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 using namespace amq;
+using namespace amq::quant;
 
 TEST_CASE("Eigen sees codes of 8 and 16 bits in place") {
   QTensor<8, Pow2<-5>, 6, 10> fixed;

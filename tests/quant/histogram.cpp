@@ -8,10 +8,10 @@
 #include <cmath>
 #include <vector>
 
-using amq::Histogram;
+using amq::quant::Histogram;
 
 TEST_CASE("quantiles from a stream are those of the sorted values, to within a bin") {
-  amq::Random random(1);
+  amq::core::Random random(1);
   std::vector<float> all;
   Histogram h;
   for (int batch = 0; batch < 40; ++batch) {  // batches drift and grow: the range has to follow

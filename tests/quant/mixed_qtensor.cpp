@@ -10,6 +10,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::quant;
 
 namespace {
 std::vector<float> field(Index n, std::uint64_t seed) {

@@ -14,7 +14,7 @@ struct ByQuartiles {
   static constexpr std::string_view name = "by_quartiles";
   static constexpr bool centred = true;
 
-  static amq::RowGrid grid(const float* x, amq::Index n, int bits, float a, float) noexcept {
+  static amq::quant::RowGrid grid(const float* x, amq::Index n, int bits, float a, float) noexcept {
     std::vector<float> sorted(x, x + n);
     std::sort(sorted.begin(), sorted.end());
     const auto at = [&](amq::Index k) { return sorted[static_cast<std::size_t>(k)]; };

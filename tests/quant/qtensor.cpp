@@ -9,6 +9,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::quant;
 
 static_assert(sizeof(QTensor<8, Pow2<-7>, 64>) == 64);  // meaning costs no bytes
 static_assert(sizeof(QTensor<4, Pow2<-3>, 64>) == 32);

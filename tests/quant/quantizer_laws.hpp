@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-template <amq::quantizer Q>
+template <amq::quant::quantizer Q>
 void check_quantizer_laws(const Q& q, amq::Index i = 0, amq::Index j = 0) {
   using Code = typename Q::Code;
   const float step = q.step(i, j), low = q.decode(static_cast<Code>(Q::lowest), i, j),

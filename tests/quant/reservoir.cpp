@@ -8,7 +8,7 @@
 TEST_CASE("every row of the stream is as likely to be in the sample") {
   std::vector<int> met(40, 0);
   for (std::uint64_t seed = 0; seed < 4000; ++seed) {
-    amq::RowReservoir r(10, seed);
+    amq::quant::RowReservoir r(10, seed);
     for (int batch = 0; batch < 8; ++batch) {
       std::vector<float> x;
       for (int i = 0; i < 5; ++i)
@@ -26,7 +26,7 @@ TEST_CASE("every row of the stream is as likely to be in the sample") {
 }
 
 TEST_CASE("a short stream is kept whole, and rows of another length are refused") {
-  amq::RowReservoir r(10);
+  amq::quant::RowReservoir r(10);
   const std::vector<float> x{1, 2, 3, 4, 5, 6};
   r.add({x.data(), 2, 3});
   CHECK(r.rows() == 2);

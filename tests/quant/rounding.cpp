@@ -7,6 +7,7 @@
 #include <cstddef>
 
 using namespace amq;
+using namespace amq::quant;
 
 static_assert(nearest_even(0.5f) == 0 && nearest_even(1.5f) == 2 && nearest_even(-0.5f) == 0 &&
               nearest_even(-1.5f) == -2 && nearest_even(-0.75f) == -1 && nearest_even(2.25f) == 2);

@@ -12,6 +12,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::quant;
 
 static_assert(row_rule<RowAffine> && row_rule<RowSymmetric> && row_rule<RowMinMax> &&
               row_rule<Static>);

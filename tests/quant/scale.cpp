@@ -5,6 +5,7 @@
 #include <cmath>
 
 using namespace amq;
+using namespace amq::quant;
 
 static_assert(uniform_scale<PerTensor> && uniform_scale<Pow2<-7>>);
 static_assert(scale_policy<PerRow>);

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 using namespace amq;
+using namespace amq::quant;
 
 using S = Scheme<Weights<8>, Activations<2, 4, 8>>;
 static_assert(S::weight_bits == 8 && S::levels::count == 3);

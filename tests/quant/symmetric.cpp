@@ -7,6 +7,7 @@
 #include <type_traits>
 
 using namespace amq;
+using namespace amq::quant;
 
 static_assert(quantizer<Symmetric<8>>);
 static_assert(Symmetric<8, Pow2<-1>>{}.encode(3.25f) == 6);  // ties go to even

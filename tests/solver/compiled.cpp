@@ -45,7 +45,7 @@ std::string refusal(const auto& call) {
 }  // namespace
 
 TEST_CASE("the compiled solver reads the shipped model and solves within its budget") {
-  amq::CompiledSolver solver(AMQ_SHIPPED_MODEL);  // replays its self-test, bit for bit
+  amq::solver::CompiledSolver solver(AMQ_SHIPPED_MODEL);  // replays its self-test, bit for bit
   const amq::Mesh mesh = square(20);
   const std::vector<float> given(static_cast<std::size_t>(2 * mesh.n_nodes()), 7.5f);
   const amq::MatrixView<const float> a(given.data(), mesh.n_nodes(), 2);
@@ -62,14 +62,14 @@ TEST_CASE("the compiled solver reads the shipped model and solves within its bud
   CHECK(low.bops <= low.budget);
   CHECK(low.bops < high.bops);
   CHECK(at_low != at_high);
-  amq::CompiledSolver moved = std::move(solver);
+  amq::solver::CompiledSolver moved = std::move(solver);
   CHECK(moved(mesh, a) == at_high);
 }
 
 TEST_CASE("the compiled solver refuses what the solver refuses, in the same sentences") {
-  CHECK(refusal([] { amq::CompiledSolver("no_such_file"); }).find("no_such_file") !=
+  CHECK(refusal([] { amq::solver::CompiledSolver("no_such_file"); }).find("no_such_file") !=
         std::string::npos);
-  amq::CompiledSolver solver(AMQ_SHIPPED_MODEL);
+  amq::solver::CompiledSolver solver(AMQ_SHIPPED_MODEL);
   CHECK(refusal([&] { solver.budget(9); }).find("amq: budget") == 0);
   const amq::Mesh mesh = square(4);
   const std::vector<float> one(static_cast<std::size_t>(mesh.n_nodes()), 1.0f);

@@ -17,6 +17,7 @@
 namespace fingerprints {
 
 using namespace amq;
+using namespace amq::core;
 
 /// FNV-1a over the bits of numbers.
 class Hash {

@@ -11,6 +11,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::models;
 using fingerprints::Expected;
 using fingerprints::Hash;
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 using namespace amq;
+using namespace amq::solver;
 
 namespace {
 
@@ -110,7 +111,7 @@ TEST_CASE_TEMPLATE("networks on grids save, load, replay their self-test and sol
   using T = Scheme<Weights<8>, Activations<8>, RowMinMax>;
   safetensors::File f = safetensors::read(path);
   // What load asks first: a solver of T need not be compiled for it.
-  CHECK_THROWS_WITH_AS((static_cast<void>(detail::NetworkFile(f).is<Model, T>())),
+  CHECK_THROWS_WITH_AS((static_cast<void>(solver::detail::NetworkFile(f).is<Model, T>())),
                        doctest::Contains("amq.scheme"), Error);
   auto saved = f.at("self_test.u.0").template as<float>();
   saved[17] += 1;

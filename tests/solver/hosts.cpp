@@ -51,7 +51,7 @@ Problem problem() {
 }
 
 /// FNV-1a over the bits of a solve at two budgets, and of who got how many bits.
-std::uint64_t answer(amq::CompiledSolver& solver) {
+std::uint64_t answer(amq::solver::CompiledSolver& solver) {
   const Problem p = problem();
   const amq::MatrixView<const float> a(p.given.data(), p.mesh.n_nodes(), 2);
   std::uint64_t hash = 0xcbf29ce484222325u;
@@ -77,7 +77,7 @@ enum class When { before_load, before_solve };
 std::uint64_t ask(When when, const std::function<void()>& change,
                   const std::function<bool()>& kept) {
   if (when == When::before_load) change();
-  amq::CompiledSolver solver(AMQ_SHIPPED_MODEL);
+  amq::solver::CompiledSolver solver(AMQ_SHIPPED_MODEL);
   if (when == When::before_solve) change();
   const std::uint64_t hash = answer(solver);
   if (!kept()) throw amq::Error("host", "what was set before", "something else", "");

@@ -64,7 +64,7 @@ Outcome without_memory(long n, bool from_then_on, const Run& run) {
 TEST_CASE("a load that runs out of memory anywhere throws, and loses nothing") {
   const Problem p = problem(5);
   const auto expected = [&] {
-    amq::CompiledSolver solver(file);
+    amq::solver::CompiledSolver solver(file);
     return solver(p.mesh, p.a());
   }();
   for (const bool from_then_on : {false, true}) {
@@ -75,7 +75,7 @@ TEST_CASE("a load that runs out of memory anywhere throws, and loses nothing") {
       // What exceptions, the C library and the test's runner keep for good is taken by then.
       if (tried > 2) CHECK(now == live);
       live = now;
-      std::optional<amq::CompiledSolver> solver;
+      std::optional<amq::solver::CompiledSolver> solver;
       const Outcome o = without_memory(n, from_then_on, [&] { solver.emplace(file); });
       if (!o.failed) break;
       // A call may do without: then what came is whole.
@@ -89,7 +89,7 @@ TEST_CASE("a load that runs out of memory anywhere throws, and loses nothing") {
 
 TEST_CASE("a solve that runs out of memory anywhere throws, and the next gives the same bits") {
   const Problem p = problem(5), other = problem(4);
-  amq::CompiledSolver solver(file);
+  amq::solver::CompiledSolver solver(file);
   solver.budget(3);
   const auto expected = solver(p.mesh, p.a()), before_it = solver(other.mesh, other.a());
   for (const bool from_then_on : {false, true}) {

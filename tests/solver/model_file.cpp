@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 using namespace amq;
+using namespace amq::solver;
 
 namespace {
 

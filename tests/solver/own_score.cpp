@@ -17,7 +17,7 @@ namespace {
 // [score]
 /// Where the given field is large, errors cost more.
 struct WhereItIsLarge {
-  void operator()(const amq::GraphSample& s, amq::MatrixView<float> to) const {
+  void operator()(const amq::models::GraphSample& s, amq::MatrixView<float> to) const {
     for (amq::Index i = 0; i < to.rows; ++i)
       std::fill_n(to.row(i), to.cols, s.u(i, 0) > 0 ? 10.0f : 1.0f);
   }
@@ -26,17 +26,18 @@ struct WhereItIsLarge {
 static_assert(amq::allocation::score<WhereItIsLarge>);
 
 using namespace amq;
+using namespace amq::training;
 using S = Scheme<Weights<8>, Activations<2, 4, 8>>;
 const std::vector<int> levels{2, 4, 8};
 
-struct Problem {
+struct Task {
   Mesh mesh;
   Field a;
   MeshEncoding encoding;
   std::vector<GraphSample> samples;
   std::unique_ptr<Network<MpPde>> net;
 
-  Problem() {
+  Task() {
     Random random(4);
     mesh = random_refined_square(random, 80);
     a.resize(mesh.n_nodes(), 1);
@@ -60,7 +61,7 @@ struct Problem {
 }  // namespace
 
 TEST_CASE("a score of one's own measures curves, trains a network and is carried by a solver") {
-  Problem p;
+  Task p;
   Network<MpPde>& net = *p.net;
   const std::vector<GraphSample>& samples = p.samples;
   MeshTrainingOptions options;
@@ -94,7 +95,7 @@ TEST_CASE("a score of one's own measures curves, trains a network and is carried
 }
 
 TEST_CASE("a file does not hold a score, and a loaded solver that is given it solves the same") {
-  Problem p;
+  Task p;
   const Allocator<> allocator(p.net->layout, levels, {}, WhereItIsLarge());
   MeshSolver<MpPde> solver(std::move(p.net), nullptr, p.encoding);
   solver.allocate_by(allocator);

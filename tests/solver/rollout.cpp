@@ -15,6 +15,7 @@
 #include <string>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 

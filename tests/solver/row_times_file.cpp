@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 using namespace amq;
+using namespace amq::solver;
 
 TEST_CASE("row times survive their file, and a damaged file is refused by name") {
   const auto path =

@@ -15,6 +15,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::solver;
 
 namespace {
 
@@ -23,12 +24,12 @@ using Wide = Scheme<Weights<16>, Activations<4, 16>>;
 using Own = Scheme<Weights<8>, Activations<2, 4, 8>, ByQuartiles>;
 
 /// A mesh, a field on it and an untrained network of a scheme: what bits do, not what they know.
-struct Problem {
+struct Task {
   Mesh mesh;
   Field a;
   MeshEncoding encoding;
 
-  Problem() {
+  Task() {
     Random random(4);
     mesh = random_refined_square(random, 60);
     a.resize(mesh.n_nodes(), 1);
@@ -76,7 +77,7 @@ void check_same(const Solution& x, const Solution& y) {
 
 /// A file's solver by its type and by what the file says.
 template <typename S>
-void check_typed_and_any(const Problem& p, bool adaptive, const std::vector<double>& budgets) {
+void check_typed_and_any(const Task& p, bool adaptive, const std::vector<double>& budgets) {
   const Scratch file("amq_schemes_test.safetensors");
   const MeshSolver<MpPde> made = p.solver(SchemeInfo::of<S>(), adaptive);
   save(file.path, made, {p.mesh, p.a, budgets});
@@ -94,7 +95,7 @@ void check_typed_and_any(const Problem& p, bool adaptive, const std::vector<doub
 }  // namespace
 
 TEST_CASE("a file solves to the same bits by its scheme's type and by what it says itself") {
-  const Problem p;
+  const Task p;
   SUBCASE("a ladder, its bits chosen row by row") {
     check_typed_and_any<Ladder>(p, true, {3, 5.25, 8});
   }
@@ -107,7 +108,7 @@ TEST_CASE("a file solves to the same bits by its scheme's type and by what it sa
 }
 
 TEST_CASE("weights of every width come back from a file whose scheme nobody names") {
-  const Problem p;
+  const Task p;
   const Scratch file("amq_any_scheme_test.safetensors");
   for (const SchemeInfo& info : std::vector<SchemeInfo>{{2, Static(), {2, 8}},
                                                         {4, ByDeviation(), {0, 16}},
@@ -123,7 +124,7 @@ TEST_CASE("weights of every width come back from a file whose scheme nobody name
 }
 
 TEST_CASE("a solver of a user's row rule saves and loads by its type, and by it alone") {
-  const Problem p;
+  const Task p;
   const Scratch file("amq_own_scheme_test.safetensors");
   const MeshSolver<MpPde, Own> made = p.solver<Own>(SchemeInfo::of<Own>(), true);
   save(file.path, made, {p.mesh, p.a, {3, 8}});
@@ -136,7 +137,7 @@ TEST_CASE("a solver of a user's row rule saves and loads by its type, and by it 
 }
 
 TEST_CASE("a scheme that a file has not is refused in a sentence with both") {
-  const Problem p;
+  const Task p;
   const Scratch file("amq_other_scheme_test.safetensors");
   for (const SchemeInfo& other : std::vector<SchemeInfo>{{8, ByRange(), {2, 4, 8}},
                                                          {8, ByDeviation(), {1, 2, 3, 4, 5, 6, 8}},
@@ -154,7 +155,7 @@ TEST_CASE("a scheme that a file has not is refused in a sentence with both") {
 }
 
 TEST_CASE("a typed solver refuses a network of another scheme") {
-  const Problem p;
+  const Task p;
   const std::string why = refusal([&] {
     static_cast<void>(p.solver<Ladder>({8, ByRange(), {2, 4, 7}}, false));
   });

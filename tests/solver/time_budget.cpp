@@ -9,6 +9,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::solver;
 
 namespace {
 

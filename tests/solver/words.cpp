@@ -16,18 +16,19 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 
 using InInts = Scheme<Weights<8>, InWords<Activations<4, 8>>>;
 
 /// A mesh, a field on it and an untrained network, calibrated on that field.
-struct Problem {
+struct Task {
   Mesh mesh;
   Field a;
   MeshEncoding encoding;
 
-  Problem() {
+  Task() {
     Random random(4);
     mesh = random_refined_square(random, 60);
     a.resize(mesh.n_nodes(), 1);
@@ -60,7 +61,7 @@ const std::string path =
 }  // namespace
 
 TEST_CASE("a network of words is calibrated, saved and loaded, by its type and by what it says") {
-  const Problem p;
+  const Task p;
   auto net = p.network(SchemeInfo::of<InInts>());
   const auto fractions = fractions_of(*net);
   REQUIRE(fractions.size() == 4);
@@ -94,7 +95,7 @@ TEST_CASE("a network of words is calibrated, saved and loaded, by its type and b
 }
 
 TEST_CASE("fields far beyond those of calibration are reported") {
-  const Problem p;
+  const Task p;
   const MeshSolver<MpPde, InInts> solver(p.network(SchemeInfo::of<InInts>()), nullptr, p.encoding);
   CHECK(solver(p.mesh, p.a).report.saturated == 0);
   CHECK(solver(p.mesh, Field(1'000 * p.a)).report.saturated > 0);

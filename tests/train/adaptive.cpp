@@ -12,6 +12,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::training;
 using namespace learning;
 
 TEST_CASE("adaptive training refuses an allocator with measured times") {

@@ -21,6 +21,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 
@@ -64,7 +65,7 @@ NetworkTrainingOptions options(std::int64_t epochs, double lr = 5e-3) {
   o.refit_weights_every = 5;
   return o;
 }
-struct Problem {
+struct Task {
   GridSet set = travelling(12, 12, 24);
   GridEncoding encoding = GridEncoding::of(set, usual, 8);
   std::vector<GridExample> training = encoding.encode_all(set, usual, 0, 8),
@@ -189,7 +190,7 @@ TEST_CASE("a steady mapping gives the input field and seeks the solution, on squ
 }
 
 TEST_CASE("encoded inputs have mean 0 and deviation 1, outputs a mean square of 1") {
-  const Problem p;
+  const Task p;
   double n = 0, sum = 0, square = 0, target = 0;
   for (const auto& e : p.training) {
     n += static_cast<double>(e.u.size());
@@ -215,7 +216,7 @@ TEST_CASE("sets with too few frames, without input, or constant, are refused") {
 }
 
 TEST_CASE("a Fourier operator learns travelling waves, and 8 bits keep what it learned") {
-  const Problem p;
+  const Task p;
   Network<Fno> net(small(), {8, RowRule::affine, {8}}, 1);
   const double before = float_error(net, net.parameters, p.test);
   GridTraining<Fno>(net, p.training, options(40)).run(serial_executor(), nullptr);
@@ -250,7 +251,7 @@ TEST_CASE("a Fourier operator learns travelling waves, and 8 bits keep what it l
 }
 
 TEST_CASE("a dead layer keeps its default steps when it is calibrated, and the others do not") {
-  const Problem p;
+  const Task p;
   for (const RowRule rule :
        {RowRule::affine, RowRule::symmetric, RowRule::min_max, RowRule::fixed}) {
     Network<Fno> net(small(), {8, rule, {2, 8}}, 1);
@@ -277,7 +278,7 @@ TEST_CASE("a dead layer keeps its default steps when it is calibrated, and the o
 }
 
 TEST_CASE("training on grids gives the same bits for any number of threads, and when resumed") {
-  const Problem p;
+  const Task p;
   const BitPlan plan = BitPlan::uniform(4);
   const auto trained = [&](Executor& executor, bool interrupted) {
     Network<Fno> net(small(), {4, RowRule::affine, {4}}, 1);
@@ -305,7 +306,7 @@ TEST_CASE("training on grids gives the same bits for any number of threads, and 
 }
 
 TEST_CASE("with rows kept in float, training sees decoded weights and nothing else") {
-  const Problem p;
+  const Task p;
   Network<Fno> net(small(), {4, RowRule::affine, {8}}, 1);
   const BitPlan plan = BitPlan::uniform(BitPlan::float_rows);
   BasicTraining<float> a(net.layout, net.quantizers);
@@ -333,7 +334,7 @@ TEST_CASE("transforms are counted as products of floats") {
   const Network<Fno> net(small(), {4, RowRule::affine, {8}}, 1);
   const BitPlan plan = BitPlan::uniform(8);
   BasicCounting count(net.layout, net.quantizers, plan);
-  const Problem p;
+  const Task p;
   forward(net.model, count, p.test[0]);
   double macs = 0;
   for (const auto& c : count.cost().products)

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 
@@ -59,13 +60,14 @@ struct Folder {
 
 /// A vector is drawn to one of several others, with noise: every update and every random number
 /// counts for the end.
-struct Training {
+struct LongTraining {
   ParameterLayout layout;
   Parameters parameters;
   std::unique_ptr<Learner> learner;
   std::unique_ptr<Trainer> trainer;
 
-  explicit Training(const std::string& checkpoint, Index size = 60'000, std::int64_t epochs = 12) {
+  explicit LongTraining(const std::string& checkpoint, Index size = 60'000,
+                        std::int64_t epochs = 12) {
     layout.add("w", {size}, Init::constant(1));
     initialize(layout, parameters, 0);
     learner = std::make_unique<Learner>(
@@ -103,7 +105,7 @@ struct Training {
 
 /// The update that a checkpoint goes on with. @throws amq::Error unless the file is whole
 std::int64_t goes_on_at(const std::string& file) {
-  Training reader("");
+  LongTraining reader("");
   Learner* all[] = {reader.learner.get()};
   return load_checkpoint(file, all);
 }
@@ -129,7 +131,7 @@ int in_a_process(const Body& body) {
 struct Stopped {};
 /// Leaves the checkpoint of a run that has made some updates.
 void begin(const std::string& file, int updates) {
-  Training t(file);
+  LongTraining t(file);
   int done = 0;
   CHECK_THROWS_AS(t.run(serial_executor(),
                         [&](const Progress&) {
@@ -143,10 +145,10 @@ void begin(const std::string& file, int updates) {
 TEST_CASE("twenty kills at random moments, most of them while a checkpoint is written") {
   const Folder whole("whole"), killed("killed");
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<float> expected = Training(whole.file()).run();
+  const std::vector<float> expected = LongTraining(whole.file()).run();
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  CHECK(expected == Training("").run());
+  CHECK(expected == LongTraining("").run());
   Random random(20);
   std::int64_t at = 0;
   int kills = 0, torn = 0;
@@ -156,7 +158,7 @@ TEST_CASE("twenty kills at random moments, most of them while a checkpoint is wr
     REQUIRE(child >= 0);
     if (child == 0) {
       try {
-        Training(killed.file()).run();
+        LongTraining(killed.file()).run();
       } catch (...) {
         ::_exit(1);
       }
@@ -187,12 +189,12 @@ TEST_CASE("twenty kills at random moments, most of them while a checkpoint is wr
           " of 48 updates");
   CHECK(kills >= 20);
   CHECK(torn > 0);
-  CHECK(Training(killed.file()).run() == expected);
+  CHECK(LongTraining(killed.file()).run() == expected);
   CHECK_FALSE(killed.has_part());
 }
 
 TEST_CASE("a disk that is full stops a run, keeps the file before, and hinders nobody afterwards") {
-  const std::vector<float> expected = Training("").run();
+  const std::vector<float> expected = LongTraining("").run();
   const Folder folder("full");
   begin(folder.file(), 7);
   const std::string before = folder.bytes();
@@ -206,7 +208,7 @@ TEST_CASE("a disk that is full stops a run, keeps the file before, and hinders n
       const rlim_t soft = limit.rlim_cur;
       limit.rlim_cur = static_cast<rlim_t>(share * static_cast<double>(before.size()));
       ::setrlimit(RLIMIT_FSIZE, &limit);
-      Training t(folder.file());
+      LongTraining t(folder.file());
       std::string said;
       try {
         t.run();
@@ -224,11 +226,11 @@ TEST_CASE("a disk that is full stops a run, keeps the file before, and hinders n
     CHECK(status == 0);
     if (share < 0.9) CHECK(folder.bytes() == before);
   }
-  CHECK(Training(folder.file()).run() == expected);
+  CHECK(LongTraining(folder.file()).run() == expected);
 }
 
 TEST_CASE("a folder that nobody may write into is said before an update is made") {
-  const std::vector<float> expected = Training("").run();
+  const std::vector<float> expected = LongTraining("").run();
   const Folder folder("read_only");
   begin(folder.file(), 5);
   const std::string before = folder.bytes();
@@ -238,7 +240,7 @@ TEST_CASE("a folder that nobody may write into is said before an update is made"
   const int status = in_a_process([&] {
     // The superuser writes everywhere.
     if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) return 77;
-    Training t(folder.file());
+    LongTraining t(folder.file());
     const std::vector<float> begun = t.parameters.values;
     try {
       t.run();
@@ -253,17 +255,17 @@ TEST_CASE("a folder that nobody may write into is said before an update is made"
   CHECK((status == 0 || status == 77));
   CHECK(folder.bytes() == before);
   fs::permissions(folder.path, fs::perms::owner_all);
-  CHECK(Training(folder.file()).run() == expected);
+  CHECK(LongTraining(folder.file()).run() == expected);
 }
 
 TEST_CASE("an exception in an executor's task leaves the update before it, and the run goes on") {
-  const std::vector<float> expected = Training("").run();
+  const std::vector<float> expected = LongTraining("").run();
   const Folder folder("task");
   ThreadPool pool(3);
   for (const std::int64_t at : {0, 17, 47}) {
     CAPTURE(at);
     fs::remove(folder.file());
-    Training t(folder.file());
+    LongTraining t(folder.file());
     const auto thrown = [&](Turn& turn) {
       if (turn.step == at && turn.lane == 1) throw Stopped();
       return t.pass(turn);
@@ -278,7 +280,7 @@ TEST_CASE(
     "memory that runs out anywhere in a run is an exception, and the run goes on to its bits") {
   constexpr Index size = 300;
   constexpr std::int64_t epochs = 1;
-  const std::vector<float> expected = Training("", size, epochs).run();
+  const std::vector<float> expected = LongTraining("", size, epochs).run();
   const Folder folder("memory");
   for (const bool from_then_on : {false, true}) {
     long n = 1, tried = 0, live = 0;
@@ -289,7 +291,7 @@ TEST_CASE(
       if (tried > 2) CHECK(now == live);
       live = now;
       fs::remove(folder.file());
-      Training t(folder.file(), size, epochs);
+      LongTraining t(folder.file(), size, epochs);
       bool failed = false, thrown = false;
       {
         const failing::Memory memory(n, from_then_on);
@@ -306,7 +308,7 @@ TEST_CASE(
       CHECK_FALSE(folder.has_part());
       // What has not come to a checkpoint is begun again.
       if (thrown && !fs::exists(folder.file())) {
-        CHECK(Training(folder.file(), size, epochs).run() == expected);
+        CHECK(LongTraining(folder.file(), size, epochs).run() == expected);
         continue;
       }
       CHECK(t.run() == expected);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 using namespace amq;
+using namespace amq::mesh;
 
 namespace {
 

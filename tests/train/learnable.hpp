@@ -11,6 +11,7 @@
 namespace learning {
 
 using namespace amq;
+using namespace amq::training;
 
 /// Fields a few layers can learn: the solution follows the input of a node and of its neighbours.
 inline std::vector<GraphSample> learnable(std::size_t n) {

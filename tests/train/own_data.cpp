@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 

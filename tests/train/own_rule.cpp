@@ -17,6 +17,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 
@@ -24,13 +25,13 @@ using Own = Scheme<Weights<8>, Activations<2, 4, 8>, ByQuartiles>;
 using Wide = Scheme<Weights<16>, Activations<4, 16>, ByRange>;
 
 /// A problem small enough to train on: a field on a refined square, and twice it as the solution.
-struct Problem {
+struct Task {
   Mesh mesh;
   Field a;
   MeshEncoding encoding;
   std::vector<GraphSample> samples;
 
-  Problem() {
+  Task() {
     Random random(4);
     mesh = random_refined_square(random, 60);
     a.resize(mesh.n_nodes(), 1);
@@ -85,7 +86,7 @@ void check_agreement(const Network<MpPde>& net, GraphSample& s, const BitPlan& p
 }  // namespace
 
 TEST_CASE("a user's row rule calibrates, trains and deploys in integers to the same bits") {
-  Problem problem;
+  Task problem;
   auto net = problem.network(SchemeInfo::of<Own>());
   for (auto& s : problem.samples) prepare_sample(net->model, s);
   calibrate(*net, problem.samples);
@@ -115,7 +116,7 @@ TEST_CASE("a user's row rule calibrates, trains and deploys in integers to the s
 }
 
 TEST_CASE("weights of 16 bits and rows of 16 are the same bits, typed and read at run time") {
-  Problem problem;
+  Task problem;
   auto net = problem.network(SchemeInfo::of<Wide>());
   for (auto& s : problem.samples) prepare_sample(net->model, s);
   for (const int bits : {4, 16})
@@ -135,7 +136,7 @@ TEST_CASE("a scheme is read back from its name, and nothing else is read") {
 }
 
 TEST_CASE("an arithmetic refuses a network of another scheme") {
-  Problem problem;
+  Task problem;
   const auto net = problem.network({8, ByRange(), {2, 4, 8}});
   CHECK(refusal([&] {
           Fixed<Own>(net->layout, net->quantizers, net->parameters);

@@ -11,6 +11,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 
@@ -60,7 +61,7 @@ safetensors::File float_file() {
   e.positions(grid, x.grid, x.x);
   Float32 pass(net.layout, net.parameters);
   Field u;
-  e.decode(detail::forward_sample(net.model, pass, x).view(), view(a), u);
+  e.decode(training::detail::forward_sample(net.model, pass, x).view(), view(a), u);
   f.tensors["self_test.a"] = Array::of(view(a));
   f.tensors["self_test.u"] = Array::of(view(std::as_const(u)));
   return f;

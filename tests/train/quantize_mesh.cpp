@@ -14,6 +14,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 
@@ -95,7 +96,7 @@ safetensors::File float_file(const std::vector<double>& variables = {}) {
   GraphSample x = e.encode(p.mesh, view(p.given), variables);
   prepare_sample(model, x);
   Float32 pass(net.layout, net.parameters);
-  const Field u = e.decode(detail::forward_sample(net.model, pass, x).view());
+  const Field u = e.decode(training::detail::forward_sample(net.model, pass, x).view());
   f.tensors["self_test.points"] = Array::of(p.mesh.points, {p.mesh.n_nodes(), 2});
   f.tensors["self_test.cells"] = Array::of(p.mesh.cells, {p.mesh.n_cells(), 3});
   std::vector<std::uint8_t> types;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 using namespace amq;
+using namespace amq::training;
 using namespace learning;
 
 namespace {
@@ -42,10 +43,10 @@ std::string losses(const LearningCurve& curve) {
 }
 
 /// A run from its beginning, or from where the checkpoint in its options says it was.
-using Run = std::function<Left(const MeshTrainingOptions&, const ProgressCallback&)>;
+using OneRun = std::function<Left(const MeshTrainingOptions&, const ProgressCallback&)>;
 
 /// Stops a run at random updates, again and again, until it gets through.
-Left interrupted(const Run& run, std::uint64_t seed, const std::string& path) {
+Left interrupted(const OneRun& run, std::uint64_t seed, const std::string& path) {
   std::filesystem::remove(path);
   Random random(seed);
   auto o = options(4);
@@ -92,7 +93,7 @@ TEST_CASE(
   const std::vector<BitPlan> widths{BitPlan::uniform(2), BitPlan::uniform(8)};
   std::vector<BitPlan> each;
   for (std::size_t k = 0; k < samples.size(); ++k) each.push_back(widths[k % 2]);
-  const std::vector<Run> runs{
+  const std::vector<OneRun> runs{
       run(plain, [](auto& t, const auto& p) { t.run(serial_executor(), nullptr, p); }),
       run([](MeshTrainingOptions& o) { o.trainer.average = 0.8, o.trainer.patience = 3; },
           [](auto& t, const auto& p) { t.run(serial_executor(), nullptr, p); }),
@@ -110,7 +111,7 @@ TEST_CASE(
 TEST_CASE("adaptive training, too, resumes to the bit at one budget and at several") {
   const auto samples = learnable(8), unseen = learnable(10);
   for (const auto& mean_bits : {std::vector<double>{3}, std::vector<double>{2, 3, 6}}) {
-    const Run run = [&](const MeshTrainingOptions& o, const ProgressCallback& progress) {
+    const OneRun run = [&](const MeshTrainingOptions& o, const ProgressCallback& progress) {
       Network<MpPde> net(small(), scheme, 1);
       Auxiliary aux({8, 1, 4}, 2, 2, PointScores(net.layout).columns(), 9);
       AdaptiveTraining<MpPde> t(net, aux, samples, ScoreTarget::sensitivity(), o);

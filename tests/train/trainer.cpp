@@ -11,6 +11,7 @@
 #include <vector>
 
 using namespace amq;
+using namespace amq::training;
 using namespace learning;
 
 TEST_CASE("losses agree with their gradients by central differences") {

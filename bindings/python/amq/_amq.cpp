@@ -429,9 +429,9 @@ std::vector<std::string> networks() {
   return all;
 }
 
-py::dict as_dict(const amq::QuantizeReport& r) {
+py::dict as_dict(const amq::training::QuantizeReport& r) {
   py::list layers;
-  for (const amq::QuantizedLayer& l : r.layers) {
+  for (const amq::training::QuantizedLayer& l : r.layers) {
     py::dict d;
     d["weight"] = l.weight;
     d["point"] = l.point;
@@ -473,18 +473,18 @@ void unlocked(const Call& call) {
 /// See __init__.pyi. Samples are one array (sample, point..., channel) of float32.
 py::dict quantize(const std::string& file, const py::array_t<float, py::array::c_style>& samples,
                   const std::string& to, const std::string& scheme, double error) {
-  amq::QuantizeReport r;
+  amq::training::QuantizeReport r;
   const std::span<const float> values(samples.data(), static_cast<std::size_t>(samples.size()));
-  const amq::Extents shape(samples.shape(), samples.shape() + samples.ndim());
+  const amq::io::Extents shape(samples.shape(), samples.shape() + samples.ndim());
   unlocked([&] {
-    amq::QuantizeOptions o;
-    o.scheme = amq::SchemeInfo::named(scheme, "quantize, scheme");
+    amq::training::QuantizeOptions o;
+    o.scheme = amq::arithmetics::SchemeInfo::named(scheme, "quantize, scheme");
     o.error = error;
     for (const float x : values)
       if (!std::isfinite(x))
         throw amq::Error("quantize, samples", "finite numbers", std::to_string(x),
                          "Repair the fields, or leave them out.");
-    amq::safetensors::File f = amq::safetensors::read(file);
+    amq::io::safetensors::File f = amq::io::safetensors::read(file);
     std::vector<amq::Field> few;
     // Who solves on meshes says so, whatever the shape.
     if (amq::any::quantizer_for(f).on_grid)
@@ -495,21 +495,21 @@ py::dict quantize(const std::string& file, const py::array_t<float, py::array::c
 }
 
 /// (epoch) each.
-py::dict as_arrays(const amq::LearningCurve& c) {
+py::dict as_arrays(const amq::training::LearningCurve& c) {
   py::dict d;
-  const auto put = [&](const char* name, auto amq::LearningCurve::Row::*member) {
+  const auto put = [&](const char* name, auto amq::training::LearningCurve::Row::*member) {
     using T = std::remove_cvref_t<decltype(c.back().*member)>;
     py::array_t<T> a(static_cast<py::ssize_t>(c.rows().size()));
     for (std::size_t k = 0; k < c.rows().size(); ++k)
       a.mutable_at(static_cast<py::ssize_t>(k)) = c.rows()[k].*member;
     d[name] = a;
   };
-  put("epoch", &amq::LearningCurve::Row::epoch);
-  put("updates", &amq::LearningCurve::Row::updates);
-  put("seconds", &amq::LearningCurve::Row::seconds);
-  put("lr", &amq::LearningCurve::Row::lr);
-  put("training_loss", &amq::LearningCurve::Row::training);
-  put("validation_loss", &amq::LearningCurve::Row::validation);
+  put("epoch", &amq::training::LearningCurve::Row::epoch);
+  put("updates", &amq::training::LearningCurve::Row::updates);
+  put("seconds", &amq::training::LearningCurve::Row::seconds);
+  put("lr", &amq::training::LearningCurve::Row::lr);
+  put("training_loss", &amq::training::LearningCurve::Row::training);
+  put("validation_loss", &amq::training::LearningCurve::Row::validation);
   return d;
 }
 py::dict as_dict(const amq::any::TrainingOutcome& r) {
@@ -540,9 +540,9 @@ py::dict as_dict(const amq::any::TrainingOutcome& r) {
 struct Raised {
   py::error_already_set error;
 };
-amq::ProgressCallback telling(const py::object& call) {
+amq::training::ProgressCallback telling(const py::object& call) {
   if (call.is_none()) return {};
-  return [&call](const amq::Progress& p) {
+  return [&call](const amq::training::Progress& p) {
     const py::gil_scoped_acquire held;
     try {
       py::dict d;
@@ -590,7 +590,7 @@ amq::Sample as_sample(const py::tuple& t, int cell_dim) {
 void mark(std::vector<amq::Sample>& samples, bool boundary) {
   if (!boundary) return;
   for (amq::Sample& s : samples)
-    if (s.mesh.node_type.empty()) amq::mark_boundary(s.mesh);
+    if (s.mesh.node_type.empty()) amq::mesh::mark_boundary(s.mesh);
 }
 /// The same of a network on meshes. Samples as _mesh.py makes them.
 py::dict quantize_meshes(const std::string& file, const py::list& samples, const std::string& to,
@@ -598,13 +598,13 @@ py::dict quantize_meshes(const std::string& file, const py::list& samples, const
                          int cell_dim) {
   std::vector<amq::Sample> few;
   for (const auto& s : samples) few.push_back(as_sample(s.cast<py::tuple>(), cell_dim));
-  amq::QuantizeReport r;
+  amq::training::QuantizeReport r;
   unlocked([&] {
-    amq::QuantizeOptions o;
-    o.scheme = amq::SchemeInfo::named(scheme, "quantize, scheme");
+    amq::training::QuantizeOptions o;
+    o.scheme = amq::arithmetics::SchemeInfo::named(scheme, "quantize, scheme");
     o.error = error;
     mark(few, mark_boundary);
-    r = amq::any::quantize(amq::safetensors::read(file), few, to, o);
+    r = amq::any::quantize(amq::io::safetensors::read(file), few, to, o);
   });
   return as_dict(r);
 }
@@ -615,23 +615,25 @@ py::dict quantize_meshes(const std::string& file, const py::list& samples, const
 py::tuple mesh_inputs(const py::tuple& sample, const std::string& encoding, bool mark_boundary,
                       int cell_dim, int cluster_size) {
   std::vector<amq::Sample> one{as_sample(sample, cell_dim)};
-  amq::GraphSample s;
-  amq::Matrix edges;
-  amq::Clusters clusters;
+  amq::models::GraphSample s;
+  amq::core::Matrix edges;
+  amq::mesh::Clusters clusters;
   unlocked([&] {
-    const auto e = amq::stored::parsed<amq::MeshEncoding>(encoding, {}, "mesh_inputs");
+    const auto e =
+        amq::solver::stored::parsed<amq::solver::MeshEncoding>(encoding, {}, "mesh_inputs");
     e.check();
     mark(one, mark_boundary);
     const amq::Mesh& mesh = one.front().mesh;
-    static_cast<void>(amq::examine(mesh, e.neighbours == 0));
+    static_cast<void>(amq::solver::examine(mesh, e.neighbours == 0));
     s = e.encode(mesh, amq::view(one.front().given), one.front().variables);
-    amq::ClusterOptions o;
+    amq::mesh::ClusterOptions o;
     o.capacity = cluster_size;
-    if (cluster_size > 0) clusters = amq::same_size_clusters(amq::view(std::as_const(s.x)), o);
+    if (cluster_size > 0)
+      clusters = amq::mesh::same_size_clusters(amq::view(std::as_const(s.x)), o);
     edges.resize(s.graph.n_edges(), s.x.cols() + 1);
-    amq::relative_positions(amq::view(std::as_const(s.x)), s.graph, amq::view(edges));
+    amq::models::relative_positions(amq::view(std::as_const(s.x)), s.graph, amq::view(edges));
   });
-  const auto matrix = [](const amq::Matrix& m) {
+  const auto matrix = [](const amq::core::Matrix& m) {
     py::array_t<float> a({m.rows(), m.cols()});
     std::copy_n(m.data(), m.size(), a.mutable_data());
     return a;

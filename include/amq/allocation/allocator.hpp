@@ -24,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::allocation {
 
 /// A plan and what it costs, to the last operation.
 struct Planned {
@@ -77,8 +77,6 @@ struct PointCurves {
     return given;
   }
 };
-
-namespace allocation {
 
 /// The points whose bits are chosen, and what their rows cost: an allocator's policies, resolved.
 struct PricedPoints {
@@ -438,7 +436,9 @@ class Contest {
   Spread spread_;
 };
 
-}  // namespace allocation
+}  // namespace amq::allocation
+
+namespace amq {
 
 /// Gives every row of a pass its bits. What a row is scored by, what it costs, and what may differ
 /// from what are policies; `Allocator<>` leaves all three to run time, as a solver that is read
@@ -461,12 +461,13 @@ class Allocator {
   /// @param curves  measured for the network in use; without errors: Gaussian ones
   /// @throws Error for no level, levels that do not ascend, curves of other levels or another
   ///         network, and for measured times that are not of this network
-  Allocator(const ParameterLayout& layout, std::vector<int> levels, PointCurves curves = {},
-            Score score = {}, Price price = {}, Sharing sharing = {})
+  Allocator(const arithmetics::ParameterLayout& layout, std::vector<int> levels,
+            allocation::PointCurves curves = {}, Score score = {}, Price price = {},
+            Sharing sharing = {})
       : layout_(&layout),
         blocks_(layout),
         levels_(std::move(levels)),
-        curves_(PointCurves::of(layout, levels_, std::move(curves))),
+        curves_(allocation::PointCurves::of(layout, levels_, std::move(curves))),
         score_(std::move(score)),
         sharing_(std::move(sharing)) {
     price_by(std::move(price));
@@ -494,9 +495,9 @@ class Allocator {
     curves_.score_power = power;
   }
 
-  [[nodiscard]] const ParameterLayout& layout() const noexcept { return *layout_; }
+  [[nodiscard]] const arithmetics::ParameterLayout& layout() const noexcept { return *layout_; }
   [[nodiscard]] const std::vector<int>& levels() const noexcept { return levels_; }
-  [[nodiscard]] const PointCurves& curves() const noexcept { return curves_; }
+  [[nodiscard]] const allocation::PointCurves& curves() const noexcept { return curves_; }
   [[nodiscard]] const Score& score() const noexcept { return score_; }
   [[nodiscard]] const Price& price() const noexcept { return price_; }
   [[nodiscard]] const Sharing& sharing() const noexcept { return sharing_; }
@@ -510,28 +511,32 @@ class Allocator {
   /// What can be known of a pass before bits are given out: once a mesh. The score's own cost is
   /// counted in, where it has one.
   template <typename Model>
-  [[nodiscard]] PassWork prepare(const Network<Model>& net, const GraphSample& sample) const {
-    const BitPlan any = BitPlan::uniform(levels_.back());
-    BasicCounting counting(net.layout, net.quantizers, any);
+  [[nodiscard]] allocation::PassWork prepare(const Network<Model>& net,
+                                             const models::GraphSample& sample) const {
+    const arithmetics::BitPlan any = arithmetics::BitPlan::uniform(levels_.back());
+    arithmetics::BasicCounting counting(net.layout, net.quantizers, any);
     forward(net.model, counting, sample);
-    PassWork work(net.layout, counting.cost());
+    allocation::PassWork work(net.layout, counting.cost());
     work.score_bops = allocation::cost_of(score_, sample);
     return work;
   }
   /// What a pass with every such row at `bits` costs: by BOPs of any number of bits, else on the
   /// line between two levels.
   /// @throws Error for bits outside the levels, where it matters
-  [[nodiscard]] Cost uniform_cost(const RowOwners& owners, const PassWork& work,
-                                  double bits) const {
+  [[nodiscard]] allocation::Cost uniform_cost(const allocation::RowOwners& owners,
+                                              const allocation::PassWork& work, double bits) const {
     return priced(work).uniform(owners, levels_, bits);
   }
 
   /// The plan of least predicted error whose cost, with `overhead`, does not exceed `budget`.
   /// @throws amq::Error if the budget is below the cheapest level everywhere, or scores are of
   ///         another graph, negative or NaN
-  [[nodiscard]] Planned plan(const RowOwners& owners, const PassWork& work,
-                             const PointScores& scores, Cost budget, Cost overhead = 0) const {
-    const Alone all;
+  [[nodiscard]] allocation::Planned plan(const allocation::RowOwners& owners,
+                                         const allocation::PassWork& work,
+                                         const allocation::PointScores& scores,
+                                         allocation::Cost budget,
+                                         allocation::Cost overhead = 0) const {
+    const core::Alone all;
     return plan(owners, work, scores, budget, overhead, all, [](const auto& f) { f(); });
   }
   /// The same of a mesh that several share: each is told the bits of its own rows and of all
@@ -540,23 +545,26 @@ class Allocator {
   /// @param owners   own rows, and how many there are in all
   /// @param work, budget, overhead  of the whole mesh
   /// @param together  together(f) runs f() and throws with all others where it threw for one
-  template <everyone All, typename Together>
-  [[nodiscard]] Planned plan(const RowOwners& owners, const PassWork& work,
-                             const PointScores& scores, Cost budget, Cost overhead, All& all,
-                             const Together& together) const {
+  template <core::everyone All, typename Together>
+  [[nodiscard]] allocation::Planned plan(const allocation::RowOwners& owners,
+                                         const allocation::PassWork& work,
+                                         const allocation::PointScores& scores,
+                                         allocation::Cost budget, allocation::Cost overhead,
+                                         All& all, const Together& together) const {
     std::optional<allocation::Contest> c;
     together([&] { c.emplace(contest(owners, work, overhead)); });
-    Planned out;
+    allocation::Planned out;
     c->plan(owners, scores, budget, all, together, out);
     return out;
   }
   /// For many plans on one mesh.
   /// @throws Error for owners without the clusters that the network quantizes rows of
-  [[nodiscard]] allocation::Contest contest(const RowOwners& owners, const PassWork& work,
-                                            Cost overhead = 0) const {
+  [[nodiscard]] allocation::Contest contest(const allocation::RowOwners& owners,
+                                            const allocation::PassWork& work,
+                                            allocation::Cost overhead = 0) const {
     allocation::PricedPoints points = priced(work);
     for (std::size_t c = 0; c < points.id.size(); ++c)
-      if (points.kind[c] == RowKind::cluster && owners.n_clusters == 0)
+      if (points.kind[c] == ops::RowKind::cluster && owners.n_clusters == 0)
         throw Error(
             "Allocator",
             "clusters, since " + layout_->point(points.id[c]).name + " quantizes rows of clusters",
@@ -564,26 +572,27 @@ class Allocator {
     return {std::move(points), levels_, curves_, sharing_, blocks_, owners, work, overhead};
   }
   /// What rows cost, for uniform costs on one mesh.
-  [[nodiscard]] allocation::PricedPoints priced(const PassWork& work) const {
+  [[nodiscard]] allocation::PricedPoints priced(const allocation::PassWork& work) const {
     return allocation::with_price(price_, [&](const auto& p) {
       return allocation::PricedPoints(*layout_, levels_, work, p);
     });
   }
   /// The same from the allocator's own score, at what `mean_bits` everywhere would cost; the
   /// score's own cost is paid from it.
-  [[nodiscard]] Planned operator()(const GraphSample& sample, const PassWork& work,
-                                   double mean_bits) const {
-    PointScores scores(*layout_, sample.graph.n_nodes());
+  [[nodiscard]] allocation::Planned operator()(const models::GraphSample& sample,
+                                               const allocation::PassWork& work,
+                                               double mean_bits) const {
+    allocation::PointScores scores(*layout_, sample.graph.n_nodes());
     score_(sample, scores.view());
     return plan(sample, work, scores, uniform_cost(sample, work, mean_bits),
                 unit() == allocation::Bops::unit ? work.score_bops : 0);
   }
 
  private:
-  const ParameterLayout* layout_;
+  const arithmetics::ParameterLayout* layout_;
   allocation::PointBlocks blocks_;
   std::vector<int> levels_;
-  PointCurves curves_;
+  allocation::PointCurves curves_;
   [[no_unique_address]] Score score_;
   [[no_unique_address]] Price price_{};
   [[no_unique_address]] Sharing sharing_;

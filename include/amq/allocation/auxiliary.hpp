@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::allocation {
 
 struct AuxiliaryConfig {
   Index hidden = 8, layers = 1;
@@ -159,8 +159,6 @@ class Auxiliary {
   std::vector<float> lift;
 };
 
-namespace allocation {
-
 /// What the auxiliary model says. It is run in an arithmetic of the caller's, one thread at a time:
 /// in integers where it is deployed, simulated where it is trained.
 template <typename Arithmetic>
@@ -180,6 +178,4 @@ struct LearnedScore {
   }
 };
 
-}  // namespace allocation
-
-}  // namespace amq
+}  // namespace amq::allocation

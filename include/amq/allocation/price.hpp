@@ -20,7 +20,7 @@
 #include <variant>
 #include <vector>
 
-namespace amq {
+namespace amq::allocation {
 
 /// What the products of one pass cost, as far as it can be known before bits are given out: counted
 /// once a mesh.
@@ -46,15 +46,20 @@ struct PassWork {
   }
 };
 
+}  // namespace amq::allocation
+
+namespace amq {
+
 /// Measured time of a row at each quantization point and level. Columns are those of PointScores.
 struct RowTimes {
-  std::vector<int> levels;                     ///< bits
-  std::vector<std::string> points;             ///< (column) names
-  std::vector<std::vector<Cost>> picoseconds;  ///< (column)(level) of one row, coding and products
-  std::string machine;                         ///< where and how, for people
+  std::vector<int> levels;          ///< bits
+  std::vector<std::string> points;  ///< (column) names
+  std::vector<std::vector<allocation::Cost>>
+      picoseconds;      ///< (column)(level) of one row, coding and products
+  std::string machine;  ///< where and how, for people
   /// What a pass of `rest_bops` float operations takes beside these rows, choosing bits included.
   /// Passes over other meshes take more or less as their operations are.
-  Cost rest_picoseconds = 0, rest_bops = 0;
+  allocation::Cost rest_picoseconds = 0, rest_bops = 0;
 
   /// Makes the sums of rows those of whole passes: a pass at one level everywhere takes the rest
   /// and its rows, to the picosecond. Alone a row is coded in other ways than between two products;
@@ -66,30 +71,31 @@ struct RowTimes {
   /// @param choosing  picoseconds
   /// @param bops      float operations of that pass
   void fit_to_passes(const std::vector<double>& rows, const std::vector<double>& passes,
-                     double choosing, Cost bops) {
+                     double choosing, allocation::Cost bops) {
     const double rest = levels.front() == 0 ? *std::min_element(passes.begin(), passes.end())
                                             : std::max(0.0, passes.back() - rows.back());
     for (std::size_t k = 0; k < rows.size(); ++k) {
       const double factor = rows[k] > 0 ? std::max(0.0, passes[k] - rest) / rows[k] : 0.0;
       for (auto& column : picoseconds)
-        column[k] = static_cast<Cost>(std::llround(factor * static_cast<double>(column[k])));
+        column[k] =
+            static_cast<allocation::Cost>(std::llround(factor * static_cast<double>(column[k])));
     }
-    rest_picoseconds = static_cast<Cost>(std::llround(rest + choosing));
+    rest_picoseconds = static_cast<allocation::Cost>(std::llround(rest + choosing));
     rest_bops = bops;
   }
 
   [[nodiscard]] bool empty() const noexcept { return picoseconds.empty(); }
   /// @throws Error unless there is a time from 0 to 1 s for each of these levels at each adaptive
   ///         point of the layout
-  void check(const ParameterLayout& layout, const std::vector<int>& expected) const {
-    const PointScores shape(layout);
+  void check(const arithmetics::ParameterLayout& layout, const std::vector<int>& expected) const {
+    const allocation::PointScores shape(layout);
     bool good = levels == expected && picoseconds.size() == shape.points.size() &&
                 points.size() == shape.points.size();
     for (std::size_t c = 0; good && c < points.size(); ++c)
       good &= points[c] == layout.point(shape.points[c]).name;
     for (const auto& column : picoseconds) {
       good &= column.size() == levels.size();
-      for (const Cost t : column) good &= t >= 0 && t <= 1'000'000'000'000;
+      for (const allocation::Cost t : column) good &= t >= 0 && t <= 1'000'000'000'000;
     }
     good &= rest_picoseconds >= 0 && rest_bops >= 0 && (rest_picoseconds == 0 || rest_bops > 0);
     if (!good)
@@ -103,7 +109,9 @@ struct RowTimes {
   }
 };
 
-namespace allocation {
+}  // namespace amq
+
+namespace amq::allocation {
 
 /// One row of a quantization point, as a price sees it.
 struct RowWork {
@@ -166,6 +174,4 @@ decltype(auto) with_price(const P& p, const F& f) {
 
 static_assert(price<Bops> && price<MeasuredTimes> && price_or_any<AnyPrice>);
 
-}  // namespace allocation
-
-}  // namespace amq
+}  // namespace amq::allocation

@@ -16,13 +16,11 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::allocation {
 
 /// BOPs, or any other unit: picoseconds, bytes. Integers, so that a budget is kept exactly. Sums
 /// stay below 2^63.
 using Cost = std::int64_t;
-
-namespace allocation {
 
 /// Element e of group g costs work[e] * price[g][k] at level k, and leaves score[e] * error[g][k].
 /// The spans are somebody else's memory, and must live as long as the problem.
@@ -166,6 +164,4 @@ inline void check(const Problem& p) {
   if (most > 9e18) refuse("a cost below 9e18", std::to_string(most), "Count in larger units.");
 }
 
-}  // namespace allocation
-
-}  // namespace amq
+}  // namespace amq::allocation

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::allocation {
 
 struct RowTimesOptions {
   Index rows = 2048;  ///< in cache, as tiles are
@@ -97,4 +97,4 @@ struct RowTimesOptions {
   return out;
 }
 
-}  // namespace amq
+}  // namespace amq::allocation

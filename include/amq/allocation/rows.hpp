@@ -33,7 +33,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::allocation {
 
 /// The rows of one pass. An edge belongs to its receiver, whose bits it inherits; a cluster has
 /// bits of its own, and its score is made of its members'.
@@ -129,8 +129,6 @@ enum class ClusterScore : std::uint8_t {
   sum,  ///< what they lose together: errors add up
   max,  ///< as if all were as sensitive as the most sensitive
 };
-
-namespace allocation {
 
 /// The layer that a point belongs to, by its name: up to the first part that is a number,
 /// "gnn_layers.3" of "gnn_layers.3.messages"; a name without one is a layer of its own.
@@ -349,6 +347,4 @@ struct Elements {
   }
 };
 
-}  // namespace allocation
-
-}  // namespace amq
+}  // namespace amq::allocation

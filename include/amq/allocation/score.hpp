@@ -14,7 +14,7 @@
 /// A score of one's own is one struct with one function:
 ///
 ///     struct NearTheWall {
-///       void operator()(const amq::GraphSample& s, amq::MatrixView<float> to) const { ... }
+///       void operator()(const amq::models::GraphSample&, amq::MatrixView<float> to) const {...}
 ///     };
 
 #include <amq/allocation/problem.hpp>

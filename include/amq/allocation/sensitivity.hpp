@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::allocation {
 
 /// Adds to `scores`, for every adaptive point met in the pass that `a` has just carried backwards,
 ///   s_i = variance_i * sum_k (dL/dx_ik)^2, summed over the rows an owner has,
@@ -97,8 +97,6 @@ template <typename Model>
   return scores;
 }
 
-namespace allocation {
-
 /// What an oracle knows: the sensitivity of the sample itself, in float, by passes backwards. Each
 /// call makes a tape.
 template <typename Model>
@@ -115,6 +113,4 @@ struct SensitivityScore {
   }
 };
 
-}  // namespace allocation
-
-}  // namespace amq
+}  // namespace amq::allocation

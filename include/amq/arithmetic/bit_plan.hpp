@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// Made once per graph (per step for unsteady problems) by the allocator, and read by every
 /// quantization point whose bits are not fixed. A map for one point, e.g. because late layers bear
@@ -50,4 +50,4 @@ struct BitPlan {
   }
 };
 
-}  // namespace amq
+}  // namespace amq::arithmetics

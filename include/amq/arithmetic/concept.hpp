@@ -26,9 +26,10 @@ namespace amq {
 
 template <typename A>
 concept arithmetic = requires(A a, typename A::Tensor x, typename A::Quantized q,
-                              MatrixView<const float> data, PointId point, WeightId weight,
-                              ParameterId p, Index n, ProductBits bits) {
-  { a.input(data, RowKind::node) } -> std::same_as<typename A::Tensor>;
+                              MatrixView<const float> data, arithmetics::PointId point,
+                              arithmetics::WeightId weight, arithmetics::ParameterId p, Index n,
+                              ops::ProductBits bits) {
+  { a.input(data, ops::RowKind::node) } -> std::same_as<typename A::Tensor>;
   // Rows become codes at the point's bits; several products may read the same codes.
   { a.quantize(point, x) } -> std::same_as<typename A::Quantized>;
   // (row, in) -> (row, out): x W^T + b; of grouped weights, each group of rows with its own.
@@ -42,7 +43,7 @@ concept arithmetic = requires(A a, typename A::Tensor x, typename A::Quantized q
   // What a pass gives: numbers, or of a count their shape. Valid until the next pass.
   a.result(x);
   // Of the bits of a product without weights, those of this pass: none where nothing is quantized.
-  { a.product_bits(bits) } -> std::same_as<ProductBits>;
+  { a.product_bits(bits) } -> std::same_as<ops::ProductBits>;
 };
 
 }  // namespace amq

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// One product of a pass.
 struct ProductCost {
@@ -175,4 +175,4 @@ class Counting : public BasicCounting {
 
 static_assert(arithmetic<BasicCounting>);
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// What one point needs to know of its rows: their bits (empty: all `uniform_bits`), and for each
 /// number of bits a coder, and where the gradients of its a and o are summed (or null).
@@ -206,4 +206,4 @@ FakeRows<T> fake_quantize(Tape<T>& tape, typename Tape<T>::Ref x, const RowQuant
   return result;
 }
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// Weights are packed once; bits come from the plan given to begin(). Buffers are kept between
 /// passes: after the first pass over a graph nothing of size is allocated.
@@ -615,4 +615,4 @@ using BasicFixed = Fixed<AnyScheme>;
 
 static_assert(arithmetic<BasicFixed>);
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// What rows of a scheme's levels are kept in.
 template <typename Scheme>
@@ -183,4 +183,4 @@ class FixedWeights {
   std::deque<Split> splits_;
 };
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// Runs a model's text in float. quantize() changes nothing, but shows each row to `observe`, which
 /// is how calibration sees the activations.
@@ -125,4 +125,4 @@ class Float32 : public FloatRows {
 
 static_assert(arithmetic<Float32>);
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// The operations that need no codes, the same bits for any number of threads. Buffers are kept
 /// between passes; layout and parameters are read as long as this object lives.
@@ -154,4 +154,4 @@ class FloatRows {
   std::vector<float> scratch_;
 };
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -28,7 +28,7 @@
 
 #include <utility>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// f(x); x itself where f is none.
 template <arithmetic A>
@@ -132,4 +132,4 @@ typename A::Tensor convolve(A& a, const Patches& p, PointId point, WeightId weig
     return activate(a, f, a.linear(weight, a.quantize(point, a.apply(p, x))));
 }
 
-}  // namespace amq
+}  // namespace amq::arithmetics

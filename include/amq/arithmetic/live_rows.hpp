@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// Reads a plan for all rows, or for those that a branch has chosen. What it gives out lives until
 /// the next begin(); its memory is kept for the next plan.
@@ -107,4 +107,4 @@ class LiveRows {
   std::size_t n_choices_ = 0, n_gathered_ = 0;  // of this plan
 };
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -8,7 +8,7 @@
 
 #include <utility>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// P = W f + G given, Q = S f - H given, R = U f + V given; [W, S, U] are the outputs of one
 /// weight. m_ij = swish(M swish(P_i + Q_j)), mean over the edges that arrive at i; z = swish(R + N
@@ -106,4 +106,4 @@ typename A::Tensor message_passing(A& a, const Graph& g, const typename A::Tenso
     return message_passing_in_pieces(a, g, f, given, id, hidden, hidden);
 }
 
-}  // namespace amq
+}  // namespace amq::arithmetics

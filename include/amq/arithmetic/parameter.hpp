@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 enum class ParameterId : int {};
 enum class WeightId : int {};
@@ -304,4 +304,4 @@ inline void initialize(const ParameterLayout& layout, Parameters& p, std::uint64
   }
 }
 
-}  // namespace amq
+}  // namespace amq::arithmetics

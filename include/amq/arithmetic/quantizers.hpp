@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// What is left of a scheme at run time, so that the machinery below it is compiled once per rule.
 struct SchemeInfo {
@@ -311,4 +311,4 @@ void each_weight_number(const ParameterLayout& layout, const Quantizers& quantiz
   return p;
 }
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// T is float for training and double for checking gradients.
 template <typename T>
@@ -44,8 +44,9 @@ class Tape {
   /// arena, so it may hold views, indices and numbers, but nothing that owns memory.
   template <typename Backward>
   void record(Backward backward) {
-    static_assert(std::is_trivially_destructible_v<Backward>,
-                  "amq::Tape::record: capture views and numbers, not owners of memory");
+    static_assert(
+        std::is_trivially_destructible_v<Backward>,
+        "amq::arithmetics::Tape::record: capture views and numbers, not owners of memory");
     auto* kept = new (arena_.allocate<Backward>(1)) Backward(std::move(backward));
     steps_.push_back({kept, [](Tape& t, const void* f) { (*static_cast<const Backward*>(f))(t); }});
   }
@@ -130,4 +131,4 @@ class Tape {
   std::vector<Step> steps_;
 };
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -19,7 +19,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// One thread's tape, the weights of its pass, and operations on it. T is float; double where
 /// gradients are checked.
@@ -385,4 +385,4 @@ class Training : public BasicTraining<T> {
 
 static_assert(arithmetic<BasicTraining<float>>);
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// What a pass of Training reads and adds to. The parameters are those of the layout; gradients are
 /// summed into `gradients`, of the same size.
@@ -71,4 +71,4 @@ template <typename U>
 }
 }  // namespace detail
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -14,7 +14,7 @@
 #include <algorithm>
 #include <array>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// What is learnt of quantized rows that are not stored: squared distance to the mean, and squared
 /// gradient, of each.
@@ -248,4 +248,4 @@ struct MessageTraining {
   };
 };
 
-}  // namespace amq
+}  // namespace amq::arithmetics

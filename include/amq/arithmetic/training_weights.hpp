@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::arithmetics {
 
 /// Of one layout; every function is given the context that the pass runs in.
 template <typename T>
@@ -299,4 +299,4 @@ class TrainingWeights {
   std::vector<Weight> weights_;
 };
 
-}  // namespace amq
+}  // namespace amq::arithmetics

@@ -2,11 +2,13 @@
 /// @file
 /// Storage whose first byte sits on a cache line, so that a vector register never straddles two.
 
+#include <amq/core/rooms.hpp>
+
 #include <cstddef>
 #include <new>
 #include <vector>
 
-namespace amq {
+namespace amq::core {
 
 inline constexpr std::size_t cache_line = 64;
 
@@ -39,4 +41,4 @@ T* at_least(AlignedVector<T>& scratch, std::ptrdiff_t n) {
   return scratch.data();
 }
 
-}  // namespace amq
+}  // namespace amq::core

@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace amq {
+namespace amq::core {
 
 /// After the first pass, a pass of the same or smaller size allocates nothing: reset() joins the
 /// blocks that were needed into one. Pointers stay valid until reset().
@@ -66,4 +66,4 @@ class Arena {
   std::size_t used_ = 0, full_ = 0;
 };
 
-}  // namespace amq
+}  // namespace amq::core

@@ -9,7 +9,7 @@
 #include <deque>
 #include <utility>
 
-namespace amq {
+namespace amq::core {
 
 /// Not thread-safe: one pool, one arithmetic, one thread that runs the model's text.
 template <typename T>
@@ -117,4 +117,4 @@ class BufferPool {
   Index part_ = 1, whole_ = 1;
 };
 
-}  // namespace amq
+}  // namespace amq::core

@@ -3,6 +3,7 @@
 /// The only place that includes Eigen's dense part, and the words we use of it.
 
 #include <amq/core/matrix_view.hpp>
+#include <amq/core/rooms.hpp>
 
 #if defined(__GNUC__) && !defined(__clang__)
 // g++ 12 calls its own AVX-512 reductions uninitialized (GCC bug 105593).
@@ -14,7 +15,7 @@
 #include <Eigen/Core>
 #endif
 
-namespace amq {
+namespace amq::core {
 
 /// (row, channel), row-major: a node's channels lie side by side.
 template <typename T>
@@ -26,14 +27,23 @@ using MapOf = Eigen::Map<MatrixOf<T>, Eigen::Unaligned, Eigen::OuterStride<>>;
 template <typename T>
 using ConstMapOf = Eigen::Map<const MatrixOf<T>, Eigen::Unaligned, Eigen::OuterStride<>>;
 
+}  // namespace amq::core
+
+namespace amq {
+
 template <typename T>
-[[nodiscard]] MatrixView<T> view(MatrixOf<T>& m) noexcept {
+[[nodiscard]] MatrixView<T> view(core::MatrixOf<T>& m) noexcept {
   return {m.data(), m.rows(), m.cols()};
 }
 template <typename T>
-[[nodiscard]] MatrixView<const T> view(const MatrixOf<T>& m) noexcept {
+[[nodiscard]] MatrixView<const T> view(const core::MatrixOf<T>& m) noexcept {
   return {m.data(), m.rows(), m.cols()};
 }
+
+}  // namespace amq
+
+namespace amq::core {
+
 namespace detail {
 template <typename T>
 struct EigenMap {
@@ -49,4 +59,4 @@ struct EigenMap<const T> {
 };
 }  // namespace detail
 
-}  // namespace amq
+}  // namespace amq::core

@@ -3,8 +3,9 @@
 /// Another size for a matrix that is kept.
 
 #include <amq/core/eigen.hpp>
+#include <amq/core/rooms.hpp>
 
-namespace amq {
+namespace amq::core {
 
 /// What the matrix held is lost. Where there is no memory for the new size it is empty.
 ///
@@ -16,4 +17,4 @@ void set_size(MatrixOf<T>& m, Index rows, Index cols) {
   m.resize(rows, cols);
 }
 
-}  // namespace amq
+}  // namespace amq::core

@@ -8,10 +8,10 @@
 #include <Eigen/LU>
 #include <Eigen/Sparse>
 
-namespace amq {
+namespace amq::core {
 
 using SparseMatrix = Eigen::SparseMatrix<double, Eigen::ColMajor, int>;
 /// Symmetric positive definite systems that are factorised once and solved often.
 using SparseLdlt = Eigen::SimplicialLDLT<SparseMatrix, Eigen::Lower>;
 
-}  // namespace amq
+}  // namespace amq::core

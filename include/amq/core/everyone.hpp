@@ -4,6 +4,7 @@
 /// have no order, and what number a node of a part has in the whole.
 
 #include <amq/core/matrix_view.hpp>
+#include <amq/core/rooms.hpp>
 
 #include <bit>
 #include <concepts>
@@ -11,7 +12,7 @@
 #include <limits>
 #include <span>
 
-namespace amq {
+namespace amq::core {
 
 /// All who solve one problem. Every one of them calls these functions in the same order, and all
 /// see the same results.
@@ -44,4 +45,4 @@ static_assert(everyone<const Alone>);
   return std::bit_cast<double>(bits < 0 ? bits ^ std::numeric_limits<std::int64_t>::max() : bits);
 }
 
-}  // namespace amq
+}  // namespace amq::core

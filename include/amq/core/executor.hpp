@@ -2,12 +2,14 @@
 /// @file
 /// Who runs a loop. The host owns the threads: amq starts none unless it is given a ThreadPool.
 
+#include <amq/core/rooms.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <memory>
 #include <type_traits>
 
-namespace amq {
+namespace amq::core {
 
 /// What a loop does with a range, by reference: a call of parallel_for() allocates nothing. Copies
 /// refer to the same function, which the caller of parallel_for() keeps until that returns.
@@ -27,12 +29,16 @@ class LoopBody {
   void (*run_)(const void* of, std::size_t begin, std::size_t end);
 };
 
+}  // namespace amq::core
+
+namespace amq {
+
 /// Runs body(begin, end) over disjoint ranges that cover 0 .. n, and returns when all are done.
 /// Which thread takes which range is the executor's business; a loop written for it must not care.
 /// An exception of a body reaches the caller of parallel_for, after the others have finished.
 class Executor {
  public:
-  using Body = LoopBody;
+  using Body = core::LoopBody;
   Executor() = default;
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
@@ -42,6 +48,10 @@ class Executor {
   virtual void parallel_for(std::size_t n, std::size_t grain, const Body& body) = 0;
   [[nodiscard]] virtual std::size_t threads() const noexcept = 0;
 };
+
+}  // namespace amq
+
+namespace amq::core {
 
 /// The default: the caller's own thread.
 class SerialExecutor final : public Executor {
@@ -58,4 +68,4 @@ class SerialExecutor final : public Executor {
   return one;
 }
 
-}  // namespace amq
+}  // namespace amq::core

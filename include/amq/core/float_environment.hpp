@@ -11,7 +11,7 @@
 #include <cfenv>
 #include <cstddef>
 
-namespace amq {
+namespace amq::core {
 
 /// The environment of a program's start for as long as this object lives; the host's afterwards,
 /// its flags of exceptions too. Costs less than 0.1 us.
@@ -46,4 +46,4 @@ class FloatExecutor final : public Executor {
   Executor* inner_;
 };
 
-}  // namespace amq
+}  // namespace amq::core

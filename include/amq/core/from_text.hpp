@@ -3,6 +3,8 @@
 /// A number from its text, whatever the locale: std::from_chars, with a floor under it where a
 /// standard library has none for floating point (libc++ before LLVM 20: macOS, FreeBSD).
 
+#include <amq/core/rooms.hpp>
+
 #include <locale.h>
 #include <cerrno>
 #include <charconv>
@@ -19,7 +21,7 @@
 #include <xlocale.h>
 #endif
 
-namespace amq {
+namespace amq::core {
 
 namespace detail {
 
@@ -69,4 +71,4 @@ requires(std::integral<T> || std::floating_point<T>) std::from_chars_result
 #endif
 }
 
-}  // namespace amq
+}  // namespace amq::core

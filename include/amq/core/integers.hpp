@@ -2,11 +2,13 @@
 /// @file
 /// Bit-widths: which integers a code of b bits ranges over, and where it lives.
 
+#include <amq/core/rooms.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
-namespace amq {
+namespace amq::core {
 
 /// The widest code of amq.
 inline constexpr int max_bits = 16;
@@ -41,4 +43,4 @@ using int_for = std::conditional_t<(Bits <= 8), std::int8_t,
   return bytes >= 64 ? (bytes + 63) / 64 * 64 : bytes;
 }
 
-}  // namespace amq
+}  // namespace amq::core

@@ -4,6 +4,7 @@
 /// not know Eigen (quant, kernels) and those that do.
 
 #include <amq/config.hpp>
+#include <amq/core/rooms.hpp>
 
 #include <cstddef>
 #include <span>
@@ -13,11 +14,19 @@ namespace amq {
 
 using Index = std::ptrdiff_t;
 
+}  // namespace amq
+
+namespace amq::core {
+
 namespace detail {
 /// How Eigen sees a view; completed by core/eigen.hpp.
 template <typename T>
 struct EigenMap;
 }  // namespace detail
+
+}  // namespace amq::core
+
+namespace amq {
 
 /// (row, column), row-major; `stride` elements lie between the starts of two rows.
 template <typename T>
@@ -49,7 +58,7 @@ struct MatrixView {
 
   /// Eigen sees the memory of a view, with core/eigen.hpp; nothing is copied. A friend, found
   /// through its argument alone: beside `using namespace std` the name `map` is still std's.
-  [[nodiscard]] friend auto map(MatrixView v) noexcept { return detail::EigenMap<T>::of(v); }
+  [[nodiscard]] friend auto map(MatrixView v) noexcept { return core::detail::EigenMap<T>::of(v); }
 };
 
 }  // namespace amq

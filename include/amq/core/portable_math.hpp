@@ -4,6 +4,8 @@
 /// <cmath> differ between C libraries, and what decides the bits of a row must not (design
 /// decision 8). Only +, *, / and fma of IEEE doubles, in one order; errors of a few ulp.
 
+#include <amq/core/rooms.hpp>
+
 #include <array>
 #include <bit>
 #include <cmath>
@@ -12,7 +14,7 @@
 #include <limits>
 #include <span>
 
-namespace amq::portable {
+namespace amq::core::portable {
 
 namespace detail {
 /// Horner's rule, highest coefficient first.
@@ -213,4 +215,4 @@ struct SinCos {
   }
 }
 
-}  // namespace amq::portable
+}  // namespace amq::core::portable

@@ -3,12 +3,14 @@
 /// Random numbers that are the same on every machine and compiler (std::normal_distribution is
 /// not), cheap to include, and whose state fits a checkpoint.
 
+#include <amq/core/rooms.hpp>
+
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
 
-namespace amq {
+namespace amq::core {
 
 /// xoshiro256++ (Blackman and Vigna, 2019), seeded through splitmix64.
 class Random {
@@ -74,4 +76,4 @@ class Random {
   State state_{};
 };
 
-}  // namespace amq
+}  // namespace amq::core

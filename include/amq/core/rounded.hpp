@@ -7,10 +7,12 @@
 /// decides (which point is nearer, which row comes first), ties fall otherwise on another machine,
 /// and a saved solver finds another graph. Sums that decide go through rounded().
 
+#include <amq/core/rooms.hpp>
+
 #include <bit>
 #include <cstdint>
 
-namespace amq {
+namespace amq::core {
 
 /// x, as its type holds it: the compiler may not look through.
 [[nodiscard]] inline double rounded(double x) noexcept {
@@ -28,4 +30,4 @@ namespace amq {
   return rounded(x * x);
 }
 
-}  // namespace amq
+}  // namespace amq::core

@@ -2,6 +2,8 @@
 /// @file
 /// Text put together for messages and names, in one place that is compiled once.
 
+#include <amq/core/rooms.hpp>
+
 #include <string>
 #include <utility>
 

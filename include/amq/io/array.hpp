@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::io {
 
 using Extents = std::vector<Index>;
 
@@ -337,4 +337,4 @@ inline void expect_finite(const Array& a, const std::string& where) {
   });
 }
 
-}  // namespace amq
+}  // namespace amq::io

@@ -2,6 +2,8 @@
 /// @file
 /// The element types of files, and the two 16-bit floats C++20 does not know.
 
+#include <amq/core/rooms.hpp>
+
 #include <bit>
 #include <concepts>
 #include <cstddef>
@@ -9,7 +11,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace amq {
+namespace amq::io {
 
 enum class DType : std::uint8_t {
   boolean,
@@ -131,4 +133,4 @@ template <array_element T>
   return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
-}  // namespace amq
+}  // namespace amq::io

@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace amq {
+namespace amq::io {
 
 using Bytes = std::vector<std::byte>;
 
@@ -221,4 +221,4 @@ inline void write_file(const std::string& path, std::string_view text) {
   write_file(path, as_bytes(text));
 }
 
-}  // namespace amq
+}  // namespace amq::io

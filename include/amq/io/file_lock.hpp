@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace amq {
+namespace amq::io {
 
 /// Holds a file that is there while the lock is held. It dies with its process, however that ends:
 /// what a killed one has left is no obstacle. Where the file system knows no locks, there is none.
@@ -55,4 +55,4 @@ class FileLock {
   int file_ = -1;
 };
 
-}  // namespace amq
+}  // namespace amq::io

@@ -3,11 +3,11 @@
 /// A small strict JSON (RFC 8259) for headers and metadata. Numbers survive a round trip exactly,
 /// members keep their order, strings are valid UTF-8, and no input can exhaust the stack.
 ///
-///     const auto v = amq::json::parse(R"({"layers": [1, 2.5]})", "model.safetensors");
+///     const auto v = amq::io::json::parse(R"({"layers": [1, 2.5]})", "model.safetensors");
 ///     v.at("layers").at(1).as_double();                                // 2.5
-///     amq::json::Object o;
+///     amq::io::json::Object o;
 ///     o.emplace_back("name", "darcy");
-///     amq::json::dump(o);                                              // {"name":"darcy"}
+///     amq::io::json::dump(o);                                              // {"name":"darcy"}
 
 #include <amq/core/from_text.hpp>
 #include <amq/io/json_value.hpp>
@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq::json {
+namespace amq::io::json {
 
 namespace detail {
 
@@ -328,4 +328,4 @@ class Writer {
   return w.take();
 }
 
-}  // namespace amq::json
+}  // namespace amq::io::json

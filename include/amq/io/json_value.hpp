@@ -14,7 +14,7 @@
 #include <variant>
 #include <vector>
 
-namespace amq::json {
+namespace amq::io::json {
 
 class Value;
 using List = std::vector<Value>;
@@ -159,4 +159,4 @@ class Value {
   return 0;
 }
 
-}  // namespace amq::json
+}  // namespace amq::io::json

@@ -2,9 +2,9 @@
 /// @file
 /// Quantized tensors in safetensors files: codes packed at their own bits, and what they mean.
 ///
-///     amq::safetensors::File f;
-///     amq::safetensors::put(f, "w", tensor);  // a BasicQTensor or a MixedQTensor
-///     const auto t = amq::safetensors::get<decltype(tensor)>(f, "w");
+///     amq::io::safetensors::File f;
+///     amq::io::safetensors::put(f, "w", tensor);  // a BasicQTensor or a MixedQTensor
+///     const auto t = amq::io::safetensors::get<decltype(tensor)>(f, "w");
 ///
 // clang-format off
 /// | tensor of the file | BasicQTensor                              | MixedQTensor                  |
@@ -32,7 +32,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq::safetensors {
+namespace amq::io::safetensors {
 
 namespace detail {
 
@@ -65,7 +65,7 @@ void put_meaning(File& f, const std::string& name, const Symmetric<Bits, Scale>&
   f.tensors[name + ".step"] = Array::of(step);
 }
 template <int Bits>
-void put_meaning(File& f, const std::string& name, const Affine<Bits>& q, Index) {
+void put_meaning(File& f, const std::string& name, const quant::Affine<Bits>& q, Index) {
   f.tensors[name + ".step"] = Array::of(std::vector<float>{q.grid.step});
   f.tensors[name + ".offset"] = Array::of(std::vector<float>{q.grid.offset});
 }
@@ -83,7 +83,7 @@ void get_meaning(const File& f, const std::string& name, Symmetric<Bits, Scale>&
   }
 }
 template <int Bits>
-void get_meaning(const File& f, const std::string& name, Affine<Bits>& q, Index) {
+void get_meaning(const File& f, const std::string& name, quant::Affine<Bits>& q, Index) {
   q.grid.step = numbers<float>(f, name + ".step", 1)[0];
   q.grid.offset = numbers<float>(f, name + ".offset", 1)[0];
   check_grid(f.path + ": " + name, q.grid.step, q.grid.offset);
@@ -226,4 +226,4 @@ requires std::derived_from<T, MixedRows>
   return t;
 }
 
-}  // namespace amq::safetensors
+}  // namespace amq::io::safetensors

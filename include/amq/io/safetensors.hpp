@@ -3,12 +3,12 @@
 /// safetensors: named tensors and string metadata in one file that can be checked before it is
 /// believed. (github.com/huggingface/safetensors, format of 2023.)
 ///
-///     amq::safetensors::File f;
+///     amq::io::safetensors::File f;
 ///     f.metadata["architecture"] = "mp_pde";
-///     f.tensors["embed.weight"] = amq::Array::of(amq::view(weight));   // any MatrixView
-///     amq::safetensors::write("model.safetensors", f);
-///     const auto g = amq::safetensors::read("model.safetensors");
-///     amq::safetensors::expect(g, {{"embed.weight", {128, 64}}});      // all mismatches at once
+///     f.tensors["embed.weight"] = amq::io::Array::of(amq::view(weight));   // any MatrixView
+///     amq::io::safetensors::write("model.safetensors", f);
+///     const auto g = amq::io::safetensors::read("model.safetensors");
+///     amq::io::safetensors::expect(g, {{"embed.weight", {128, 64}}});  // all mismatches
 ///     const std::vector<float> w = g.at("embed.weight").as<float>();
 
 #include <amq/io/array.hpp>
@@ -17,7 +17,7 @@
 
 #include <map>
 
-namespace amq::safetensors {
+namespace amq::io::safetensors {
 
 struct File {
   std::map<std::string, Array> tensors;
@@ -262,4 +262,4 @@ inline void expect(const File& f, const std::vector<Expected>& expected,
               "Build the model with the widths and the architecture it was trained with.");
 }
 
-}  // namespace amq::safetensors
+}  // namespace amq::io::safetensors

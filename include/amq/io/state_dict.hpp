@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::io {
 
 /// Where the complex weights of a spectral convolution lie in a state dict: one tensor (in, out,
 /// modes...) for each corner of the modes, complex or with a last axis {re, im}; or one for all
@@ -256,4 +256,4 @@ inline void load_state_dict(const safetensors::File& file, const ParameterLayout
   load_state_dict(file, layout, p, StateDictNames{{}, {spectral.begin(), spectral.end()}}, leave);
 }
 
-}  // namespace amq
+}  // namespace amq::io

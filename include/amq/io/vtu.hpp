@@ -2,7 +2,7 @@
 /// @file
 /// VTU and PVTU files and PVD series: meshes with fields for ParaView and VTK.
 ///
-///     amq::vtu::Grid grid(mesh);
+///     amq::io::vtu::Grid grid(mesh);
 ///     grid.point("u", amq::view(u));              // (node, component)
 ///     grid.point_vectors("velocity", v);          // 2 components become 3, so that glyphs work
 ///     grid.cell("bits", bits, 1);
@@ -14,7 +14,7 @@
 
 #include <charconv>
 
-namespace amq::vtu {
+namespace amq::io::vtu {
 
 /// How the numbers are kept: as they are after the XML (small, quick), or as base64 inside it
 /// (plain text, a third larger).
@@ -313,4 +313,4 @@ class Series {
   int n_ = 0;
 };
 
-}  // namespace amq::vtu
+}  // namespace amq::io::vtu

@@ -1,7 +1,7 @@
 #pragma once
 /// @file
-/// Float rows to codes and back, sixteen rows at a time, to the bit what amq::quantize_row does
-/// with plain loops.
+/// Float rows to codes and back, sixteen rows at a time, to the bit what amq::quant::quantize_row
+/// does with plain loops.
 
 #include <amq/core/executor.hpp>
 #include <amq/kernels/codes.hpp>

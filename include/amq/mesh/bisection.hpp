@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 namespace detail {
 
@@ -196,4 +196,4 @@ using SizeField = std::function<double(double x, double y)>;
   return mesh;
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 namespace detail {
 
@@ -81,4 +81,4 @@ namespace detail {
   return all;
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

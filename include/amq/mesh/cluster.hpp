@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 /// Every node is in one cluster. Clusters may be empty.
 struct Clusters {
@@ -286,4 +286,4 @@ class ConstrainedKMeans {
   return k.result();
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 /// What to do with an edge from a node to itself.
 enum class SelfLoops { reject, keep };
@@ -153,4 +153,4 @@ inline void require_edge_count(std::size_t n) {
   return g;
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

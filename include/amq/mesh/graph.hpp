@@ -3,6 +3,7 @@
 /// Who sends messages to whom, stored by receiver.
 
 #include <amq/core/matrix_view.hpp>
+#include <amq/core/rooms.hpp>
 
 #include <cstdint>
 #include <vector>

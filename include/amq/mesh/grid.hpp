@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 /// Where the n points of a grid direction lie in the unit interval.
 enum class GridPoints {
@@ -96,4 +96,4 @@ struct GridSet {
   }
 };
 
-}  // namespace amq
+}  // namespace amq::mesh

@@ -25,7 +25,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 namespace detail {
 
@@ -272,4 +272,4 @@ inline void require_rows(const char* where, const char* of, std::size_t found, I
   return eta;
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

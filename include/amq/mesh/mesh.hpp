@@ -3,6 +3,7 @@
 /// A mesh as simulation codes keep it: points, cells, marks.
 
 #include <amq/core/matrix_view.hpp>
+#include <amq/core/rooms.hpp>
 
 #include <cstdint>
 #include <vector>
@@ -19,7 +20,16 @@ enum class NodeType : std::uint8_t {
   outflow = 5,
   wall = 6,
 };
+
+}  // namespace amq
+
+namespace amq::mesh {
+
 inline constexpr int n_node_types = 9;  // the one-hot width of both data sets
+
+}  // namespace amq::mesh
+
+namespace amq {
 
 /// Unstructured mesh of one kind of cell.
 struct Mesh {

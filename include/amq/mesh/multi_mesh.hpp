@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 namespace detail {
 
@@ -116,4 +116,4 @@ inline void check_lattices(int dim, std::span<const int> lattices) {
   return edge_list(graph.n_nodes(), sides);
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

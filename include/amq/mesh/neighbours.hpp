@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 /// A k-d tree over points of 1 to 3 dimensions. A grid of bins would be simpler, but graded meshes
 /// crowd thousands of nodes into one bin; the tree costs O(n log n) for any density.
@@ -206,4 +206,4 @@ template <typename Query>
   });
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 /// A permutation: the new node i is the old node order[i].
 using NodeOrder = std::vector<std::int32_t>;
@@ -154,4 +154,4 @@ template <typename T>
   return g.sender.empty() ? 0 : sum / static_cast<double>(g.sender.size());
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

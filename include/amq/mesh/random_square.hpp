@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 struct RandomSquare {
   int coarse = 4;             ///< the first lattice has coarse x coarse quads, each cut in two
@@ -181,4 +181,4 @@ inline void shake_nodes(Mesh& mesh, Random& random, double share, double bound) 
   return mesh;
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 /// @param edge_from  if given, (new edge): the old edge it was, to carry edge features along
 [[nodiscard]] inline Graph renumber(const Graph& g, const NodeOrder& order,
@@ -125,4 +125,4 @@ inline void sort_cells(Mesh& mesh) {
   return widest;
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 /// One sample of a problem on a mesh.
 struct MeshSample {
@@ -29,4 +29,4 @@ struct MeshSample {
   throw Error("node_field", "a field '" + name + "'", "only: " + all, "Check the data set.");
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 struct Sides {
   std::vector<Side> nodes;            ///< (side), smaller id first
@@ -83,4 +83,4 @@ inline void mark_boundary(Mesh& mesh, NodeType type = NodeType::wall) {
   }
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

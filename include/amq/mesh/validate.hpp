@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::mesh {
 
 /// Signed area or volume of a cell in the mesh's unit squared or cubed: positive for corners that
 /// turn counter-clockwise (2-D), or right-handed (3-D). Cells on a surface in space have no sign.
@@ -238,4 +238,4 @@ inline void require_connected(const Graph& g) {
   }
 }
 
-}  // namespace amq
+}  // namespace amq::mesh

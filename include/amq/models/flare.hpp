@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace amq {
+namespace amq::models {
 
 struct FlareConfig {
   Index hidden = 64;
@@ -54,17 +54,21 @@ struct FlareConfig {
   }
 };
 
+}  // namespace amq::models
+
+namespace amq {
+
 /// Blocks of latent attention and a residual MLP, each after a layer norm. Keys and values are
 /// residual MLPs of a node's row. A node of 0 bits skips a block's last MLP. Parameter names are
 /// those of the public code, whose `latent_q` lies here as (head x token, channel).
 class Flare {
  public:
-  using Config = FlareConfig;
+  using Config = models::FlareConfig;
   static constexpr std::string_view name = "Flare";
-  using MeshData = NoMeshData;
+  using MeshData = models::NoMeshData;
 
   /// @throws amq::Error for sizes that make no network
-  Flare(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
+  Flare(arithmetics::ParameterLayout& layout, const Config& config, const std::string& prefix = "")
       : config_(check(config)) {
     const Index h = config.hidden, given = config.dim + config.inputs + config.variables;
     const int bits = config.edge_of_net_bits;
@@ -90,13 +94,13 @@ class Flare {
   template <arithmetic A>
   typename A::Tensor operator()(A& a, MatrixView<const float> x, MatrixView<const float> u,
                                 MatrixView<const float> v = {}) const {
-    detail::check_rows("Flare, input x", x, x.rows, config_.dim);
-    detail::check_rows("Flare, input u", u, x.rows, config_.inputs);
-    auto rows = a.input(x, RowKind::node);
-    if (config_.inputs > 0) rows = a.concat({rows, a.input(u, RowKind::node)});
+    models::detail::check_rows("Flare, input x", x, x.rows, config_.dim);
+    models::detail::check_rows("Flare, input u", u, x.rows, config_.inputs);
+    auto rows = a.input(x, ops::RowKind::node);
+    if (config_.inputs > 0) rows = a.concat({rows, a.input(u, ops::RowKind::node)});
     if (config_.variables > 0) {
-      detail::check_rows("Flare, input v", v, x.rows, config_.variables);
-      rows = a.concat({rows, a.input(v, RowKind::node)});
+      models::detail::check_rows("Flare, input v", v, x.rows, config_.variables);
+      rows = a.concat({rows, a.input(v, ops::RowKind::node)});
     }
     auto f = encode_(a, rows);
     for (const Block& block : blocks_) f = block(a, f);
@@ -107,7 +111,7 @@ class Flare {
   /// x += out_proj(attention(norm1(x))), then x += mlp(norm2(x)).
   class Block {
    public:
-    Block(ParameterLayout& layout, const std::string& prefix, const Config& c)
+    Block(arithmetics::ParameterLayout& layout, const std::string& prefix, const Config& c)
         : norm1_(layout, prefix + ".norm1", c.hidden) {
       const Index h = c.hidden;
       const std::string at = prefix + ".att";
@@ -118,7 +122,7 @@ class Flare {
       const nn::ResidualMlpShape shape{c.inner, true, true, c.activation};
       keys_ = nn::ResidualMlp(layout, at + ".k_proj", h, h, h, shape);
       values_ = nn::ResidualMlp(layout, at + ".v_proj", h, h, h, shape);
-      out_ = nn::narrow_linear(layout, at + ".out_proj", RowKind::node, h, h);
+      out_ = nn::narrow_linear(layout, at + ".out_proj", ops::RowKind::node, h, h);
       norm2_ = nn::LayerNorm(layout, prefix + ".norm2", h);
       mlp_ = nn::ResidualMlp(layout, prefix + ".mlp", h, h, h, shape);
     }
@@ -126,9 +130,10 @@ class Flare {
     typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
       const auto rows = norm1_(a, x);
       const auto mixed = mix_(a, keys_(a, rows), values_(a, rows));
-      const auto y = dense_onto(a, x, out_.point, out_.weight, mixed);
-      return residual(a, mlp_.point(), y,
-                      [&](const typename A::Tensor& some) { return mlp_(a, norm2_(a, some)); });
+      const auto y = arithmetics::dense_onto(a, x, out_.point, out_.weight, mixed);
+      return arithmetics::residual(a, mlp_.point(), y, [&](const typename A::Tensor& some) {
+        return mlp_(a, norm2_(a, some));
+      });
     }
 
    private:
@@ -156,6 +161,10 @@ class Flare {
   nn::LayerNorm norm_;
 };
 
+}  // namespace amq
+
+namespace amq::models {
+
 /// One pass, in any arithmetic.
 template <typename A>
 typename A::Tensor forward(const Flare& model, A& a, const MeshInputs& s) {
@@ -163,4 +172,4 @@ typename A::Tensor forward(const Flare& model, A& a, const MeshInputs& s) {
 }
 static_assert(mesh_model<Flare>);
 
-}  // namespace amq
+}  // namespace amq::models

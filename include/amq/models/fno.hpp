@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::models {
 
 /// How what a part of a block was given joins what it says.
 enum class FnoSkip : std::uint8_t {
@@ -106,6 +106,10 @@ struct FnoConfig {
   }
 };
 
+}  // namespace amq::models
+
+namespace amq {
+
 /// Lift, layers of GELU(spectral convolution + 1x1 convolution), project; no GELU after the last.
 /// Where there are MLPs, a layer goes on with GELU(MLP + skip of what the layer was given), again
 /// without the last GELU. Parameter names are those of the public implementations, but for the
@@ -113,27 +117,28 @@ struct FnoConfig {
 /// `mlp0.fc2`, `mlp_gate0` or `mlp_w0`.
 class Fno {
  public:
-  using Config = FnoConfig;
+  using Config = models::FnoConfig;
   static constexpr std::string_view name = "Fno";
 
   /// @throws Error for sizes that make no network
-  explicit Fno(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
+  explicit Fno(arithmetics::ParameterLayout& layout, const Config& config,
+               const std::string& prefix = "")
       : config_(check(config)) {
     const Index w = config.width;
-    SpectralModes modes;
+    ops::SpectralModes modes;
     modes.dims = config.dims;
     for (int a = 0; a < config.dims; ++a)
       modes.m[static_cast<std::size_t>(a)] = config.modes[static_cast<std::size_t>(a)];
     const int bits = config.edge_of_net_bits;
-    lift_ = nn::Linear(layout, prefix + "fc0", RowKind::grid, config.inputs + config.dims,
+    lift_ = nn::Linear(layout, prefix + "fc0", ops::RowKind::grid, config.inputs + config.dims,
                        config.lifting > 0 ? config.lifting : w, config.input_bits);
     if (config.lifting > 0)
-      lift2_ = nn::Linear(layout, prefix + "lifting", RowKind::grid, config.lifting, w, bits);
+      lift2_ = nn::Linear(layout, prefix + "lifting", ops::RowKind::grid, config.lifting, w, bits);
     for (Index l = 0; l < config.layers; ++l)
       blocks_.emplace_back(layout, prefix, std::to_string(l), config, modes);
-    project_ = nn::Linear(layout, prefix + "fc1", RowKind::grid, w, config.projection, bits);
-    project2_ =
-        nn::Linear(layout, prefix + "fc2", RowKind::grid, config.projection, config.outputs, bits);
+    project_ = nn::Linear(layout, prefix + "fc1", ops::RowKind::grid, w, config.projection, bits);
+    project2_ = nn::Linear(layout, prefix + "fc2", ops::RowKind::grid, config.projection,
+                           config.outputs, bits);
   }
   [[nodiscard]] const Config& config() const noexcept { return config_; }
   [[nodiscard]] const nn::SpectralConv& spectral(Index layer) const {
@@ -145,21 +150,22 @@ class Fno {
   /// @returns  (sample x point, outputs)
   /// @throws Error for other shapes, numbers that are not finite, grids too small for the modes
   template <arithmetic A>
-  typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
+  typename A::Tensor operator()(A& a, const ops::GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float> x) const {
-    check_grid_input("Fno, input u", grid, u, config_.inputs);
-    check_grid_input("Fno, input x", grid, x, config_.dims);
-    auto f = lift_(a, a.concat({a.input(u, RowKind::grid), a.input(x, RowKind::grid)}),
-                   config_.lifting > 0 ? Activation::gelu : Activation::none);
+    ops::check_grid_input("Fno, input u", grid, u, config_.inputs);
+    ops::check_grid_input("Fno, input x", grid, x, config_.dims);
+    auto f = lift_(a, a.concat({a.input(u, ops::RowKind::grid), a.input(x, ops::RowKind::grid)}),
+                   config_.lifting > 0 ? core::Activation::gelu : core::Activation::none);
     if (config_.lifting > 0) f = lift2_(a, f);
-    GridShape padded = grid;
+    ops::GridShape padded = grid;
     for (int k = 0; k < grid.dims; ++k) padded[k] += config_.padding[static_cast<std::size_t>(k)];
     const bool pads = !(padded == grid);
     if (pads) f = a.apply(ops::Resize{grid, padded}, f);
     for (std::size_t l = 0; l < blocks_.size(); ++l)
-      f = blocks_[l](a, padded, f, l + 1 < blocks_.size() ? Activation::gelu : Activation::none);
+      f = blocks_[l](a, padded, f,
+                     l + 1 < blocks_.size() ? core::Activation::gelu : core::Activation::none);
     if (pads) f = a.apply(ops::Resize{padded, grid}, f);
-    return project2_(a, project_(a, f, Activation::gelu));
+    return project2_(a, project_(a, f, core::Activation::gelu));
   }
 
  private:
@@ -169,33 +175,36 @@ class Fno {
     Skip() = default;
     /// @param linear, gate  what the parameters are called in the one and the other form
     /// @param bias  whether it adds one: the spectral convolution has none of its own
-    Skip(ParameterLayout& layout, const std::string& linear, const std::string& gate, FnoSkip kind,
-         Index width, bool bias) {
-      const bool is_linear = kind == FnoSkip::linear;
+    Skip(arithmetics::ParameterLayout& layout, const std::string& linear, const std::string& gate,
+         models::FnoSkip kind, Index width, bool bias) {
+      const bool is_linear = kind == models::FnoSkip::linear;
       const std::string& own = is_linear ? linear : gate;
-      const ParameterId weight =
-          is_linear ? layout.add(own + ".weight", {width, width}, Init::fan_in(width))
-                    : layout.add(own + ".weight", {width}, Init::constant(1), Role::vector);
+      const arithmetics::ParameterId weight =
+          is_linear ? layout.add(own + ".weight", {width, width}, arithmetics::Init::fan_in(width))
+                    : layout.add(own + ".weight", {width}, arithmetics::Init::constant(1),
+                                 arithmetics::Role::vector);
       if (bias)
-        bias_ = layout.add(own + ".bias", {width},
-                           is_linear ? Init::fan_in(width) : Init::constant(0), Role::vector);
+        bias_ = layout.add(
+            own + ".bias", {width},
+            is_linear ? arithmetics::Init::fan_in(width) : arithmetics::Init::constant(0),
+            arithmetics::Role::vector);
       if (!is_linear) {
         gate_ = weight;
         return;
       }
       linear_.weight = layout.add_weight(own, {{weight, 0, width, bias_}});
-      linear_.point = layout.add_point(own + ".input", RowKind::grid, width);
+      linear_.point = layout.add_point(own + ".input", ops::RowKind::grid, width);
     }
     template <arithmetic A>
     typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
-      if (gate_ == no_parameter) return linear_(a, x);
-      return bias_ == no_parameter ? a.apply(ops::Gate{}, x, gate_)
-                                   : a.apply(ops::Affine{}, x, gate_, bias_);
+      if (gate_ == arithmetics::no_parameter) return linear_(a, x);
+      return bias_ == arithmetics::no_parameter ? a.apply(ops::Gate{}, x, gate_)
+                                                : a.apply(ops::Affine{}, x, gate_, bias_);
     }
 
    private:
     nn::Linear linear_;
-    ParameterId gate_ = no_parameter, bias_ = no_parameter;
+    arithmetics::ParameterId gate_ = arithmetics::no_parameter, bias_ = arithmetics::no_parameter;
   };
 
   struct Block {
@@ -204,8 +213,8 @@ class Fno {
     nn::Linear first, second;
     bool has_mlp = false, twice = false;
 
-    Block(ParameterLayout& layout, const std::string& prefix, const std::string& n, const Config& c,
-          const SpectralModes& modes)
+    Block(arithmetics::ParameterLayout& layout, const std::string& prefix, const std::string& n,
+          const Config& c, const ops::SpectralModes& modes)
         : spectral(layout, prefix + "conv" + n, c.width, c.width, modes, c.mode_bits,
                    c.transform_bits),
           local(layout, prefix + "w" + n, prefix + "gate" + n, c.skip, c.width, true),
@@ -213,18 +222,19 @@ class Fno {
           twice(c.activates_twice) {
       if (!has_mlp) return;
       const std::string mlp = prefix + "mlp" + n;
-      first = nn::Linear(layout, mlp + ".fc1", RowKind::grid, c.width, c.channel_mlp);
-      second = nn::Linear(layout, mlp + ".fc2", RowKind::grid, c.channel_mlp, c.width);
+      first = nn::Linear(layout, mlp + ".fc1", ops::RowKind::grid, c.width, c.channel_mlp);
+      second = nn::Linear(layout, mlp + ".fc2", ops::RowKind::grid, c.channel_mlp, c.width);
       around = Skip(layout, prefix + "mlp_w" + n, prefix + "mlp_gate" + n, c.channel_skip, c.width,
                     false);
     }
     template <arithmetic A>
-    typename A::Tensor operator()(A& a, const GridShape& grid, const typename A::Tensor& x,
-                                  Activation f) const {
+    typename A::Tensor operator()(A& a, const ops::GridShape& grid, const typename A::Tensor& x,
+                                  core::Activation f) const {
       auto y = spectral(a, grid, x);
-      y = activate_sum(a, f, std::move(y), local(a, x));
-      if (!has_mlp) return twice ? activate(a, f, std::move(y)) : y;
-      return activate_sum(a, f, around(a, x), second(a, first(a, y, Activation::gelu)));
+      y = arithmetics::activate_sum(a, f, std::move(y), local(a, x));
+      if (!has_mlp) return twice ? arithmetics::activate(a, f, std::move(y)) : y;
+      return arithmetics::activate_sum(a, f, around(a, x),
+                                       second(a, first(a, y, core::Activation::gelu)));
     }
   };
 
@@ -248,6 +258,11 @@ class Fno {
   nn::Linear lift_, lift2_, project_, project2_;
   std::vector<Block> blocks_;
 };
-static_assert(grid_model<Fno>);
 
 }  // namespace amq
+
+namespace amq::models {
+
+static_assert(grid_model<Fno>);
+
+}  // namespace amq::models

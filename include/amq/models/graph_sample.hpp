@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::models {
 
 /// What a network reads of the mesh alone, beside graph and positions: a value of its
 /// Model::MeshData, made once a mesh and shared by all that is solved on it.
@@ -74,4 +74,4 @@ struct GraphSample {
   }
 };
 
-}  // namespace amq
+}  // namespace amq::models

@@ -24,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::models {
 
 struct GraphVitConfig {
   Index hidden = 128;  ///< channels of nodes and edges
@@ -162,42 +162,47 @@ struct GraphVitMesh {
   }
 };
 
+}  // namespace amq::models
+
+namespace amq {
+
 /// Encoders, message passing with positional codes, a GRU over the members of each cluster,
 /// attention between clusters, tokens given back to their nodes, the change of state. Parameter
 /// names are those of the public EAGLE code. Edge j -> i stands for its edge (i, j): a message is
 /// summed where the code sums it, at the node named first.
 class GraphVit {
  public:
-  using Config = GraphVitConfig;
+  using Config = models::GraphVitConfig;
   static constexpr std::string_view name = "GraphVit";
-  using MeshData = GraphVitMesh;
+  using MeshData = models::GraphVitMesh;
 
   /// @throws amq::Error for sizes that make no network
-  GraphVit(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
+  GraphVit(arithmetics::ParameterLayout& layout, const Config& config,
+           const std::string& prefix = "")
       : config_(check(config)) {
     using Source = nn::MeshGraphLayer::Source;
     const Index h = config.hidden, codes = 2 * config.code();
     const int bits = config.edge_of_net_bits;
-    const Source features{"features", h, RowKind::node, 0},
-        positions{"positions", codes, RowKind::node, bits},
-        tokens{"tokens", config.width, RowKind::cluster, 0};
+    const Source features{"features", h, ops::RowKind::node, 0},
+        positions{"positions", codes, ops::RowKind::node, bits},
+        tokens{"tokens", config.width, ops::RowKind::cluster, 0};
     encode_node_ =
-        nn::Mlp(layout, prefix + "encoder.encoder_node.f", RowKind::node,
-                {config.inputs, h, h, 1, false, Activation::relu}, config.input_bits, bits);
+        nn::Mlp(layout, prefix + "encoder.encoder_node.f", ops::RowKind::node,
+                {config.inputs, h, h, 1, false, core::Activation::relu}, config.input_bits, bits);
     encode_edge_ =
-        nn::Mlp(layout, prefix + "encoder.encoder_edge.f", RowKind::edge,
-                {config.dim + 1, h, h, 1, false, Activation::relu}, config.input_bits, bits);
+        nn::Mlp(layout, prefix + "encoder.encoder_edge.f", ops::RowKind::edge,
+                {config.dim + 1, h, h, 1, false, core::Activation::relu}, config.input_bits, bits);
     for (Index m = 0; m < config.layers; ++m)
       layers_.emplace_back(layout, prefix + "encoder.encoder_gn." + std::to_string(m),
                            nn::MeshGraphLayer::Shape{{features, positions}, h, h, h, true});
     pool_ = nn::Gru(layout, prefix + "graph_pooling.rnn_pooling", h + codes, config.width);
-    pooled_ = nn::Mlp(layout, prefix + "graph_pooling.linear_rnn.f", RowKind::cluster,
-                      {config.width, h, config.width, 1, false, Activation::relu}, 0, 0);
+    pooled_ = nn::Mlp(layout, prefix + "graph_pooling.linear_rnn.f", ops::RowKind::cluster,
+                      {config.width, h, config.width, 1, false, core::Activation::relu}, 0, 0);
     retrieve_.emplace_back(
         layout, prefix + "graph_retrieve.gnn",
         nn::MeshGraphLayer::Shape{{features, tokens, positions}, h, h, h, false});
-    decode_ = nn::Mlp(layout, prefix + "graph_retrieve.final_mlp", RowKind::node,
-                      {h, h, config.outputs, 2, false, Activation::tanh}, bits, bits);
+    decode_ = nn::Mlp(layout, prefix + "graph_retrieve.final_mlp", ops::RowKind::node,
+                      {h, h, config.outputs, 2, false, core::Activation::tanh}, bits, bits);
     for (Index m = 0; m < config.blocks; ++m)
       blocks_.emplace_back(layout, prefix + "attention." + std::to_string(m), config.width,
                            config.code(), config.heads);
@@ -207,10 +212,10 @@ class GraphVit {
   [[nodiscard]] const Config& config() const noexcept { return config_; }
   /// Of the configured size. @param x  (node, dim)
   /// @throws amq::Error for positions that make no clusters
-  [[nodiscard]] Clusters clusters(MatrixView<const float> x) const {
-    ClusterOptions o;
+  [[nodiscard]] mesh::Clusters clusters(MatrixView<const float> x) const {
+    mesh::ClusterOptions o;
     o.capacity = config_.cluster_size;
-    return same_size_clusters(x, o);
+    return mesh::same_size_clusters(x, o);
   }
   /// Clusters and all that is coded of them. @param x  (node, dim)
   /// @throws amq::Error for positions that make no clusters
@@ -223,22 +228,23 @@ class GraphVit {
   /// @param place   (own node) its number there
   /// @param share   the clusters whose nodes are read here; none: all
   [[nodiscard]] MeshData part_data(const Graph& graph, MatrixView<const float> x,
-                                   const Clusters& of_all, std::span<const std::int64_t> place,
-                                   std::optional<ClusterShare> share = std::nullopt) const {
+                                   const mesh::Clusters& of_all,
+                                   std::span<const std::int64_t> place,
+                                   std::optional<mesh::ClusterShare> share = std::nullopt) const {
     return {config_, graph, x, of_all, place, share};
   }
 
   /// @param u  (node, inputs): normalized state, one-hot type
   /// @returns  (node, outputs): the change of state in one step
   template <arithmetic A>
-  typename A::Tensor operator()(A& a, const Graph& graph, const GraphVitMesh& mesh,
+  typename A::Tensor operator()(A& a, const Graph& graph, const models::GraphVitMesh& mesh,
                                 MatrixView<const float> u) const {
-    detail::check_rows("GraphVit, input u", u, graph.n_nodes(), config_.inputs);
-    detail::check_rows("GraphVit, mesh", view(mesh.node_codes), graph.n_nodes(),
-                       2 * config_.code());
-    auto v = encode_node_(a, a.input(u, RowKind::node));
-    auto e = encode_edge_(a, a.input(view(mesh.edges), RowKind::edge));
-    const auto positions = a.input(view(mesh.node_codes), RowKind::node);
+    models::detail::check_rows("GraphVit, input u", u, graph.n_nodes(), config_.inputs);
+    models::detail::check_rows("GraphVit, mesh", view(mesh.node_codes), graph.n_nodes(),
+                               2 * config_.code());
+    auto v = encode_node_(a, a.input(u, ops::RowKind::node));
+    auto e = encode_edge_(a, a.input(view(mesh.edges), ops::RowKind::edge));
+    const auto positions = a.input(view(mesh.node_codes), ops::RowKind::node);
     for (const auto& layer : layers_) {
       const auto parts = a.apply(ops::Add{}, layer.from(a, 0, v), layer.from(a, 1, positions));
       const auto step = layer(a, graph, parts, e);
@@ -246,16 +252,17 @@ class GraphVit {
       e = a.apply(ops::Add{}, std::move(e), step.edge);
     }
     const auto from_nodes = pool_.inputs(a, a.concat({v, positions}));
-    auto w = shared_rows(a, mesh.n_clusters(), config_.width, [&] {
-      return pooled_(
-          a, pool_.states(a, from_nodes, a.input(view(mesh.begin), RowKind::cluster), mesh.order));
+    auto w = arithmetics::shared_rows(a, mesh.n_clusters(), config_.width, [&] {
+      return pooled_(a, pool_.states(a, from_nodes,
+                                     a.input(view(mesh.begin), ops::RowKind::cluster), mesh.order));
     });
-    const auto codes = a.input(view(mesh.cluster_codes), RowKind::cluster);
+    const auto codes = a.input(view(mesh.cluster_codes), ops::RowKind::cluster);
     for (const auto& block : blocks_) w = block(a, w, codes, mesh.empty);
     w = norm_(a, w);
     const auto& last = retrieve_.front();
     // A token's product is made once per cluster and given to its nodes.
-    const auto given = a.apply(ops::Gather{mesh.cluster_of, RowKind::node}, last.from(a, 1, w));
+    const auto given =
+        a.apply(ops::Gather{mesh.cluster_of, ops::RowKind::node}, last.from(a, 1, w));
     const auto own = a.apply(ops::Add{}, last.from(a, 0, v), given);
     const auto parts = a.apply(ops::Add{}, own, last.from(a, 2, positions));
     return decode_(a, last(a, graph, parts, e).node);
@@ -291,6 +298,10 @@ class GraphVit {
   nn::LayerNorm norm_;
 };
 
+}  // namespace amq
+
+namespace amq::models {
+
 /// One pass, in any arithmetic.
 /// @throws amq::Error for a sample that was not prepared
 template <typename A>
@@ -299,4 +310,4 @@ typename A::Tensor forward(const GraphVit& model, A& a, const MeshInputs& s) {
 }
 static_assert(mesh_model<GraphVit>);
 
-}  // namespace amq
+}  // namespace amq::models

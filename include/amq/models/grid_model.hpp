@@ -18,7 +18,7 @@
 #include <string_view>
 #include <utility>
 
-namespace amq {
+namespace amq::models {
 
 /// Axes of a network's grids, and columns of what it reads and says.
 struct GridChannels {
@@ -65,25 +65,28 @@ template <typename M>
 consteval bool require_grid_model() {
   if constexpr (!detail::has_grid_settings<M>)
     static_assert(detail::has_grid_settings<M>,
-                  "amq::grid_model: a network has a type Config with "
+                  "amq::models::grid_model: a network has a type Config with "
                   "static each(config, visit), which names every setting for its file");
   else if constexpr (!detail::has_grid_channels<M>)
     static_assert(detail::has_grid_channels<M>,
-                  "amq::grid_model: Config::channels() returns amq::GridChannels, the axes and the "
+                  "amq::models::grid_model: Config::channels() returns amq::models::GridChannels, "
+                  "the axes and the "
                   "columns the network reads and says");
   else if constexpr (!detail::has_grid_name<M>)
-    static_assert(detail::has_grid_name<M>,
-                  "amq::grid_model: a network has a static constexpr std::string_view name, by "
-                  "which its files know it");
+    static_assert(
+        detail::has_grid_name<M>,
+        "amq::models::grid_model: a network has a static constexpr std::string_view name, by "
+        "which its files know it");
   else if constexpr (!detail::is_grid_declared<M>)
     static_assert(detail::is_grid_declared<M>,
-                  "amq::grid_model: Model(ParameterLayout&, const Config&) declares the "
+                  "amq::models::grid_model: Model(ParameterLayout&, const Config&) declares the "
                   "parameters, and config() returns the settings by reference");
   else
-    static_assert(detail::has_grid_pass<M>,
-                  "amq::grid_model: model(arithmetic, GridShape, u, positions) const runs a pass "
-                  "and returns the arithmetic's Tensor");
+    static_assert(
+        detail::has_grid_pass<M>,
+        "amq::models::grid_model: model(arithmetic, GridShape, u, positions) const runs a pass "
+        "and returns the arithmetic's Tensor");
   return true;
 }
 
-}  // namespace amq
+}  // namespace amq::models

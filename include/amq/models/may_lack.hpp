@@ -2,10 +2,12 @@
 /// @file
 /// Settings that files of an older amq have not.
 
-namespace amq {
+#include <amq/core/rooms.hpp>
+
+namespace amq::models {
 
 /// Says in an each() that files of before this member are read with its default.
 struct MayLack {};
 inline constexpr MayLack may_lack;
 
-}  // namespace amq
+}  // namespace amq::models

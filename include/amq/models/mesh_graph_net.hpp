@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::models {
 
 /// Sizes as published for flow past a cylinder.
 struct MeshGraphNetConfig {
@@ -41,40 +41,49 @@ struct MeshGraphNetConfig {
   }
 };
 
+}  // namespace amq::models
+
+namespace amq {
+
 /// Encoders of nodes and edges, `layers` blocks with residuals on both, decoder. Each network is
 /// Linear ReLU Linear ReLU Linear and, but for the decoder, LayerNorm. Parameter names are those of
 /// the public EAGLE code (encoder.fv, encoder.fe, processor.gnn, decoder).
 class MeshGraphNet {
  public:
-  using Config = MeshGraphNetConfig;
+  using Config = models::MeshGraphNetConfig;
   static constexpr std::string_view name = "MeshGraphNet";
   struct MeshData {
-    Matrix edges;  ///< (edge, dim + 1) relative positions of receiver and sender
+    core::Matrix edges;  ///< (edge, dim + 1) relative positions of receiver and sender
   };
 
   /// @throws amq::Error for sizes that make no network
-  MeshGraphNet(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
+  MeshGraphNet(arithmetics::ParameterLayout& layout, const Config& config,
+               const std::string& prefix = "")
       : config_(check(config)) {
     const Index h = config.hidden;
-    const auto mlp = [&](const char* part, RowKind kind, Index in, Index out, bool norm,
+    const auto mlp = [&](const char* part, ops::RowKind kind, Index in, Index out, bool norm,
                          int first_bits) {
-      return nn::Mlp(layout, prefix + part, kind, {in, h, out, 2, norm, Activation::relu},
+      return nn::Mlp(layout, prefix + part, kind, {in, h, out, 2, norm, core::Activation::relu},
                      first_bits, config.edge_of_net_bits);
     };
-    encode_node_ = mlp("encoder.fv.f", RowKind::node, config.inputs, h, true, config.input_bits);
-    encode_edge_ = mlp("encoder.fe.f", RowKind::edge, config.dim + 1, h, true, config.input_bits);
+    encode_node_ =
+        mlp("encoder.fv.f", ops::RowKind::node, config.inputs, h, true, config.input_bits);
+    encode_edge_ =
+        mlp("encoder.fe.f", ops::RowKind::edge, config.dim + 1, h, true, config.input_bits);
     for (Index m = 0; m < config.layers; ++m)
-      layers_.emplace_back(layout, prefix + "processor.gnn." + std::to_string(m),
-                           nn::MeshGraphLayer::Shape{
-                               {{"features", h, RowKind::node, 0}}, h, h, h, config.block_norm});
-    decode_ = mlp("decoder.f", RowKind::node, h, config.outputs, false, config.edge_of_net_bits);
+      layers_.emplace_back(
+          layout, prefix + "processor.gnn." + std::to_string(m),
+          nn::MeshGraphLayer::Shape{
+              {{"features", h, ops::RowKind::node, 0}}, h, h, h, config.block_norm});
+    decode_ =
+        mlp("decoder.f", ops::RowKind::node, h, config.outputs, false, config.edge_of_net_bits);
   }
 
   [[nodiscard]] const Config& config() const noexcept { return config_; }
   /// @param x  (node, dim)
   [[nodiscard]] MeshData mesh_data(const Graph& graph, MatrixView<const float> x) const {
-    MeshData m{Matrix(graph.n_edges(), config_.dim + 1)};
-    relative_positions(x, graph, view(m.edges));
+    MeshData m{core::Matrix(graph.n_edges(), config_.dim + 1)};
+    models::relative_positions(x, graph, view(m.edges));
     return m;
   }
 
@@ -85,11 +94,11 @@ class MeshGraphNet {
   template <arithmetic A>
   typename A::Tensor operator()(A& a, const Graph& graph, MatrixView<const float> u,
                                 MatrixView<const float> x) const {
-    detail::check_graph("MeshGraphNet", graph);
-    detail::check_rows("MeshGraphNet, input u", u, graph.n_nodes(), config_.inputs);
-    detail::check_rows("MeshGraphNet, input x", x, graph.n_edges(), config_.dim + 1);
-    auto v = encode_node_(a, a.input(u, RowKind::node));
-    auto e = encode_edge_(a, a.input(x, RowKind::edge));
+    models::detail::check_graph("MeshGraphNet", graph);
+    models::detail::check_rows("MeshGraphNet, input u", u, graph.n_nodes(), config_.inputs);
+    models::detail::check_rows("MeshGraphNet, input x", x, graph.n_edges(), config_.dim + 1);
+    auto v = encode_node_(a, a.input(u, ops::RowKind::node));
+    auto e = encode_edge_(a, a.input(x, ops::RowKind::edge));
     for (const auto& layer : layers_) {
       const auto step = layer(a, graph, layer.from(a, 0, v), e);
       v = a.apply(ops::Add{}, std::move(v), step.node);
@@ -114,6 +123,10 @@ class MeshGraphNet {
   std::vector<nn::MeshGraphLayer> layers_;
 };
 
+}  // namespace amq
+
+namespace amq::models {
+
 /// One pass, in any arithmetic.
 /// @throws amq::Error for a sample that was not prepared
 template <typename A>
@@ -123,4 +136,4 @@ typename A::Tensor forward(const MeshGraphNet& model, A& a, const MeshInputs& s)
 }
 static_assert(mesh_model<MeshGraphNet>);
 
-}  // namespace amq
+}  // namespace amq::models

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace amq {
+namespace amq::models {
 
 /// x(e) = [p_i - p_j, |p_i - p_j|] for every edge j -> i.
 /// @param positions  (node, dim)
@@ -51,4 +51,4 @@ inline void check_rows(std::string_view where, MatrixView<const float> m, Index 
 }
 
 }  // namespace detail
-}  // namespace amq
+}  // namespace amq::models

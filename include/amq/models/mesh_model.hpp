@@ -20,7 +20,7 @@
 #include <string_view>
 #include <utility>
 
-namespace amq {
+namespace amq::models {
 
 /// Columns of what a network on a mesh reads and says.
 struct MeshChannels {
@@ -75,29 +75,32 @@ consteval bool require_mesh_model() {
   // One sentence: what follows from the first lack is not complained about.
   if constexpr (!detail::has_settings<M>)
     static_assert(detail::has_settings<M>,
-                  "amq::mesh_model: a network has a type Config with "
+                  "amq::models::mesh_model: a network has a type Config with "
                   "static each(config, visit), which names every setting for its file");
   else if constexpr (!detail::has_channels<M>)
     static_assert(detail::has_channels<M>,
-                  "amq::mesh_model: Config::channels() returns amq::MeshChannels, the columns the "
+                  "amq::models::mesh_model: Config::channels() returns amq::models::MeshChannels, "
+                  "the columns the "
                   "network reads and says");
   else if constexpr (!detail::has_name<M>)
-    static_assert(detail::has_name<M>,
-                  "amq::mesh_model: a network has a static constexpr std::string_view name, by "
-                  "which its files know it");
+    static_assert(
+        detail::has_name<M>,
+        "amq::models::mesh_model: a network has a static constexpr std::string_view name, by "
+        "which its files know it");
   else if constexpr (!detail::is_declared<M>)
     static_assert(detail::is_declared<M>,
-                  "amq::mesh_model: Model(ParameterLayout&, const Config&) declares the "
+                  "amq::models::mesh_model: Model(ParameterLayout&, const Config&) declares the "
                   "parameters, and config() returns the settings by reference");
   else if constexpr (!detail::has_mesh_data<M>)
     static_assert(
         detail::has_mesh_data<M>,
-        "amq::mesh_model: MeshData is what the network reads of a mesh alone, and "
-        "mesh_data(graph, positions) const makes it; amq::NoMeshData where it is nothing");
+        "amq::models::mesh_model: MeshData is what the network reads of a mesh alone, and "
+        "mesh_data(graph, positions) const makes it; amq::models::NoMeshData where it is nothing");
   else
-    static_assert(detail::has_mesh_pass<M>,
-                  "amq::mesh_model: a free function forward(const Model&, A& arithmetic, const "
-                  "MeshInputs&) runs a pass and returns A::Tensor");
+    static_assert(
+        detail::has_mesh_pass<M>,
+        "amq::models::mesh_model: a free function forward(const Model&, A& arithmetic, const "
+        "MeshInputs&) runs a pass and returns A::Tensor");
   return true;
 }
 
@@ -108,4 +111,4 @@ void prepare_sample(const M& model, GraphSample& s) {
   s.of_mesh = OfMesh::of(model.mesh_data(s.graph, view(std::as_const(s.x))));
 }
 
-}  // namespace amq
+}  // namespace amq::models

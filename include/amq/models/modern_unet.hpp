@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace amq {
+namespace amq::models {
 
 struct ModernUnetConfig {
   int dims = 2;
@@ -50,16 +50,21 @@ struct ModernUnetConfig {
   }
 };
 
+}  // namespace amq::models
+
+namespace amq {
+
 /// Parameter names and shapes are those of the public implementation, of which attention deviates:
 /// its softmax runs over the keys, not over the queries, and its norm, which no result reads, is
 /// not declared.
 class ModernUnet {
  public:
-  using Config = ModernUnetConfig;
+  using Config = models::ModernUnetConfig;
   static constexpr std::string_view name = "ModernUnet";
 
   /// @throws Error for sizes that make no network
-  explicit ModernUnet(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
+  explicit ModernUnet(arithmetics::ParameterLayout& layout, const Config& config,
+                      const std::string& prefix = "")
       : config_(check(config)) {
     const auto levels = config.multipliers.size();
     const auto part_name = [&](const char* part, std::size_t k) {
@@ -110,12 +115,12 @@ class ModernUnet {
   /// @returns  (sample x point, outputs)
   /// @throws Error for other shapes, numbers that are not finite, axes that cannot be halved
   template <arithmetic A>
-  typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u) const {
+  typename A::Tensor operator()(A& a, const ops::GridShape& grid, MatrixView<const float> u) const {
     check_sizes(grid);
-    check_grid_input("ModernUnet, input u", grid, u, config_.inputs);
-    auto f = image_(a, grid, a.input(u, RowKind::grid));
+    ops::check_grid_input("ModernUnet, input u", grid, u, config_.inputs);
+    auto f = image_(a, grid, a.input(u, ops::RowKind::grid));
     std::vector<typename A::Tensor> kept{f};
-    GridShape g = grid;
+    ops::GridShape g = grid;
     for (const auto& module : down_) {
       if (module.moves) {
         f = module.move(a, g, f);
@@ -135,11 +140,11 @@ class ModernUnet {
         kept.pop_back();
       }
     }
-    return last_(a, grid, activate(a, config_.activation, norm_(a, grid, f)));
+    return last_(a, grid, arithmetics::activate(a, config_.activation, norm_(a, grid, f)));
   }
   /// The same for models that take positions: they are not read.
   template <arithmetic A>
-  typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
+  typename A::Tensor operator()(A& a, const ops::GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float>) const {
     return (*this)(a, grid, u);
   }
@@ -152,7 +157,8 @@ class ModernUnet {
     bool projects = false;
 
     Residual() = default;
-    Residual(ParameterLayout& layout, const std::string& at, Index in, Index out, const Config& c)
+    Residual(arithmetics::ParameterLayout& layout, const std::string& at, Index in, Index out,
+             const Config& c)
         : projects(in != out) {
       nn::ConvShape s{c.dims, in, out};
       s.beyond = c.beyond;
@@ -166,10 +172,10 @@ class ModernUnet {
       }
     }
     template <typename A>
-    typename A::Tensor operator()(A& a, const GridShape& g, const typename A::Tensor& x,
-                                  Activation f) const {
-      const auto h = conv1(a, g, activate(a, f, norm1(a, g, x)));
-      const auto y = conv2(a, g, activate(a, f, norm2(a, g, h)));
+    typename A::Tensor operator()(A& a, const ops::GridShape& g, const typename A::Tensor& x,
+                                  core::Activation f) const {
+      const auto h = conv1(a, g, arithmetics::activate(a, f, norm1(a, g, x)));
+      const auto y = conv2(a, g, arithmetics::activate(a, f, norm2(a, g, h)));
       return a.apply(ops::Add{}, y, projects ? shortcut(a, g, x) : x);
     }
   };
@@ -181,16 +187,16 @@ class ModernUnet {
     bool attends = false;
 
     Block() = default;
-    Block(ParameterLayout& layout, const std::string& at, Index in, Index out, bool attention,
-          const Config& c, const char* first = "res")
+    Block(arithmetics::ParameterLayout& layout, const std::string& at, Index in, Index out,
+          bool attention, const Config& c, const char* first = "res")
         : residual(layout, at + "." + first, in, out, c), attends(attention) {
       if (!attends) return;
-      projection = nn::Linear(layout, at + ".attn.projection", RowKind::grid, out, 3 * out);
-      output = nn::Linear(layout, at + ".attn.output", RowKind::grid, out, out);
+      projection = nn::Linear(layout, at + ".attn.projection", ops::RowKind::grid, out, 3 * out);
+      output = nn::Linear(layout, at + ".attn.output", ops::RowKind::grid, out, out);
     }
     template <typename A>
-    typename A::Tensor operator()(A& a, const GridShape& g, const typename A::Tensor& x,
-                                  Activation f) const {
+    typename A::Tensor operator()(A& a, const ops::GridShape& g, const typename A::Tensor& x,
+                                  core::Activation f) const {
       const auto y = residual(a, g, x, f);
       if (!attends) return y;
       const auto heads = a.apply(ops::SoftmaxAttention{g.samples, 1}, projection(a, y));
@@ -227,7 +233,7 @@ class ModernUnet {
                   "Correct the configuration.");
     return c;
   }
-  void check_sizes(const GridShape& g) const {
+  void check_sizes(const ops::GridShape& g) const {
     const Index unit = Index{1} << (config_.multipliers.size() - 1);
     bool good = g.dims == config_.dims;
     for (int a = 0; a < g.dims; ++a) good = good && g[a] % unit == 0;
@@ -248,6 +254,10 @@ class ModernUnet {
   Residual middle2_;
 };
 
+}  // namespace amq
+
+namespace amq::models {
+
 static_assert(grid_model<ModernUnet>);
 
-}  // namespace amq
+}  // namespace amq::models

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::models {
 
 /// Sizes of an MP-PDE. The time-dependent form takes the last `window` values of one unknown and
 /// returns the next `window`; the steady form (window 0) takes `inputs` nodal channels.
@@ -51,29 +51,33 @@ struct MpPdeConfig {
   }
 };
 
+}  // namespace amq::models
+
+namespace amq {
+
 /// What MP-PDE computes; it holds no numbers. Parameter names follow the public implementation
 /// (embedding_mlp, gnn_layers, output_mlp); the steady decoder is Linear Swish Linear.
 class MpPde {
  public:
-  using Config = MpPdeConfig;
+  using Config = models::MpPdeConfig;
   static constexpr std::string_view name = "MpPde";
-  using MeshData = NoMeshData;
+  using MeshData = models::NoMeshData;
 
   /// Declares every parameter, weight and quantization point.
   /// @throws amq::Error for sizes that make no network
-  MpPde(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
+  MpPde(arithmetics::ParameterLayout& layout, const Config& config, const std::string& prefix = "")
       : config_(check(config)) {
     const Index h = config.hidden, data = config.fields() + config.dim, v = config.variables;
     const int bits = config.edge_of_net_bits;
     data_and_variables_ =
-        layout.add_point(prefix + "inputs", RowKind::node, data + v, config.input_bits);
-    data_ = layout.add_point(prefix + "inputs.data", RowKind::node, data, config.input_bits);
+        layout.add_point(prefix + "inputs", ops::RowKind::node, data + v, config.input_bits);
+    data_ = layout.add_point(prefix + "inputs.data", ops::RowKind::node, data, config.input_bits);
     if (v > 0)
       variables_ =
-          layout.add_point(prefix + "inputs.variables", RowKind::node, v, config.input_bits);
+          layout.add_point(prefix + "inputs.variables", ops::RowKind::node, v, config.input_bits);
     const auto [w, b] = layout.add_linear(prefix + "embedding_mlp.0", h, data + v);
     embed_ = layout.add_weight(prefix + "embedding_mlp.0", {{w, 0, data + v, b}});
-    embed2_ = nn::Linear(layout, prefix + "embedding_mlp.2", RowKind::node, h, h, bits);
+    embed2_ = nn::Linear(layout, prefix + "embedding_mlp.2", ops::RowKind::node, h, h, bits);
     for (Index m = 0; m < config.layers; ++m)
       layers_.emplace_back(layout, prefix + "gnn_layers." + std::to_string(m), h, data, v,
                            config.norm);
@@ -84,9 +88,9 @@ class MpPde {
       conv_ = add_conv(layout, prefix + "output_mlp.0", 1, 8, c1.kernel, bits);
       conv2_ = add_conv(layout, prefix + "output_mlp.2", 8, 1, c2.kernel, bits);
     } else {
-      decode_ = nn::Linear(layout, prefix + "output_mlp.0", RowKind::node, h, h, bits);
+      decode_ = nn::Linear(layout, prefix + "output_mlp.0", ops::RowKind::node, h, h, bits);
       decode2_ =
-          nn::Linear(layout, prefix + "output_mlp.2", RowKind::node, h, config.outputs, bits);
+          nn::Linear(layout, prefix + "output_mlp.2", ops::RowKind::node, h, config.outputs, bits);
     }
   }
 
@@ -103,10 +107,10 @@ class MpPde {
   typename A::Tensor operator()(A& a, const Graph& graph, MatrixView<const float> u,
                                 MatrixView<const float> x, MatrixView<const float> v = {}) const {
     check_inputs(graph, u, x, v);
-    const auto ui = a.input(u, RowKind::node), xi = a.input(x, RowKind::node);
+    const auto ui = a.input(u, ops::RowKind::node), xi = a.input(x, ops::RowKind::node);
     nn::MpPdeLayer::Inputs<A> in;
     if (config_.variables > 0) {
-      const auto vi = a.input(v, RowKind::node);
+      const auto vi = a.input(v, ops::RowKind::node);
       in.data_and_variables = a.quantize(data_and_variables_, a.concat({ui, xi, vi}));
       in.variables = a.quantize(variables_, vi);
     } else {
@@ -114,17 +118,19 @@ class MpPde {
     }
     in.data = a.quantize(data_, a.concat({ui, xi}));
 
-    auto f = activate(a, Activation::swish, a.linear(embed_, in.data_and_variables));
-    f = embed2_(a, f, Activation::swish);
+    auto f =
+        arithmetics::activate(a, core::Activation::swish, a.linear(embed_, in.data_and_variables));
+    f = embed2_(a, f, core::Activation::swish);
     for (const auto& layer : layers_) f = layer(a, graph, f, in);
 
-    if (config_.window == 0) return decode2_(a, decode_(a, f, Activation::swish));
+    if (config_.window == 0) return decode2_(a, decode_(a, f, core::Activation::swish));
     const auto slide = [&](const nn::Linear& conv, const ops::Windows& w,
                            const typename A::Tensor& rows) {
       return a.linear(conv.weight, a.quantize(conv.point, a.apply(w, rows)));
     };
-    const auto hidden = a.apply(ops::FoldWindows{convolve_.count()},
-                                activate(a, Activation::swish, slide(conv_, convolve_, f)));
+    const auto hidden =
+        a.apply(ops::FoldWindows{convolve_.count()},
+                arithmetics::activate(a, core::Activation::swish, slide(conv_, convolve_, f)));
     return a.apply(ops::FoldWindows{convolve2_.count()}, slide(conv2_, convolve2_, hidden));
   }
 
@@ -188,23 +194,29 @@ class MpPde {
     want("x", x, config_.dim);
     if (config_.variables > 0) want("v", v, config_.variables);
   }
-  static nn::Linear add_conv(ParameterLayout& layout, const std::string& at, Index in, Index out,
-                             Index kernel, int bits) {
-    const auto w = layout.add(at + ".weight", {out, in, kernel}, Init::fan_in(in * kernel));
-    const auto b = layout.add(at + ".bias", {out}, Init::fan_in(in * kernel), Role::vector);
+  static nn::Linear add_conv(arithmetics::ParameterLayout& layout, const std::string& at, Index in,
+                             Index out, Index kernel, int bits) {
+    const auto w =
+        layout.add(at + ".weight", {out, in, kernel}, arithmetics::Init::fan_in(in * kernel));
+    const auto b = layout.add(at + ".bias", {out}, arithmetics::Init::fan_in(in * kernel),
+                              arithmetics::Role::vector);
     nn::Linear l;
     l.weight = layout.add_weight(at, {{w, 0, in * kernel, b}});
-    l.point = layout.add_point(at + ".input", RowKind::node, in * kernel, bits);
+    l.point = layout.add_point(at + ".input", ops::RowKind::node, in * kernel, bits);
     return l;
   }
 
   Config config_;
-  PointId data_and_variables_{}, data_{}, variables_{};
-  WeightId embed_{};
+  arithmetics::PointId data_and_variables_{}, data_{}, variables_{};
+  arithmetics::WeightId embed_{};
   nn::Linear embed2_, decode_, decode2_, conv_, conv2_;
   ops::Windows convolve_, convolve2_;
   std::vector<nn::MpPdeLayer> layers_;
 };
+
+}  // namespace amq
+
+namespace amq::models {
 
 /// One pass, in any arithmetic.
 template <typename A>
@@ -213,4 +225,4 @@ typename A::Tensor forward(const MpPde& model, A& a, const MeshInputs& s) {
 }
 static_assert(mesh_model<MpPde>);
 
-}  // namespace amq
+}  // namespace amq::models

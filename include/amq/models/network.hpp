@@ -12,15 +12,15 @@ namespace amq {
 /// Stays where it was made: arithmetics and optimizers keep its address.
 template <typename Model>
 struct Network {
-  ParameterLayout layout;
+  arithmetics::ParameterLayout layout;
   Model model;
-  Quantizers quantizers;
-  Parameters parameters;
+  arithmetics::Quantizers quantizers;
+  arithmetics::Parameters parameters;
 
   /// Begun at random, steps fitted to the beginning weights and to Gaussian rows.
-  Network(const typename Model::Config& config, SchemeInfo scheme, std::uint64_t seed)
+  Network(const typename Model::Config& config, arithmetics::SchemeInfo scheme, std::uint64_t seed)
       : model(layout, config), quantizers(layout, std::move(scheme)) {
-    initialize(layout, parameters, seed);
+    arithmetics::initialize(layout, parameters, seed);
     reset_quantizers();
   }
   Network(const Network&) = delete;
@@ -32,11 +32,12 @@ struct Network {
     quantizers.fit_weights(layout, parameters);
   }
   /// Takes the entries that both layouts have, e.g. float weights for a new scheme.
-  void take_weights(const ParameterLayout& other, const Parameters& values) {
+  void take_weights(const arithmetics::ParameterLayout& other,
+                    const arithmetics::Parameters& values) {
     for (std::size_t k = 0; k < quantizers.first_entry(); ++k) {
       const auto& e = layout.entries()[k];
       const auto id = other.find(e.name);
-      if (id == no_parameter || other.entry(id).shape != e.shape)
+      if (id == arithmetics::no_parameter || other.entry(id).shape != e.shape)
         throw Error("Network::take_weights", "a parameter " + e.name + " of the same shape", "none",
                     "Build both networks from one configuration.");
       const float* from = values.values.data() + other.entry(id).offset;

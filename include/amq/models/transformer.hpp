@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace amq {
+namespace amq::models {
 
 struct PatchTransformerConfig {
   int dims = 2;
@@ -47,17 +47,21 @@ struct PatchTransformerConfig {
   }
 };
 
+}  // namespace amq::models
+
+namespace amq {
+
 /// A vision transformer (Dosovitskiy et al. 2021) from field to field: patches become tokens,
 /// blocks of softmax attention, a norm, and every token gives the points of its patch. Where a
 /// token lies it knows from its points' positions, so that one network runs on any grid. Parameter
 /// names are timm's.
 class PatchTransformer {
  public:
-  using Config = PatchTransformerConfig;
+  using Config = models::PatchTransformerConfig;
   static constexpr std::string_view name = "PatchTransformer";
 
   /// @throws Error for sizes that make no network
-  explicit PatchTransformer(ParameterLayout& layout, const Config& config,
+  explicit PatchTransformer(arithmetics::ParameterLayout& layout, const Config& config,
                             const std::string& prefix = "")
       : config_(check(config)) {
     Index points = 1;
@@ -70,7 +74,7 @@ class PatchTransformer {
       blocks_.emplace_back(layout, prefix + "blocks." + std::to_string(l), config.width,
                            config.heads, config.mlp_ratio * config.width, config.attention_bits);
     norm_ = nn::LayerNorm(layout, prefix + "norm", config.width);
-    head_ = nn::Linear(layout, prefix + "head", RowKind::grid, config.width,
+    head_ = nn::Linear(layout, prefix + "head", ops::RowKind::grid, config.width,
                        points * config.outputs, config.edge_of_net_bits);
   }
   [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -80,13 +84,14 @@ class PatchTransformer {
   /// @returns  (sample x point, outputs)
   /// @throws Error for other shapes, numbers that are not finite, axes that are no whole patches
   template <arithmetic A>
-  typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
+  typename A::Tensor operator()(A& a, const ops::GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float> x) const {
     check_sizes(grid);
-    check_grid_input("PatchTransformer, input u", grid, u, config_.inputs);
-    check_grid_input("PatchTransformer, input x", grid, x, config_.dims);
-    const GridShape tokens = embed_.grid(grid);
-    auto f = embed_(a, grid, a.concat({a.input(u, RowKind::grid), a.input(x, RowKind::grid)}));
+    ops::check_grid_input("PatchTransformer, input u", grid, u, config_.inputs);
+    ops::check_grid_input("PatchTransformer, input x", grid, x, config_.dims);
+    const ops::GridShape tokens = embed_.grid(grid);
+    auto f =
+        embed_(a, grid, a.concat({a.input(u, ops::RowKind::grid), a.input(x, ops::RowKind::grid)}));
     for (const auto& block : blocks_) f = block(a, tokens, f);
     return a.apply(ops::SpreadSubpoints{tokens, grid, config_.patch, 0}, head_(a, norm_(a, f)));
   }
@@ -104,7 +109,7 @@ class PatchTransformer {
     nn::detail::check_heads("of PatchTransformer", c.width, c.heads);
     return c;
   }
-  void check_sizes(const GridShape& g) const {
+  void check_sizes(const ops::GridShape& g) const {
     bool good = g.dims == config_.dims;
     for (int a = 0; a < g.dims; ++a) good = good && g[a] % config_.patch == 0;
     if (!good)
@@ -120,6 +125,10 @@ class PatchTransformer {
   nn::LayerNorm norm_;
   nn::Linear head_;
 };
+
+}  // namespace amq
+
+namespace amq::models {
 
 struct GalerkinTransformerConfig {
   int dims = 2;
@@ -186,17 +195,21 @@ struct GalerkinTransformerConfig {
   }
 };
 
+}  // namespace amq::models
+
+namespace amq {
+
 /// Lift, blocks of attention without softmax, spectral layers SiLU(spectral convolution + linear),
 /// project. Parameter names are those of the public implementation (libs/model.py of
 /// scaomath/galerkin-transformer) but for the spectral weights, which SpectralConv::assign_torch()
 /// takes; its rfft is "ortho", which cancels.
 class GalerkinTransformer {
  public:
-  using Config = GalerkinTransformerConfig;
+  using Config = models::GalerkinTransformerConfig;
   static constexpr std::string_view name = "GalerkinTransformer";
 
   /// @throws Error for sizes that make no network
-  explicit GalerkinTransformer(ParameterLayout& layout, const Config& config,
+  explicit GalerkinTransformer(arithmetics::ParameterLayout& layout, const Config& config,
                                const std::string& prefix = "")
       : config_(check(config)) {
     const Index given = config.inputs + config.dims;
@@ -205,29 +218,29 @@ class GalerkinTransformer {
                               {config.dims, given, config.width, config.coarsen, config.coarsen, 0},
                               "", config.input_bits);
     else
-      lift_ = nn::Linear(layout, prefix + "feat_extract.id", RowKind::grid, given, config.width,
-                         config.input_bits);
+      lift_ = nn::Linear(layout, prefix + "feat_extract.id", ops::RowKind::grid, given,
+                         config.width, config.input_bits);
     for (Index l = 0; l < config.layers; ++l)
       blocks_.emplace_back(layout, prefix + "encoder_layers." + std::to_string(l), config.width,
                            config.heads, config.hidden, config.dims, config.kind, config.norm_eps);
     const std::string decoder = prefix + "regressor.";
     Index in = config.width;
     if (config.decoder_positions) {
-      join_ = nn::Linear(layout, decoder + "fc", RowKind::grid, in + config.dims,
+      join_ = nn::Linear(layout, decoder + "fc", ops::RowKind::grid, in + config.dims,
                          config.spectral_width);
       in = config.spectral_width;
     }
-    SpectralModes modes;
+    ops::SpectralModes modes;
     modes.dims = config.dims;
     for (int a = 0; a < config.dims; ++a) modes.m[static_cast<std::size_t>(a)] = config.modes;
     for (Index l = 0; l < config.spectral_layers; ++l, in = config.spectral_width) {
       const std::string n = decoder + "spectral_conv." + std::to_string(l);
       spectral_.emplace_back(layout, n, in, config.spectral_width, modes);
-      local_.emplace_back(layout, n + ".linear", RowKind::grid, in, config.spectral_width);
+      local_.emplace_back(layout, n + ".linear", ops::RowKind::grid, in, config.spectral_width);
     }
-    project_ = nn::Linear(layout, decoder + "regressor.0", RowKind::grid, in, config.projection,
-                          config.edge_of_net_bits);
-    project2_ = nn::Linear(layout, decoder + "regressor.2", RowKind::grid, config.projection,
+    project_ = nn::Linear(layout, decoder + "regressor.0", ops::RowKind::grid, in,
+                          config.projection, config.edge_of_net_bits);
+    project2_ = nn::Linear(layout, decoder + "regressor.2", ops::RowKind::grid, config.projection,
                            config.outputs, config.edge_of_net_bits);
   }
   [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -241,14 +254,14 @@ class GalerkinTransformer {
   /// @throws Error for other shapes, numbers that are not finite, grids too small for the modes or
   ///         that are no whole blocks
   template <arithmetic A>
-  typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
+  typename A::Tensor operator()(A& a, const ops::GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float> x) const {
     check_sizes(grid);
-    check_grid_input("GalerkinTransformer, input u", grid, u, config_.inputs);
-    check_grid_input("GalerkinTransformer, input x", grid, x, config_.dims);
-    const auto positions = a.input(x, RowKind::grid);
-    const auto given = a.concat({a.input(u, RowKind::grid), positions});
-    GridShape tokens = grid;
+    ops::check_grid_input("GalerkinTransformer, input u", grid, u, config_.inputs);
+    ops::check_grid_input("GalerkinTransformer, input x", grid, x, config_.dims);
+    const auto positions = a.input(x, ops::RowKind::grid);
+    const auto given = a.concat({a.input(u, ops::RowKind::grid), positions});
+    ops::GridShape tokens = grid;
     auto at = positions;
     typename A::Tensor f;
     if (config_.coarsen > 1) {
@@ -259,11 +272,13 @@ class GalerkinTransformer {
       f = lift_(a, given);
     }
     for (const auto& block : blocks_) f = block(a, tokens, f, at);
-    if (config_.coarsen > 1) f = a.apply(ops::Interpolate{tokens, grid, GridPoints::centres}, f);
+    if (config_.coarsen > 1)
+      f = a.apply(ops::Interpolate{tokens, grid, mesh::GridPoints::centres}, f);
     if (config_.decoder_positions) f = join_(a, a.concat({f, positions}));
     for (std::size_t l = 0; l < spectral_.size(); ++l)
-      f = activate_sum(a, Activation::swish, spectral_[l](a, grid, f), local_[l](a, f));
-    return project2_(a, project_(a, f, Activation::swish));
+      f = arithmetics::activate_sum(a, core::Activation::swish, spectral_[l](a, grid, f),
+                                    local_[l](a, f));
+    return project2_(a, project_(a, f, core::Activation::swish));
   }
 
  private:
@@ -281,7 +296,7 @@ class GalerkinTransformer {
     nn::detail::check_heads("of GalerkinTransformer", c.width, c.heads);
     return c;
   }
-  void check_sizes(const GridShape& g) const {
+  void check_sizes(const ops::GridShape& g) const {
     bool good = g.dims == config_.dims;
     for (int a = 0; a < g.dims; ++a) good = good && g[a] % config_.coarsen == 0;
     if (!good)
@@ -299,7 +314,11 @@ class GalerkinTransformer {
   std::vector<nn::Linear> local_;
 };
 
+}  // namespace amq
+
+namespace amq::models {
+
 static_assert(grid_model<PatchTransformer>);
 static_assert(grid_model<GalerkinTransformer>);
 
-}  // namespace amq
+}  // namespace amq::models

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace amq {
+namespace amq::models {
 
 struct TransolverConfig {
   Index hidden = 128;
@@ -52,32 +52,38 @@ struct TransolverConfig {
   }
 };
 
+}  // namespace amq::models
+
+namespace amq {
+
 /// A node's row and nothing of its neighbours; L blocks of physics attention and an MLP, each after
 /// a layer norm and added to what was there. A node of 0 bits skips a block's MLP. Parameter names
 /// are those of the public code for irregular meshes.
 class Transolver {
  public:
-  using Config = TransolverConfig;
+  using Config = models::TransolverConfig;
   static constexpr std::string_view name = "Transolver";
-  using MeshData = NoMeshData;
+  using MeshData = models::NoMeshData;
 
   /// @throws amq::Error for sizes that make no network
-  Transolver(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
+  Transolver(arithmetics::ParameterLayout& layout, const Config& config,
+             const std::string& prefix = "")
       : config_(check(config)) {
     const Index h = config.hidden, given = config.dim + config.inputs + config.variables;
     const std::string pre = prefix + "preprocess.linear_";
-    first_ =
-        nn::narrow_linear(layout, pre + "pre.0", RowKind::node, given, 2 * h, config.input_bits);
-    second_ =
-        nn::narrow_linear(layout, pre + "post", RowKind::node, 2 * h, h, config.edge_of_net_bits);
+    first_ = nn::narrow_linear(layout, pre + "pre.0", ops::RowKind::node, given, 2 * h,
+                               config.input_bits);
+    second_ = nn::narrow_linear(layout, pre + "post", ops::RowKind::node, 2 * h, h,
+                                config.edge_of_net_bits);
     for (Index l = 0; l < config.layers; ++l)
       blocks_.emplace_back(layout, prefix + "blocks." + std::to_string(l), config);
     const std::string last = prefix + "blocks." + std::to_string(config.layers - 1);
     norm_ = nn::LayerNorm(layout, last + ".ln_3", h);
-    decode_ = nn::narrow_linear(layout, last + ".mlp2", RowKind::node, h, config.outputs,
+    decode_ = nn::narrow_linear(layout, last + ".mlp2", ops::RowKind::node, h, config.outputs,
                                 config.edge_of_net_bits);
     placeholder_ = layout.add(prefix + "placeholder", {h},
-                              Init::positive(1.0f / static_cast<float>(h)), Role::vector);
+                              arithmetics::Init::positive(1.0f / static_cast<float>(h)),
+                              arithmetics::Role::vector);
   }
 
   [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -92,15 +98,15 @@ class Transolver {
   template <arithmetic A>
   typename A::Tensor operator()(A& a, MatrixView<const float> x, MatrixView<const float> u,
                                 MatrixView<const float> v = {}) const {
-    detail::check_rows("Transolver, input x", x, x.rows, config_.dim);
-    detail::check_rows("Transolver, input u", u, x.rows, config_.inputs);
-    auto rows = a.input(x, RowKind::node);
-    if (config_.inputs > 0) rows = a.concat({rows, a.input(u, RowKind::node)});
+    models::detail::check_rows("Transolver, input x", x, x.rows, config_.dim);
+    models::detail::check_rows("Transolver, input u", u, x.rows, config_.inputs);
+    auto rows = a.input(x, ops::RowKind::node);
+    if (config_.inputs > 0) rows = a.concat({rows, a.input(u, ops::RowKind::node)});
     if (config_.variables > 0) {
-      detail::check_rows("Transolver, input v", v, x.rows, config_.variables);
-      rows = a.concat({rows, a.input(v, RowKind::node)});
+      models::detail::check_rows("Transolver, input v", v, x.rows, config_.variables);
+      rows = a.concat({rows, a.input(v, ops::RowKind::node)});
     }
-    const auto hidden = second_(a, first_(a, rows, Activation::gelu));
+    const auto hidden = second_(a, first_(a, rows, core::Activation::gelu));
     auto f = a.apply(ops::Shift{}, hidden, placeholder_);
     for (const Block& block : blocks_) f = block(a, f);
     return decode_(a, norm_(a, f));
@@ -110,7 +116,7 @@ class Transolver {
   /// x += to_out(attention(ln_1(x))), then x += mlp(ln_2(x)).
   class Block {
    public:
-    Block(ParameterLayout& layout, const std::string& prefix, const Config& c)
+    Block(arithmetics::ParameterLayout& layout, const std::string& prefix, const Config& c)
         : width_(c.hidden), ln_1_(layout, prefix + ".ln_1", c.hidden) {
       const Index h = c.hidden;
       const std::string at = prefix + ".Attn";
@@ -118,37 +124,39 @@ class Transolver {
       s.key_bits = c.key_bits;
       s.token_bits = c.token_bits;
       s.products = c.attention_bits;
-      std::vector<WeightPart> parts;
+      std::vector<arithmetics::WeightPart> parts;
       for (const char* which : {".in_project_fx", ".in_project_x"}) {
-        const auto w = layout.add(at + which + ".weight", {h, h}, Init::deviation(0.02f));
-        const auto b = layout.add(at + which + ".bias", {h}, Init::constant(0), Role::vector);
+        const auto w =
+            layout.add(at + which + ".weight", {h, h}, arithmetics::Init::deviation(0.02f));
+        const auto b = layout.add(at + which + ".bias", {h}, arithmetics::Init::constant(0),
+                                  arithmetics::Role::vector);
         parts.push_back({w, 0, h, b});
       }
-      rows_ = layout.add_point(at + ".input", RowKind::node, h);
+      rows_ = layout.add_point(at + ".input", ops::RowKind::node, h);
       project_ = layout.add_weight(at + ".in_project", std::move(parts));
       mix_ = nn::LatentAttention::with_slices(layout, at, s);
-      out_ = nn::narrow_linear(layout, at + ".to_out.0", RowKind::node, h, h);
+      out_ = nn::narrow_linear(layout, at + ".to_out.0", ops::RowKind::node, h, h);
       ln_2_ = nn::LayerNorm(layout, prefix + ".ln_2", h);
-      first_ = nn::narrow_linear(layout, prefix + ".mlp.linear_pre.0", RowKind::node, h,
+      first_ = nn::narrow_linear(layout, prefix + ".mlp.linear_pre.0", ops::RowKind::node, h,
                                  c.mlp_ratio * h);
-      second_ =
-          nn::narrow_linear(layout, prefix + ".mlp.linear_post", RowKind::node, c.mlp_ratio * h, h);
+      second_ = nn::narrow_linear(layout, prefix + ".mlp.linear_post", ops::RowKind::node,
+                                  c.mlp_ratio * h, h);
     }
     template <arithmetic A>
     typename A::Tensor operator()(A& a, const typename A::Tensor& x) const {
       const auto both = a.linear(project_, a.quantize(rows_, ln_1_(a, x)));
       const auto values = a.columns(both, 0, width_), keys = a.columns(both, width_, width_);
-      const auto y = dense_onto(a, x, out_.point, out_.weight, mix_(a, keys, values));
-      return residual(a, first_.point, y, [&](const typename A::Tensor& some) {
-        return second_(a, first_(a, ln_2_(a, some), Activation::gelu));
+      const auto y = arithmetics::dense_onto(a, x, out_.point, out_.weight, mix_(a, keys, values));
+      return arithmetics::residual(a, first_.point, y, [&](const typename A::Tensor& some) {
+        return second_(a, first_(a, ln_2_(a, some), core::Activation::gelu));
       });
     }
 
    private:
     Index width_;
     nn::LayerNorm ln_1_, ln_2_;
-    PointId rows_{};
-    WeightId project_{};
+    arithmetics::PointId rows_{};
+    arithmetics::WeightId project_{};
     nn::LatentAttention mix_;
     nn::Linear out_, first_, second_;
   };
@@ -168,8 +176,12 @@ class Transolver {
   nn::Linear first_, second_, decode_;
   std::vector<Block> blocks_;
   nn::LayerNorm norm_;
-  ParameterId placeholder_ = no_parameter;
+  arithmetics::ParameterId placeholder_ = arithmetics::no_parameter;
 };
+
+}  // namespace amq
+
+namespace amq::models {
 
 /// One pass, in any arithmetic.
 template <typename A>
@@ -178,4 +190,4 @@ typename A::Tensor forward(const Transolver& model, A& a, const MeshInputs& s) {
 }
 static_assert(mesh_model<Transolver>);
 
-}  // namespace amq
+}  // namespace amq::models

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace amq {
+namespace amq::models {
 
 struct UnetConfig {
   int dims = 2;
@@ -39,16 +39,21 @@ struct UnetConfig {
   }
 };
 
+}  // namespace amq::models
+
+namespace amq {
+
 /// Twice convolution, batch norm, tanh at each level; the largest of two points going down, a
 /// transposed convolution going up, joined with what the level held on the way down. Parameter
 /// names and shapes are those of the public implementation.
 class Unet {
  public:
-  using Config = UnetConfig;
+  using Config = models::UnetConfig;
   static constexpr std::string_view name = "Unet";
 
   /// @throws Error for sizes that make no network
-  explicit Unet(ParameterLayout& layout, const Config& config, const std::string& prefix = "")
+  explicit Unet(arithmetics::ParameterLayout& layout, const Config& config,
+                const std::string& prefix = "")
       : config_(check(config)) {
     const auto block = [&](const std::string& outer, const std::string& inner, Index in, Index out,
                            int bits) {
@@ -85,12 +90,12 @@ class Unet {
   /// @throws Error for other shapes, numbers that are not finite, axes that 2^levels does not
   /// divide
   template <arithmetic A>
-  typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u) const {
+  typename A::Tensor operator()(A& a, const ops::GridShape& grid, MatrixView<const float> u) const {
     check_sizes(grid);
-    check_grid_input("Unet, input u", grid, u, config_.inputs);
-    auto f = a.input(u, RowKind::grid);
+    ops::check_grid_input("Unet, input u", grid, u, config_.inputs);
+    auto f = a.input(u, ops::RowKind::grid);
     std::vector<typename A::Tensor> kept;
-    std::vector<GridShape> grids{grid};
+    std::vector<ops::GridShape> grids{grid};
     for (const Block& b : down_) {
       kept.push_back(run(a, b, grids.back(), f));
       const ops::MaxPool pool(grids.back());
@@ -109,7 +114,7 @@ class Unet {
   }
   /// The same for models that take positions: they are not read.
   template <arithmetic A>
-  typename A::Tensor operator()(A& a, const GridShape& grid, MatrixView<const float> u,
+  typename A::Tensor operator()(A& a, const ops::GridShape& grid, MatrixView<const float> u,
                                 MatrixView<const float>) const {
     return (*this)(a, grid, u);
   }
@@ -123,7 +128,7 @@ class Unet {
     Block block;
   };
   template <typename A>
-  typename A::Tensor run(A& a, const Block& b, const GridShape& g,
+  typename A::Tensor run(A& a, const Block& b, const ops::GridShape& g,
                          const typename A::Tensor& x) const {
     return b.second(a, g, b.first(a, g, x, config_.activation), config_.activation);
   }
@@ -137,7 +142,7 @@ class Unet {
                   "Correct the configuration.");
     return c;
   }
-  void check_sizes(const GridShape& g) const {
+  void check_sizes(const ops::GridShape& g) const {
     const Index unit = Index{1} << config_.levels;
     bool good = g.dims == config_.dims;
     for (int a = 0; a < g.dims; ++a) good = good && g[a] % unit == 0;
@@ -155,6 +160,10 @@ class Unet {
   nn::Conv last_;
 };
 
+}  // namespace amq
+
+namespace amq::models {
+
 static_assert(grid_model<Unet>);
 
-}  // namespace amq
+}  // namespace amq::models

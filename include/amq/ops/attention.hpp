@@ -17,9 +17,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace amq {
-
-namespace ops {
+namespace amq::ops {
 
 namespace detail {
 
@@ -361,9 +359,7 @@ struct HeadNorm {
   }
 };
 
-}  // namespace ops
-
 static_assert(ops::operation<ops::SoftmaxAttention> && ops::operation<ops::LinearAttention> &&
               ops::operation<ops::HeadNorm>);
 
-}  // namespace amq
+}  // namespace amq::ops

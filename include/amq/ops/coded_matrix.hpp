@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-namespace amq {
+namespace amq::ops {
 
 /// (out, in) floats, encoded like a weight: a step a row. Rows of floats meet it in integers. Other
 /// floats of the same shape are encoded in the memory of those before.
@@ -72,4 +72,4 @@ class CodedMatrix {
   std::vector<kernels::PackedWeights> packed_, low_;  // one of each, or none
 };
 
-}  // namespace amq
+}  // namespace amq::ops

@@ -13,12 +13,10 @@
 #include <limits>
 #include <vector>
 
-namespace amq {
+namespace amq::ops {
 
 /// What a convolution reads beyond the ends of an axis.
 enum class Padding : std::uint8_t { zero, circular };
-
-namespace ops {
 
 /// The points a kernel sees, side by side: (sample x point, channel) -> (sample x output point,
 /// tap x channel), the last axis of the kernel fastest. Output point o sees the points
@@ -281,9 +279,7 @@ struct Pool {
 using MaxPool = Pool<true>;
 using MeanPool = Pool<false>;
 
-}  // namespace ops
-
 static_assert(ops::operation<ops::Patches> && ops::operation<ops::SpreadSubpoints> &&
               ops::operation<ops::MaxPool> && ops::operation<ops::MeanPool>);
 
-}  // namespace amq
+}  // namespace amq::ops

@@ -10,7 +10,7 @@
 #include <initializer_list>
 #include <string>
 
-namespace amq {
+namespace amq::ops {
 
 /// How rows lie: row ((sample n0 + i0) n1 + i1) n2 + i2, the last axis fastest.
 struct GridShape {
@@ -60,4 +60,4 @@ inline void check_grid_input(const char* where, const GridShape& g, MatrixView<c
                     "Repair the field before it is passed on.");
 }
 
-}  // namespace amq
+}  // namespace amq::ops

@@ -109,6 +109,6 @@ struct GroupNorm {
 
 }  // namespace amq::ops
 
-namespace amq {
+namespace amq::ops {
 static_assert(ops::operation<ops::GroupNorm>);
-}
+}  // namespace amq::ops

@@ -91,6 +91,6 @@ struct Interpolate {
 
 }  // namespace amq::ops
 
-namespace amq {
+namespace amq::ops {
 static_assert(ops::operation<ops::Interpolate>);
-}
+}  // namespace amq::ops

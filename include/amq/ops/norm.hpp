@@ -13,12 +13,10 @@
 #include <type_traits>
 #include <vector>
 
-namespace amq {
+namespace amq::ops {
 
 /// The eps of torch_geometric's InstanceNorm and torch's LayerNorm.
 inline constexpr double norm_eps = 1e-5;
-
-namespace ops {
 
 /// Per channel over all rows: out = (x - mean) / sqrt(variance + eps), biased variance, no affine
 /// part (torch_geometric's InstanceNorm of one graph). `inverse_deviation` (cols) is kept for the
@@ -180,5 +178,4 @@ struct LayerNorm {
 
 static_assert(operation<InstanceNorm> && operation<LayerNorm>);
 
-}  // namespace ops
-}  // namespace amq
+}  // namespace amq::ops

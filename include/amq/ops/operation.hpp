@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace amq {
+namespace amq::ops {
 
 /// What a row of a tensor stands for; adaptive bits are given per node, edge or cluster.
 enum class RowKind : std::uint8_t { node, edge, cluster, grid };
@@ -33,8 +33,6 @@ struct MatrixShape {
   }
   bool operator==(const MatrixShape&) const = default;
 };
-
-namespace ops {
 
 /// Where the gradient of one input goes, for a backward() that would rather write than add.
 template <typename T>
@@ -288,5 +286,4 @@ void add_row(T* to, const T* from, Index n) noexcept {
 }
 }  // namespace detail
 
-}  // namespace ops
-}  // namespace amq
+}  // namespace amq::ops

@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace amq {
+namespace amq::ops {
 
 /// Bits of products without weights, such as a transform's with its constant matrix or attention's
 /// between rows: of what is encoded as weights are, and of the rows that meet it. None: in float.
@@ -33,4 +33,4 @@ struct ProductBits {
   }
 };
 
-}  // namespace amq
+}  // namespace amq::ops

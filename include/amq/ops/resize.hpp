@@ -47,6 +47,6 @@ struct Resize {
 
 }  // namespace amq::ops
 
-namespace amq {
+namespace amq::ops {
 static_assert(ops::operation<ops::Resize>);
-}
+}  // namespace amq::ops

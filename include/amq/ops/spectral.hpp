@@ -21,7 +21,7 @@
 #include <tuple>
 #include <vector>
 
-namespace amq {
+namespace amq::ops {
 
 /// The lowest frequencies of each axis: 0 .. m - 1 of the last, of the others also -m .. -1, as
 /// rfftn orders them. Mode ((k0 ...) K_last + k_last), k in the order 0 .. m - 1, -m .. -1.
@@ -53,8 +53,6 @@ struct SpectralModes {
     }
   }
 };
-
-namespace ops {
 
 /// Cosines and sines of 2 pi k j / n as matrices between points and frequencies k >= 0. The points
 /// j and n - j have the same cosine and opposite sines: matrices have half of the points, and meet
@@ -394,8 +392,6 @@ struct SpectralInverse {
   }
 };
 
-}  // namespace ops
-
 static_assert(ops::operation<ops::SpectralForward> && ops::operation<ops::SpectralInverse>);
 
-}  // namespace amq
+}  // namespace amq::ops

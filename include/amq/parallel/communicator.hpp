@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::parallel {
 
 /// An error that all ranks throw, the same one, at the same call: none waits for another, and the
 /// communicator may be used again.
@@ -151,4 +151,4 @@ decltype(auto) or_abort(Communicator& c, const F& f) {
   }
 }
 
-}  // namespace amq
+}  // namespace amq::parallel

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::parallel {
 
 /// What a network takes: a message of n bytes arrives latency + n / bandwidth after it was sent,
 /// and a rank sends one after the other. A reduction takes 2 ceil(log2 ranks) such messages.
@@ -274,4 +274,4 @@ void LocalRanks::run(const F& f) {
   if (error_) throw Error(*error_);
 }
 
-}  // namespace amq
+}  // namespace amq::parallel

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::parallel {
 
 namespace detail {
 
@@ -28,7 +28,7 @@ struct Hub {
 
 /// The hubs of one lattice, the same list on every rank. @param place  (own node)
 inline std::vector<Hub> find_hubs(const PartitionedMesh& m, std::span<const std::int64_t> place,
-                                  const HubLattice& lattice, Communicator& c) {
+                                  const mesh::detail::HubLattice& lattice, Communicator& c) {
   constexpr std::int64_t none = std::numeric_limits<std::int64_t>::min();
   const auto d = static_cast<std::size_t>(m.dim);
   // The nearest to a cell's centre; of several the one that comes first in the order of sums.
@@ -123,7 +123,7 @@ inline PartitionedMesh with_ghosts(const PartitionedMesh& m, std::span<const Hub
                                                Communicator& c) {
   check_parts(m, c);
   together(c, [&] {
-    detail::check_lattices(m.dim, lattices);
+    mesh::detail::check_lattices(m.dim, lattices);
     m.edges = detail::side_edges(m);
   });
   const auto d = static_cast<std::size_t>(m.dim), n_owned = m.owned.size();
@@ -150,12 +150,12 @@ inline PartitionedMesh with_ghosts(const PartitionedMesh& m, std::span<const Hub
   std::vector<std::vector<detail::Hub>> hubs;
   std::vector<Edge> among;
   for (const int cells : lattices) {
-    const detail::HubLattice lattice{m.dim, cells, low, high};
+    const mesh::detail::HubLattice lattice{m.dim, cells, low, high};
     hubs.push_back(detail::find_hubs(m, place, lattice, c));
   }
   std::vector<const detail::Hub*> fresh;
   for (std::size_t l = 0; l < hubs.size(); ++l)
-    detail::HubLattice{m.dim, lattices[l], low, high}.each_pair(
+    mesh::detail::HubLattice{m.dim, lattices[l], low, high}.each_pair(
         [&](std::size_t from, std::size_t to) {
           const detail::Hub &a = hubs[l][from], &b = hubs[l][to];
           if (!a.found || !b.found || b.rank != c.rank()) return;
@@ -170,4 +170,4 @@ inline PartitionedMesh with_ghosts(const PartitionedMesh& m, std::span<const Hub
   return m;
 }
 
-}  // namespace amq
+}  // namespace amq::parallel

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::parallel {
 
 /// See Rollout. Every rank has the state of its own nodes, and all ranks step together. After two
 /// steps, on a part that has solved before, nothing is allocated.
@@ -88,4 +88,4 @@ class PartRollout {
   std::uint64_t begun_ = 0;  // see PartSolver::solve()
 };
 
-}  // namespace amq
+}  // namespace amq::parallel

@@ -2,7 +2,7 @@
 /// @file
 /// A solver on a mesh that lies with several ranks: on any number of them the same bits as on one.
 ///
-///     amq::PartSolver part(solver, my_part, communicator);   // all ranks
+///     amq::parallel::PartSolver part(solver, my_part, communicator);   // all ranks
 ///     const amq::Solution s = part(a, amq::mean_bits(4));    // a, s.field: of own nodes
 ///
 /// What it promises rests on four things. Rows cross as codes at their owner's bits, so that every
@@ -28,7 +28,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::parallel {
 
 namespace detail {
 
@@ -363,7 +363,7 @@ class PartSolver {
       const MeshEncoding& e = solver_->encoding();
       e.check_given(a, n_owned());
       set_size(given_, a.rows, a.cols);
-      detail::in_order(a, part_->order, view(given_));
+      solver::detail::in_order(a, part_->order, view(given_));
       u_ = sample_.u;
       set_size(v_, sample_.v.rows(), sample_.v.cols());
       e.encode_given(view(std::as_const(given_)), view(u_));
@@ -494,4 +494,4 @@ class PartSolver {
   Field out_;
 };
 
-}  // namespace amq
+}  // namespace amq::parallel

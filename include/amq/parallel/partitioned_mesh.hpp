@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::parallel {
 
 /// Nodes that a rank owns, and others have copies of.
 struct GhostNodes {
@@ -448,4 +448,4 @@ inline void describe(const PartitionedMesh& m, std::span<const std::int64_t> pla
   return part;
 }
 
-}  // namespace amq
+}  // namespace amq::parallel

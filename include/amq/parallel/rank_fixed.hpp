@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::parallel {
 
 /// All ranks of a mesh, for what needs everyone.
 class AllRanks {
@@ -283,7 +283,7 @@ class RankFixed : public Fixed<Scheme> {
     update(y.data.view(), halo_->interior, n);
     return y;
   }
-  /// See amq::shared_rows().
+  /// See amq::arithmetics::shared_rows().
   template <typename F>
   Tensor shared_rows(Index n, Index cols, const F& f) {
     Communicator& c = all_.communicator();
@@ -670,4 +670,4 @@ class RankFixed : public Fixed<Scheme> {
   HaloTraffic traffic_;
 };
 
-}  // namespace amq
+}  // namespace amq::parallel

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::parallel {
 
 /// Operations that make each row of the same rows of their inputs. A user's own says so with a
 /// specialization, and then runs over ranks.
@@ -133,7 +133,7 @@ class SendersRead {
     static_assert(row_by_row<Op> || across_ranks<Op>,
                   "amq: a network with this operation does not run over ranks. If it makes each "
                   "row of the same rows of its inputs, say so: "
-                  "template <> inline constexpr bool amq::row_by_row<Op> = true;");
+                  "template <> inline constexpr bool amq::parallel::row_by_row<Op> = true;");
     using Run = ops::Run<Op>;
     const typename Run::Shapes shapes{shape_of(in)...};
     const MatrixShape s = Run::shape(op, shapes);
@@ -200,4 +200,4 @@ class SendersRead {
 };
 static_assert(arithmetic<SendersRead>);
 
-}  // namespace amq
+}  // namespace amq::parallel

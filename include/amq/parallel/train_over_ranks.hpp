@@ -3,9 +3,9 @@
 /// Training by several ranks: samples of a batch are dealt to them, gradients are summed in the
 /// order of the batch. The same weights on any number of ranks and threads.
 ///
-///     amq::MeshTrainingOptions o;
-///     o.trainer.ranks = amq::training_ranks(communicator);
-///     amq::or_abort(communicator, [&] { training.run(executor, ...); });
+///     amq::training::MeshTrainingOptions o;
+///     o.trainer.ranks = amq::parallel::training_ranks(communicator);
+///     amq::parallel::or_abort(communicator, [&] { training.run(executor, ...); });
 
 #include <amq/parallel/communicator.hpp>
 #include <amq/train/trainer.hpp>
@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <span>
 
-namespace amq {
+namespace amq::parallel {
 
 /// For TrainerOptions::ranks; the communicator outlives the training. All ranks run the same
 /// training on the same samples. It begins when all are there, so that none reads a checkpoint
@@ -24,4 +24,4 @@ namespace amq {
   return {c.rank(), c.size(), [&c](std::span<std::int64_t> x) { c.sum(x); }};
 }
 
-}  // namespace amq
+}  // namespace amq::parallel

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <vector>
 
-namespace amq {
+namespace amq::parallel {
 
 /// Somebody's packed row.
 struct PackedRow {
@@ -93,4 +93,4 @@ class WireRow {
   std::size_t grid_;  ///< bytes
 };
 
-}  // namespace amq
+}  // namespace amq::parallel

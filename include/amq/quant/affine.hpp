@@ -7,14 +7,14 @@
 #include <amq/quant/quantizer.hpp>
 #include <amq/quant/row_grid.hpp>
 
-namespace amq {
+namespace amq::quant {
 
 /// One grid for all, codes -2^(Bits-1) ... 2^(Bits-1) - 1: to the bit what a row that has this grid
 /// is encoded to. The offset is a real of the tensor, not an integer zero point: a product carries
 /// it through the weights' sums, and needs no rounding of it.
 template <int Bits>
 struct Affine {
-  static_assert(1 <= Bits && Bits <= 16, "amq::Affine<Bits>: Bits must be 1 to 16");
+  static_assert(1 <= Bits && Bits <= 16, "amq::quant::Affine<Bits>: Bits must be 1 to 16");
   using Code = int_for<Bits>;
   static constexpr int bits = Bits;
   static constexpr int highest = highest_code(Bits), lowest = lowest_code(Bits);
@@ -36,4 +36,4 @@ struct Affine {
   [[nodiscard]] float decode(Code q, Index = 0, Index = 0) const noexcept { return grid.decode(q); }
 };
 
-}  // namespace amq
+}  // namespace amq::quant

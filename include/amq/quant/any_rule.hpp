@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace amq {
+namespace amq::quant {
 
 /// One of amq's rules, or a user's, whose type has been forgotten. Small, and never empty.
 class AnyRule {
@@ -167,4 +167,4 @@ inline void check_row_rule(const AnyRule& rule, const std::vector<int>& levels) 
   }
 }
 
-}  // namespace amq
+}  // namespace amq::quant

@@ -27,7 +27,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::quant {
 
 /// The grid of 2^bits codes whose ends are those of the range. A range of no width keeps its value:
 /// step 1, every code 0. 0 bits keep the middle.
@@ -227,4 +227,4 @@ template <typename Coders>
   return d;
 }
 
-}  // namespace amq
+}  // namespace amq::quant

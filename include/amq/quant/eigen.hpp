@@ -7,22 +7,24 @@
 #include <amq/quant/mixed_qtensor.hpp>
 #include <amq/quant/qtensor.hpp>
 
-namespace amq {
+namespace amq::quant {
 
 /// The codes as an Eigen matrix (row, column); nothing is copied, writing writes the tensor.
 template <typename Q, typename Extents>
 [[nodiscard]] MapOf<typename BasicQTensor<Q, Extents>::Code> code_map(
     BasicQTensor<Q, Extents>& t) noexcept {
-  static_assert(BasicQTensor<Q, Extents>::container >= 8,
-                "amq::code_map: codes below 8 bits are packed and have no address; use decode()");
+  static_assert(
+      BasicQTensor<Q, Extents>::container >= 8,
+      "amq::quant::code_map: codes below 8 bits are packed and have no address; use decode()");
   using Code = typename BasicQTensor<Q, Extents>::Code;
   return map(MatrixView<Code>(t.row(0), t.rows(), t.cols()));
 }
 template <typename Q, typename Extents>
 [[nodiscard]] ConstMapOf<typename BasicQTensor<Q, Extents>::Code> code_map(
     const BasicQTensor<Q, Extents>& t) noexcept {
-  static_assert(BasicQTensor<Q, Extents>::container >= 8,
-                "amq::code_map: codes below 8 bits are packed and have no address; use decode()");
+  static_assert(
+      BasicQTensor<Q, Extents>::container >= 8,
+      "amq::quant::code_map: codes below 8 bits are packed and have no address; use decode()");
   using Code = typename BasicQTensor<Q, Extents>::Code;
   return map(MatrixView<const Code>(t.row(0), t.rows(), t.cols()));
 }
@@ -45,4 +47,4 @@ template <typename List, typename Rule>
   return x;
 }
 
-}  // namespace amq
+}  // namespace amq::quant

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <numbers>
 
-namespace amq {
+namespace amq::quant {
 
 /// Mean squared error of 2^bits equidistant values symmetric about the mean, `step` apart, for a
 /// source of unit variance. bits 0: 1, the variance. Sums 2^(bits-1) closed-form cells.
@@ -78,4 +78,4 @@ namespace amq {
   return least[static_cast<std::size_t>(bits < 0 ? 0 : bits > max_bits ? max_bits : bits)];
 }
 
-}  // namespace amq
+}  // namespace amq::quant

@@ -13,7 +13,7 @@
 #include <span>
 #include <string>
 
-namespace amq {
+namespace amq::quant {
 
 /// An interval of reals.
 struct Range {
@@ -102,4 +102,4 @@ class Histogram {
   float min_ = 0, max_ = 0;
 };
 
-}  // namespace amq
+}  // namespace amq::quant

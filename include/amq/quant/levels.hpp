@@ -7,14 +7,14 @@
 #include <array>
 #include <cstddef>
 
-namespace amq {
+namespace amq::quant {
 
 /// Levels<2, 4, 8>: ascending numbers of bits, each 0 to 16. 0: the row is not computed.
 template <int... Bits>
 struct Levels {
-  static_assert(sizeof...(Bits) > 0, "amq::Levels<...>: name at least one bit-width");
+  static_assert(sizeof...(Bits) > 0, "amq::quant::Levels<...>: name at least one bit-width");
   static_assert(((0 <= Bits && Bits <= max_bits) && ...),
-                "amq::Levels<...>: bit-widths are 0 to 16");
+                "amq::quant::Levels<...>: bit-widths are 0 to 16");
   static constexpr int count = static_cast<int>(sizeof...(Bits));
   static constexpr std::array<int, sizeof...(Bits)> bits{Bits...};
   static_assert(
@@ -23,7 +23,7 @@ struct Levels {
           if (bits[k - 1] >= bits[k]) return false;
         return true;
       }(),
-      "amq::Levels<...>: list the bit-widths in ascending order, each once");
+      "amq::quant::Levels<...>: list the bit-widths in ascending order, each once");
 
   static constexpr int lowest = bits.front(), highest = bits.back();
 
@@ -40,4 +40,4 @@ struct Levels {
 using AnyLevels = Levels<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16>;
 static_assert(AnyLevels::highest == max_bits && AnyLevels::count == max_bits + 1);
 
-}  // namespace amq
+}  // namespace amq::quant

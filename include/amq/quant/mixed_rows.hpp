@@ -18,7 +18,7 @@
 #include <string>
 #include <utility>
 
-namespace amq {
+namespace amq::quant {
 
 /// Where codes and grids of a pass come from, and go back to with the last tensor that has them.
 struct RowMemory {
@@ -160,4 +160,4 @@ class MixedRows {
   std::size_t n_buckets_ = 0;
 };
 
-}  // namespace amq
+}  // namespace amq::quant

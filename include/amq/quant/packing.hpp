@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace amq {
+namespace amq::quant {
 
 /// @pre every code fits `container` bits; container is 2, 4, 8 or 16 (0 writes nothing)
 inline void pack_codes(const std::int32_t* codes, Index n, int container, void* out) noexcept {
@@ -53,4 +53,4 @@ inline void unpack_codes(const void* packed, Index n, int container, std::int32_
   for (Index k = 0; k < n; ++k) out[k] = code_at(packed, k, container);
 }
 
-}  // namespace amq
+}  // namespace amq::quant

@@ -24,7 +24,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace amq {
+namespace amq::quant {
 
 /// An extent known only at run time.
 inline constexpr int dynamic = -1;
@@ -33,8 +33,9 @@ inline constexpr int dynamic = -1;
 /// last extent is the columns, the others together the rows.
 template <int... Dims>
 struct Shape {
-  static_assert(sizeof...(Dims) > 0, "amq::Shape<...>: name at least one extent");
-  static_assert(((Dims >= dynamic) && ...), "amq::Shape<...>: extents are >= 0, or amq::dynamic");
+  static_assert(sizeof...(Dims) > 0, "amq::quant::Shape<...>: name at least one extent");
+  static_assert(((Dims >= dynamic) && ...),
+                "amq::quant::Shape<...>: extents are >= 0, or amq::quant::dynamic");
   static constexpr int rank = static_cast<int>(sizeof...(Dims));
   static constexpr std::array<Index, sizeof...(Dims)> stated{Dims...};
   static constexpr bool is_static = ((Dims != dynamic) && ...);
@@ -118,9 +119,10 @@ class BasicQTensor {
   using Quantizer = Q;
   using Code = typename Q::Code;
   static constexpr int bits = Q::bits, container = Layout::template container<bits>;
-  static_assert(bits <= container,
-                "amq::BasicQTensor: a blocked tensor has a byte a code; keep 16 bits as two digits "
-                "of 8");
+  static_assert(
+      bits <= container,
+      "amq::quant::BasicQTensor: a blocked tensor has a byte a code; keep 16 bits as two digits "
+      "of 8");
   /// One code where a code fills words, else a byte of several.
   using Word = std::conditional_t<(container == 16), std::int16_t,
                                   std::conditional_t<(container == 8), std::int8_t, std::uint8_t>>;
@@ -266,8 +268,12 @@ class BasicQTensor {
   detail::QStorage<is_static, Word, static_words()> storage_;
 };
 
-/// QTensor<8, Pow2<-7>, 64>: 64 codes of 8 bits. Extents may be amq::dynamic.
-template <int Bits, scale_policy Scale, int... Dims>
-using QTensor = BasicQTensor<Symmetric<Bits, Scale>, Shape<Dims...>>;
+}  // namespace amq::quant
+
+namespace amq {
+
+/// QTensor<8, Pow2<-7>, 64>: 64 codes of 8 bits. Extents may be amq::quant::dynamic.
+template <int Bits, quant::scale_policy Scale, int... Dims>
+using QTensor = quant::BasicQTensor<quant::Symmetric<Bits, Scale>, quant::Shape<Dims...>>;
 
 }  // namespace amq

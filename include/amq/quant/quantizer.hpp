@@ -3,10 +3,11 @@
 /// What a quantizer is.
 
 #include <amq/core/matrix_view.hpp>
+#include <amq/core/rooms.hpp>
 
 #include <concepts>
 
-namespace amq {
+namespace amq::quant {
 
 /// A quantizer sends the real at row i, column j to a code and back. The compiler checks the
 /// signatures; tests/quant/quantizer_laws.hpp checks the promises:
@@ -26,4 +27,4 @@ concept quantizer = requires(const Q q, float x, typename Q::Code code, Index i)
   noexcept->std::same_as<float>;
 };
 
-}  // namespace amq
+}  // namespace amq::quant

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::quant {
 
 /// Every row seen so far is in the sample with the same probability (Vitter's algorithm R).
 class RowReservoir {
@@ -50,4 +50,4 @@ class RowReservoir {
   std::vector<float> values_;
 };
 
-}  // namespace amq
+}  // namespace amq::quant

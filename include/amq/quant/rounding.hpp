@@ -2,10 +2,12 @@
 /// @file
 /// How a real becomes an integer, everywhere in amq: the nearest one, the even one of two.
 
+#include <amq/core/rooms.hpp>
+
 #include <cmath>
 #include <type_traits>
 
-namespace amq {
+namespace amq::quant {
 
 /// What the default rounding mode of the hardware does, in constant expressions too.
 /// @pre |y| < 2^30
@@ -17,4 +19,4 @@ namespace amq {
   return floor + (rest > 0.5f || (rest == 0.5f && floor % 2 != 0) ? 1 : 0);
 }
 
-}  // namespace amq
+}  // namespace amq::quant

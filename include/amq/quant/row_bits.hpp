@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::quant {
 
 /// One byte per row: its number of bits, 0 to 16.
 class RowBits {
@@ -76,4 +76,4 @@ class RowBits {
   std::vector<std::uint8_t> bits_;
 };
 
-}  // namespace amq
+}  // namespace amq::quant

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-namespace amq {
+namespace amq::quant {
 
 /// A row no wider than this counts as constant: its inverse step would leave the range of float.
 inline constexpr float smallest_step = 0x1p-100f;
@@ -37,4 +37,4 @@ struct RowGrid {
   bool operator==(const RowGrid&) const = default;
 };
 
-}  // namespace amq
+}  // namespace amq::quant

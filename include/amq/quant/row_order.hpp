@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::quant {
 
 /// Bucket b holds the sorted places first[b] .. first[b + 1] - 1; row[place] is the row that stands
 /// there. Stable: inside a bucket rows ascend.
@@ -74,4 +74,4 @@ class SharedRowOrder {
   std::shared_ptr<const RowOrder> shared_;  // the same
 };
 
-}  // namespace amq
+}  // namespace amq::quant

@@ -26,7 +26,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace amq {
+namespace amq::quant {
 
 /// The rules of amq as data, for files and command lines. `own`: a rule of a user's.
 enum class RowRule : std::uint8_t { affine, symmetric, min_max, fixed, own };
@@ -77,28 +77,34 @@ concept row_rule = std::default_initializable<R> &&
   noexcept->std::same_as<float>;
 };
 
+}  // namespace amq::quant
+
+namespace amq {
+
 struct ByDeviation {
   static constexpr std::string_view name = "by_deviation", former_name = "row_affine";
   static constexpr bool centred = true, keeps_mean = true;
-  static constexpr OffsetUnit offset = OffsetUnit::widths;
-  using Stats = MeanDeviation;
+  static constexpr quant::OffsetUnit offset = quant::OffsetUnit::widths;
+  using Stats = quant::MeanDeviation;
   [[nodiscard]] static Stats stats(const float* x, Index n) noexcept {
-    return mean_deviation(x, n);
+    return quant::mean_deviation(x, n);
   }
   /// 0 bits keep the mean.
   /// @param o  shift of the grid, in deviations: rows that have passed a swish lean to one side
-  [[nodiscard]] static RowGrid grid(const Stats& s, int bits, float a, float o = 0) noexcept {
+  [[nodiscard]] static quant::RowGrid grid(const Stats& s, int bits, float a,
+                                           float o = 0) noexcept {
     if (bits == 0) return {1.0f, s.mean};
-    RowGrid g = detail::grid_about(a * s.deviation, s.mean);
+    quant::RowGrid g = quant::detail::grid_about(a * s.deviation, s.mean);
     g.offset = std::fma(o, s.deviation, g.offset);
     return g;
   }
-  [[nodiscard]] static RowGrid grid(const float* x, Index n, int bits, float a, float o) noexcept {
+  [[nodiscard]] static quant::RowGrid grid(const float* x, Index n, int bits, float a,
+                                           float o) noexcept {
     return grid(stats(x, n), bits, a, o);
   }
   /// The best a for Gaussian rows.
   [[nodiscard]] static constexpr float default_a(int bits) noexcept {
-    return static_cast<float>(gaussian_step(bits));
+    return static_cast<float>(quant::gaussian_step(bits));
   }
 };
 
@@ -108,15 +114,18 @@ struct ByMagnitude {
   struct Stats {
     float abs_max = 0;
   };
-  [[nodiscard]] static constexpr int lowest(int bits) noexcept { return -highest_code(bits); }
-  [[nodiscard]] static Stats stats(const float* x, Index n) noexcept { return {abs_max(x, n)}; }
-  [[nodiscard]] static RowGrid grid(const Stats& s, int bits, float a, float = 0) noexcept {
+  [[nodiscard]] static constexpr int lowest(int bits) noexcept { return -core::highest_code(bits); }
+  [[nodiscard]] static Stats stats(const float* x, Index n) noexcept {
+    return {quant::abs_max(x, n)};
+  }
+  [[nodiscard]] static quant::RowGrid grid(const Stats& s, int bits, float a, float = 0) noexcept {
     if (bits < 2) return {};
     // a / highest is the same for every row of a level: a kernel divides once.
-    const float step = a / static_cast<float>(highest_code(bits)) * s.abs_max;
-    return {step > smallest_step ? step : 1.0f, 0.0f};
+    const float step = a / static_cast<float>(core::highest_code(bits)) * s.abs_max;
+    return {step > quant::smallest_step ? step : 1.0f, 0.0f};
   }
-  [[nodiscard]] static RowGrid grid(const float* x, Index n, int bits, float a, float o) noexcept {
+  [[nodiscard]] static quant::RowGrid grid(const float* x, Index n, int bits, float a,
+                                           float o) noexcept {
     return grid(stats(x, n), bits, a, o);
   }
   /// The best a for Gaussian rows of 128 channels (longer rows have larger extremes, want less).
@@ -129,16 +138,19 @@ struct ByMagnitude {
 struct ByRange {
   static constexpr std::string_view name = "by_range", former_name = "row_min_max";
   static constexpr bool centred = true;
-  using Stats = MinMax;
-  [[nodiscard]] static Stats stats(const float* x, Index n) noexcept { return min_max(x, n); }
+  using Stats = quant::MinMax;
+  [[nodiscard]] static Stats stats(const float* x, Index n) noexcept {
+    return quant::min_max(x, n);
+  }
   /// 0 bits keep the middle of the range.
-  [[nodiscard]] static RowGrid grid(const Stats& s, int bits, float a, float = 0) noexcept {
+  [[nodiscard]] static quant::RowGrid grid(const Stats& s, int bits, float a, float = 0) noexcept {
     const float middle = 0.5f * (s.min + s.max);
     if (bits == 0) return {1.0f, middle};
     const float factor = a / static_cast<float>((1 << bits) - 1);
-    return detail::grid_about(factor * (s.max - s.min), middle);
+    return quant::detail::grid_about(factor * (s.max - s.min), middle);
   }
-  [[nodiscard]] static RowGrid grid(const float* x, Index n, int bits, float a, float o) noexcept {
+  [[nodiscard]] static quant::RowGrid grid(const float* x, Index n, int bits, float a,
+                                           float o) noexcept {
     return grid(stats(x, n), bits, a, o);
   }
   /// The best a for Gaussian rows of 128 channels.
@@ -151,21 +163,27 @@ struct ByRange {
 struct Static {
   static constexpr std::string_view name = "static", former_name = "static";
   static constexpr bool dynamic = false;
-  static constexpr OffsetUnit offset = OffsetUnit::real;
+  static constexpr quant::OffsetUnit offset = quant::OffsetUnit::real;
   struct Stats {};
   [[nodiscard]] static Stats stats(const float*, Index) noexcept { return {}; }
   /// @pre a > 0
-  [[nodiscard]] static RowGrid grid(const Stats&, int bits, float a, float o = 0) noexcept {
-    return bits == 0 ? RowGrid{1.0f, o} : RowGrid{a > smallest_step ? a : 1.0f, o};
+  [[nodiscard]] static quant::RowGrid grid(const Stats&, int bits, float a, float o = 0) noexcept {
+    return bits == 0 ? quant::RowGrid{1.0f, o}
+                     : quant::RowGrid{a > quant::smallest_step ? a : 1.0f, o};
   }
-  [[nodiscard]] static RowGrid grid(const float*, Index, int bits, float a, float o) noexcept {
+  [[nodiscard]] static quant::RowGrid grid(const float*, Index, int bits, float a,
+                                           float o) noexcept {
     return grid({}, bits, a, o);
   }
   /// For values of zero mean and unit variance; calibration.hpp finds better ones.
   [[nodiscard]] static constexpr float default_a(int bits) noexcept {
-    return static_cast<float>(gaussian_step(bits));
+    return static_cast<float>(quant::gaussian_step(bits));
   }
 };
+
+}  // namespace amq
+
+namespace amq::quant {
 
 // Names of before.
 using RowAffine = ByDeviation;
@@ -260,7 +278,8 @@ RowGrid quantize_row(const float* x, Index n, const BasicRowCoder<Rule>& c, Code
 /// (quantizer.hpp), which is how its laws are checked.
 template <row_rule Rule, int Bits>
 struct RowsBy {
-  static_assert(1 <= Bits && Bits <= max_bits, "amq::RowsBy<Rule, Bits>: Bits must be 1 to 16");
+  static_assert(1 <= Bits && Bits <= max_bits,
+                "amq::quant::RowsBy<Rule, Bits>: Bits must be 1 to 16");
   using Code = int_for<Bits>;
   static constexpr int bits = Bits;
   static constexpr int lowest = lowest_of(Rule{}, Bits), highest = highest_code(Bits);
@@ -274,4 +293,4 @@ struct RowsBy {
   [[nodiscard]] float decode(Code q, Index i, Index) const noexcept { return grids[i].decode(q); }
 };
 
-}  // namespace amq
+}  // namespace amq::quant

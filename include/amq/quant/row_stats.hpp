@@ -5,13 +5,14 @@
 /// nothing. This is the oracle; kernels/ computes the same bits with vectors.
 
 #include <amq/core/matrix_view.hpp>
+#include <amq/core/rooms.hpp>
 
 #include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
 
-namespace amq {
+namespace amq::quant {
 
 struct MeanDeviation {
   float mean = 0, deviation = 0;  ///< deviation: square root of the mean squared distance
@@ -82,4 +83,4 @@ template <typename Step, typename Combine>
           detail::reduce_row(x, n, -infinity, detail::max_of, detail::max_of)};
 }
 
-}  // namespace amq
+}  // namespace amq::quant

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-namespace amq {
+namespace amq::quant {
 
 /// Which containers rows may have, where that is known when a product is compiled: bit c stands
 /// for containers of c bits. Code for others is not made.
@@ -69,4 +69,4 @@ struct RowsSpan {
   }
 };
 
-}  // namespace amq
+}  // namespace amq::quant

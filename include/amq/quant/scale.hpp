@@ -17,7 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace amq {
+namespace amq::quant {
 
 /// step(i, j) > 0: the step of the element in row i and column j.
 template <typename S>
@@ -40,7 +40,7 @@ struct PerTensor {
 
 template <int Exponent>
 struct Pow2 {
-  static_assert(-126 <= Exponent && Exponent <= 127, "amq::Pow2<E>: E must be -126 to 127");
+  static_assert(-126 <= Exponent && Exponent <= 127, "amq::quant::Pow2<E>: E must be -126 to 127");
   [[nodiscard]] static constexpr float step() noexcept {
     return std::bit_cast<float>(static_cast<std::uint32_t>(Exponent + 127) << 23);
   }
@@ -55,4 +55,4 @@ struct PerRow {
   }
 };
 
-}  // namespace amq
+}  // namespace amq::quant

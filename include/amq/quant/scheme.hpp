@@ -9,6 +9,15 @@
 #include <concepts>
 #include <string>
 
+namespace amq::quant {
+
+/// What all InWords are.
+struct RowsInWords {};
+/// Of a scheme's name, where rows between products are words.
+inline constexpr const char* words_suffix = "_words";
+
+}  // namespace amq::quant
+
 namespace amq {
 
 /// Symmetric codes per output channel: 2, 4, 8 or 16 bits.
@@ -26,40 +35,36 @@ struct Weights {
 /// The levels a row of activations may have.
 template <int... Bits>
 struct Activations {
-  using levels = Levels<Bits...>;
+  using levels = quant::Levels<Bits...>;
 };
 
 /// The same where rows of messages between the products of a layer are words of 16 bits in fixed
 /// point instead of floats (kernels/message_words.hpp): Scheme<Weights<8>,
 /// InWords<Activations<8>>>. Of layers that have such a form, as MP-PDE's; with ByRange and at most
 /// 8 bits. calibrate() finds two fractions a layer.
-struct RowsInWords {};
 template <typename A>
-struct InWords : RowsInWords {
+struct InWords : quant::RowsInWords {
   using levels = typename A::levels;
 };
-
-/// Of a scheme's name, where rows between products are words.
-inline constexpr const char* words_suffix = "_words";
 
 /// @tparam A     Activations, or these InWords
 /// @tparam Rule  a row_rule, amq's or a user's
 template <typename W, typename A, typename Rule = ByRange>
 struct Scheme {
   static_assert(
-      row_rule<Rule>,
+      quant::row_rule<Rule>,
       "amq::Scheme: a row rule is a struct of static members name, grid(x, n, bits, a, o) "
       "and default_a(bits), noexcept: see the concept row_rule");
   using levels = typename A::levels;
   using rule = Rule;
   static constexpr int weight_bits = W::bits;
-  static constexpr bool words = std::derived_from<A, RowsInWords>;  ///< between products
+  static constexpr bool words = std::derived_from<A, quant::RowsInWords>;  ///< between products
   static_assert(!words || (std::same_as<Rule, ByRange> && levels::bits.back() <= 8),
                 "amq::Scheme: words between products become codes by range, of at most 8 bits: use "
                 "ByRange and levels up to 8, or Activations that are not InWords");
   static constexpr bool wide_weights = W::wide;  ///< layers of 16 bits are compiled
   static_assert(
-      !levels::contains(1) || lowest_of(Rule{}, 1) < 0,
+      !levels::contains(1) || quant::lowest_of(Rule{}, 1) < 0,
       "amq::Scheme: a symmetric row has nothing but zero at 1 bit; use ByRange, or drop level 1");
 
   /// "w8a2,4,8_by_range", as in tables and model files.
@@ -74,7 +79,7 @@ struct Scheme {
     }
     text += '_';
     text += Rule::name;
-    if (words) text += words_suffix;
+    if (words) text += quant::words_suffix;
     return text;
   }
 };
@@ -82,9 +87,14 @@ struct Scheme {
 /// A scheme that is read at run time: what is compiled for it serves all levels, the rules of amq
 /// and those of users.
 struct AnyScheme {
-  using levels = AnyLevels;
-  using rule = AnyRule;
+  using levels = quant::AnyLevels;
+  using rule = quant::AnyRule;
 };
+
+}  // namespace amq
+
+namespace amq::quant {
+
 template <typename Scheme>
 inline constexpr bool any_scheme = std::same_as<Scheme, AnyScheme>;
 
@@ -97,4 +107,4 @@ template <typename Scheme>
     return Scheme::wide_weights;
 }
 
-}  // namespace amq
+}  // namespace amq::quant

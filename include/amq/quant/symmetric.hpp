@@ -8,7 +8,7 @@
 #include <amq/quant/rounding.hpp>
 #include <amq/quant/scale.hpp>
 
-namespace amq {
+namespace amq::quant {
 
 /// The nearest code of x, clamped to -highest .. highest.
 /// @param inverse  1 / step: whoever encodes a row divides once
@@ -22,7 +22,7 @@ namespace amq {
 /// Codes are -highest ... highest. The one code below is left unused, so that -q always exists.
 template <int Bits, scale_policy Scale = PerTensor>
 struct Symmetric {
-  static_assert(2 <= Bits && Bits <= 16, "amq::Symmetric<Bits>: Bits must be 2 to 16");
+  static_assert(2 <= Bits && Bits <= 16, "amq::quant::Symmetric<Bits>: Bits must be 2 to 16");
   using Code = int_for<Bits>;
   static constexpr int bits = Bits;
   static constexpr int highest = highest_code(Bits), lowest = -highest;
@@ -51,4 +51,4 @@ struct Symmetric {
   }
 };
 
-}  // namespace amq
+}  // namespace amq::quant

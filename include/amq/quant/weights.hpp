@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-namespace amq {
+namespace amq::quant {
 
 /// Kernels have weights of up to 8 bits. One of 16 is two digits: code = weight_digit high + low,
 /// both in -127 .. 127.
@@ -113,4 +113,4 @@ using WeightTensor = BasicQTensor<Symmetric<8, PerRow>, Shape<dynamic, dynamic>,
   return t;
 }
 
-}  // namespace amq
+}  // namespace amq::quant

@@ -9,6 +9,8 @@
 ///
 /// Every rung gives the same bits (design decision 8); Scalar is floor and oracle.
 
+#include <amq/core/rooms.hpp>
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif

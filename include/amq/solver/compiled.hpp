@@ -3,7 +3,7 @@
 /// A solver that is compiled once, in the static library amq_compiled: whoever includes this header
 /// compiles neither kernels nor Eigen.
 ///
-///     amq::CompiledSolver solver("darcy.safetensors");
+///     amq::solver::CompiledSolver solver("darcy.safetensors");
 ///     solver.budget(3);                                  // mean bits
 ///     std::vector<float> u = solver(mesh, a);            // (node, channel)
 ///
@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::solver {
 
 /// A deployed solver of any shipped network and scheme. One object is for one thread at a time.
 class CompiledSolver {
@@ -55,4 +55,4 @@ class CompiledSolver {
   std::unique_ptr<Any> any_;
 };
 
-}  // namespace amq
+}  // namespace amq::solver

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::solver {
 
 /// Where edges of a graph come from.
 struct GraphOptions {
@@ -453,4 +453,4 @@ void MeshEncoding::check_imposed(const Samples& samples) const {
   }
 }
 
-}  // namespace amq
+}  // namespace amq::solver

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::solver {
 
 /// What is odd about a mesh and does not stop a solve.
 struct MeshFindings {
@@ -128,7 +128,7 @@ inline void examine(const Mesh& mesh, const Graph& graph, bool has_cells, bool m
   for (Index c = 0; c < mesh.n_cells(); ++c) {
     const auto* v = mesh.cell(c);
     const int n = std::min(mesh.nodes_per_cell, 8);
-    const detail::Corners corner = detail::sorted_corners(v, n);
+    const mesh::detail::Corners corner = mesh::detail::sorted_corners(v, n);
     std::uint64_t hash = 0xcbf29ce484222325u;
     for (std::size_t k = 0; k < static_cast<std::size_t>(n); ++k) {
       hash ^= static_cast<std::uint64_t>(corner[k]);
@@ -162,4 +162,4 @@ inline void examine(const Mesh& mesh, const Graph& graph, bool has_cells, bool m
     f.unmarked_boundary_nodes += at_boundary[i] && mesh.node_type[i] == NodeType::normal;
 }
 
-}  // namespace amq
+}  // namespace amq::solver

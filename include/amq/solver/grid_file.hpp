@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::solver {
 
 /// A grid and a given field, and the levels at which a loaded solver must return the saved bits.
 struct GridSelfTest {
@@ -18,16 +18,21 @@ struct GridSelfTest {
   std::vector<double> mean_bits;
 };
 
+}  // namespace amq::solver
+
+namespace amq {
+
 /// Writes the solver under a temporary name and renames it. The self-test is solved here, and its
 /// solutions are kept.
 /// @throws amq::Error for a failing disk or a self-test the solver refuses
 template <typename Model, typename Scheme>
 void save(const std::string& path, const GridSolver<Model, Scheme>& solver,
-          const GridSelfTest& test) {
-  detail::require_budgets(path, test.mean_bits);
+          const solver::GridSelfTest& test) {
+  using namespace solver;
+  solver::detail::require_budgets(path, test.mean_bits);
   safetensors::File f;
   f.path = path;
-  detail::put_network(f, solver.net());
+  solver::detail::put_network(f, solver.net());
   f.metadata["amq.encoding"] = json::dump(stored::to_json(solver.encoding()));
   f.metadata["amq.trained_on"] = json::dump(stored::to_json(solver.trained_on()));
   for (std::size_t d = 0; d < test.grid.axes.size(); ++d)
@@ -35,9 +40,14 @@ void save(const std::string& path, const GridSolver<Model, Scheme>& solver,
   f.tensors["self_test.a"] = Array::of(view(test.a));
   f.tensors["self_test.mean_bits"] = Array::of(test.mean_bits);
   for (std::size_t k = 0; k < test.mean_bits.size(); ++k)
-    detail::put_solution(f, k, solver(test.grid, test.a, mean_bits(test.mean_bits[k])).field);
+    solver::detail::put_solution(f, k,
+                                 solver(test.grid, test.a, mean_bits(test.mean_bits[k])).field);
   safetensors::write(path, f);
 }
+
+}  // namespace amq
+
+namespace amq::solver {
 
 namespace detail {
 
@@ -89,26 +99,31 @@ GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& ex
 
 }  // namespace detail
 
+}  // namespace amq::solver
+
+namespace amq {
+
 /// Reads a solver and solves its self-test: every bit must be as it was saved.
 /// @tparam Scheme  see load() of networks on meshes
 /// @throws amq::Error  see load() of networks on meshes
 template <typename Model, typename Scheme = AnyScheme>
-requires grid_model<Model>
+requires models::grid_model<Model>
 [[nodiscard]] GridSolver<Model, Scheme> load(const std::string& path,
-                                             Executor& executor = serial_executor()) {
-  return detail::naming(path, [&] {
-    return detail::load_grid_solver<Model, Scheme>(detail::NetworkFile(safetensors::read(path)),
-                                                   executor);
+                                             Executor& executor = core::serial_executor()) {
+  return solver::detail::naming(path, [&] {
+    return solver::detail::load_grid_solver<Model, Scheme>(
+        solver::detail::NetworkFile(io::safetensors::read(path)), executor);
   });
 }
 /// The same of a file that has been read, or of its bytes: safetensors::decode(bytes, name).
 template <typename Model, typename Scheme = AnyScheme>
-requires grid_model<Model>
-[[nodiscard]] GridSolver<Model, Scheme> load(safetensors::File file,
-                                             Executor& executor = serial_executor()) {
+requires models::grid_model<Model>
+[[nodiscard]] GridSolver<Model, Scheme> load(io::safetensors::File file,
+                                             Executor& executor = core::serial_executor()) {
   const std::string path = file.path;
-  return detail::naming(path, [&] {
-    return detail::load_grid_solver<Model, Scheme>(detail::NetworkFile(std::move(file)), executor);
+  return solver::detail::naming(path, [&] {
+    return solver::detail::load_grid_solver<Model, Scheme>(
+        solver::detail::NetworkFile(std::move(file)), executor);
   });
 }
 

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::solver {
 
 /// A regular grid in the user's units.
 struct RegularGrid {
@@ -156,21 +156,25 @@ struct GridFieldEncoding {
   }
 };
 
+}  // namespace amq::solver
+
+namespace amq {
+
 /// A trained network and how fields are encoded. All rows have one width. All const functions may
 /// be called by several threads at once, and give the same bits as one after another.
 /// @tparam Scheme  only its levels and its rule are compiled; AnyScheme: what the network says at
 ///                 run time, and the same bits
 template <typename Model, typename Scheme = AnyScheme>
 class GridSolver {
-  static_assert(require_grid_model<Model>());
+  static_assert(models::require_grid_model<Model>());
 
  public:
   using scheme = Scheme;
 
   /// @throws amq::Error for an encoding of other channels than the network's, and a network of
   ///         another scheme
-  GridSolver(std::unique_ptr<Network<Model>> net, GridFieldEncoding encoding,
-             Executor& executor = serial_executor())
+  GridSolver(std::unique_ptr<Network<Model>> net, solver::GridFieldEncoding encoding,
+             Executor& executor = core::serial_executor())
       : parts_(make_parts(std::move(net), std::move(encoding), executor)) {
     budget_.mean_bits = levels().back();
   }
@@ -183,10 +187,10 @@ class GridSolver {
   }
   [[nodiscard]] Budget budget() const noexcept { return budget_; }
   /// What training saw, which files keep. Not while others solve.
-  void trained_on(TrainedOn seen) { parts_->seen = std::move(seen); }
-  [[nodiscard]] const TrainedOn& trained_on() const noexcept { return parts_->seen; }
+  void trained_on(solver::TrainedOn seen) { parts_->seen = std::move(seen); }
+  [[nodiscard]] const solver::TrainedOn& trained_on() const noexcept { return parts_->seen; }
   /// @param tolerance  see Outside: refused beyond
-  void out_of_range(OutOfRange policy, double tolerance = 0) noexcept {
+  void out_of_range(solver::OutOfRange policy, double tolerance = 0) noexcept {
     policy_ = policy;
     tolerance_ = tolerance;
   }
@@ -194,26 +198,26 @@ class GridSolver {
   /// @param a  (point, given channel) in the user's units, the last axis fastest
   /// @returns  field (point, solution channel), and what it cost
   /// @throws amq::Error for grids the network cannot have and fields the encoding refuses
-  Solution operator()(const RegularGrid& grid, MatrixView<const float> a,
-                      const SolveOptions& options = {}) const {
+  Solution operator()(const solver::RegularGrid& grid, MatrixView<const float> a,
+                      const solver::SolveOptions& options = {}) const {
     Solution s;
     solve(grid, a, s, options);
     return s;
   }
-  Solution operator()(const RegularGrid& grid, const Field& a,
-                      const SolveOptions& options = {}) const {
+  Solution operator()(const solver::RegularGrid& grid, const Field& a,
+                      const solver::SolveOptions& options = {}) const {
     return (*this)(grid, view(a), options);
   }
   /// The same into memory that was there before.
-  void solve(const RegularGrid& grid, MatrixView<const float> a, Solution& into,
-             const SolveOptions& options = {}) const {
-    const FloatEnvironment own;
+  void solve(const solver::RegularGrid& grid, MatrixView<const float> a, Solution& into,
+             const solver::SolveOptions& options = {}) const {
+    const core::FloatEnvironment own;
     const Budget b = options.budget.value_or(budget_);
     check(b);
     if (!options.variables.empty())
       throw Error("solver, variables", "none", std::to_string(options.variables.size()),
                   "Networks on grids read what is given at points: pass it as a channel.");
-    const GridShape shape = grid.shape();
+    const ops::GridShape shape = grid.shape();
     if (shape.dims != net().model.config().channels().dims)
       throw Error("solver",
                   "a grid of " + std::to_string(net().model.config().channels().dims) + " axes",
@@ -221,49 +225,51 @@ class GridSolver {
     const auto w = parts_->workspaces.borrow([this] {
       return std::make_unique<Workspace>(Workspace{parts_->main.beside(), {}, {}});
     });
-    Outside outside;
-    if (policy_ != OutOfRange::ignore) outside = compare(grid, a);
+    solver::Outside outside;
+    if (policy_ != solver::OutOfRange::ignore) outside = compare(grid, a);
     encoding().positions(grid, shape, w->x);
     encoding().encode(a, shape, w->u);
-    const BitPlan plan = BitPlan::uniform(static_cast<int>(b.mean_bits));
+    const arithmetics::BitPlan plan = arithmetics::BitPlan::uniform(static_cast<int>(b.mean_bits));
     const auto u = view(std::as_const(w->u)), x = view(std::as_const(w->x));
-    BasicCounting count(net().layout, net().quantizers, plan);
+    arithmetics::BasicCounting count(net().layout, net().quantizers, plan);
     net().model(count, shape, u, x);
     w->main.begin(plan);
     encoding().decode(net().model(w->main, shape, u, x).view(), a, into.field);
     into.report = {};
     into.report.outside = outside;
-    into.report.bops = into.report.budget = static_cast<Cost>(count.cost().bops());
-    into.report.float_bops = static_cast<Cost>(count.cost().float_bops());
+    into.report.bops = into.report.budget = static_cast<allocation::Cost>(count.cost().bops());
+    into.report.float_bops = static_cast<allocation::Cost>(count.cost().float_bops());
   }
 
-  [[nodiscard]] const GridFieldEncoding& encoding() const noexcept { return parts_->encoding; }
+  [[nodiscard]] const solver::GridFieldEncoding& encoding() const noexcept {
+    return parts_->encoding;
+  }
   [[nodiscard]] const Network<Model>& net() const noexcept { return *parts_->net; }
   /// Packed codes, steps and biases: what a deployed file would hold.
   [[nodiscard]] double model_bytes() const {
-    return deployed_bytes(net().layout, net().quantizers);
+    return arithmetics::deployed_bytes(net().layout, net().quantizers);
   }
 
  private:
   struct Workspace {
-    Fixed<Scheme> main;
-    Matrix u, x;
+    arithmetics::Fixed<Scheme> main;
+    core::Matrix u, x;
   };
   struct Parts {
     std::unique_ptr<Network<Model>> net;
-    GridFieldEncoding encoding;
-    TrainedOn seen;
-    FloatExecutor executor;  // the host's threads, in amq's floating-point environment
-    Fixed<Scheme> main;      // whose packed weights all passes read
-    Workspaces<Workspace> workspaces;
+    solver::GridFieldEncoding encoding;
+    solver::TrainedOn seen;
+    core::FloatExecutor executor;     // the host's threads, in amq's floating-point environment
+    arithmetics::Fixed<Scheme> main;  // whose packed weights all passes read
+    solver::Workspaces<Workspace> workspaces;
 
-    Parts(std::unique_ptr<Network<Model>> n, GridFieldEncoding e, Executor& hosts)
+    Parts(std::unique_ptr<Network<Model>> n, solver::GridFieldEncoding e, Executor& hosts)
         : net(std::move(n)),
           encoding(std::move(e)),
           executor(hosts),
           main(net->layout, net->quantizers, net->parameters, executor) {
       encoding.check();
-      const GridChannels c = net->model.config().channels();
+      const models::GridChannels c = net->model.config().channels();
       if (encoding.inputs() != c.given || encoding.outputs() != c.outputs ||
           static_cast<int>(encoding.low.size()) != c.dims)
         throw Error("GridSolver",
@@ -276,28 +282,29 @@ class GridSolver {
     }
   };
   static std::unique_ptr<Parts> make_parts(std::unique_ptr<Network<Model>> net,
-                                           GridFieldEncoding encoding, Executor& executor) {
-    const FloatEnvironment own;
+                                           solver::GridFieldEncoding encoding, Executor& executor) {
+    const core::FloatEnvironment own;
     return std::make_unique<Parts>(std::move(net), std::move(encoding), executor);
   }
   [[nodiscard]] const std::vector<int>& levels() const noexcept {
     return net().quantizers.info().levels;
   }
-  [[nodiscard]] Outside compare(const RegularGrid& grid, MatrixView<const float> a) const {
-    const TrainedOn& seen = parts_->seen;
-    Outside o;
+  [[nodiscard]] solver::Outside compare(const solver::RegularGrid& grid,
+                                        MatrixView<const float> a) const {
+    const solver::TrainedOn& seen = parts_->seen;
+    solver::Outside o;
     for (std::size_t d = 0; d < std::min(grid.axes.size(), seen.box.size()); ++d) {
-      SeenRange axis;  // which may run either way
+      solver::SeenRange axis;  // which may run either way
       for (const double x : grid.axes[d]) axis.add(x);
       o.box = std::max(o.box, seen.box[d].beyond(axis));
     }
-    const auto ranges = TrainedOn::ranges(a);
+    const auto ranges = solver::TrainedOn::ranges(a);
     for (std::size_t c = 0; c < std::min(ranges.size(), seen.given.size()); ++c)
       if (const double excess = seen.given[c].beyond(ranges[c]); excess > o.given) {
         o.given = excess;
         o.given_channel = static_cast<Index>(c);
       }
-    if (policy_ == OutOfRange::refuse && o.largest() > tolerance_)
+    if (policy_ == solver::OutOfRange::refuse && o.largest() > tolerance_)
       throw Error("solver", "an input as in training",
                   std::to_string(o.box) + " widths of the box and " + std::to_string(o.given) +
                       " of a channel's range outside",
@@ -315,7 +322,7 @@ class GridSolver {
 
   std::unique_ptr<Parts> parts_;
   Budget budget_;
-  OutOfRange policy_ = OutOfRange::report;
+  solver::OutOfRange policy_ = solver::OutOfRange::report;
   double tolerance_ = 0;
 };
 

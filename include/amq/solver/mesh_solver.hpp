@@ -26,7 +26,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::solver {
 
 /// The bits of every row of a pass, and what they cost.
 struct ChosenBits {
@@ -64,6 +64,10 @@ void in_order(MatrixView<const T> a, const NodeOrder& order, MatrixView<U> out) 
 template <typename Model, typename Scheme = AnyScheme>
 class PreparedMesh;
 
+}  // namespace amq::solver
+
+namespace amq {
+
 /// A trained model, its auxiliary model (if it was trained adaptively) and how fields are encoded.
 /// All const functions may be called by several threads at once, and give the same bits as one
 /// after another; every solve that runs at the same time has its own buffers, which are kept.
@@ -71,7 +75,7 @@ class PreparedMesh;
 ///                 run time, and the same bits
 template <typename Model, typename Scheme = AnyScheme>
 class MeshSolver {
-  static_assert(require_mesh_model<Model>());
+  static_assert(models::require_mesh_model<Model>());
 
  public:
   using scheme = Scheme;
@@ -80,9 +84,9 @@ class MeshSolver {
   ///                        must then be a level of the scheme.
   /// @throws amq::Error for an encoding or an auxiliary model of other channels, and a network of
   ///         another scheme
-  MeshSolver(std::unique_ptr<Network<Model>> net, std::unique_ptr<Auxiliary> auxiliary,
-             MeshEncoding encoding, allocation::AnySharing sharing = {}, PointCurves curves = {},
-             Executor& executor = serial_executor())
+  MeshSolver(std::unique_ptr<Network<Model>> net, std::unique_ptr<allocation::Auxiliary> auxiliary,
+             solver::MeshEncoding encoding, allocation::AnySharing sharing = {},
+             allocation::PointCurves curves = {}, Executor& executor = core::serial_executor())
       : parts_(make_parts(std::move(net), std::move(auxiliary), std::move(encoding), sharing,
                           std::move(curves), executor)) {
     budget_.mean_bits = parts_->net->quantizers.info().levels.back();
@@ -99,8 +103,8 @@ class MeshSolver {
   void check(Budget b) const { check(b, allocator()); }
   [[nodiscard]] Budget budget() const noexcept { return budget_; }
   /// What training saw, which files keep. Not while others solve.
-  void trained_on(TrainedOn seen) { parts_->seen = std::move(seen); }
-  [[nodiscard]] const TrainedOn& trained_on() const noexcept { return parts_->seen; }
+  void trained_on(solver::TrainedOn seen) { parts_->seen = std::move(seen); }
+  [[nodiscard]] const solver::TrainedOn& trained_on() const noexcept { return parts_->seen; }
   /// The smallest budget at which answers to samples held out of training erred no more, as the
   /// file has it: measured, not predicted. What a user's own problems err may be more.
   /// @param relative_l2  mean over samples
@@ -110,8 +114,8 @@ class MeshSolver {
     if (errors.empty())
       throw Error("budget_within", "errors on samples held out of training", "none in this solver",
                   "Train with a validation share, or name a budget.");
-    const HeldOutError* best = &errors.front();
-    for (const HeldOutError& e : errors) {
+    const solver::HeldOutError* best = &errors.front();
+    for (const solver::HeldOutError& e : errors) {
       if (e.relative_l2 <= relative_l2) return mean_bits(e.mean_bits);
       if (e.relative_l2 < best->relative_l2) best = &e;
     }
@@ -122,7 +126,7 @@ class MeshSolver {
   }
   /// What is done about inputs outside of it. Not while others solve.
   /// @param tolerance  see Outside: refused beyond
-  void out_of_range(OutOfRange policy, double tolerance = 0) noexcept {
+  void out_of_range(solver::OutOfRange policy, double tolerance = 0) noexcept {
     policy_ = policy;
     tolerance_ = tolerance;
   }
@@ -152,13 +156,14 @@ class MeshSolver {
   }
   /// Measures this network's rows on this machine, in a fraction of a second, and then passes over
   /// this mesh at every level and the choice of bits, some of each: a plan's time is a pass's.
-  [[nodiscard]] RowTimes measure_times(const GraphSample& s,
-                                       const RowTimesOptions& options = {}) const {
-    const BitPlan any = BitPlan::uniform(scheme_levels().back());
-    RowTimes times = measure_row_times(net().layout, net().quantizers, count(s, any), options);
+  [[nodiscard]] RowTimes measure_times(const models::GraphSample& s,
+                                       const allocation::RowTimesOptions& options = {}) const {
+    const arithmetics::BitPlan any = arithmetics::BitPlan::uniform(scheme_levels().back());
+    RowTimes times =
+        allocation::measure_row_times(net().layout, net().quantizers, count(s, any), options);
     const Allocator<> by(net().layout, scheme_levels(), allocator().curves(), allocator().score(),
                          allocation::MeasuredTimes{times}, allocator().sharing());
-    const PassWork work = prepare(s);
+    const allocation::PassWork work = prepare(s);
     const std::size_t n = by.levels().size();
     std::vector<double> rows, passes(n, std::numeric_limits<double>::infinity());
     for (const int b : by.levels())
@@ -172,21 +177,21 @@ class MeshSolver {
     for (int round = 0; round <= options.rounds; ++round) {
       if (round == 1) passes.assign(n, choosing = std::numeric_limits<double>::infinity());
       for (std::size_t k = 0; k < n; ++k) {
-        BitPlan plan = BitPlan::uniform(by.levels()[k]);
+        arithmetics::BitPlan plan = arithmetics::BitPlan::uniform(by.levels()[k]);
         plan.zero_skips = by.sharing().by_block;
         fastest(passes[k], [&] { pass(s, plan, [](MatrixView<const float>) {}); });
       }
       if (chooses(by))
         fastest(choosing, [&] {
           static_cast<void>(choose(by, s, work, work.score_bops, mean_bits(by.levels()[n / 2]),
-                                   *borrow(), [&]() -> const GraphSample& { return s; }));
+                                   *borrow(), [&]() -> const models::GraphSample& { return s; }));
         });
     }
     times.fit_to_passes(rows, passes, chooses(by) ? choosing : 0.0, work.float_bops);
     return times;
   }
   [[nodiscard]] RowTimes measure_times(const Mesh& mesh,
-                                       const RowTimesOptions& options = {}) const {
+                                       const allocation::RowTimesOptions& options = {}) const {
     return measure_times(kept(mesh)->sample, options);
   }
 
@@ -194,18 +199,18 @@ class MeshSolver {
   /// their rows stay in cache: from so many nodes on, with edges that reach over an eighth of them.
   static constexpr Index renumbered_from = 16'384;
   /// That order; empty: the mesh's own.
-  [[nodiscard]] static NodeOrder solving_order(const Mesh& mesh, const Graph& graph) {
+  [[nodiscard]] static mesh::NodeOrder solving_order(const Mesh& mesh, const Graph& graph) {
     if (mesh.n_nodes() < renumbered_from || mesh.dim < 2 ||
-        mean_edge_length(graph) <= static_cast<double>(mesh.n_nodes()) / 8)
+        mesh::mean_edge_length(graph) <= static_cast<double>(mesh.n_nodes()) / 8)
       return {};
-    return hilbert_order(mesh.points, mesh.dim);
+    return mesh::hilbert_order(mesh.points, mesh.dim);
   }
 
   /// What belongs to the mesh, done once: examined, edges, order, what the network reads of it,
   /// cost. It refers to this solver, and may be shared by threads like it.
   /// @throws amq::Error for meshes that examine() or the encoding refuses
-  [[nodiscard]] PreparedMesh<Model, Scheme> prepare(const Mesh& mesh) const {
-    return PreparedMesh<Model, Scheme>(*this, make(mesh));
+  [[nodiscard]] solver::PreparedMesh<Model, Scheme> prepare(const Mesh& mesh) const {
+    return solver::PreparedMesh<Model, Scheme>(*this, make(mesh));
   }
 
   /// The last mesh is kept prepared, and asked for by its numbers.
@@ -214,101 +219,114 @@ class MeshSolver {
   /// @throws amq::Error for meshes and fields that are refused, or a budget that the lowest level
   ///         already exceeds on this mesh
   Solution operator()(const Mesh& mesh, MatrixView<const float> a,
-                      const SolveOptions& options = {}) const {
-    return PreparedMesh<Model, Scheme>(*this, kept(mesh))(a, options);
+                      const solver::SolveOptions& options = {}) const {
+    return solver::PreparedMesh<Model, Scheme>(*this, kept(mesh))(a, options);
   }
-  Solution operator()(const Mesh& mesh, const Field& a, const SolveOptions& options = {}) const {
+  Solution operator()(const Mesh& mesh, const Field& a,
+                      const solver::SolveOptions& options = {}) const {
     return (*this)(mesh, view(a), options);
   }
   /// The same for a field of one channel.
   Solution operator()(const Mesh& mesh, std::span<const float> a,
-                      const SolveOptions& options = {}) const {
+                      const solver::SolveOptions& options = {}) const {
     return (*this)(mesh, MatrixView<const float>(a.data(), static_cast<Index>(a.size()), 1),
                    options);
   }
 
   /// An encoded and prepared sample; its y is not read.
-  [[nodiscard]] Field solve(const GraphSample& s) const { return solve(s, plan(s).plan); }
+  [[nodiscard]] Field solve(const models::GraphSample& s) const { return solve(s, plan(s).plan); }
   /// With bits that were chosen before, e.g. for an earlier state on the same mesh.
   /// @throws amq::Error for a plan of a graph of another size
-  [[nodiscard]] Field solve(const GraphSample& s, const BitPlan& plan) const {
+  [[nodiscard]] Field solve(const models::GraphSample& s, const arithmetics::BitPlan& plan) const {
     Field u;
     pass(s, plan, [&](MatrixView<const float> y) { encoding().decode(y, view(s.u), u); });
     return u;
   }
   /// The network's own output, normalized. (node, output)
-  [[nodiscard]] Matrix normalized(const GraphSample& s) const {
+  [[nodiscard]] core::Matrix normalized(const models::GraphSample& s) const {
     return normalized(s, plan(s).plan);
   }
-  [[nodiscard]] Matrix normalized(const GraphSample& s, const BitPlan& plan) const {
-    Matrix out;
+  [[nodiscard]] core::Matrix normalized(const models::GraphSample& s,
+                                        const arithmetics::BitPlan& plan) const {
+    core::Matrix out;
     pass(s, plan, [&](MatrixView<const float> y) { out = map(y); });
     return out;
   }
   /// Chooses the bits of a sample's rows: what a solve does first.
-  [[nodiscard]] ChosenBits plan(const GraphSample& s) const { return plan(s, prepare(s)); }
+  [[nodiscard]] solver::ChosenBits plan(const models::GraphSample& s) const {
+    return plan(s, prepare(s));
+  }
   /// @param work  of this mesh, prepared
-  [[nodiscard]] ChosenBits plan(const GraphSample& s, const PassWork& work) const {
+  [[nodiscard]] solver::ChosenBits plan(const models::GraphSample& s,
+                                        const allocation::PassWork& work) const {
     return choose(allocator(), s, work, work.score_bops, budget_, *borrow(),
-                  [&]() -> const GraphSample& { return s; });
+                  [&]() -> const models::GraphSample& { return s; });
   }
   /// What a pass over a sample's mesh costs, as far as it is known before bits are chosen; once a
   /// mesh.
-  [[nodiscard]] PassWork prepare(const GraphSample& s) const {
-    const BitPlan any = BitPlan::uniform(allocator().levels().back());
-    PassWork work(net().layout, count(s, any));
+  [[nodiscard]] allocation::PassWork prepare(const models::GraphSample& s) const {
+    const arithmetics::BitPlan any = arithmetics::BitPlan::uniform(allocator().levels().back());
+    allocation::PassWork work(net().layout, count(s, any));
     work.score_bops = auxiliary_bops(s);
     return work;
   }
   /// What the allocator is told: by its own score, or by the auxiliary model, in integers.
   /// @pre there is one of them
-  [[nodiscard]] PointScores predict(const GraphSample& s) const {
-    return predict(allocator(), s, *borrow(), [&]() -> const GraphSample& { return s; });
+  [[nodiscard]] allocation::PointScores predict(const models::GraphSample& s) const {
+    return predict(allocator(), s, *borrow(), [&]() -> const models::GraphSample& { return s; });
   }
-  [[nodiscard]] const MeshEncoding& encoding() const noexcept { return parts_->encoding; }
+  [[nodiscard]] const solver::MeshEncoding& encoding() const noexcept { return parts_->encoding; }
   [[nodiscard]] const Network<Model>& net() const noexcept { return *parts_->net; }
-  [[nodiscard]] const Auxiliary* auxiliary() const noexcept { return parts_->auxiliary.get(); }
+  [[nodiscard]] const allocation::Auxiliary* auxiliary() const noexcept {
+    return parts_->auxiliary.get();
+  }
   [[nodiscard]] const Allocator<>& allocator() const noexcept { return parts_->allocator; }
   /// Which of the auxiliary model's outputs says a point's score.
-  [[nodiscard]] const ScoreColumns& score_columns() const noexcept { return parts_->score_columns; }
+  [[nodiscard]] const allocation::ScoreColumns& score_columns() const noexcept {
+    return parts_->score_columns;
+  }
 
   /// Packed codes of both models, steps and biases: what a deployed file would hold.
   [[nodiscard]] double model_bytes() const {
-    return deployed_bytes(net().layout, net().quantizers) +
-           (auxiliary() ? deployed_bytes(auxiliary()->net().layout, auxiliary()->net().quantizers)
+    return arithmetics::deployed_bytes(net().layout, net().quantizers) +
+           (auxiliary() ? arithmetics::deployed_bytes(auxiliary()->net().layout,
+                                                      auxiliary()->net().quantizers)
                         : 0.0);
   }
 
  private:
-  friend class PreparedMesh<Model, Scheme>;
-  using Main = Fixed<Scheme>;
+  friend class solver::PreparedMesh<Model, Scheme>;
+  using Main = arithmetics::Fixed<Scheme>;
   /// The auxiliary model's, whose scheme is its own.
-  using Light = Fixed<std::conditional_t<any_scheme<Scheme>, AnyScheme, AuxiliaryScheme>>;
+  using Light = arithmetics::Fixed<
+      std::conditional_t<quant::any_scheme<Scheme>, AnyScheme, allocation::AuxiliaryScheme>>;
 
   /// What one solve writes to.
   struct Workspace {
     Main main;
     std::optional<Light> light;
-    Matrix u, v, in_order;  // (node, channel) of the pass; the given field along the mesh's order
-    Field out;              // (node, solution channel) along the mesh's order
+    core::Matrix u, v,
+        in_order;  // (node, channel) of the pass; the given field along the mesh's order
+    Field out;     // (node, solution channel) along the mesh's order
   };
   /// They stay where they are when the solver moves: arithmetics keep addresses.
   struct Parts {
     std::unique_ptr<Network<Model>> net;
-    std::unique_ptr<Auxiliary> auxiliary;
-    MeshEncoding encoding;
-    TrainedOn seen;
+    std::unique_ptr<allocation::Auxiliary> auxiliary;
+    solver::MeshEncoding encoding;
+    solver::TrainedOn seen;
     Allocator<> allocator;
-    ScoreColumns score_columns;  // of the auxiliary model
-    FloatExecutor executor;      // the host's threads, in amq's floating-point environment
-    Main main;                   // whose packed weights all passes read
+    allocation::ScoreColumns score_columns;  // of the auxiliary model
+    core::FloatExecutor executor;  // the host's threads, in amq's floating-point environment
+    Main main;                     // whose packed weights all passes read
     std::optional<Light> light;
-    Workspaces<Workspace> workspaces;
+    solver::Workspaces<Workspace> workspaces;
     std::mutex mutex;  // of `last`
-    std::shared_ptr<const detail::OnMesh> last;
+    std::shared_ptr<const solver::detail::OnMesh> last;
 
-    Parts(std::unique_ptr<Network<Model>> n, std::unique_ptr<Auxiliary> a, MeshEncoding e,
-          const allocation::AnySharing& sharing, PointCurves curves, Executor& hosts)
+    Parts(std::unique_ptr<Network<Model>> n, std::unique_ptr<allocation::Auxiliary> a,
+          solver::MeshEncoding e, const allocation::AnySharing& sharing,
+          allocation::PointCurves curves, Executor& hosts)
         : net(std::move(n)),
           auxiliary(std::move(a)),
           encoding(std::move(e)),
@@ -316,7 +334,7 @@ class MeshSolver {
           executor(hosts),
           main(net->layout, net->quantizers, net->parameters, executor) {
       encoding.check();
-      const MeshChannels c = net->model.config().channels();
+      const models::MeshChannels c = net->model.config().channels();
       const auto want = [](const char* what, Index wanted, Index found) {
         if (found != wanted)
           throw Error("MeshSolver", std::to_string(wanted) + std::string(what),
@@ -330,7 +348,7 @@ class MeshSolver {
         want(" given channels of the auxiliary model", c.given,
              auxiliary->net().model.config().inputs);
         want(" dimensions of the auxiliary model", c.dim, auxiliary->net().model.config().dim);
-        score_columns = ScoreColumns(net->layout, auxiliary->columns());
+        score_columns = allocation::ScoreColumns(net->layout, auxiliary->columns());
         light.emplace(auxiliary->net().layout, auxiliary->net().quantizers,
                       auxiliary->net().parameters, executor);
       }
@@ -338,11 +356,11 @@ class MeshSolver {
   };
 
   static std::unique_ptr<Parts> make_parts(std::unique_ptr<Network<Model>> net,
-                                           std::unique_ptr<Auxiliary> auxiliary,
-                                           MeshEncoding encoding,
+                                           std::unique_ptr<allocation::Auxiliary> auxiliary,
+                                           solver::MeshEncoding encoding,
                                            const allocation::AnySharing& sharing,
-                                           PointCurves curves, Executor& executor) {
-    const FloatEnvironment own;
+                                           allocation::PointCurves curves, Executor& executor) {
+    const core::FloatEnvironment own;
     return std::make_unique<Parts>(std::move(net), std::move(auxiliary), std::move(encoding),
                                    sharing, std::move(curves), executor);
   }
@@ -386,41 +404,43 @@ class MeshSolver {
   }
   /// @param use  use(y (node, output)), while the pass's buffers stand
   template <typename Use>
-  void pass(const MeshInputs& in, const BitPlan& plan, const Use& use) const {
-    const FloatEnvironment own;
+  void pass(const models::MeshInputs& in, const arithmetics::BitPlan& plan, const Use& use) const {
+    const core::FloatEnvironment own;
     const auto w = borrow();
     w->main.begin(plan);
     use(forward(net().model, w->main, in).view());
   }
-  [[nodiscard]] PassCost count(const MeshInputs& in, const BitPlan& plan) const {
-    BasicCounting a(net().layout, net().quantizers, plan);
+  [[nodiscard]] arithmetics::PassCost count(const models::MeshInputs& in,
+                                            const arithmetics::BitPlan& plan) const {
+    arithmetics::BasicCounting a(net().layout, net().quantizers, plan);
     forward(net().model, a, in);
     return a.cost();
   }
-  [[nodiscard]] Cost auxiliary_bops(const MeshInputs& in) const {
+  [[nodiscard]] allocation::Cost auxiliary_bops(const models::MeshInputs& in) const {
     return auxiliary() ? auxiliary()->cost(*in.graph, in.u, in.x) : 0;
   }
   /// @param whole  whole() is the sample, for a score of the user's own
   template <typename Whole>
-  [[nodiscard]] PointScores predict(const Allocator<>& by, const MeshInputs& in, Workspace& w,
-                                    const Whole& whole) const {
-    const FloatEnvironment own;
+  [[nodiscard]] allocation::PointScores predict(const Allocator<>& by, const models::MeshInputs& in,
+                                                Workspace& w, const Whole& whole) const {
+    const core::FloatEnvironment own;
     if (by.score()) {
-      PointScores scores(net().layout, in.graph->n_nodes());
+      allocation::PointScores scores(net().layout, in.graph->n_nodes());
       by.score()(whole(), scores.view());
       return scores;
     }
     const auto& aux = auxiliary()->net();
-    const BitPlan bits = auxiliary()->plan();
+    const arithmetics::BitPlan bits = auxiliary()->plan();
     w.light->begin(bits);
     const auto y = forward(aux.model, *w.light, in);
-    PointScores scores(net().layout, in.graph->n_nodes());
+    allocation::PointScores scores(net().layout, in.graph->n_nodes());
     auxiliary()->scores(y.view(), scores.view(), parts_->score_columns);
     return scores;
   }
   /// The highest level at which a uniform pass keeps the time. @throws amq::Error if none does
-  [[nodiscard]] static double fastest_within(const Allocator<>& by, const MeshInputs& in,
-                                             const PassWork& work, Cost picoseconds) {
+  [[nodiscard]] static double fastest_within(const Allocator<>& by, const models::MeshInputs& in,
+                                             const allocation::PassWork& work,
+                                             allocation::Cost picoseconds) {
     std::optional<int> best;
     for (const int b : by.levels())
       if (by.uniform_cost(in, work, b) <= picoseconds) best = b;
@@ -434,49 +454,51 @@ class MeshSolver {
     return *best;
   }
   template <typename Whole>
-  [[nodiscard]] ChosenBits choose(const Allocator<>& by, const MeshInputs& in, const PassWork& work,
-                                  Cost auxiliary_cost, Budget b, Workspace& w,
-                                  const Whole& whole) const {
-    const FloatEnvironment own;
+  [[nodiscard]] solver::ChosenBits choose(const Allocator<>& by, const models::MeshInputs& in,
+                                          const allocation::PassWork& work,
+                                          allocation::Cost auxiliary_cost, Budget b, Workspace& w,
+                                          const Whole& whole) const {
+    const core::FloatEnvironment own;
     const bool by_time = by.unit() != allocation::Bops::unit;
-    ChosenBits c;
+    solver::ChosenBits c;
     c.report.float_bops = work.float_bops;
-    const auto given = static_cast<Cost>(std::min(1e9 * b.milliseconds, 9e18));
+    const auto given = static_cast<allocation::Cost>(std::min(1e9 * b.milliseconds, 9e18));
     if (b.milliseconds > 0 && !chooses(by)) b.mean_bits = fastest_within(by, in, work, given);
     const bool in_bits = b.milliseconds == 0 || !chooses(by);
-    const Cost cost = in_bits ? by.uniform_cost(in, work, b.mean_bits) : 0;
-    const Cost budget = b.milliseconds > 0 ? given : cost;
+    const allocation::Cost cost = in_bits ? by.uniform_cost(in, work, b.mean_bits) : 0;
+    const allocation::Cost budget = b.milliseconds > 0 ? given : cost;
     (by_time ? c.report.picosecond_budget : c.report.budget) = budget;
     if (!chooses(by)) {
-      c.plan = BitPlan::uniform(static_cast<int>(b.mean_bits));
+      c.plan = arithmetics::BitPlan::uniform(static_cast<int>(b.mean_bits));
       if (by_time) c.report.picoseconds = cost;
-      c.report.bops = by_time ? static_cast<Cost>(count(in, c.plan).bops()) : budget;
+      c.report.bops = by_time ? static_cast<allocation::Cost>(count(in, c.plan).bops()) : budget;
       c.report.node_bits.assign(static_cast<std::size_t>(in.graph->n_nodes()),
                                 static_cast<float>(b.mean_bits));
       return c;
     }
-    const PointScores scores = predict(by, in, w, whole);
-    const Cost scoring = by.score() ? by.score().cost(whole()) : auxiliary_cost;
+    const allocation::PointScores scores = predict(by, in, w, whole);
+    const allocation::Cost scoring = by.score() ? by.score().cost(whole()) : auxiliary_cost;
     c.report.auxiliary_bops = scoring;
-    Planned planned = by.plan(in, work, scores, budget, by_time ? 0 : scoring);
+    allocation::Planned planned = by.plan(in, work, scores, budget, by_time ? 0 : scoring);
     c.report.node_bits = std::move(planned.node_bits);
     c.plan = std::move(planned.plan);
     c.report.bops = planned.cost;
     if (by_time) {
       c.report.picoseconds = planned.cost;
-      c.report.bops = static_cast<Cost>(count(in, c.plan).bops()) + scoring;
+      c.report.bops = static_cast<allocation::Cost>(count(in, c.plan).bops()) + scoring;
     }
     return c;
   }
 
   /// The mesh's part, which is the same for all fields on it.
-  [[nodiscard]] Outside compare(const MeshFindings& f, Index n_nodes) const {
-    const TrainedOn& seen = parts_->seen;
-    Outside o;
+  [[nodiscard]] solver::Outside compare(const solver::MeshFindings& f, Index n_nodes) const {
+    const solver::TrainedOn& seen = parts_->seen;
+    solver::Outside o;
     for (std::size_t d = 0; d < f.low.size(); ++d) {
       // Files of before say what domain they mean by their encoding alone.
       const double c = encoding().centre[d], w = static_cast<double>(encoding().half_width);
-      const SeenRange box = d < seen.box.size() ? seen.box[d] : SeenRange{c - w, c + w};
+      const solver::SeenRange box =
+          d < seen.box.size() ? seen.box[d] : solver::SeenRange{c - w, c + w};
       o.box = std::max(o.box, box.beyond({f.low[d], f.high[d]}));
     }
     const auto n = static_cast<double>(n_nodes);
@@ -484,16 +506,16 @@ class MeshSolver {
     o.edges = seen.edges.factor_beyond({f.shortest_edge, f.longest_edge});
     return o;
   }
-  void compare(MatrixView<const float> a, Outside& o) const {
-    const auto ranges = TrainedOn::ranges(a);
+  void compare(MatrixView<const float> a, solver::Outside& o) const {
+    const auto ranges = solver::TrainedOn::ranges(a);
     for (std::size_t c = 0; c < std::min(ranges.size(), parts_->seen.given.size()); ++c)
       if (const double excess = parts_->seen.given[c].beyond(ranges[c]); excess > o.given) {
         o.given = excess;
         o.given_channel = static_cast<Index>(c);
       }
   }
-  void refuse_outside(const Outside& o, const MeshFindings& f) const {
-    if (policy_ != OutOfRange::refuse) return;
+  void refuse_outside(const solver::Outside& o, const solver::MeshFindings& f) const {
+    if (policy_ != solver::OutOfRange::refuse) return;
     const auto outside = [&](double excess, const char* what, const char* unit) {
       if (excess > tolerance_)
         throw Error(std::string("solver, ") + what, "what training saw",
@@ -513,28 +535,28 @@ class MeshSolver {
                   "Mark the nodes of the boundary, e.g. with NodeType::wall.");
   }
 
-  [[nodiscard]] std::shared_ptr<const detail::OnMesh> make(const Mesh& mesh) const {
-    const FloatEnvironment own;
-    const MeshEncoding& e = encoding();
+  [[nodiscard]] std::shared_ptr<const solver::detail::OnMesh> make(const Mesh& mesh) const {
+    const core::FloatEnvironment own;
+    const solver::MeshEncoding& e = encoding();
     const bool has_cells = e.neighbours == 0;
-    auto on = std::make_shared<detail::OnMesh>();
-    on->findings = examine(mesh, has_cells);
+    auto on = std::make_shared<solver::detail::OnMesh>();
+    on->findings = solver::examine(mesh, has_cells);
     on->sample = e.on(mesh);
-    examine(mesh, on->sample.graph, has_cells, e.boundary, on->findings);
+    solver::examine(mesh, on->sample.graph, has_cells, e.boundary, on->findings);
     on->mesh = mesh;
     on->order = solving_order(mesh, on->sample.graph);
     if (!on->order.empty()) {
-      on->back = inverse(on->order);
-      on->sample = e.on(renumber(mesh, on->order));
+      on->back = mesh::inverse(on->order);
+      on->sample = e.on(mesh::renumber(mesh, on->order));
     }
-    on->sample.v = Matrix::Zero(mesh.n_nodes(), static_cast<Index>(e.variable_scale.size()));
-    prepare_sample(net().model, on->sample);
-    const BitPlan any = BitPlan::uniform(allocator().levels().back());
+    on->sample.v = core::Matrix::Zero(mesh.n_nodes(), static_cast<Index>(e.variable_scale.size()));
+    models::prepare_sample(net().model, on->sample);
+    const arithmetics::BitPlan any = arithmetics::BitPlan::uniform(allocator().levels().back());
     on->work.emplace(net().layout, count(on->sample, any));
     on->auxiliary_bops = auxiliary_bops(on->sample);
     return on;
   }
-  [[nodiscard]] std::shared_ptr<const detail::OnMesh> kept(const Mesh& mesh) const {
+  [[nodiscard]] std::shared_ptr<const solver::detail::OnMesh> kept(const Mesh& mesh) const {
     {
       const std::lock_guard lock(parts_->mutex);
       if (parts_->last && parts_->last->is(mesh)) return parts_->last;
@@ -546,9 +568,13 @@ class MeshSolver {
 
   std::unique_ptr<Parts> parts_;
   Budget budget_;
-  OutOfRange policy_ = OutOfRange::report;
+  solver::OutOfRange policy_ = solver::OutOfRange::report;
   double tolerance_ = 0;
 };
+
+}  // namespace amq
+
+namespace amq::solver {
 
 /// A mesh that a solver has made ready: solves on it count, examine and encode nothing of the mesh
 /// again, and once a first pass has been, a pass at given bits allocates nothing of size.
@@ -678,4 +704,4 @@ class PreparedMesh {
   std::shared_ptr<const detail::OnMesh> on_;
 };
 
-}  // namespace amq
+}  // namespace amq::solver

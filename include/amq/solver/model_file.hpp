@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::solver {
 
 /// A mesh and a given field, and the budgets at which a loaded solver must return the saved bits.
 struct SelfTest {
@@ -83,29 +83,36 @@ inline Mesh self_test_mesh(const safetensors::File& f, Index dim) {
 
 }  // namespace detail
 
+}  // namespace amq::solver
+
+namespace amq {
+
 /// Writes the solver under a temporary name and renames it. The self-test is solved here, and its
 /// solutions are kept. A score of the user's own is code, and measured times are a machine's: both
 /// are given to the loaded solver again, and the self-test is solved without them.
 /// @throws amq::Error for a failing disk or a self-test the solver refuses
 template <typename Model, typename Scheme>
-void save(const std::string& path, const MeshSolver<Model, Scheme>& solver, const SelfTest& test) {
-  detail::require_budgets(path, test.mean_bits);
+void save(const std::string& path, const MeshSolver<Model, Scheme>& solver,
+          const solver::SelfTest& test) {
+  using namespace solver;
+  solver::detail::require_budgets(path, test.mean_bits);
   safetensors::File f;
   f.path = path;
-  detail::put_network(f, solver.net());
+  solver::detail::put_network(f, solver.net());
   const allocation::AnySharing& sharing = solver.allocator().sharing();
-  f.metadata["amq.sharing"] = detail::sharing_text(sharing);
+  f.metadata["amq.sharing"] = solver::detail::sharing_text(sharing);
   const PointCurves& c = solver.allocator().curves();
-  f.metadata["amq.curves"] = json::dump(stored::to_json(detail::StoredCurves{
+  f.metadata["amq.curves"] = json::dump(stored::to_json(solver::detail::StoredCurves{
       c.error, c.mean_score, c.score_power,
-      sharing.by_edge ? detail::EdgeDecider::edge : detail::EdgeDecider::receiver, c.clusters}));
+      sharing.by_edge ? solver::detail::EdgeDecider::edge : solver::detail::EdgeDecider::receiver,
+      c.clusters}));
   f.metadata["amq.encoding"] = json::dump(stored::to_json(solver.encoding()));
   f.metadata["amq.trained_on"] = json::dump(stored::to_json(solver.trained_on()));
   if (const Auxiliary* aux = solver.auxiliary()) {
     f.metadata["amq.auxiliary"] =
-        json::dump(stored::to_json(detail::StoredAuxiliary{aux->config(), aux->columns()}));
-    detail::put_parameters(f, detail::auxiliary_prefix, aux->net().layout, aux->net().quantizers,
-                           aux->net().parameters);
+        json::dump(stored::to_json(solver::detail::StoredAuxiliary{aux->config(), aux->columns()}));
+    solver::detail::put_parameters(f, solver::detail::auxiliary_prefix, aux->net().layout,
+                                   aux->net().quantizers, aux->net().parameters);
     f.tensors["auxiliary_columns.centre"] = Array::of(aux->centre);
     f.tensors["auxiliary_columns.scale"] = Array::of(aux->scale);
     f.tensors["auxiliary_columns.lift"] = Array::of(aux->lift);
@@ -122,10 +129,14 @@ void save(const std::string& path, const MeshSolver<Model, Scheme>& solver, cons
   if (!test.variables.empty()) f.tensors["self_test.variables"] = Array::of(test.variables);
   const PreparedMesh<Model, Scheme> at = solver.prepare(test.mesh);
   for (std::size_t k = 0; k < test.mean_bits.size(); ++k)
-    detail::put_solution(
+    solver::detail::put_solution(
         f, k, at.as_loaded(test.a, {mean_bits(test.mean_bits[k]), test.variables}).field);
   safetensors::write(path, f);
 }
+
+}  // namespace amq
+
+namespace amq::solver {
 
 namespace detail {
 
@@ -213,6 +224,10 @@ MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& ex
 
 }  // namespace detail
 
+}  // namespace amq::solver
+
+namespace amq {
+
 /// Reads a solver and solves its self-test: every bit must be as it was saved. For networks on
 /// grids include amq/solver/grid_file.hpp.
 /// @tparam Scheme  that of the file: its levels and its rule are all that is compiled. AnyScheme:
@@ -221,24 +236,25 @@ MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& ex
 ///         tensors do not fit (all are listed), or whose self-test comes out differently; it names
 ///         the file, and nothing is made that the file's own size does not justify
 template <typename Model, typename Scheme = AnyScheme>
-requires(!grid_model<Model>)
+requires(!models::grid_model<Model>)
     [[nodiscard]] MeshSolver<Model, Scheme> load(const std::string& path,
-                                                 Executor& executor = serial_executor()) {
-  static_assert(require_mesh_model<Model>());
-  return detail::naming(path, [&] {
-    return detail::load_mesh_solver<Model, Scheme>(detail::NetworkFile(safetensors::read(path)),
-                                                   executor);
+                                                 Executor& executor = core::serial_executor()) {
+  static_assert(models::require_mesh_model<Model>());
+  return solver::detail::naming(path, [&] {
+    return solver::detail::load_mesh_solver<Model, Scheme>(
+        solver::detail::NetworkFile(io::safetensors::read(path)), executor);
   });
 }
 /// The same of a file that has been read, or of its bytes: safetensors::decode(bytes, name).
 template <typename Model, typename Scheme = AnyScheme>
-requires(!grid_model<Model>)
-    [[nodiscard]] MeshSolver<Model, Scheme> load(safetensors::File file,
-                                                 Executor& executor = serial_executor()) {
-  static_assert(require_mesh_model<Model>());
+requires(!models::grid_model<Model>)
+    [[nodiscard]] MeshSolver<Model, Scheme> load(io::safetensors::File file,
+                                                 Executor& executor = core::serial_executor()) {
+  static_assert(models::require_mesh_model<Model>());
   const std::string path = file.path;
-  return detail::naming(path, [&] {
-    return detail::load_mesh_solver<Model, Scheme>(detail::NetworkFile(std::move(file)), executor);
+  return solver::detail::naming(path, [&] {
+    return solver::detail::load_mesh_solver<Model, Scheme>(
+        solver::detail::NetworkFile(std::move(file)), executor);
   });
 }
 

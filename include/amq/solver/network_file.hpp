@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq::detail {
+namespace amq::solver::detail {
 
 /// Which parameters of a file are codes: weights, as they are deployed. A code is a byte, or a word
 /// where weights have 16 bits. Numbers that two products read, at steps of their own, are floats
@@ -307,4 +307,4 @@ inline void require_budgets(const std::string& path, const std::vector<double>& 
                 "Name budgets: what is loaded is compared at them.");
 }
 
-}  // namespace amq::detail
+}  // namespace amq::solver::detail

@@ -51,9 +51,9 @@ class Rollout {
   const Field& step(const Given& given) {
     const auto state = view(std::as_const(state_));
     if (since_ == 0) {
-      SolveOptions o{std::span<const double>(variables_)};
+      solver::SolveOptions o{std::span<const double>(variables_)};
       o.budget = budget_;
-      ChosenBits c = mesh_.choose(state, o);
+      solver::ChosenBits c = mesh_.choose(state, o);
       plan_ = std::move(c.plan);
       report_ = std::move(c.report);
     } else {  // without the auxiliary model
@@ -77,7 +77,7 @@ class Rollout {
   [[nodiscard]] const Field& state() const noexcept { return state_; }
   [[nodiscard]] Index steps() const noexcept { return steps_; }
   /// Of the last step: what it cost, and the bits of every node.
-  [[nodiscard]] const SolveReport& report() const noexcept { return report_; }
+  [[nodiscard]] const solver::SolveReport& report() const noexcept { return report_; }
 
  private:
   static const Mesh& checked(const MeshSolver<Model, Scheme>& solver, const Mesh& mesh) {
@@ -90,10 +90,10 @@ class Rollout {
     return mesh;
   }
 
-  PreparedMesh<Model, Scheme> mesh_;
+  solver::PreparedMesh<Model, Scheme> mesh_;
   Field state_, change_;
-  BitPlan plan_;
-  SolveReport report_;
+  arithmetics::BitPlan plan_;
+  solver::SolveReport report_;
   std::optional<Budget> budget_;
   std::vector<double> variables_;
   Index steps_ = 0, every_ = 1, since_ = 0;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::solver {
 
 /// Adds the present step to a ParaView series: the state's channels by name, and "bits" per node.
 /// @throws amq::Error for another number of names
@@ -30,4 +30,4 @@ void add_step(vtu::Series& series, double time, const Mesh& mesh,
   series.add(time, grid);
 }
 
-}  // namespace amq
+}  // namespace amq::solver

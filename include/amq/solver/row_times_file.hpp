@@ -11,7 +11,7 @@
 
 #include <string>
 
-namespace amq {
+namespace amq::solver {
 
 /// Written under a temporary name and renamed. @throws Error for a failing disk
 inline void save_row_times(const std::string& path, const RowTimes& times) {
@@ -58,4 +58,4 @@ inline void save_row_times(const std::string& path, const RowTimes& times) {
   return times;
 }
 
-}  // namespace amq
+}  // namespace amq::solver

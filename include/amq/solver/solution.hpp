@@ -15,7 +15,7 @@
 namespace amq {
 
 /// (node or point, channel), in the user's units.
-using Field = Matrix;
+using Field = core::Matrix;
 
 /// What a pass may cost.
 struct Budget {
@@ -31,6 +31,10 @@ struct Budget {
 [[nodiscard]] constexpr Budget milliseconds(double time) noexcept {
   return {0, time};
 }
+
+}  // namespace amq
+
+namespace amq::solver {
 
 /// One solve's wishes. A Budget is one.
 struct SolveOptions {
@@ -57,10 +61,14 @@ struct SolveReport {
   MeshFindings mesh;             ///< what is odd about the mesh
 };
 
+}  // namespace amq::solver
+
+namespace amq {
+
 /// A solved problem. Where a field is wanted, it is its field.
 struct Solution {
   Field field;  ///< (node, solution channel)
-  SolveReport report;
+  solver::SolveReport report;
 
   operator Field() const { return field; }  // NOLINT: const Field u = solver(mesh, a)
 };

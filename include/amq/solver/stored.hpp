@@ -27,14 +27,26 @@
 #include <type_traits>
 #include <vector>
 
-namespace amq {
+namespace amq::nn {
 
-namespace nn {
 enum class NodeNorm : std::uint8_t;
 enum class LinearAttentionKind : std::uint8_t;
-}  // namespace nn
+
+}  // namespace amq::nn
+
+namespace amq::ops {
+
 enum class Padding : std::uint8_t;
+
+}  // namespace amq::ops
+
+namespace amq::models {
+
 enum class FnoSkip : std::uint8_t;
+
+}  // namespace amq::models
+
+namespace amq::solver {
 
 namespace stored {
 
@@ -61,13 +73,13 @@ inline constexpr std::array<std::string_view, 2> names<ClusterScore>{"sum", "max
 
 template <typename E>
 [[nodiscard]] std::string_view name_of(E e) {
-  static_assert(!names<E>.empty(), "amq::stored: give the enumeration names in files");
+  static_assert(!names<E>.empty(), "amq::solver::stored: give the enumeration names in files");
   return names<E>[static_cast<std::size_t>(e)];
 }
 /// @throws amq::Error listing the names for another one
 template <typename E>
 [[nodiscard]] E named(std::string_view text, const std::string& where) {
-  static_assert(!names<E>.empty(), "amq::stored: give the enumeration names in files");
+  static_assert(!names<E>.empty(), "amq::solver::stored: give the enumeration names in files");
   std::string all;
   for (std::size_t k = 0; k < names<E>.size(); ++k) {
     if (names<E>[k] == text) return static_cast<E>(k);
@@ -199,4 +211,5 @@ template <with_members T>
 }
 
 }  // namespace stored
-}  // namespace amq
+
+}  // namespace amq::solver

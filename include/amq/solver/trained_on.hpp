@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::solver {
 
 /// Numbers from low to high; before the first, none.
 struct SeenRange {
@@ -138,4 +138,4 @@ struct Outside {
   [[nodiscard]] double largest() const noexcept { return std::max({box, nodes, edges, given}); }
 };
 
-}  // namespace amq
+}  // namespace amq::solver

@@ -2,12 +2,14 @@
 /// @file
 /// Workspaces for a solver that many threads share: each solve borrows one and gives it back.
 
+#include <amq/core/rooms.hpp>
+
 #include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::solver {
 
 /// As many are kept as were in use at once.
 template <typename Workspace>
@@ -55,4 +57,4 @@ class Workspaces {
   std::size_t made_ = 0;
 };
 
-}  // namespace amq
+}  // namespace amq::solver

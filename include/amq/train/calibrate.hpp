@@ -14,7 +14,7 @@
 #include <cmath>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// How static ranges are chosen; row rules always take the step of least squared error.
 enum class RangeRule : std::uint8_t {
@@ -107,4 +107,4 @@ void calibrate(Network<Model>& net, const Samples& samples,
   }
 }
 
-}  // namespace amq
+}  // namespace amq::training

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// What is no parameter, by name: sums of an epoch, curves, the best so far.
 using TrainingState = std::map<std::string, std::vector<double>>;
@@ -139,4 +139,4 @@ inline void save_checkpoint(const std::string& path, std::int64_t next_step,
   return next;
 }
 
-}  // namespace amq
+}  // namespace amq::training

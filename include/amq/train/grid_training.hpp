@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// A solved problem as a network sees it, all numbers normalized.
 struct GridExample {
@@ -211,4 +211,4 @@ struct GridEncoding {
   return std::sqrt(error / size);
 }
 
-}  // namespace amq
+}  // namespace amq::training

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// A product of a pass and what its quantization alone does to the answers.
 struct LayerError {
@@ -147,4 +147,4 @@ template <typename Model, typename Samples>
   return all;
 }
 
-}  // namespace amq
+}  // namespace amq::training

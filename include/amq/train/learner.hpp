@@ -7,7 +7,7 @@
 
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// Parameters that are trained, with their optimizer and learning rate.
 struct Learner {
@@ -19,4 +19,4 @@ struct Learner {
   std::vector<float> average{}, best{};
 };
 
-}  // namespace amq
+}  // namespace amq::training

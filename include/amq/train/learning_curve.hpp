@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// Losses of a training. A validation that was not made is NaN, and an empty cell of the CSV.
 class LearningCurve {
@@ -69,4 +69,4 @@ class LearningCurve {
   std::vector<Row> rows_;
 };
 
-}  // namespace amq
+}  // namespace amq::training

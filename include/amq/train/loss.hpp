@@ -3,6 +3,7 @@
 /// Losses: a number, and its gradient with respect to the prediction.
 
 #include <amq/core/eigen.hpp>
+#include <amq/core/rooms.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -10,7 +11,7 @@
 #include <span>
 #include <string>
 
-namespace amq {
+namespace amq::training {
 
 enum class Loss : std::uint8_t {
   mse,          ///< mean over nodes and channels of the squared error
@@ -46,4 +47,4 @@ double loss(Loss kind, MatrixView<const T> y, MatrixView<const float> t,
   return value;
 }
 
-}  // namespace amq
+}  // namespace amq::training

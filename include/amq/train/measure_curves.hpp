@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// Mean of every column over the nodes of all samples; never 0.
 /// @pre one sample or more, of one layout
@@ -110,4 +110,4 @@ template <typename Model, allocation::score Score>
   return measure_curves(net, samples, levels, reference_bits, mean_scores(seen), executor);
 }
 
-}  // namespace amq
+}  // namespace amq::training

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// Which samples are trained on, and which tell how well; both in the user's order.
 struct SampleSplit {
@@ -148,4 +148,4 @@ class MeshSamples {
           }};
 }
 
-}  // namespace amq
+}  // namespace amq::training

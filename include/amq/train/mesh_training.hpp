@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// What the auxiliary model learns to say of a row. Those below, or a user's own.
 struct ScoreTarget {
@@ -365,7 +365,7 @@ class AdaptiveTraining {
                     std::vector<float>* gradients) {
     auto& aux = auxiliary_->net();
     a.begin({&aux.parameters, gradients, &plan});
-    return amq::forward(aux.model, a, s);
+    return models::forward(aux.model, a, s);
   }
   /// (node, column) outputs to scores of every point.
   [[nodiscard]] PointScores as_scores(MatrixView<const float> y) const {
@@ -432,4 +432,4 @@ class AdaptiveTraining {
   std::vector<std::unique_ptr<BasicTraining<float>>> tapes_;
 };
 
-}  // namespace amq
+}  // namespace amq::training

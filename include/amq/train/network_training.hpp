@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 namespace detail {
 /// One of several, drawn. One alone takes no random number: training by turns at one plan or
@@ -63,8 +63,9 @@ class NetworkTraining {
 
   NetworkTraining(Net& net, std::span<const Sample> samples, NetworkTrainingOptions options)
       : net_(&net), samples_(samples), options_(std::move(options)) {
-    static_assert(training_sample<Sample, Model>,
-                  "amq::NetworkTraining: forward(model, arithmetic, sample) and sample.y, please");
+    static_assert(
+        training_sample<Sample, Model>,
+        "amq::training::NetworkTraining: forward(model, arithmetic, sample) and sample.y, please");
     for (std::size_t k = 0; k < samples.size(); ++k) check_solution(samples[k], k);
   }
 
@@ -305,4 +306,4 @@ void settle_norms(Network<Model>& net, const Samples& samples) {
   net.reset_quantizers();
 }
 
-}  // namespace amq
+}  // namespace amq::training

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// Decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
 struct AdamWOptions {
@@ -112,4 +112,4 @@ class AdamW {
   std::vector<float> first_, second_;
 };
 
-}  // namespace amq
+}  // namespace amq::training

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 struct QuantizeOptions {
   SchemeInfo scheme{8, ByRange{}, {8}};
@@ -96,7 +96,7 @@ std::vector<double> weight_changes(const Network<Model>& from, const std::vector
 
 /// The configuration of a float file. @throws amq::Error for a file that is not one of this model
 template <typename Model>
-typename Model::Config begin_float_file(const NetworkFile& file) {
+typename Model::Config begin_float_file(const solver::detail::NetworkFile& file) {
   file.require_known_format();
   file.same("amq.model", std::string(Model::name), "Name the model the file holds.");
   if (!file.has("amq.float"))
@@ -106,17 +106,17 @@ typename Model::Config begin_float_file(const NetworkFile& file) {
 }
 /// Its parameters. @param wanted  tensors beside them
 template <typename Model>
-std::unique_ptr<Network<Model>> float_network(const NetworkFile& file,
+std::unique_ptr<Network<Model>> float_network(const solver::detail::NetworkFile& file,
                                               const typename Model::Config& config,
                                               std::vector<safetensors::Expected> wanted) {
   ParameterLayout layout;
   const Model model(layout, config);
-  expect_layout(wanted, "", layout);
+  solver::detail::expect_layout(wanted, "", layout);
   safetensors::expect(file.f, wanted);
   auto net = std::make_unique<Network<Model>>(config, QuantizeOptions{}.scheme, 0);
   Parameters values;
   values.values.resize(static_cast<std::size_t>(layout.size()));
-  get_parameters(file.f, "", layout, values);
+  solver::detail::get_parameters(file.f, "", layout, values);
   net->take_weights(layout, values);
   net->reset_quantizers();
   return net;
@@ -279,4 +279,4 @@ auto quantized_after_training(const File& from, std::span<const Problem> problem
 }
 
 }  // namespace detail
-}  // namespace amq
+}  // namespace amq::training

@@ -2,12 +2,14 @@
 /// @file
 /// What long work tells whoever watches; the library itself prints nothing.
 
+#include <amq/core/rooms.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
 
-namespace amq {
+namespace amq::training {
 
 struct Progress {
   std::string what;  ///< "float", "QAT 3 bits"
@@ -36,4 +38,4 @@ class Stopwatch {
   std::int64_t begun_at_;
 };
 
-}  // namespace amq
+}  // namespace amq::training

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// What a float file holds.
 template <typename M>
@@ -57,15 +57,24 @@ struct QuantizedGrid {
   GridSelfTest test;
   QuantizeReport report;
 };
+
+}  // namespace amq::training
+
+namespace amq {
+
 template <typename Model>
-void save(const std::string& path, const QuantizedGrid<Model>& made) {
+void save(const std::string& path, const training::QuantizedGrid<Model>& made) {
   save(path, made.solver, made.test);
 }
+
+}  // namespace amq
+
+namespace amq::training {
 
 namespace detail {
 
 template <typename Model>
-FloatGridFile<Model> load_float_grid(const NetworkFile& file, double tolerance) {
+FloatGridFile<Model> load_float_grid(const solver::detail::NetworkFile& file, double tolerance) {
   const safetensors::File& f = file.f;
   const auto config = begin_float_file<Model>(file);
   FloatGridFile<Model> made;
@@ -78,10 +87,10 @@ FloatGridFile<Model> load_float_grid(const NetworkFile& file, double tolerance) 
                 "others", "Export the network again.");
   std::vector<safetensors::Expected> wanted{{"self_test.a", {-1, c.given}},
                                             {"self_test.u", {-1, c.outputs}}};
-  expect_self_test_grid(wanted, c.dims);
+  solver::detail::expect_self_test_grid(wanted, c.dims);
   made.net = float_network<Model>(file, config, std::move(wanted));
   if (file.has("amq.trained_on")) made.seen = file.parsed<TrainedOn>("amq.trained_on");
-  made.grid = self_test_grid(f, c.dims);
+  made.grid = solver::detail::self_test_grid(f, c.dims);
   made.a = float_field(f, "self_test.a");
   made.u = float_field(f, "self_test.u");
   made.difference = float_difference(f, made(made.a), made.u, tolerance);
@@ -98,8 +107,8 @@ template <typename Model>
 requires grid_model<Model>
 [[nodiscard]] FloatGridFile<Model> load_float(safetensors::File file, double tolerance = 1e-4) {
   const std::string path = file.path;
-  return detail::naming(path, [&] {
-    return detail::load_float_grid<Model>(detail::NetworkFile(std::move(file)), tolerance);
+  return solver::detail::naming(path, [&] {
+    return detail::load_float_grid<Model>(solver::detail::NetworkFile(std::move(file)), tolerance);
   });
 }
 template <typename Model>
@@ -108,28 +117,32 @@ requires grid_model<Model>
   return load_float<Model>(safetensors::read(path), tolerance);
 }
 
+}  // namespace amq::training
+
+namespace amq {
+
 /// A float network in integers. Steps of rows are fitted to the samples, those of weights to the
 /// weights; nothing is trained.
 /// @param samples  (point, given channel) on the file's grid, in the user's units: a few of the
 ///                 training's. What solver and report know of the problem is from them
 /// @throws amq::Error for no samples or other shapes, and an error that 16 bits do not reach
 template <typename Model>
-[[nodiscard]] QuantizedGrid<Model> quantize(const FloatGridFile<Model>& from,
-                                            std::span<const Field> samples,
-                                            const QuantizeOptions& o = {}) {
-  auto of = detail::quantized_after_training(from, samples, o);
+[[nodiscard]] training::QuantizedGrid<Model> quantize(const training::FloatGridFile<Model>& from,
+                                                      std::span<const Field> samples,
+                                                      const training::QuantizeOptions& o = {}) {
+  auto of = training::detail::quantized_after_training(from, samples, o);
   of.report.float_difference = from.difference;
-  TrainedOn seen = from.seen;
+  solver::TrainedOn seen = from.seen;
   seen.box.clear(), seen.given.clear(), seen.solution.clear();
   for (const auto& axis : from.grid.axes) {
-    SeenRange& range = seen.box.emplace_back();
+    solver::SeenRange& range = seen.box.emplace_back();
     for (const double x : axis) range.add(x);
   }
   for (const Field& a : samples) {
     const Field u = from(a);
     seen.add(view(a), view(u));
   }
-  QuantizedGrid<Model> made{
+  training::QuantizedGrid<Model> made{
       std::move(of.solver), {from.grid, from.a, std::move(of.mean_bits)}, std::move(of.report)};
   made.solver.trained_on(std::move(seen));
   return made;
@@ -137,20 +150,18 @@ template <typename Model>
 
 /// The whole way in one call: quantizes a float file, and writes a model file that load() reads.
 template <typename Model>
-requires grid_model<Model> QuantizeReport quantize(safetensors::File float_file,
-                                                   std::span<const Field> samples,
-                                                   const std::string& to,
-                                                   const QuantizeOptions& o = {}) {
-  const auto made = quantize(load_float<Model>(std::move(float_file)), samples, o);
+requires models::grid_model<Model> training::QuantizeReport quantize(
+    io::safetensors::File float_file, std::span<const Field> samples, const std::string& to,
+    const training::QuantizeOptions& o = {}) {
+  const auto made = quantize(training::load_float<Model>(std::move(float_file)), samples, o);
   save(to, made);
   return made.report;
 }
 template <typename Model>
-requires grid_model<Model> QuantizeReport quantize(const std::string& float_file,
-                                                   std::span<const Field> samples,
-                                                   const std::string& to,
-                                                   const QuantizeOptions& o = {}) {
-  return quantize<Model>(safetensors::read(float_file), samples, to, o);
+requires models::grid_model<Model> training::QuantizeReport quantize(
+    const std::string& float_file, std::span<const Field> samples, const std::string& to,
+    const training::QuantizeOptions& o = {}) {
+  return quantize<Model>(io::safetensors::read(float_file), samples, to, o);
 }
 
 }  // namespace amq

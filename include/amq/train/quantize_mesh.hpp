@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// What a float file of a network on meshes holds. How a mesh becomes a graph is in the encoding.
 template <typename M>
@@ -71,15 +71,24 @@ struct QuantizedMesh {
   SelfTest test;
   QuantizeReport report;
 };
+
+}  // namespace amq::training
+
+namespace amq {
+
 template <typename Model>
-void save(const std::string& path, const QuantizedMesh<Model>& made) {
+void save(const std::string& path, const training::QuantizedMesh<Model>& made) {
   save(path, made.solver, made.test);
 }
+
+}  // namespace amq
+
+namespace amq::training {
 
 namespace detail {
 
 template <typename Model>
-FloatMeshFile<Model> load_float_mesh(const NetworkFile& file, double tolerance) {
+FloatMeshFile<Model> load_float_mesh(const solver::detail::NetworkFile& file, double tolerance) {
   const safetensors::File& f = file.f;
   const auto config = begin_float_file<Model>(file);
   FloatMeshFile<Model> made;
@@ -102,7 +111,7 @@ FloatMeshFile<Model> load_float_mesh(const NetworkFile& file, double tolerance) 
   if (c.variables > 0) wanted.push_back({"self_test.variables", {c.variables}});
   made.net = float_network<Model>(file, config, std::move(wanted));
   if (file.has("amq.trained_on")) made.seen = file.parsed<TrainedOn>("amq.trained_on");
-  made.mesh = self_test_mesh(f, c.dim);
+  made.mesh = solver::detail::self_test_mesh(f, c.dim);
   made.a = float_field(f, "self_test.a");
   made.u = float_field(f, "self_test.u");
   if (c.variables > 0) made.variables = f.at("self_test.variables").template as<double>();
@@ -122,8 +131,8 @@ requires(!grid_model<Model>)
     [[nodiscard]] FloatMeshFile<Model> load_float(safetensors::File file, double tolerance = 1e-4) {
   static_assert(require_mesh_model<Model>());
   const std::string path = file.path;
-  return detail::naming(path, [&] {
-    return detail::load_float_mesh<Model>(detail::NetworkFile(std::move(file)), tolerance);
+  return solver::detail::naming(path, [&] {
+    return detail::load_float_mesh<Model>(solver::detail::NetworkFile(std::move(file)), tolerance);
   });
 }
 template <typename Model>
@@ -132,6 +141,10 @@ requires(!grid_model<Model>)
                                                   double tolerance = 1e-4) {
   return load_float<Model>(safetensors::read(path), tolerance);
 }
+
+}  // namespace amq::training
+
+namespace amq {
 
 /// A float network in integers. Steps of rows are fitted to the samples, those of weights to the
 /// weights; nothing is trained.
@@ -142,9 +155,10 @@ requires(!grid_model<Model>)
 /// @throws amq::Error for no samples, meshes and fields that are refused, and an error that 16 bits
 ///         do not reach
 template <typename Model>
-[[nodiscard]] QuantizedMesh<Model> quantize(const FloatMeshFile<Model>& from,
-                                            std::span<const Sample> samples,
-                                            const QuantizeOptions& o = {}) {
+[[nodiscard]] training::QuantizedMesh<Model> quantize(const training::FloatMeshFile<Model>& from,
+                                                      std::span<const Sample> samples,
+                                                      const training::QuantizeOptions& o = {}) {
+  using namespace training;
   for (std::size_t k = 0; k < samples.size(); ++k) try {
       static_cast<void>(examine(samples[k].mesh, from.encoding.neighbours == 0));
       static_cast<void>(
@@ -153,12 +167,12 @@ template <typename Model>
       throw Error("quantize, sample " + number_text(k) + ", " + e.where(), e.expected(), e.found(),
                   e.mend());
     }
-  auto of = detail::quantized_after_training(from, samples, o);
+  auto of = training::detail::quantized_after_training(from, samples, o);
   of.report.float_difference = from.difference;
   std::vector<Sample> answered;
   for (const Sample& s : samples)
     answered.push_back({s.mesh, s.given, from.answer(s), s.variables});
-  TrainedOn seen = detail::seen_in(answered, from.encoding);
+  TrainedOn seen = training::detail::seen_in(answered, from.encoding);
   seen.given_names = from.seen.given_names;
   seen.solution_names = from.seen.solution_names;
   seen.given_units = from.seen.given_units;
@@ -173,18 +187,18 @@ template <typename Model>
 
 /// The whole way in one call: quantizes a float file, and writes a model file that load() reads.
 template <typename Model>
-requires(!grid_model<Model>) QuantizeReport
-    quantize(safetensors::File float_file, std::span<const Sample> samples, const std::string& to,
-             const QuantizeOptions& o = {}) {
-  const auto made = quantize(load_float<Model>(std::move(float_file)), samples, o);
+requires(!models::grid_model<Model>) training::QuantizeReport
+    quantize(io::safetensors::File float_file, std::span<const Sample> samples,
+             const std::string& to, const training::QuantizeOptions& o = {}) {
+  const auto made = quantize(training::load_float<Model>(std::move(float_file)), samples, o);
   save(to, made);
   return made.report;
 }
 template <typename Model>
-requires(!grid_model<Model>) QuantizeReport
+requires(!models::grid_model<Model>) training::QuantizeReport
     quantize(const std::string& float_file, std::span<const Sample> samples, const std::string& to,
-             const QuantizeOptions& o = {}) {
-  return quantize<Model>(safetensors::read(float_file), samples, to, o);
+             const training::QuantizeOptions& o = {}) {
+  return quantize<Model>(io::safetensors::read(float_file), samples, to, o);
 }
 
 }  // namespace amq

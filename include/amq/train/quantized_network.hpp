@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// The float network's weights under a scheme, steps fitted to some samples.
 /// @param weight_bits  of weights that have others than the scheme's
@@ -166,4 +166,4 @@ template <typename Model>
   return made;
 }
 
-}  // namespace amq
+}  // namespace amq::training

@@ -16,7 +16,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// What decides a run, by name. A run is resumed under the recipe it was begun with.
 using Recipe = std::map<std::string, std::string>;
@@ -107,4 +107,4 @@ class Fingerprint {
   return text;
 }
 
-}  // namespace amq
+}  // namespace amq::training

@@ -13,7 +13,7 @@
 #include <system_error>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// How a solver came to be.
 struct TrainingReport {
@@ -56,4 +56,4 @@ std::vector<double> levels_of() {
 
 }  // namespace detail
 
-}  // namespace amq
+}  // namespace amq::training

@@ -2,12 +2,14 @@
 /// @file
 /// Learning rate over the steps of a training.
 
+#include <amq/core/rooms.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
 
-namespace amq {
+namespace amq::training {
 
 /// | shape     | warm-up                        | then                     | when |
 /// |-----------|--------------------------------|--------------------------|------------------------|
@@ -39,4 +41,4 @@ struct Schedule {
   }
 };
 
-}  // namespace amq
+}  // namespace amq::training

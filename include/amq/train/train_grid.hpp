@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// A network on grids that knows the user's units, in float.
 template <typename Model>
@@ -52,10 +52,18 @@ struct TrainedGrid {
   }
 };
 
+}  // namespace amq::training
+
+namespace amq {
+
 template <typename Model, typename Scheme>
-void save(const std::string& path, const TrainedGrid<Model, Scheme>& trained) {
+void save(const std::string& path, const training::TrainedGrid<Model, Scheme>& trained) {
   save(path, trained.solver, trained.test);
 }
+
+}  // namespace amq
+
+namespace amq::training {
 
 namespace detail {
 
@@ -134,17 +142,23 @@ inline SampleSplit grid_split(const GridSet& set, const TrainOptions& o) {
 
 }  // namespace detail
 
+}  // namespace amq::training
+
+namespace amq {
+
 /// A network in float, trained on a set in the user's units: what is given leads to what is sought,
 /// as the mapping says.
 /// @param sizes  of the network; channels and dimensions are the set's
 /// @throws amq::Error for a set the mapping does not fit, the update that went wrong, or what
 ///         differs from the run that the folder holds
 template <typename Model>
-[[nodiscard]] FloatGridSolver<Model> train(const GridSet& set, const GridMapping& mapping,
-                                           const TrainOptions& o = {},
-                                           typename Model::Config sizes = {}) {
-  const detail::RunFolder folder(o.folder);
-  const SampleSplit split = detail::grid_split(set, o);
+[[nodiscard]] training::FloatGridSolver<Model> train(const mesh::GridSet& set,
+                                                     const training::GridMapping& mapping,
+                                                     const TrainOptions& o = {},
+                                                     typename Model::Config sizes = {}) {
+  using namespace training;
+  const training::detail::RunFolder folder(o.folder);
+  const SampleSplit split = training::detail::grid_split(set, o);
   FloatGridSolver<Model> made;
   made.mapping = mapping;
   if (split.validation.empty()) {
@@ -157,11 +171,12 @@ template <typename Model>
   sizes.inputs = mapping.inputs(set);
   sizes.outputs = set.u.n_channels;
   made.net = std::make_unique<Network<Model>>(sizes, SchemeInfo{8, RowRule::min_max, {8}}, o.seed);
-  const auto seen = detail::windows_of(set, mapping, made.encoding, split.training),
-             unseen = detail::windows_of(set, mapping, made.encoding, split.validation);
+  const auto seen = training::detail::windows_of(set, mapping, made.encoding, split.training),
+             unseen = training::detail::windows_of(set, mapping, made.encoding, split.validation);
   settle_norms(*made.net, std::span(seen).first(std::min<std::size_t>(16, seen.size())));
-  GridTraining<Model> t(*made.net, seen,
-                        detail::grid_stage(o, made.encoding, mapping, "float", "float", false));
+  GridTraining<Model> t(
+      *made.net, seen,
+      training::detail::grid_stage(o, made.encoding, mapping, "float", "float", false));
   t.validate_on(unseen);
   t.run(o.runs_on(), nullptr, o.progress);
   made.curve = t.curve();
@@ -171,36 +186,40 @@ template <typename Model>
 /// Quantizes a float network without further training: steps are fitted to the first o.calibration
 /// samples. The report says what every layer's quantization spoils, at the scheme's lowest level.
 template <typename Scheme, typename Model>
-[[nodiscard]] TrainedGrid<Model, Scheme> quantize(const FloatGridSolver<Model>& from,
-                                                  const GridSet& set, const TrainOptions& o = {}) {
+[[nodiscard]] training::TrainedGrid<Model, Scheme> quantize(
+    const training::FloatGridSolver<Model>& from, const mesh::GridSet& set,
+    const TrainOptions& o = {}) {
   std::vector<std::size_t> first;
   for (std::size_t k = 0; k < std::min(o.calibration, static_cast<std::size_t>(set.u.n_samples));
        ++k)
     first.push_back(k);
   if (first.empty())
     throw Error("quantize", "samples to fit steps to", "none", "Give a few of the training's.");
-  const auto few = detail::windows_of(set, from.mapping, from.encoding, first);
-  auto net = calibrated_for<Scheme>(*from.net, few, o.ranges, o.seed, o.weight_bits);
-  TrainingReport report;
-  report.layers = layer_errors(*net, few, net->quantizers.info().levels.front());
-  return detail::trained_grid<Scheme>(std::move(net), from, set, first, std::move(report));
+  const auto few = training::detail::windows_of(set, from.mapping, from.encoding, first);
+  auto net = training::calibrated_for<Scheme>(*from.net, few, o.ranges, o.seed, o.weight_bits);
+  training::TrainingReport report;
+  report.layers = training::layer_errors(*net, few, net->quantizers.info().levels.front());
+  return training::detail::trained_grid<Scheme>(std::move(net), from, set, first,
+                                                std::move(report));
 }
 
 /// Trains on at uniform bits, quantization-aware. Of several levels each pass draws one.
 template <typename Scheme, typename Model>
-[[nodiscard]] TrainedGrid<Model, Scheme> train_uniform(const FloatGridSolver<Model>& from,
-                                                       const GridSet& set,
-                                                       const TrainOptions& o = {}) {
-  const detail::RunFolder folder(o.folder);
-  const SampleSplit split = detail::grid_split(set, o);
-  const auto seen = detail::windows_of(set, from.mapping, from.encoding, split.training),
-             unseen = detail::windows_of(set, from.mapping, from.encoding, split.validation);
+[[nodiscard]] training::TrainedGrid<Model, Scheme> train_uniform(
+    const training::FloatGridSolver<Model>& from, const mesh::GridSet& set,
+    const TrainOptions& o = {}) {
+  using namespace training;
+  const training::detail::RunFolder folder(o.folder);
+  const SampleSplit split = training::detail::grid_split(set, o);
+  const auto seen = training::detail::windows_of(set, from.mapping, from.encoding, split.training),
+             unseen =
+                 training::detail::windows_of(set, from.mapping, from.encoding, split.validation);
   auto net =
       calibrated_for<Scheme>(*from.net, std::span(seen).first(std::min(o.calibration, seen.size())),
                              o.ranges, o.seed, o.weight_bits);
   const SchemeInfo info = net->quantizers.info();
   const std::string bits = numbers_text(info.levels);
-  NetworkTrainingOptions stage = detail::grid_stage(
+  NetworkTrainingOptions stage = training::detail::grid_stage(
       o, from.encoding, from.mapping, "uniform " + bits + " bits", "uniform_" + info.name(), true);
   stage.trainer.recipe["begins as"] = Fingerprint().add(net->parameters.values).text();
   GridTraining<Model> t(*net, seen, stage);
@@ -211,7 +230,8 @@ template <typename Scheme, typename Model>
   if (!o.learn_weight_steps) net->quantizers.fit_weights(net->layout, net->parameters);
   TrainingReport report;
   report.curve = t.curve();
-  return detail::trained_grid<Scheme>(std::move(net), from, set, split.training, std::move(report));
+  return training::detail::trained_grid<Scheme>(std::move(net), from, set, split.training,
+                                                std::move(report));
 }
 
 }  // namespace amq

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// A float network that knows the user's units. Kept: quantize() and its sisters read it.
 template <typename Model>
@@ -51,10 +51,18 @@ struct Trained {
   Solution operator()(const Mesh& mesh, const Field& a) const { return solver(mesh, a); }
 };
 
+}  // namespace amq::training
+
+namespace amq {
+
 template <typename Solver>
-void save(const std::string& path, const Trained<Solver>& trained) {
+void save(const std::string& path, const training::Trained<Solver>& trained) {
   save(path, trained.solver, trained.test);
 }
+
+}  // namespace amq
+
+namespace amq::training {
 
 namespace detail {
 
@@ -86,16 +94,22 @@ SelfTest self_test(std::span<const Sample> samples, std::vector<double> mean_bit
 
 }  // namespace detail
 
+}  // namespace amq::training
+
+namespace amq {
+
 /// A network in float, trained on samples in the user's units. What it sees of them (means,
 /// deviations, the domain, types of nodes) is found from those it is trained on.
 /// @param sizes  of the network; channels and dimensions are the samples'
 /// @throws amq::Error naming the sample that cannot be used, the update that went wrong, or what
 ///         differs from the run that the folder holds
 template <typename Model>
-[[nodiscard]] FloatSolver<Model> train(std::span<const Sample> samples, const TrainOptions& o = {},
-                                       typename Model::Config sizes = {}) {
-  const detail::RunFolder folder(o.folder);
-  detail::check_relative(o, samples);
+[[nodiscard]] training::FloatSolver<Model> train(std::span<const Sample> samples,
+                                                 const TrainOptions& o = {},
+                                                 typename Model::Config sizes = {}) {
+  using namespace training;
+  const training::detail::RunFolder folder(o.folder);
+  training::detail::check_relative(o, samples);
   SampleSplit split = SampleSplit::of(samples.size(), o.validation, o.seed);
   std::vector<Sample> part;
   if (!split.validation.empty()) {
@@ -113,12 +127,16 @@ template <typename Model>
   made.net = std::make_unique<Network<Model>>(sizes, SchemeInfo{8, RowRule::min_max, {8}}, o.seed);
   const MeshSamples<Model> data(made.net->model, made.encoding, samples, std::move(split));
   MeshTraining<Model> t(*made.net, data.training,
-                        detail::mesh_stage(o, made.encoding, "float", "float", false));
+                        training::detail::mesh_stage(o, made.encoding, "float", "float", false));
   data.set_up(t, o);
   t.run(o.runs_on(), nullptr, o.progress);
   made.curve = t.curve();
   return made;
 }
+
+}  // namespace amq
+
+namespace amq::training {
 
 namespace detail {
 /// What a solver compares its inputs with.
@@ -167,14 +185,20 @@ template <typename Solver>
 }
 }  // namespace detail
 
+}  // namespace amq::training
+
+namespace amq {
+
 /// Quantizes a float network without further training: steps are fitted to a few samples. The
 /// report says what every layer's quantization spoils, at the scheme's lowest level.
 /// @param samples  solved or not; the first o.calibration of them are read
 /// @param scheme   where the type is AnyScheme, which does not say it
 template <typename Scheme, typename Model>
-[[nodiscard]] Trained<MeshSolver<Model, Scheme>> quantize(
-    const FloatSolver<Model>& from, std::span<const Sample> samples, const TrainOptions& o = {},
-    const SchemeInfo& scheme = SchemeInfo::of<Scheme>()) {
+[[nodiscard]] training::Trained<MeshSolver<Model, Scheme>> quantize(
+    const training::FloatSolver<Model>& from, std::span<const Sample> samples,
+    const TrainOptions& o = {},
+    const arithmetics::SchemeInfo& scheme = arithmetics::SchemeInfo::of<Scheme>()) {
+  using namespace training;
   if (samples.empty() || o.calibration == 0)
     throw Error("quantize", "samples to fit steps to", "none", "Give a few of the training's.");
   std::vector<GraphSample> few;
@@ -183,15 +207,19 @@ template <typename Scheme, typename Model>
     prepare_sample(from.net->model, few.back());
   }
   auto net = calibrated_for<Scheme>(*from.net, few, o.ranges, o.seed, o.weight_bits, scheme);
-  const std::vector<double> levels = detail::levels_of(scheme);
+  const std::vector<double> levels = training::detail::levels_of(scheme);
   TrainingReport report;
   report.layers = layer_errors(*net, few, static_cast<int>(levels.front()));
   Trained<MeshSolver<Model, Scheme>> made{
       MeshSolver<Model, Scheme>(std::move(net), nullptr, from.encoding),
-      detail::self_test<Model>(samples, levels), std::move(report)};
-  made.solver.trained_on(detail::seen_in(samples, from.encoding));
+      training::detail::self_test<Model>(samples, levels), std::move(report)};
+  made.solver.trained_on(training::detail::seen_in(samples, from.encoding));
   return made;
 }
+
+}  // namespace amq
+
+namespace amq::training {
 
 namespace detail {
 /// What a quantization-aware training begins with: the folder, which nobody else has meanwhile, the
@@ -219,20 +247,26 @@ struct QuantizedStart {
 };
 }  // namespace detail
 
+}  // namespace amq::training
+
+namespace amq {
+
 /// Trains on at uniform bits, quantization-aware. Of several levels each pass draws one: the solver
 /// then runs at any of them.
 /// @param scheme  where the type is AnyScheme, which does not say it
 template <typename Scheme, typename Model>
-[[nodiscard]] Trained<MeshSolver<Model, Scheme>> train_uniform(
-    const FloatSolver<Model>& from, std::span<const Sample> samples, const TrainOptions& o = {},
-    const SchemeInfo& scheme = SchemeInfo::of<Scheme>()) {
-  detail::QuantizedStart<Scheme, Model> begun(from, samples, o, scheme);
+[[nodiscard]] training::Trained<MeshSolver<Model, Scheme>> train_uniform(
+    const training::FloatSolver<Model>& from, std::span<const Sample> samples,
+    const TrainOptions& o = {},
+    const arithmetics::SchemeInfo& scheme = arithmetics::SchemeInfo::of<Scheme>()) {
+  using namespace training;
+  training::detail::QuantizedStart<Scheme, Model> begun(from, samples, o, scheme);
   const MeshSamples<Model>& data = begun.data;
   auto& net = begun.net;
   const SchemeInfo info = net->quantizers.info();
   const std::string bits = numbers_text(info.levels);
-  MeshTrainingOptions stage = detail::mesh_stage(o, from.encoding, "uniform " + bits + " bits",
-                                                 "uniform_" + info.name(), true);
+  MeshTrainingOptions stage = training::detail::mesh_stage(
+      o, from.encoding, "uniform " + bits + " bits", "uniform_" + info.name(), true);
   stage.trainer.recipe["begins as"] = Fingerprint().add(net->parameters.values).text();
   MeshTraining<Model> t(*net, data.training, stage);
   data.set_up(t, o);
@@ -244,10 +278,12 @@ template <typename Scheme, typename Model>
   report.curve = t.curve();
   Trained<MeshSolver<Model, Scheme>> made{
       MeshSolver<Model, Scheme>(std::move(net), nullptr, from.encoding),
-      detail::self_test<Model>(samples, detail::levels_of(scheme)), std::move(report)};
+      training::detail::self_test<Model>(samples, training::detail::levels_of(scheme)),
+      std::move(report)};
   made.solver.budget(mean_bits(info.levels.front()));
-  TrainedOn seen = detail::seen_in(samples, from.encoding);
-  seen.errors = detail::held_out_errors(made.solver, samples, o, detail::levels_of(info));
+  TrainedOn seen = training::detail::seen_in(samples, from.encoding);
+  seen.errors =
+      training::detail::held_out_errors(made.solver, samples, o, training::detail::levels_of(info));
   made.solver.trained_on(std::move(seen));
   return made;
 }
@@ -256,30 +292,32 @@ template <typename Scheme, typename Model>
 /// The scheme's levels are what it chooses from; o.adaptive says the rest.
 /// @param scheme  where the type is AnyScheme, which does not say it
 template <typename Scheme, typename Model>
-[[nodiscard]] Trained<MeshSolver<Model, Scheme>> train_adaptive(
-    const FloatSolver<Model>& from, std::span<const Sample> samples, const TrainOptions& o = {},
-    const SchemeInfo& scheme = SchemeInfo::of<Scheme>()) {
-  detail::QuantizedStart<Scheme, Model> begun(from, samples, o, scheme);
+[[nodiscard]] training::Trained<MeshSolver<Model, Scheme>> train_adaptive(
+    const training::FloatSolver<Model>& from, std::span<const Sample> samples,
+    const TrainOptions& o = {},
+    const arithmetics::SchemeInfo& scheme = arithmetics::SchemeInfo::of<Scheme>()) {
+  using namespace training;
+  training::detail::QuantizedStart<Scheme, Model> begun(from, samples, o, scheme);
   const MeshSamples<Model>& data = begun.data;
   auto& net = begun.net;
   const SchemeInfo info = net->quantizers.info();
   const std::string bits = numbers_text(o.adaptive.mean_bits);
   auto made = train_adaptive_network<Model>(
       std::move(net), data.training, data.first(o.calibration), o.adaptive,
-      detail::mesh_stage(o, from.encoding, "adaptive, mean " + bits + " bits",
-                         "adaptive_" + info.name() + "_mean" + bits, true),
+      training::detail::mesh_stage(o, from.encoding, "adaptive, mean " + bits + " bits",
+                                   "adaptive_" + info.name() + "_mean" + bits, true),
       o.seed, o.runs_on(), o.progress, [&](MeshTraining<Model>& t) { data.set_up(t, o); });
   TrainingReport report;
   report.curve = std::move(made.curve);
   Trained<MeshSolver<Model, Scheme>> all{
       MeshSolver<Model, Scheme>(std::move(made.net), std::move(made.auxiliary), from.encoding,
                                 o.adaptive.sharing, std::move(made.curves)),
-      detail::self_test<Model>(samples, o.adaptive.mean_bits), std::move(report)};
+      training::detail::self_test<Model>(samples, o.adaptive.mean_bits), std::move(report)};
   all.solver.budget(mean_bits(o.adaptive.mean_bits.front()));
-  std::vector<double> budgets = detail::levels_of(info);
+  std::vector<double> budgets = training::detail::levels_of(info);
   budgets.insert(budgets.end(), o.adaptive.mean_bits.begin(), o.adaptive.mean_bits.end());
-  TrainedOn seen = detail::seen_in(samples, from.encoding);
-  seen.errors = detail::held_out_errors(all.solver, samples, o, std::move(budgets));
+  TrainedOn seen = training::detail::seen_in(samples, from.encoding);
+  seen.errors = training::detail::held_out_errors(all.solver, samples, o, std::move(budgets));
   all.solver.trained_on(std::move(seen));
   return all;
 }

@@ -27,6 +27,10 @@ struct Sample {
   std::vector<double> variables{};
 };
 
+}  // namespace amq
+
+namespace amq::training {
+
 /// Another sample that is as true: a mirrored one, where the problem has the symmetry. It may move
 /// points and change fields and types of nodes; edges stay those of the sample as it was given.
 struct Augmentation {
@@ -55,6 +59,10 @@ struct AdaptiveOptions {
   }
 };
 
+}  // namespace amq::training
+
+namespace amq {
+
 /// One struct for train(), quantize(), train_uniform() and train_adaptive().
 struct TrainOptions {
   // How long, and how fast.
@@ -62,17 +70,17 @@ struct TrainOptions {
   std::size_t batch = 2;                  ///< samples per update
   double lr = 2e-3, quantized_lr = 5e-4;  ///< at their peak
   double lr_end = 1e-6;
-  RateShape rate = RateShape::cosine;
+  training::RateShape rate = training::RateShape::cosine;
   std::optional<double> warm_up;  ///< share of the updates; none: 0.05, of one cycle 0.3
   double clip = 1;                ///< largest norm of a gradient; 0: any
   double weight_decay = 1e-5;
   double average = 0;  ///< decay of a running mean of the parameters, as 0.999; 0: none
 
   // What counts. In the user's units but for mse, which is of normalized values.
-  Loss loss = Loss::mse;
-  OwnLoss own_loss;  ///< where it has a function, instead: of prediction and solution as the user
-                     ///< knows them
-  Augmentation augmentation;
+  training::Loss loss = training::Loss::mse;
+  training::OwnLoss own_loss;  ///< where it has a function, instead: of prediction and solution as
+                               ///< the user knows them
+  training::Augmentation augmentation;
 
   // Which parameters are kept.
   double validation = 0.1;    ///< share of the samples that are not trained on, from 0 to below 1
@@ -83,30 +91,30 @@ struct TrainOptions {
   /// A folder for checkpoints and learning curves. A run that was stopped goes on where it was, one
   /// that was finished is read. Empty: none.
   std::string folder;
-  std::int64_t checkpoint_every = 0;  ///< in updates; 0: after every epoch
-  std::string curve;                  ///< CSV of the learning curve; empty: in the folder, if any
-  ProgressCallback progress;          ///< may throw, to stop
-  std::int64_t report_every = 20;     ///< in updates
-  Executor* executor = nullptr;       ///< null: the caller's thread. Any gives the same bits
+  std::int64_t checkpoint_every = 0;    ///< in updates; 0: after every epoch
+  std::string curve;                    ///< CSV of the learning curve; empty: in the folder, if any
+  training::ProgressCallback progress;  ///< may throw, to stop
+  std::int64_t report_every = 20;       ///< in updates
+  Executor* executor = nullptr;         ///< null: the caller's thread. Any gives the same bits
   std::uint64_t seed = 0;
 
   // How the network sees a mesh, and how it is quantized.
-  GraphOptions graph;
-  std::vector<ImposedValue> imposed;       ///< boundary values that every answer has, on meshes
-  std::map<std::string, int> weight_bits;  ///< by weight: of others than the scheme's
-  std::size_t calibration = 8;             ///< samples that steps are fitted to
-  RangeRule ranges = RangeRule::least_squares;  ///< of static rules
+  solver::GraphOptions graph;
+  std::vector<solver::ImposedValue> imposed;  ///< boundary values that every answer has, on meshes
+  std::map<std::string, int> weight_bits;     ///< by weight: of others than the scheme's
+  std::size_t calibration = 8;                ///< samples that steps are fitted to
+  training::RangeRule ranges = training::RangeRule::least_squares;  ///< of static rules
   bool learn_weight_steps = false;  ///< by their gradient, else fitted now and then; wins at 4 bits
-  AdaptiveOptions adaptive;
+  training::AdaptiveOptions adaptive;
 
   [[nodiscard]] Executor& runs_on() const noexcept {
-    return executor ? *executor : serial_executor();
+    return executor ? *executor : core::serial_executor();
   }
 
   /// Of one stage. @param file  of its checkpoint in the folder, without an ending
-  [[nodiscard]] MeshTrainingOptions stage(std::string what, const std::string& file,
-                                          bool quantized) const {
-    MeshTrainingOptions t;
+  [[nodiscard]] training::MeshTrainingOptions stage(std::string what, const std::string& file,
+                                                    bool quantized) const {
+    training::MeshTrainingOptions t;
     t.trainer.what = std::move(what);
     t.trainer.epochs = quantized ? quantized_epochs : epochs;
     t.trainer.batch = batch;
@@ -124,7 +132,7 @@ struct TrainOptions {
     t.lr = quantized ? quantized_lr : lr;
     t.lr_end = lr_end;
     t.rate = rate;
-    t.warm_up = warm_up.value_or(rate == RateShape::one_cycle ? 0.3 : 0.05);
+    t.warm_up = warm_up.value_or(rate == training::RateShape::one_cycle ? 0.3 : 0.05);
     t.learn_weight_steps = quantized && learn_weight_steps;
     t.adam.clip = clip;
     t.adam.weight_decay = weight_decay;
@@ -134,6 +142,10 @@ struct TrainOptions {
     return t;
   }
 };
+
+}  // namespace amq
+
+namespace amq::training {
 
 namespace detail {
 
@@ -185,4 +197,4 @@ inline OwnLoss in_users_units(const TrainOptions& o, std::vector<float> mean,
 
 }  // namespace detail
 
-}  // namespace amq
+}  // namespace amq::training

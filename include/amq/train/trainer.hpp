@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// Who else trains the same network: every rank has all samples, passes over some lanes of each
 /// batch, and is told the gradients of the others. See parallel/train_over_ranks.hpp.
@@ -344,4 +344,4 @@ class Trainer {
   bool stopped_ = false;
 };
 
-}  // namespace amq
+}  // namespace amq::training

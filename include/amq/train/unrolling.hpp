@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace amq {
+namespace amq::training {
 
 /// How the samples of trajectories hang together, in the units of the network: the state a step
 /// later is u + rise * y + drift in the first channels of u, but for rows that a boundary
@@ -125,4 +125,4 @@ class Unrolling {
   std::int64_t most_, at_first_;
 };
 
-}  // namespace amq
+}  // namespace amq::training

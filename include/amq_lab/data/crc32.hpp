@@ -2,6 +2,8 @@
 /// @file
 /// The two checksums of the formats we read: CRC-32 (zip, png) and CRC-32C (TFRecord).
 
+#include <amq/core/rooms.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -3,8 +3,7 @@
 /// Geo-FNO's elasticity set (Li et al. 2022): unit cells with a random hole, stress at 972 nodes.
 ///
 ///     const amq::lab::geo_fno::Elasticity set("elasticity");
-///     const amq::MeshSample s = set.sample(0);   // points without cells; node["stress"], global
-///     rr
+///     const amq::mesh::MeshSample s = set.sample(0);  // no cells; node["stress"], global rr
 ///
 /// Files: Random_UnitCell_XY_10.npy (node, 2, sample), _sigma_10.npy (node, sample), _rr_10.npy
 /// (parameter, sample). The set has no cells: connect its nodes by neighbours.

@@ -5,7 +5,7 @@
 ///
 ///     auto file = amq::lab::read_gmsh("step.msh");
 ///     amq::lab::mark_facets(file, "inlet", amq::NodeType::inflow);
-///     amq::Graph graph = amq::cell_edges(file.mesh);
+///     amq::Graph graph = amq::mesh::cell_edges(file.mesh);
 
 #include <amq/core/error.hpp>
 #include <amq/io/file.hpp>
@@ -307,10 +307,10 @@ class GmshReader {
   /// MSH 2.2 writes an element once for each of its groups: the same nodes are the same element.
   void merge(GmshElements& e, int width) {
     const auto w = static_cast<std::size_t>(width);
-    std::vector<amq::detail::Corners> key(e.count());
+    std::vector<amq::mesh::detail::Corners> key(e.count());
     std::vector<std::size_t> order(e.count());
     for (std::size_t k = 0; k < e.count(); ++k) {
-      key[k] = amq::detail::sorted_corners(e.nodes.data() + k * w, width);
+      key[k] = amq::mesh::detail::sorted_corners(e.nodes.data() + k * w, width);
       order[k] = k;
     }
     std::stable_sort(order.begin(), order.end(),

@@ -6,8 +6,8 @@
 ///
 ///     amq::lab::hdf5::Reader in("1D_Burgers_Sols_Nu0.001.hdf5");
 ///     in.shape("tensor");                                                   // {10000, 201, 1024}
-///     amq::Array first = in.read("tensor", {.start = {0, 0, 0}, .count = {16, 41, 256}, .stride =
-///     {1, 5, 4}});
+///     amq::io::Array first =
+///         in.read("tensor", {.start = {0, 0, 0}, .count = {16, 41, 256}, .stride = {1, 5, 4}});
 
 #include <amq/io/array.hpp>
 #include <amq_lab/data/lzf.hpp>

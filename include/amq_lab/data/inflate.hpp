@@ -2,6 +2,8 @@
 /// @file
 /// The place where a decompressor is plugged in. amq carries none: io/npz_zlib.hpp brings zlib's.
 
+#include <amq/core/rooms.hpp>
+
 #include <cstddef>
 #include <span>
 #include <vector>

@@ -2,6 +2,8 @@
 /// @file
 /// LZF, the compression of h5py that libhdf5 does not know.
 
+#include <amq/core/rooms.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <span>

@@ -29,7 +29,7 @@ class Parser {
     const auto text = as_text(b.first(128));
     if (text.starts_with("MATLAB 7.3") || text.substr(1, 3) == "HDF") {
       throw Error(path_, "MATLAB version 5 to 7", "version 7.3, which is HDF5",
-                  "Read it with amq_lab/data/hdf5.hpp, and amq::transposed().");
+                  "Read it with amq_lab/data/hdf5.hpp, and amq::io::transposed().");
     }
     if (text.substr(126) != "IM" || b[125] != std::byte{1}) {
       fail("a little-endian MATLAB 5 file", "another header");
@@ -141,7 +141,7 @@ class Parser {
     stored.dtype = *kept;
     stored.shape = shape;
     stored.bytes =
-        amq::detail::reorder({e.data.begin(), e.data.end()}, shape, size_of(*kept), true);
+        amq::io::detail::reorder({e.data.begin(), e.data.end()}, shape, size_of(*kept), true);
     return converted(stored, to);
   }
   /// MATLAB keeps numbers in the smallest type that holds them, whatever their class.

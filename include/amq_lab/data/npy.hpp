@@ -217,7 +217,7 @@ inline void swap_words(std::span<std::byte> bytes, std::size_t word) {
   a.bytes = std::move(file);
   if (h.swapped) detail::swap_words(a.bytes, word_of(h.dtype));
   if (h.fortran && h.shape.size() > 1) {
-    a.bytes = amq::detail::reorder(a.bytes, a.shape, size_of(a.dtype), true);
+    a.bytes = amq::io::detail::reorder(a.bytes, a.shape, size_of(a.dtype), true);
   }
   return a;
 }
@@ -253,7 +253,7 @@ inline void swap_words(std::span<std::byte> bytes, std::size_t word) {
   const auto elements = std::span(out).subspan(head.size());
   const bool turned = form.fortran && a.rank() > 1;
   const Bytes reordered =
-      turned ? amq::detail::reorder(a.bytes, a.shape, size_of(a.dtype), false) : Bytes{};
+      turned ? amq::io::detail::reorder(a.bytes, a.shape, size_of(a.dtype), false) : Bytes{};
   const Bytes& in = turned ? reordered : a.bytes;
   if (!in.empty()) std::memcpy(elements.data(), in.data(), in.size());
   if (form.big_endian) detail::swap_words(elements, word_of(a.dtype));

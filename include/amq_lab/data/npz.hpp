@@ -2,9 +2,10 @@
 /// @file
 /// NumPy's .npz: named arrays in one file. Compressed ones need io/npz_zlib.hpp.
 ///
-///     amq::lab::npz::write("sample.npz", {{"points", amq::Array::of(points, {n, 2})}, {"u", u}});
+///     const auto xy = amq::io::Array::of(points, {n, 2});
+///     amq::lab::npz::write("sample.npz", {{"points", xy}, {"u", u}});
 ///     const auto arrays = amq::lab::npz::read("sample.npz");
-///     const std::vector<float> u = amq::lab::npz::at(arrays, "u").as<float>();
+///     const std::vector<float> v = amq::lab::npz::at(arrays, "u").as<float>();
 
 #include <amq_lab/data/npy.hpp>
 #include <amq_lab/data/zip.hpp>

@@ -8,7 +8,7 @@
 /// texts, and attributes of which a solver has no use (GLOBAL_IDS, PEDIGREE_IDS, COLOR_SCALARS,
 /// TEXTURE_COORDINATES, EDGE_FLAGS).
 ///
-///     const amq::MeshSample s = amq::lab::vtk_legacy::read("quadpress_smpl.vtk");
+///     const amq::mesh::MeshSample s = amq::lab::vtk_legacy::read("quadpress_smpl.vtk");
 ///     s.node.at("point_scalars");            // (node, channel)
 
 #include <amq/core/from_text.hpp>

@@ -1,11 +1,11 @@
 #pragma once
 /// @file
-/// VTK's XML files of unstructured grids (.vtu), as ParaView, VTK, meshio and amq::vtu write them:
-/// one piece, cells of one kind, point and cell fields. Numbers as text, as base64, or appended raw
-/// or as base64; UInt32 or UInt64 headers, either byte order, and zlib's compression where a
-/// decompressor is given.
+/// VTK's XML files of unstructured grids (.vtu), as ParaView, VTK, meshio and amq::io::vtu write
+/// them: one piece, cells of one kind, point and cell fields. Numbers as text, as base64, or
+/// appended raw or as base64; UInt32 or UInt64 headers, either byte order, and zlib's compression
+/// where a decompressor is given.
 ///
-///     const amq::MeshSample s = amq::lab::vtu::read("plate.vtu", amq::lab::zlib_inflate);
+///     const amq::mesh::MeshSample s = amq::lab::vtu::read("plate.vtu", amq::lab::zlib_inflate);
 ///     s.node.at("stress");                   // (node, channel)
 
 #include <amq/core/from_text.hpp>
@@ -436,7 +436,7 @@ class Parser {
   return detail::Parser(as_text(file), path, inflate).read();
 }
 /// Points of no cell are left out, and a flat surface is a mesh of the plane (as_read.hpp). A point
-/// field `node_type` of whole numbers, as amq::vtu writes it, gives the types of nodes.
+/// field `node_type` of whole numbers, as amq::io::vtu writes it, gives the types of nodes.
 /// @param inflate  of compressed files; null: these are refused
 /// @throws amq::Error naming the file for what is cut short, damaged, not finite as a float, of
 ///         several pieces or kinds of cells of the highest dimension, or no unstructured grid

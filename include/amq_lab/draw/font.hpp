@@ -2,6 +2,8 @@
 /// @file
 /// A small typeface of pen strokes, drawn for amq: it scales to any size and needs no font file.
 
+#include <amq/core/rooms.hpp>
+
 #include <string_view>
 
 namespace amq::lab::font {

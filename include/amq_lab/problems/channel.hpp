@@ -2,6 +2,8 @@
 /// @file
 /// The shape of a channel with obstacles, and how finely it is to be divided.
 
+#include <amq/core/rooms.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cmath>

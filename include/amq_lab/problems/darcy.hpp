@@ -35,7 +35,7 @@ class DarcySolver {
   /// @throws Error  for other cells, a triangle without area, marks missing, no boundary, or
   ///                nothing but boundary
   explicit DarcySolver(const Mesh& mesh) : mesh_(mesh) {
-    amq::detail::require_triangles(mesh_, "DarcySolver");
+    amq::mesh::detail::require_triangles(mesh_, "DarcySolver");
     if (mesh_.dim != 2) {
       throw Error("DarcySolver", "a mesh in the plane", "dim " + std::to_string(mesh_.dim),
                   "Drop the third coordinate.");
@@ -142,7 +142,7 @@ class DarcySolver {
     stiffness_.resize(n_cells);
     for (std::size_t c = 0; c < n_cells; ++c) {
       const auto* v = mesh_.cell(static_cast<Index>(c));
-      area_[c] = amq::detail::triangle_area(mesh_, static_cast<Index>(c));
+      area_[c] = amq::mesh::detail::triangle_area(mesh_, static_cast<Index>(c));
       if (!(area_[c] > 0)) {
         throw Error("DarcySolver, cell " + std::to_string(c), "a positive area",
                     std::to_string(area_[c]), "Call validate(mesh) on meshes from outside.");
@@ -208,7 +208,7 @@ class DarcySolver {
 /// Mean of a function over every cell: by its values at the centroids of 4^level sub-triangles.
 [[nodiscard]] inline std::vector<double> cell_means(const Mesh& mesh, const PlaneFunction& f,
                                                     int level = 0) {
-  amq::detail::require_triangles(mesh, "cell_means");
+  amq::mesh::detail::require_triangles(mesh, "cell_means");
   const int n = 1 << level;
   std::vector<double> out(static_cast<std::size_t>(mesh.n_cells()));
   for (std::size_t c = 0; c < out.size(); ++c) {
@@ -262,7 +262,7 @@ struct TwoPhase {
   /// (cell) share of its area that is `high`.
   [[nodiscard]] static std::vector<double> positive_shares(const Mesh& mesh,
                                                            std::span<const double> level) {
-    amq::detail::require_triangles(mesh, "TwoPhase");
+    amq::mesh::detail::require_triangles(mesh, "TwoPhase");
     if (static_cast<Index>(level.size()) != mesh.n_nodes()) {
       throw Error("TwoPhase", std::to_string(mesh.n_nodes()) + " levels, one for each node",
                   std::to_string(level.size()), "Evaluate the level field at the mesh's nodes.");

@@ -80,7 +80,7 @@ struct DarcySample {
                            (level[static_cast<std::size_t>(v[1])] > 0) +
                            (level[static_cast<std::size_t>(v[2])] > 0);
       const double h = positive % 3 == 0 ? size : std::min(size, interface_size);
-      if (amq::detail::triangle_area(mesh, static_cast<Index>(c)) > h * h)
+      if (amq::mesh::detail::triangle_area(mesh, static_cast<Index>(c)) > h * h)
         marked[c] = 1, any = true;
     }
     if (!any) return {std::move(mesh), std::move(level)};
@@ -151,7 +151,7 @@ class DarcySampler {
     std::vector<double> sum(static_cast<std::size_t>(coarse.n_cells()), 0.0), area(sum);
     for (std::size_t c = 0; c < values.size(); ++c) {
       const auto parent = static_cast<std::size_t>(fine.cell_tag[c]);
-      const double w = amq::detail::triangle_area(fine, static_cast<Index>(c));
+      const double w = amq::mesh::detail::triangle_area(fine, static_cast<Index>(c));
       sum[parent] += w * values[c];
       area[parent] += w;
     }

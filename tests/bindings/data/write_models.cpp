@@ -22,6 +22,7 @@
 #include <utility>
 
 using namespace amq;
+using namespace amq::training;
 
 namespace {
 

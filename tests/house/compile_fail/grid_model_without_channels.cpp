@@ -1,11 +1,11 @@
-// expect: amq::grid_model: Config::channels() returns amq::GridChannels
+// expect: amq::models::grid_model: Config::channels() returns amq::models::GridChannels
 #include <amq/models/grid_model.hpp>
 
 struct Mine {
   struct Config {
     amq::Index width = 4;
 #ifndef AMQ_COMPILE_FAIL
-    [[nodiscard]] amq::GridChannels channels() const {
+    [[nodiscard]] amq::models::GridChannels channels() const {
       return {};
     }
 #endif
@@ -15,14 +15,14 @@ struct Mine {
     }
   };
   static constexpr std::string_view name = "Mine";
-  Mine(amq::ParameterLayout&, const Config& c) : config_(c) {}
+  Mine(amq::arithmetics::ParameterLayout&, const Config& c) : config_(c) {}
   [[nodiscard]] const Config& config() const {
     return config_;
   }
   template <typename A>
-  typename A::Tensor operator()(A& a, const amq::GridShape&, amq::MatrixView<const float> u,
+  typename A::Tensor operator()(A& a, const amq::ops::GridShape&, amq::MatrixView<const float> u,
                                 amq::MatrixView<const float>) const {
-    return a.input(u, amq::RowKind::grid);
+    return a.input(u, amq::ops::RowKind::grid);
   }
 
  private:
@@ -30,5 +30,5 @@ struct Mine {
 };
 
 int main() {
-  static_assert(amq::require_grid_model<Mine>());
+  static_assert(amq::models::require_grid_model<Mine>());
 }

@@ -2,9 +2,9 @@
 #include <amq/quant/levels.hpp>
 
 #ifdef AMQ_COMPILE_FAIL
-using Ladder = amq::Levels<2, 8, 4>;
+using Ladder = amq::quant::Levels<2, 8, 4>;
 #else
-using Ladder = amq::Levels<2, 4, 8>;
+using Ladder = amq::quant::Levels<2, 4, 8>;
 #endif
 
 int main() {

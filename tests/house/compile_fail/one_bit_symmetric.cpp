@@ -8,5 +8,5 @@ using Rows = amq::Activations<2, 4>;
 #endif
 
 int main() {
-  return amq::Scheme<amq::Weights<8>, Rows, amq::RowSymmetric>::weight_bits - 8;
+  return amq::Scheme<amq::Weights<8>, Rows, amq::quant::RowSymmetric>::weight_bits - 8;
 }

@@ -2,6 +2,7 @@
 #include <amq/ops/operation.hpp>
 
 using namespace amq;
+using namespace amq::training;
 
 /// A user's operation, 2 x, who forgot what its gradient is.
 struct Twice {

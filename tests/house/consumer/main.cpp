@@ -7,7 +7,7 @@
 #include <xsimd/xsimd.hpp>
 
 int main() {
-  amq::Matrix m = amq::Matrix::Ones(2, 3);
+  amq::core::Matrix m = amq::core::Matrix::Ones(2, 3);
   amq::ThreadPool pool(2);
   pool.parallel_for(2, 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) m(static_cast<Eigen::Index>(i), 0) = 2;

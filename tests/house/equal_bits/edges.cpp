@@ -27,18 +27,18 @@ int main() {
       std::vector<double> points;
       for (int i = 0; i < n; ++i)
         for (int j = 0; j < n; ++j) {
-          const double a = amq::rounded(i / static_cast<double>(n - 1)),
-                       b = amq::rounded(j / static_cast<double>(n - 1));
-          points.push_back(a + amq::rounded(turn * b));
-          points.push_back(b - amq::rounded(turn * a));
+          const double a = amq::core::rounded(i / static_cast<double>(n - 1)),
+                       b = amq::core::rounded(j / static_cast<double>(n - 1));
+          points.push_back(a + amq::core::rounded(turn * b));
+          points.push_back(b - amq::core::rounded(turn * a));
         }
       for (const int neighbours : {3, 6, 8}) {
-        const amq::Graph g = amq::knn_edges(points, 2, neighbours);
+        const amq::Graph g = amq::mesh::knn_edges(points, 2, neighbours);
         add(g.sender);
         const int lattices[] = {3, 4, 8};
-        add(amq::multi_mesh_edges(g, points, 2, lattices).sender);
+        add(amq::mesh::multi_mesh_edges(g, points, 2, lattices).sender);
       }
-      add(amq::hilbert_order(points, 2));
+      add(amq::mesh::hilbert_order(points, 2));
       report("graph");
     }
   }

@@ -11,6 +11,7 @@
 /// Bits of a result that is the same at every level. @throws amq::Error for a side of 0
 extern "C" std::uint64_t AMQ_ENTRY(int side, const char** level) {
   using namespace amq;
+  using namespace amq::quant;
   const auto n = static_cast<Index>(side);
   std::vector<float> xy;
   std::vector<std::int32_t> cells;

@@ -17,27 +17,27 @@ TEST_CASE("the code of the chapter on files keeps a sample, a model and a soluti
   const std::vector<float> bits{2, 4, 8, 2};
   const auto path = [&](const char* file) { return dir.path(file); };
   // [io_npz]
-  amq::lab::npz::write(
-      path("sample.npz"),
-      {{"points", amq::Array::of(mesh.points, {mesh.n_nodes(), 2})}, {"u", amq::Array::of(u)}});
+  amq::lab::npz::write(path("sample.npz"),
+                       {{"points", amq::io::Array::of(mesh.points, {mesh.n_nodes(), 2})},
+                        {"u", amq::io::Array::of(u)}});
   const auto arrays = amq::lab::npz::read(path("sample.npz"));  // numpy's too
   const std::vector<double> v = amq::lab::npz::at(arrays, "u").as<double>();
   // [io_npz]
   CHECK(v == std::vector<double>{0, 1, 2, 1});
-  amq::Matrix weight = amq::Matrix::Random(128, 64);
+  amq::core::Matrix weight = amq::core::Matrix::Random(128, 64);
   // [io_safetensors]
-  amq::safetensors::File model;
+  amq::io::safetensors::File model;
   model.metadata["architecture"] = "mp_pde";
-  model.tensors["embed.weight"] = amq::Array::of(amq::view(weight));  // any MatrixView
-  amq::safetensors::write(path("model.safetensors"), model);
+  model.tensors["embed.weight"] = amq::io::Array::of(amq::view(weight));  // any MatrixView
+  amq::io::safetensors::write(path("model.safetensors"), model);
 
-  const auto file = amq::safetensors::read(path("model.safetensors"));  // or PyTorch's
-  amq::safetensors::expect(file, {{"embed.weight", {128, 64}}});        // all mismatches at once
+  const auto file = amq::io::safetensors::read(path("model.safetensors"));  // or PyTorch's
+  amq::io::safetensors::expect(file, {{"embed.weight", {128, 64}}});  // all mismatches at once
   const std::vector<float> w = file.at("embed.weight").as<float>();
   // [io_safetensors]
   CHECK(w[65] == weight(1, 1));
   // [io_pictures]
-  amq::vtu::Grid(mesh).point("u", u).point("bits", bits).write(path("solution.vtu"));
+  amq::io::vtu::Grid(mesh).point("u", u).point("bits", bits).write(path("solution.vtu"));
 
   amq::lab::raster::Figure figure;
   figure.add({.title = "solution u", .mesh = &mesh, .values = u});

@@ -20,7 +20,7 @@
 namespace {
 
 /// Two cells that share all nodes but one, with fields cross_vtu.py knows.
-amq::vtu::Grid grid(std::string_view kind) {
+amq::io::vtu::Grid grid(std::string_view kind) {
   amq::Mesh m;
   m.dim = kind == "triangle" || kind == "quad" ? 2 : 3;
   m.nodes_per_cell = kind == "hexahedron"                                   ? 8
@@ -41,18 +41,18 @@ amq::vtu::Grid grid(std::string_view kind) {
   for (const int c : {0, 1}) {
     for (int k = 0; k < m.nodes_per_cell; ++k) m.cells.push_back(c + k);
   }
-  amq::vtu::Grid out(m);
+  amq::io::vtu::Grid out(m);
   out.point("float field", f, 2).point("double", g).cell("bits & <more>", std::vector<int>{2, 8});
   return out.point_vectors("velocity", amq::MatrixView<const double>(v.data(), n, m.dim));
 }
 
 void series(const std::string& path) {
-  amq::vtu::Series out(path);
+  amq::io::vtu::Series out(path);
   for (int k = 0; k < 3; ++k) {
     amq::Mesh m;
     m.points = {0, 0, 1, 0, 1, 1, 0, 1};
     m.cells = {0, 1, 2, 0, 2, 3};
-    amq::vtu::Grid g(m);
+    amq::io::vtu::Grid g(m);
     out.add(k / 10.0, g.point("u", std::vector<int>(4, k)));
   }
 }
@@ -86,10 +86,10 @@ amq::lab::npz::Arrays read_vtk(const std::string& path) {
 #endif
   const auto s = path.ends_with(".vtu") ? amq::lab::vtu::read(path, inflate)
                                         : amq::lab::vtk_legacy::read(path);
-  amq::lab::npz::Arrays out{{"points", amq::Array::of(s.mesh.points)},
-                            {"cells", amq::Array::of(s.mesh.cells)}};
-  for (const auto& [name, values] : s.node) out.emplace("node " + name, amq::Array::of(values));
-  for (const auto& [name, values] : s.cell) out.emplace("cell " + name, amq::Array::of(values));
+  amq::lab::npz::Arrays out{{"points", amq::io::Array::of(s.mesh.points)},
+                            {"cells", amq::io::Array::of(s.mesh.cells)}};
+  for (const auto& [name, values] : s.node) out.emplace("node " + name, amq::io::Array::of(values));
+  for (const auto& [name, values] : s.cell) out.emplace("cell " + name, amq::io::Array::of(values));
   return out;
 }
 
@@ -112,7 +112,7 @@ int main(int argc, char** argv) {
     else if (format == "npy" && argc == 4)
       amq::lab::npy::write(argv[3], amq::lab::npy::read(argv[2]));
     else if (format == "safetensors" && argc == 4)
-      amq::safetensors::write(argv[3], amq::safetensors::read(argv[2]));
+      amq::io::safetensors::write(argv[3], amq::io::safetensors::read(argv[2]));
 #ifdef AMQ_TEST_HDF5
     else if (format == "hdf5" && argc == 4)
       amq::lab::npz::write(argv[3], read_hdf5(argv[2]));
@@ -123,8 +123,8 @@ int main(int argc, char** argv) {
       amq::lab::npz::write(argv[3], read_vtk(argv[2]));
     else if (format == "vtu" && argc == 5)
       grid(argv[2]).write(argv[4], argv[3] == std::string_view("raw")
-                                       ? amq::vtu::Encoding::appended_raw
-                                       : amq::vtu::Encoding::base64);
+                                       ? amq::io::vtu::Encoding::appended_raw
+                                       : amq::io::vtu::Encoding::base64);
     else if (format == "png" && argc == 6)
       amq::lab::png::write(argv[5], picture(argv[2], std::atoi(argv[3]), std::atoi(argv[4])));
     else if (format == "pvd" && argc == 3)

@@ -190,9 +190,9 @@ std::string write41(const amq::lab::GmshFile& f, Kind kind) {
 // Meshes of every kind, with facets and groups.
 std::vector<amq::lab::GmshFile> files() {
   std::vector<amq::lab::GmshFile> all(4);
-  amq::Random random(1);
-  all[0].mesh = amq::random_refined_square(random, 60);
-  const auto sides = amq::find_sides(all[0].mesh);
+  amq::core::Random random(1);
+  all[0].mesh = amq::mesh::random_refined_square(random, 60);
+  const auto sides = amq::mesh::find_sides(all[0].mesh);
   for (amq::Index s = 0; s < sides.size(); ++s) {
     if (!sides.on_boundary(s)) continue;
     const auto [i, j] = sides.nodes[static_cast<std::size_t>(s)];
@@ -231,7 +231,7 @@ std::vector<amq::lab::GmshFile> files() {
 }
 
 amq::lab::GmshFile parse(const std::string& text) {
-  return amq::lab::parse_gmsh(amq::as_bytes(text));
+  return amq::lab::parse_gmsh(amq::io::as_bytes(text));
 }
 
 amq::lab::GmshFile golden(const std::string& name) {
@@ -265,14 +265,14 @@ TEST_CASE("files of another program are read: eight written by meshio") {
   for (const char* version : {"22", "41"}) {
     for (const char* kind : {"ascii", "binary"}) {
       auto square = golden(std::string("square_") + version + "_" + kind + ".msh");
-      amq::validate(square.mesh);
+      amq::mesh::validate(square.mesh);
       CHECK(square.mesh.dim == 2);
       CHECK(square.mesh.points == std::vector<double>{0, 0, 1, 0, 1, 1, 0, 1, 0.5, 0.5});
       CHECK(square.mesh.cells == std::vector<std::int32_t>{0, 1, 4, 1, 2, 4, 2, 3, 4, 3, 0, 4});
       CHECK(square.facets == std::vector<std::int32_t>{0, 1, 1, 2, 2, 3, 3, 0});
       CHECK(square.names.at({1, 5}) == "bottom");
       CHECK(square.names.at({2, 8}) == "upper");
-      CHECK(amq::cell_edges(square.mesh).n_edges() == 16);
+      CHECK(amq::mesh::cell_edges(square.mesh).n_edges() == 16);
       if (version == std::string("22")) {  // meshio's 4.1 keeps one group of cells, none of lines
         CHECK(square.mesh.cell_tag == std::vector<std::int32_t>{7, 7, 8, 8});
         CHECK(square.facet_tag == std::vector<std::int32_t>{5, 6, 6, 6});
@@ -286,9 +286,9 @@ TEST_CASE("files of another program are read: eight written by meshio") {
         CHECK(square.mesh.cell_tag == std::vector<std::int32_t>{7, 7, 7, 7});
       }
       const auto brick = golden(std::string("brick_") + version + "_" + kind + ".msh");
-      amq::validate(brick.mesh);
+      amq::mesh::validate(brick.mesh);
       CHECK(brick.mesh.dim == 3);
-      CHECK(amq::cell_measure(brick.mesh, 0) == doctest::Approx(6));
+      CHECK(amq::mesh::cell_measure(brick.mesh, 0) == doctest::Approx(6));
       CHECK(brick.facets.size() == 24);
     }
   }
@@ -299,7 +299,7 @@ TEST_CASE("the code of the chapter on meshes reads a file") {
   // [mesh_gmsh]
   auto file = amq::lab::read_gmsh(path);                         // MSH 2.2 or 4.1, text or binary
   amq::lab::mark_facets(file, "bottom", amq::NodeType::inflow);  // a physical group, by its name
-  const amq::Graph graph = amq::cell_edges(file.mesh);
+  const amq::Graph graph = amq::mesh::cell_edges(file.mesh);
   // [mesh_gmsh]
   CHECK(graph.n_nodes() == 5);
 }
@@ -314,7 +314,7 @@ TEST_CASE("the example of gmsh's manual is read") {
   CHECK(f.mesh.nodes_per_cell == 4);
   CHECK(f.mesh.cells == std::vector<std::int32_t>{0, 1, 2, 3, 1, 4, 5, 2});
   CHECK(f.mesh.cell_tag == std::vector<std::int32_t>{0, 0});
-  amq::validate(f.mesh);
+  amq::mesh::validate(f.mesh);
 }
 
 TEST_CASE("plane cells that face down are turned, surfaces in space are kept as they are") {
@@ -331,7 +331,7 @@ TEST_CASE("plane cells that face down are turned, surfaces in space are kept as 
   const auto g = parse(write41(f, Kind::binary));
   CHECK(g.mesh.cells == f.mesh.cells);
   CHECK(g.mesh.cell_dimension() == 2);
-  amq::validate(g.mesh);
+  amq::mesh::validate(g.mesh);
 }
 
 TEST_CASE("what we cannot use is refused in words") {
@@ -361,7 +361,7 @@ TEST_CASE("what we cannot use is refused in words") {
 }
 
 TEST_CASE("no truncation and no damage does more than throw amq::Error") {
-  amq::Random random(4);
+  amq::core::Random random(4);
   for (const auto& f : files()) {
     for (const auto kind : {Kind::ascii, Kind::binary, Kind::swapped}) {
       for (const auto& text : {write22(f, kind), write41(f, kind)}) {
@@ -369,7 +369,7 @@ TEST_CASE("no truncation and no damage does more than throw amq::Error") {
         for (std::size_t n = 0; n + 14 < text.size(); n += step) {
           CHECK_THROWS_AS(static_cast<void>(parse(text.substr(0, n))), amq::Error);
         }
-        const auto span = amq::as_bytes(text);
+        const auto span = amq::io::as_bytes(text);
         for (int k = 0; k < 150; ++k) {
           const auto bytes = amq::test::mutate({span.begin(), span.end()}, random);
           try {

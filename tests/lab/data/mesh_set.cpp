@@ -15,8 +15,8 @@
 namespace {
 
 // A strip of i + 1 triangles whose fields tell where they come from.
-amq::MeshSample strip(std::uint64_t i) {
-  amq::MeshSample s;
+amq::mesh::MeshSample strip(std::uint64_t i) {
+  amq::mesh::MeshSample s;
   const auto n = static_cast<std::int32_t>(i % 5 + 3);
   for (std::int32_t k = 0; k < n; ++k) {
     s.mesh.points.insert(s.mesh.points.end(), {k / 2 + 0.125, static_cast<double>(k % 2)});
@@ -31,7 +31,7 @@ amq::MeshSample strip(std::uint64_t i) {
   return s;
 }
 
-void check_same(const amq::MeshSample& a, const amq::MeshSample& b) {
+void check_same(const amq::mesh::MeshSample& a, const amq::mesh::MeshSample& b) {
   CHECK(a.mesh.points == b.mesh.points);
   CHECK(a.mesh.cells == b.mesh.cells);
   CHECK(a.mesh.node_type == b.mesh.node_type);
@@ -106,7 +106,7 @@ TEST_CASE("samples that fail are named and left out, also when the run goes on")
   check_same(set[2], strip(3));
   CHECK(amq::lab::read_mesh_shard(plan.folder + "/shard_00000.npz").index ==
         std::vector<std::uint64_t>{0, 1, 3});
-  const auto never = [](std::uint64_t) -> amq::MeshSample {
+  const auto never = [](std::uint64_t) -> amq::mesh::MeshSample {
     throw amq::Error("solver", "convergence", "none", "Drop it.");
   };
   CHECK_THROWS_WITH_AS(amq::lab::make_mesh_set({scratch.path("none"), 3, 4, ""}, never),
@@ -137,7 +137,7 @@ TEST_CASE("another recipe, unlike samples, absent and damaged shards are refused
 
   const auto path = plan.folder + "/shard_00000.npz";
   const auto arrays = amq::lab::npz::read(path);
-  const auto broken = [&](const char* name, const amq::Array& array) {
+  const auto broken = [&](const char* name, const amq::io::Array& array) {
     auto copy = arrays;
     copy[name] = array;
     amq::lab::npz::write(scratch.path("broken.npz"), copy);
@@ -150,11 +150,11 @@ TEST_CASE("another recipe, unlike samples, absent and damaged shards are refused
   auto first = arrays.at("node_first");
   first.span<std::int64_t>()[1] = 1000;
   broken("node_first", first);
-  broken("cell_first", amq::Array::of(std::vector<std::int64_t>{0, 1}));
-  broken("node.u", amq::Array::of(std::vector<float>{1, 2}, {2, 1}));
-  broken("node_type", amq::Array::of(std::vector<std::uint8_t>{1}));
-  broken("points", amq::Array::of(std::vector<double>{1, 2}));
-  broken("index", amq::Array::of(std::vector<std::uint64_t>{}));
+  broken("cell_first", amq::io::Array::of(std::vector<std::int64_t>{0, 1}));
+  broken("node.u", amq::io::Array::of(std::vector<float>{1, 2}, {2, 1}));
+  broken("node_type", amq::io::Array::of(std::vector<std::uint8_t>{1}));
+  broken("points", amq::io::Array::of(std::vector<double>{1, 2}));
+  broken("index", amq::io::Array::of(std::vector<std::uint64_t>{}));
   for (const auto& [name, array] : arrays) {
     if (name.starts_with("node.") || name.starts_with("cell.")) continue;
     auto copy = arrays;

@@ -49,18 +49,19 @@ TEST_CASE("a file of text and base64 gives its mesh and fields") {
   CHECK(s.node.size() == 1);  // what stands beside the mesh is read past
 }
 
-TEST_CASE("what amq::vtu writes is read back, number by number and type by type") {
+TEST_CASE("what amq::io::vtu writes is read back, number by number and type by type") {
   Mesh m;
   m.dim = 2;
   m.points = {0, 0, 1, 0, 1, 1, 0, 1};
   m.cells = {0, 1, 2, 0, 2, 3};
   m.node_type = {NodeType::wall, NodeType::normal, NodeType::inflow, NodeType::wall};
   const std::vector<float> u{1, 2, 3, 4, 5, 6, 7, 8};
-  amq::vtu::Grid grid(m);
+  amq::io::vtu::Grid grid(m);
   grid.point("u", u, 2);
   const test::Scratch folder("vtu_read");
   const std::string path = folder.path("a.vtu");
-  for (const auto encoding : {amq::vtu::Encoding::appended_raw, amq::vtu::Encoding::base64}) {
+  for (const auto encoding :
+       {amq::io::vtu::Encoding::appended_raw, amq::io::vtu::Encoding::base64}) {
     grid.write(path, encoding);
     const MeshSample s = lab::vtu::read(path);
     CHECK(s.mesh.dim == 2);

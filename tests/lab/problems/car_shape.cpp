@@ -5,7 +5,7 @@
 #include <cmath>
 
 TEST_CASE("a random car lies inside its box, is symmetric and stands on four wheels") {
-  amq::Random random(9);
+  amq::core::Random random(9);
   for (int i = 0; i < 8; ++i) {
     const auto c = amq::lab::CarShape::random(random);
     CHECK(c.level(c.length / 2, 0, c.hull - 0.1) < 0);
@@ -26,7 +26,7 @@ TEST_CASE("a random car lies inside its box, is symmetric and stands on four whe
 }
 
 TEST_CASE("surface points lie on the surface, apart from each other, and normals point outward") {
-  amq::Random random(4);
+  amq::core::Random random(4);
   const amq::lab::CarShape c;
   const auto p = amq::lab::surface_points(c, 200, random);
   REQUIRE(p.size() == 600);

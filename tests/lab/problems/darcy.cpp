@@ -21,10 +21,10 @@ using std::numbers::pi;
 namespace {
 
 amq::Mesh graded_square(std::uint64_t seed, amq::Index n) {
-  amq::Random random(seed);
-  amq::RandomSquare options;
+  amq::core::Random random(seed);
+  amq::mesh::RandomSquare options;
   options.size_ratio = 4;
-  return amq::random_refined_square(random, n, options);
+  return amq::mesh::random_refined_square(random, n, options);
 }
 
 // L2 norm of (P1 function - exact), by the rule of mid-sides, which is exact for parabolas.
@@ -39,7 +39,7 @@ double l2_error(const amq::Mesh& mesh, const std::vector<double>& u,
       const double y = (mesh.point(i)[1] + mesh.point(j)[1]) / 2;
       const double e =
           (u[static_cast<std::size_t>(i)] + u[static_cast<std::size_t>(j)]) / 2 - exact(x, y);
-      sum += amq::detail::triangle_area(mesh, c) / 3 * e * e;
+      sum += amq::mesh::detail::triangle_area(mesh, c) / 3 * e * e;
     }
   }
   return std::sqrt(sum);
@@ -70,7 +70,7 @@ TEST_CASE("the error falls with the square of the mesh size, for a coefficient t
   for (int level = 0; level < 4; ++level) {
     amq::lab::DarcySolver solver(mesh);
     errors.push_back(l2_error(mesh, solver.solve(amq::lab::cell_means(mesh, a), f), u));
-    mesh = amq::bisect_all(mesh);
+    mesh = amq::mesh::bisect_all(mesh);
   }
   for (std::size_t k = 1; k < errors.size(); ++k) {
     const double order = std::log2(errors[k - 1] / errors[k]);
@@ -150,7 +150,7 @@ TEST_CASE("Poisson's equation on the square has the series' value at the centre"
   mesh.cells = {0, 1, 4, 1, 2, 4, 2, 3, 4, 3, 0, 4};
   mesh.node_type.assign(5, amq::NodeType::wall);
   mesh.node_type[4] = amq::NodeType::normal;
-  for (int k = 0; k < 6; ++k) mesh = amq::bisect_all(mesh);
+  for (int k = 0; k < 6; ++k) mesh = amq::mesh::bisect_all(mesh);
   const std::vector<double> a(static_cast<std::size_t>(mesh.n_cells()), 1.0);
   CHECK(amq::lab::DarcySolver(mesh).solve(a)[4] == doctest::Approx(0.0736713532).epsilon(5e-4));
 }
@@ -164,7 +164,7 @@ TEST_CASE("the share of a triangle above zero is what counting points says") {
   amq::Mesh one;
   one.points = {0, 0, 1, 0, 0, 1};
   one.cells = {0, 1, 2};
-  amq::Random random(9);
+  amq::core::Random random(9);
   for (int trial = 0; trial < 40; ++trial) {
     const double p = random.normal(), q = random.normal(), r = random.normal();
     const auto counted = amq::lab::cell_means(
@@ -186,7 +186,7 @@ TEST_CASE("means over sub-triangles are exact for linear functions, and converge
   const auto square = amq::lab::cell_means(
       mesh, [](double x, double) { return x * x; }, 3);
   for (std::size_t c = 0; c < fine.size(); ++c) {
-    sum += square[c] * amq::detail::triangle_area(mesh, static_cast<amq::Index>(c));
+    sum += square[c] * amq::mesh::detail::triangle_area(mesh, static_cast<amq::Index>(c));
   }
   CHECK(sum == doctest::Approx(1. / 3).epsilon(1e-3));
 }
@@ -235,7 +235,7 @@ TEST_CASE("an independent solver's solutions are met, and the closer the finer t
     amq::Mesh mesh;
     mesh.points = get("points");
     mesh.cells = amq::lab::npz::at(file, "cells").as<std::int32_t>();
-    amq::mark_boundary(mesh);
+    amq::mesh::mark_boundary(mesh);
     const auto boundary = amq::lab::npz::at(file, "boundary").as<std::uint8_t>();
     for (std::size_t i = 0; i < boundary.size(); ++i) {
       REQUIRE((mesh.node_type[i] == amq::NodeType::wall) == (boundary[i] != 0));
@@ -244,7 +244,7 @@ TEST_CASE("an independent solver's solutions are met, and the closer the finer t
 
     // Their series has plain cosines, ours sqrt(2) cosines.
     auto coefficients = get("cos_coeffs");
-    amq::MatrixOf<double> c(32, 32);
+    amq::core::MatrixOf<double> c(32, 32);
     for (amq::Index i = 0; i < 32; ++i) {
       for (amq::Index j = 0; j < 32; ++j) {
         c(i, j) = coefficients[static_cast<std::size_t>(32 * i + j)] /
@@ -260,7 +260,7 @@ TEST_CASE("an independent solver's solutions are met, and the closer the finer t
     for (std::size_t i = 0; i < phase.size(); ++i) off += std::abs(phase[i] - a_cell[i]);
     CHECK(off / static_cast<double>(phase.size()) < 0.15);
 
-    amq::cut_longest_sides_first(mesh);
+    amq::mesh::cut_longest_sides_first(mesh);
     // On their own mesh, with their cell means, linear elements are a few percent off.
     CHECK(relative(amq::lab::DarcySolver(mesh).solve(a_cell), u) < 0.05);
     std::vector<double> errors;

@@ -199,9 +199,9 @@ TEST_CASE("the chapter's example: a set is generated in parallel and halved") {
   amq::ThreadPool pool(2);                                             // the host owns the threads
   const auto made = amq::lab::generate(problem, 1, 0, 6, pool, show);  // seed 1, samples 0 .. 5
 
-  amq::GridSet set = problem.describe();                        // axes, sizes, no samples yet
-  set.assign(made.samples);                                     // (sample, time, x, y, channel)
-  const amq::GridSet half = amq::lab::resample(set, {32, 32});  // bilinear, cells
+  amq::mesh::GridSet set = problem.describe();  // axes, sizes, no samples yet
+  set.assign(made.samples);                     // (sample, time, x, y, channel)
+  const amq::mesh::GridSet half = amq::lab::resample(set, {32, 32});  // bilinear, cells
   // [generate]
   CHECK(calls == 6);
   CHECK(made.failures.empty());

@@ -32,9 +32,9 @@ TEST_CASE("a sample is whole: mesh and graph valid, fields of their sizes, a of 
   const amq::lab::DarcySampler sampler;
   for (std::uint64_t i = 0; i < 3; ++i) {
     const auto s = sampler.sample(1, i);
-    amq::validate(s.mesh);
-    amq::validate(s.graph);
-    amq::require_connected(s.graph);
+    amq::mesh::validate(s.mesh);
+    amq::mesh::validate(s.graph);
+    amq::mesh::require_connected(s.graph);
     const auto n = static_cast<std::size_t>(s.mesh.n_nodes());
     CHECK(n >= 1000);
     CHECK(n <= 4050);
@@ -82,21 +82,21 @@ TEST_CASE("sample i is the same for any number of threads, and others differ") {
 TEST_CASE("the label's mesh begins with the sample's nodes and is as fine as was asked") {
   const amq::lab::DarcySampler sampler({.least_nodes = 300, .most_nodes = 300});
   const auto s = sampler.sample(2, 5);
-  auto random = amq::Random::stream(2, 5);
+  auto random = amq::core::Random::stream(2, 5);
   const amq::lab::GaussianField2 field(amq::lab::FieldBasis::cosine, {}, 32, random);
   const auto [fine, level] = amq::lab::darcy_label_mesh(s.mesh, field, 1. / 30, 1. / 90);
   CHECK(std::equal(s.mesh.points.begin(), s.mesh.points.end(), fine.points.begin()));
   for (std::size_t k = 0; k < s.level.size(); ++k) {
     REQUIRE(s.level[k] == doctest::Approx(level[k]));
   }
-  amq::validate(fine);
+  amq::mesh::validate(fine);
   for (amq::Index c = 0; c < fine.n_cells(); ++c) {
     const auto* v = fine.cell(c);
     const auto sign = [v, &level = level](int k) {
       return level[static_cast<std::size_t>(v[k])] > 0;
     };
     const bool cut = sign(0) != sign(1) || sign(1) != sign(2);
-    REQUIRE(std::sqrt(amq::cell_measure(fine, c)) <= (cut ? 1. / 90 : 1. / 30));
+    REQUIRE(std::sqrt(amq::mesh::cell_measure(fine, c)) <= (cut ? 1. / 90 : 1. / 30));
   }
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("labels are within 2e-3 of those of half the size, and direct ones are
 
 TEST_CASE("a cell's mean is that of many points in it, and a node's that of the cells around") {
   const auto s = amq::lab::DarcySampler({.least_nodes = 150, .most_nodes = 150}).sample(6, 1);
-  auto random = amq::Random::stream(6, 1);
+  auto random = amq::core::Random::stream(6, 1);
   const amq::lab::GaussianField2 field(amq::lab::FieldBasis::cosine, {}, 32, random);
   CHECK(s.mesh.cell_tag.empty());
   double interpolated = 0, sampled = 0;
@@ -144,7 +144,7 @@ TEST_CASE("a cell's mean is that of many points in it, and a node's that of the 
     interpolated += std::abs(rough[c] - mean);
   }
   CHECK(sampled < 0.3 * interpolated);
-  CHECK(s.a_mean == amq::cells_to_nodes(s.mesh, s.a_cell));
+  CHECK(s.a_mean == amq::mesh::cells_to_nodes(s.mesh, s.a_cell));
 }
 
 TEST_CASE("options that make no problem are refused") {
@@ -163,11 +163,11 @@ TEST_CASE("a sample for a data set keeps mesh and fields; recipes differ where s
   const auto s = sampler.sample(1, 1);
   const auto kept = amq::lab::to_mesh_sample(s);
   CHECK(kept.mesh.cells == s.mesh.cells);
-  const auto& u = amq::node_field(kept, "u");
+  const auto& u = amq::mesh::node_field(kept, "u");
   REQUIRE(u.size() == s.u.size());
   for (std::size_t i = 0; i < u.size(); ++i) CHECK(u[i] == static_cast<float>(s.u[i]));
   CHECK(kept.cell.at("a").size() == s.a_cell.size());
-  CHECK_THROWS_WITH_AS(static_cast<void>(amq::node_field(kept, "w")),
+  CHECK_THROWS_WITH_AS(static_cast<void>(amq::mesh::node_field(kept, "w")),
                        doctest::Contains("only: a, a_mean, level, u"), amq::Error);
 
   amq::lab::DarcyOptions o;
@@ -204,12 +204,12 @@ TEST_CASE("the code of the chapter on problems makes a set and solves on a mesh 
   // [darcy_set]
   CHECK(report.made == 4);
   REQUIRE(samples.size() == 4);
-  CHECK(amq::node_field(samples[3], "u").size() ==
+  CHECK(amq::mesh::node_field(samples[3], "u").size() ==
         static_cast<std::size_t>(samples[3].mesh.n_nodes()));
 
   // [darcy_solve]
-  amq::Random random(3);
-  const amq::Mesh mesh = amq::random_refined_square(random, 500);
+  amq::core::Random random(3);
+  const amq::Mesh mesh = amq::mesh::random_refined_square(random, 500);
   amq::lab::DarcySolver solver(mesh);  // pattern and elimination order, once
   const auto a = amq::lab::cell_means(
       mesh, [](double x, double y) { return x + y < 1 ? 3 : 12; }, 2);

@@ -14,7 +14,7 @@
 namespace {
 
 amq::lab::Hole some_hole() {
-  amq::Random random = amq::Random::stream(7, 0);
+  amq::core::Random random = amq::core::Random::stream(7, 0);
   return amq::lab::Hole::random(random);
 }
 
@@ -132,7 +132,7 @@ TEST_CASE(
 }
 
 TEST_CASE("the hole is drawn from the documented Gaussian process and stays inside (0.2, 0.4)") {
-  amq::Random random(3);
+  amq::core::Random random(3);
   double m1 = 0, m2 = 0;
   const int n = 2000;
   for (int i = 0; i < n; ++i) {

@@ -38,7 +38,7 @@ TEST_CASE(
 }
 
 TEST_CASE("boxes smaller than the car and hasty lattices are refused") {
-  amq::Random random(1);
+  amq::core::Random random(1);
   amq::lab::CarFlowOptions o;
   o.top = 1;
   CHECK_THROWS_AS(static_cast<void>(amq::lab::solve_car({}, o, random)), amq::Error);

@@ -12,7 +12,7 @@ namespace {
 struct Dice {
   std::uint64_t sample(std::uint64_t seed, std::uint64_t i) const {
     if (i % 3 == 2) throw amq::Error("Dice", "a fair throw", "a lost die", "Throw again.");
-    return amq::Random::stream(seed, i).bits();
+    return amq::core::Random::stream(seed, i).bits();
   }
 };
 }  // namespace

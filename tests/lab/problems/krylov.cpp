@@ -30,7 +30,7 @@ TEST_CASE("free rows are solved to tolerance, held unknowns stay as they are") {
   amq::lab::IncompleteLu ilu;
   ilu.prepare(a, free);
   ilu.factorise(a);
-  amq::Random random(4);
+  amq::core::Random random(4);
   Eigen::VectorXd x = Eigen::VectorXd::Zero(n), b(n);
   for (int i = 0; i < n; ++i) b(i) = random.normal();
   x(0) = 2;

@@ -68,7 +68,7 @@ TEST_CASE("the divergence of a quadratic field is exact") {
 
 TEST_CASE("convection by a field that rests on the border makes no energy, even with divergence") {
   Space s({1, 1, {{0.5, 0.5, 0.2, 0.2, 0, 0}}});
-  amq::Random random(2);
+  amq::core::Random random(2);
   amq::lab::Velocity w = amq::lab::Velocity::Zero(s.space.n_velocity(), 2);
   Eigen::VectorXd u(s.space.n_velocity());
   for (amq::Index i = 0; i < u.size(); ++i) {

@@ -39,7 +39,7 @@ double deepest(const std::vector<double>& p, const std::vector<std::int32_t>& t)
 }  // namespace
 
 TEST_CASE("no point lies inside the circle of a triangle, and the triangles fill the square") {
-  amq::Random random(11);
+  amq::core::Random random(11);
   std::vector<double> p{0, 0, 1, 0, 1, 1, 0, 1};
   for (int i = 0; i < 600; ++i) p.push_back(random.uniform(0.001, 0.999));
   const auto t = amq::lab::delaunay(p);
