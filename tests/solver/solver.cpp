@@ -1,6 +1,7 @@
 #include <amq/solver.hpp>
 
 #include <amq/core/thread_pool.hpp>
+#include <amq/mesh/bisection.hpp>
 #include <amq/mesh/random_square.hpp>
 
 #include <doctest/doctest.h>
@@ -131,6 +132,34 @@ TEST_CASE("a large mesh in any order is solved as along Hilbert's curve") {
   const Solution v = (*m.solver)(renumber(sorted, order), shuffled);
   CHECK((u.field(order, Eigen::all).array() == v.field.array()).all());
   CHECK(renumber(std::span<const float>(u.report.node_bits), order) == v.report.node_bits);
+}
+
+TEST_CASE("bits chosen on a mesh, by what solves before have left, are those of a new solver") {
+  Made m;
+  const auto refined = mesh::bisect_all(m.mesh);
+  Field b(refined.n_nodes(), 1);
+  for (Index i = 0; i < b.rows(); ++i) b(i, 0) = i % 3 == 0 ? 12.0f : 3.0f;
+  const auto fresh = [&](const Mesh& mesh, const Field& a, double bits,
+                         const allocation::AnySharing& sharing) {
+    Made other(true, {}, sharing);
+    return other.solver->prepare(mesh).choose(view(a), mean_bits(bits)).plan;
+  };
+  const auto same = [](const BitPlan& x, const BitPlan& y) { return x.by_point == y.by_point; };
+  const auto small = m.solver->prepare(m.mesh), large = m.solver->prepare(refined);
+  const Field c = m.a.array() * 2 - 7;
+  // In turn on two meshes, for other fields and budgets, and after one that cannot be held.
+  for (const double bits : {3.0, 2.5, 3.0, 7.0}) {
+    CHECK(same(small.choose(view(m.a), mean_bits(bits)).plan, fresh(m.mesh, m.a, bits, {})));
+    CHECK(same(small.choose(view(c), mean_bits(bits)).plan, fresh(m.mesh, c, bits, {})));
+    CHECK_THROWS_AS(small.choose(view(m.a), mean_bits(1)), Error);
+    CHECK(same(large.choose(view(b), mean_bits(bits)).plan, fresh(refined, b, bits, {})));
+  }
+  // Another allocator: nothing of the contest before is left.
+  const allocation::AnySharing by_node = allocation::PerNode();
+  m.solver->allocate_by({m.solver->net().layout, {1, 2, 3, 4, 8}, {}, {}, {}, by_node});
+  const BitPlan again = small.choose(view(m.a), mean_bits(3)).plan;
+  CHECK(same(again, fresh(m.mesh, m.a, 3, by_node)));
+  CHECK_FALSE(same(again, fresh(m.mesh, m.a, 3, {})));
 }
 
 TEST_CASE("truncated and altered files are refused") {

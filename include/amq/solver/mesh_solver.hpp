@@ -16,6 +16,8 @@
 #include <amq/solver/workspaces.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -36,8 +38,15 @@ struct ChosenBits {
 
 namespace detail {
 
+/// A number that no other mesh of this process has, nor had.
+[[nodiscard]] inline std::uint64_t next_mesh() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
 /// What a solver does once a mesh.
 struct OnMesh {
+  std::uint64_t number = next_mesh();
   Mesh mesh;        ///< as it was given: whether another is the same is asked of its numbers
   NodeOrder order;  ///< empty: solved in the user's
   NodeOrder back;
@@ -135,6 +144,7 @@ class MeshSolver {
   /// these measurements. Empty times: BOPs again. Not while others solve.
   /// @throws amq::Error for times of another network, scheme or instruction set
   void price_by(RowTimes times) {
+    ++parts_->allocator_number;
     if (times.empty()) {
       if (budget_.milliseconds > 0) budget_ = mean_bits(scheme_levels().back());
       parts_->allocator.price_by(allocation::Bops());
@@ -151,6 +161,7 @@ class MeshSolver {
   /// once.
   /// @throws amq::Error for an allocator of another network or other levels
   void allocate_by(const Allocator<>& a) {
+    ++parts_->allocator_number;
     parts_->allocator = Allocator<>(net().layout, net().quantizers.info().levels, a.curves(),
                                     a.score(), a.price(), a.sharing());
   }
@@ -301,10 +312,18 @@ class MeshSolver {
   using Light = arithmetics::Fixed<
       std::conditional_t<quant::any_scheme<Scheme>, AnyScheme, allocation::AuxiliaryScheme>>;
 
+  /// What a contest for bits was made for.
+  struct ContestKey {
+    std::uint64_t mesh = 0, allocator = 0;  ///< their numbers
+    allocation::Cost overhead = 0;
+    bool operator==(const ContestKey&) const = default;
+  };
   /// What one solve writes to.
   struct Workspace {
     Main main;
     std::optional<Light> light;
+    std::optional<allocation::Contest> contest;  // kept from solve to solve on one mesh
+    ContestKey contest_of;
     core::Matrix u, v,
         in_order;  // (node, channel) of the pass; the given field along the mesh's order
     Field out;     // (node, solution channel) along the mesh's order
@@ -316,6 +335,7 @@ class MeshSolver {
     solver::MeshEncoding encoding;
     solver::TrainedOn seen;
     Allocator<> allocator;
+    std::uint64_t allocator_number = 0;      // another whenever it changes
     allocation::ScoreColumns score_columns;  // of the auxiliary model
     core::FloatExecutor executor;  // the host's threads, in amq's floating-point environment
     Main main;                     // whose packed weights all passes read
@@ -397,7 +417,8 @@ class MeshSolver {
   }
   [[nodiscard]] auto borrow() const {
     return parts_->workspaces.borrow([this] {
-      auto w = std::make_unique<Workspace>(Workspace{parts_->main.beside(), {}, {}, {}, {}, {}});
+      auto w =
+          std::make_unique<Workspace>(Workspace{parts_->main.beside(), {}, {}, {}, {}, {}, {}, {}});
       if (parts_->light) w->light.emplace(parts_->light->beside());
       return w;
     });
@@ -457,7 +478,7 @@ class MeshSolver {
   [[nodiscard]] solver::ChosenBits choose(const Allocator<>& by, const models::MeshInputs& in,
                                           const allocation::PassWork& work,
                                           allocation::Cost auxiliary_cost, Budget b, Workspace& w,
-                                          const Whole& whole) const {
+                                          const Whole& whole, std::uint64_t mesh = 0) const {
     const core::FloatEnvironment own;
     const bool by_time = by.unit() != allocation::Bops::unit;
     solver::ChosenBits c;
@@ -479,7 +500,8 @@ class MeshSolver {
     const allocation::PointScores scores = predict(by, in, w, whole);
     const allocation::Cost scoring = by.score() ? by.score().cost(whole()) : auxiliary_cost;
     c.report.auxiliary_bops = scoring;
-    allocation::Planned planned = by.plan(in, work, scores, budget, by_time ? 0 : scoring);
+    allocation::Planned planned = best_plan(
+        by, in, work, scores, budget, {mesh, parts_->allocator_number, by_time ? 0 : scoring}, w);
     c.report.node_bits = std::move(planned.node_bits);
     c.plan = std::move(planned.plan);
     c.report.bops = planned.cost;
@@ -488,6 +510,32 @@ class MeshSolver {
       c.report.bops = static_cast<allocation::Cost>(count(in, c.plan).bops()) + scoring;
     }
     return c;
+  }
+
+  /// By the contest that the workspace keeps, where the mesh has a number and the allocator is the
+  /// solver's own.
+  [[nodiscard]] allocation::Planned best_plan(const Allocator<>& by, const models::MeshInputs& in,
+                                              const allocation::PassWork& work,
+                                              const allocation::PointScores& scores,
+                                              allocation::Cost budget, const ContestKey& key,
+                                              Workspace& w) const {
+    if (key.mesh == 0 || &by != &parts_->allocator)
+      return by.plan(in, work, scores, budget, key.overhead);
+    if (!w.contest || w.contest_of != key) {
+      w.contest.reset();
+      w.contest.emplace(by.contest(in, work, key.overhead));
+      w.contest_of = key;
+    }
+    const core::Alone all;
+    allocation::Planned out;
+    try {
+      w.contest->plan(
+          in, scores, budget, all, [](const auto& f) { f(); }, out);
+    } catch (...) {
+      w.contest.reset();
+      throw;
+    }
+    return out;
   }
 
   /// The mesh's part, which is the same for all fields on it.
@@ -683,12 +731,13 @@ class PreparedMesh {
     const Budget b = options.budget.value_or(solver_->budget_);
     if (options.budget) solver_->check(b, by);
     // A user's score reads a sample; nobody else needs a copy of the mesh.
-    return solver_->choose(by, in, *on_->work, on_->auxiliary_bops, b, w, [&] {
+    const auto whole = [&] {
       GraphSample s = on_->sample;
       s.u = map(in.u);
       s.v = map(in.v);
       return s;
-    });
+    };
+    return solver_->choose(by, in, *on_->work, on_->auxiliary_bops, b, w, whole, on_->number);
   }
   void pass(const MeshInputs& in, const BitPlan& plan, Workspace& w, Field& into) const {
     w.main.begin(plan);
