@@ -25,8 +25,8 @@ std::string file(const std::string& name) {
 const std::vector<float> u{1.5f, 2.5f, 3.5f, 4.5f};
 
 /// Two triangles over a unit square, with `more` behind them.
-MeshSample vtk(const std::string& more, const std::string& before = "",
-               const std::string& z = "0") {
+MeshSample legacy_of(const std::string& more, const std::string& before = "",
+                     const std::string& z = "0") {
   const test::Scratch dir("people");
   const std::string path = dir.path("square.vtk");
   write_file(path, "# vtk DataFile Version 3.0\nt\nASCII\nDATASET POLYDATA\n" + before +
@@ -106,15 +106,15 @@ TEST_CASE("what VTK writes beside points and cells is read past, in text and in 
 
 TEST_CASE("rows of CELL_DATA stay with the surface when corners and lines stand before it") {
   const auto s =
-      vtk("VERTICES 1 2\n1 3\nLINES 2 7\n2 0 1\n3 1 2 3\n" + triangles +
-          "CELL_DATA 5\nSCALARS k float\nLOOKUP_TABLE default\n9 8 7 1 2\n"
-          "POINT_DATA 4\nTENSORS6 s float\n1 1 1 1 1 1 2 2 2 2 2 2 3 3 3 3 3 3 4 4 4 4 4 4\n"
-          "PEDIGREE_IDS p string\none\ntwo\nthree\nfour\nSCALARS u float\n"
-          "LOOKUP_TABLE default\n1.5 2.5 3.5 4.5\n");
+      legacy_of("VERTICES 1 2\n1 3\nLINES 2 7\n2 0 1\n3 1 2 3\n" + triangles +
+                "CELL_DATA 5\nSCALARS k float\nLOOKUP_TABLE default\n9 8 7 1 2\n"
+                "POINT_DATA 4\nTENSORS6 s float\n1 1 1 1 1 1 2 2 2 2 2 2 3 3 3 3 3 3 4 4 4 4 4 4\n"
+                "PEDIGREE_IDS p string\none\ntwo\nthree\nfour\nSCALARS u float\n"
+                "LOOKUP_TABLE default\n1.5 2.5 3.5 4.5\n");
   CHECK(s.cell.at("k") == std::vector<float>{1, 2});
   CHECK(s.node.at("s").size() == 24);
   CHECK(s.node.at("u") == u);
-  AMQ_REFUSES(vtk("TRIANGLE_STRIPS 1 5\n4 0 1 3 2\n"), "vtkTriangleFilter");
+  AMQ_REFUSES(legacy_of("TRIANGLE_STRIPS 1 5\n4 0 1 3 2\n"), "vtkTriangleFilter");
 }
 
 TEST_CASE("an unstructured grid is its cells of the highest dimension") {
@@ -151,18 +151,18 @@ TEST_CASE("texts in binary have their length before them, in one byte to eight")
 
 TEST_CASE("readers of meshes have one rule for planes, turned cells and nodes of no cell") {
   // Rounding of float is no height; a thousandth is.
-  CHECK(vtk(triangles, "", "1e-8").mesh.dim == 2);
-  CHECK(vtk(triangles, "", "1e-3").mesh.dim == 3);
+  CHECK(legacy_of(triangles, "", "1e-8").mesh.dim == 2);
+  CHECK(legacy_of(triangles, "", "1e-3").mesh.dim == 3);
   const std::string two = "2\n1 2 2 1 1 1 2 3\n2 2 2 1 1 1 3 4\n";
   CHECK(msh(two, "1e-8").mesh.dim == 2);
   CHECK(msh(two, "1e-3").mesh.dim == 3);
   // Corners turn counter-clockwise.
-  CHECK_NOTHROW(validate(vtk("POLYGONS 2 8\n3 0 2 1\n3 0 2 3\n").mesh));
+  CHECK_NOTHROW(validate(legacy_of("POLYGONS 2 8\n3 0 2 1\n3 0 2 3\n").mesh));
   CHECK_NOTHROW(validate(msh("2\n1 2 2 1 1 1 3 2\n2 2 2 1 1 1 3 4\n").mesh));
   // A node of no cell goes, with its value.
-  const auto s =
-      vtk("POLYGONS 1 4\n3 0 2 3\nPOINT_DATA 4\nSCALARS u float\n"
-          "LOOKUP_TABLE default\n1.5 2.5 3.5 4.5\n");
+  const auto s = legacy_of(
+      "POLYGONS 1 4\n3 0 2 3\nPOINT_DATA 4\nSCALARS u float\n"
+      "LOOKUP_TABLE default\n1.5 2.5 3.5 4.5\n");
   CHECK(s.mesh.n_nodes() == 3);
   CHECK(s.node.at("u") == std::vector<float>{1.5f, 3.5f, 4.5f});
   CHECK(s.mesh.cells == std::vector<std::int32_t>{0, 1, 2});
