@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace amq::ops {
@@ -22,19 +23,25 @@ inline constexpr double norm_eps = 1e-5;
 /// part (torch_geometric's InstanceNorm of one graph). `inverse_deviation` (cols) is kept for the
 /// gradient. Sums have no order, see ColumnMoments: the same bits for any number of threads, and
 /// for rows that lie with several ranks.
-/// Each thread keeps its memory: the same shape again allocates nothing.
+/// Each thread keeps its memory: the same shape again allocates nothing. While a norm runs the
+/// memory is its own: an executor may let a thread that waits run another.
 /// @param x    own rows; none where others have them all
 /// @param all  who has the other rows
 template <typename T, everyone All = const Alone>
 void instance_norm(MatrixView<const T> x, double eps, MatrixView<T> out, T* inverse_deviation,
                    Executor& executor, All& all) {
   if (all.nodes(x.rows) == 0) return;
-  thread_local ColumnMoments<T> moments;
-  thread_local std::vector<T> centres;
+  struct Memory {
+    ColumnMoments<T> moments;
+    std::vector<T> centres;
+  };
+  thread_local Memory kept;
+  Memory mine = std::exchange(kept, {});
+  auto& [moments, centres] = mine;
   moments.measure(x, executor, all);
   const auto cols = static_cast<std::size_t>(x.cols), rows = static_cast<std::size_t>(x.rows);
   centres.resize(cols);
-  T* const centre = centres.data();  // other threads have centres of their own
+  T* const centre = centres.data();
   for (std::size_t c = 0; c < cols; ++c) {
     const auto k = static_cast<Index>(c);
     inverse_deviation[c] = static_cast<T>(1.0 / std::sqrt(moments.variance(k) + eps));
@@ -50,6 +57,7 @@ void instance_norm(MatrixView<const T> x, double eps, MatrixView<T> out, T* inve
       }
     }
   });
+  kept = std::move(mine);
 }
 /// The same where all rows are here.
 template <typename T>
