@@ -116,6 +116,13 @@ TEST_CASE("the chapter's example: float, then 8 bits, then integers") {
   CHECK(error < 0.9);
 }
 
+TEST_CASE("values imposed by types of nodes are refused on grids") {
+  TrainOptions o;
+  o.imposed = {{NodeType::wall, 0, 0}};
+  CHECK_THROWS_WITH_AS(train<Fno>(travelling(4, 12, 24), GridMapping{2, 3, 4}, o),
+                       doctest::Contains("imposed"), Error);
+}
+
 TEST_CASE("an unsteady mapping gives frames in a row and seeks the one that follows by its lead") {
   const GridSet set = travelling(3, 12, 16);
   const GridEncoding e = GridEncoding::of(set, usual, 2);

@@ -218,6 +218,16 @@ TEST_CASE("known boundary values are those of every answer, exactly, also from a
   refused({NodeType::wall, 0, -1.25f}, "sample 0, solution");
   refused({NodeType::wall, 1, 0}, "channel 1 of 1");
   refused({NodeType::inflow, 0, 0}, "type that the network reads");
+  // Types that training did not see are no walls, and samples without types have none.
+  Mesh other = samples[1].mesh;
+  other.node_type[0] = NodeType::outflow;
+  CHECK_THROWS_WITH_AS(bound(other, samples[1].given), doctest::Contains("type 5 at node 0"),
+                       Error);
+  auto untyped = samples;
+  for (std::size_t k = 1; k < untyped.size(); ++k) untyped[k].mesh.node_type.clear();
+  o.imposed = {{NodeType::wall, 0, -1.5f}};
+  CHECK_THROWS_WITH_AS(train<MpPde>(untyped, o, small()),
+                       doctest::Contains("a type for every node"), Error);
   // Of several types each is told from the others.
   Mesh& mixed = samples[1].mesh;
   const auto at = std::find(mixed.node_type.begin(), mixed.node_type.end(), NodeType::wall);

@@ -153,7 +153,8 @@ struct MeshEncoding {
     return s;
   }
   /// What a sample has of the mesh: all but given channels, variables and the solution.
-  /// @throws amq::Error for a mesh of other dimension, or without types
+  /// @throws amq::Error for a mesh of other dimension, without types, or with types that training
+  ///         did not see where values are imposed on walls
   [[nodiscard]] GraphSample on(const Mesh& mesh) const {
     GraphSample s = nodes_of(mesh);
     s.graph = graph(mesh);
@@ -177,6 +178,13 @@ struct MeshEncoding {
     const Index first = static_cast<Index>(input_mean.size()), types = first + (boundary ? 1 : 0);
     for (Index i = 0; i < n; ++i) {
       const NodeType type = typed ? mesh.node_type[static_cast<std::size_t>(i)] : NodeType::normal;
+      if (!imposed.empty() && node_types == 0 && type != NodeType::normal && type != NodeType::wall)
+        throw Error(
+            "solver, types of nodes",
+            "normal nodes and walls, since training saw no others and values are imposed "
+            "on walls",
+            "type " + std::to_string(static_cast<int>(type)) + " at node " + std::to_string(i),
+            "Mark the nodes as in training, or train on meshes that have this type.");
       if (boundary) s.u(i, first) = type == NodeType::normal ? 0.0f : 1.0f;
       if (static_cast<int>(type) < node_types) s.u(i, types + static_cast<Index>(type)) = 1.0f;
       for (int k = 0; k < mesh.dim; ++k)
@@ -285,6 +293,7 @@ struct MeshEncoding {
   /// The input that is 1 at nodes of a type; -1 if there is none. The mark of the boundary stands
   /// for walls where samples had no other type.
   [[nodiscard]] Index marked_by(NodeType type) const noexcept {
+    if (type > NodeType::wall) return -1;  // files name no others
     const Index first = static_cast<Index>(input_mean.size());
     if (static_cast<int>(type) < node_types)
       return first + (boundary ? 1 : 0) + static_cast<Index>(type);
@@ -437,6 +446,11 @@ void MeshEncoding::check_imposed(const Samples& samples) const {
   std::size_t k = 0;
   for (const auto& s : samples) {
     const std::string where = "sample " + std::to_string(k++) + ", solution";
+    if (static_cast<Index>(s.mesh.node_type.size()) != s.mesh.n_nodes())
+      throw Error(where, "a type for every node, since values are imposed by types",
+                  std::to_string(s.mesh.node_type.size()) + " types of " +
+                      std::to_string(s.mesh.n_nodes()) + " nodes",
+                  "Mark the nodes of the boundary with NodeType::wall.");
     for (const ImposedValue& v : imposed)
       for (Index i = 0; i < s.mesh.n_nodes(); ++i) {
         if (s.mesh.node_type[static_cast<std::size_t>(i)] != v.type) continue;

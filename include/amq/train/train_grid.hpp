@@ -157,6 +157,9 @@ template <typename Model>
                                                      const TrainOptions& o = {},
                                                      typename Model::Config sizes = {}) {
   using namespace training;
+  if (!o.imposed.empty())
+    throw Error("train, TrainOptions::imposed", "none on grids, whose points have no types",
+                std::to_string(o.imposed.size()) + " values", "Set them on the answer.");
   const training::detail::RunFolder folder(o.folder);
   const SampleSplit split = training::detail::grid_split(set, o);
   FloatGridSolver<Model> made;
