@@ -89,7 +89,9 @@ void keep_cells(MeshSample& sample, std::size_t n_points, const Cells& cells, co
     const auto begin = cells.first[c], end = cells.first[c + 1];
     if (begin < 0 || end <= begin || end > static_cast<std::int64_t>(cells.ids.size()) ||
         end - begin > 8)
-      fail("1 to 8 nodes a cell", std::to_string(end - begin) + " in cell " + std::to_string(c));
+      fail("1 to 8 nodes a cell", "cell " + std::to_string(c) + " from " + std::to_string(begin) +
+                                      " to " + std::to_string(end) + " of " +
+                                      std::to_string(cells.ids.size()) + " nodes");
     const auto t = cells.polygons ? 0 : cells.types[c];
     if (c != keep.front() && (end - begin != corners || t != type))
       fail("cells of one kind", "another in cell " + std::to_string(c));

@@ -365,7 +365,8 @@ class Parser {
     const auto packed = static_cast<std::size_t>(all);
     Bytes data;
     if (raw) {
-      if (packed > s.size() - words * word_) fail("compressed blocks", "the end of the data");
+      if (s.size() < words * word_ || packed > s.size() - words * word_)
+        fail("compressed blocks", "the end of the data");
       const auto b = as_bytes(s.substr(words * word_, packed));
       data.assign(b.begin(), b.end());
     } else {

@@ -106,3 +106,21 @@ TEST_CASE("files that are damaged or of another kind are refused by file") {
     CHECK_THROWS_AS(parse(hand.substr(0, n)), Error);
   }
 }
+
+TEST_CASE("a compressed array without blocks that is cut short is refused") {
+  const std::string head =
+      "<VTKFile type=\"UnstructuredGrid\" version=\"0.1\" byte_order=\"LittleEndian\" "
+      "compressor=\"vtkZLibDataCompressor\">\n<UnstructuredGrid><Piece NumberOfPoints=\"1\" "
+      "NumberOfCells=\"0\"><Points><DataArray type=\"Float64\" NumberOfComponents=\"3\" "
+      "format=\"appended\" offset=\"0\"/></Points></Piece></UnstructuredGrid>\n"
+      "<AppendedData encoding=\"raw\">_";
+  const Inflate nothing = [](std::span<const std::byte>, Deflated, std::size_t) {
+    return std::vector<std::byte>{};
+  };
+  // Numbers of blocks, their size and the last one's: twelve zeros are a whole header.
+  for (std::size_t n = 0; n <= 12; ++n) {
+    CAPTURE(n);
+    CHECK_THROWS_AS(
+        lab::vtu::detail::Parser(head + std::string(n, '\0'), "hand.vtu", nothing).read(), Error);
+  }
+}
