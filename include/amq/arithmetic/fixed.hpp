@@ -484,7 +484,6 @@ class Fixed : public FloatRows {
     b.rows = end - begin;
     return b;
   }
-  /// 0 if the plan gives each row its own.
   /// Whether rows of x have bits of their own, and are few enough channels for coded_linear().
   [[nodiscard]] bool tiles_of_own_bits(PointId id, WeightId weight, const Tensor& x) {
     const PointEntry& point = layout_->point(id);
@@ -496,6 +495,7 @@ class Fixed : public FloatRows {
     return weights_.product(id, weight, live_.bits(id, layout_->point(id).kind, x.rows()),
                             plan_->uniform_bits);
   }
+  /// 0 if the plan gives each row its own.
   [[nodiscard]] int bits_of_all(PointId id, Index n) {
     const PointEntry& point = layout_->point(id);
     if (point.fixed_bits) return point.fixed_bits;

@@ -14,7 +14,8 @@
 namespace amq::parallel {
 
 /// See Rollout. Every rank has the state of its own nodes, and all ranks step together. After two
-/// steps, on a part that has solved before, nothing is allocated.
+/// steps, on a part that has solved before, nothing is allocated, but where nodes first skip a
+/// layer.
 template <typename Model, typename Scheme = AnyScheme>
 class PartRollout {
  public:

@@ -132,7 +132,8 @@ class PartSolver {
     return (*this)(view(a), options);
   }
   /// The same into memory that was there before: after two solves nothing is allocated, whatever
-  /// bits are chosen: the first finds how large buffers must be, the second how many.
+  /// bits are chosen: the first finds how large buffers must be, the second how many. A layer makes
+  /// room once more when nodes of this rank first skip it.
   void solve(MatrixView<const float> a, Solution& into, const SolveOptions& options = {}) {
     or_abort(*communicator_, [&] {
       const FloatEnvironment own;

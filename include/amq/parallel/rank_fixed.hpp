@@ -52,7 +52,7 @@ struct HaloTraffic {
 /// rows one after the other, each rank does so for a share of the clusters: it gets the codes of
 /// their nodes, and tells all others the clusters' rows, bit by bit. All else has own rows alone.
 /// After two passes nothing is allocated, whatever bits rows have: there is room for all rows at
-/// the scheme's highest level.
+/// the scheme's highest level. A layer makes room once more when nodes first skip it.
 template <typename Scheme>
 class RankFixed : public Fixed<Scheme> {
   using Base = Fixed<Scheme>;
