@@ -24,7 +24,7 @@ const char* const usage =
 int main(int argc, char** argv) try {
   using namespace accuracy;
   Wish w;
-  Run r;
+  accuracy::Run r;
   std::string arms = "float";
   std::size_t threads = 1;
   int status = 0;
@@ -48,16 +48,16 @@ int main(int argc, char** argv) try {
     at = end + 1;
   }
   r.folder = w.folder;
-  const std::map<std::string, decltype(&run_mp_pde)> models{{"mp_pde", run_mp_pde},
-                                                            {"graph_vit", run_graph_vit},
-                                                            {"transolver", run_transolver},
-                                                            {"flare", run_flare}};
-  if (!models.contains(r.network))
+  const std::map<std::string, decltype(&run_mp_pde)> networks{{"mp_pde", run_mp_pde},
+                                                              {"graph_vit", run_graph_vit},
+                                                              {"transolver", run_transolver},
+                                                              {"flare", run_flare}};
+  if (!networks.contains(r.network))
     throw Error("accuracy --network", "mp_pde, graph_vit, transolver or flare", r.network,
                 "Name one of these networks.");
   ThreadPool pool(threads);
-  const Problem p = problem(w, pool);
-  models.at(r.network)(r, p, pool);
+  const accuracy::Problem p = problem(w, pool);
+  networks.at(r.network)(r, p, pool);
 } catch (const std::exception& e) {
   std::cerr << e.what() << '\n';
   return 1;

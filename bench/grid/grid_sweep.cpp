@@ -285,7 +285,7 @@ int main(int argc, char** argv) try {
                 only_model.empty() ? "all models" : only_model,
                 "A UNet has no products without weights.");
   const std::vector<Task> all_tasks = tasks(o);
-  const std::vector<Model> all_models = models();
+  const std::vector<Model> all_models = grid_study::models();
   std::vector<Arm> wanted;
   for (const Arm& a : arms(all_models.size(), all_tasks.size()))
     if ((only_model.empty() || all_models[a.model].name == only_model) &&
