@@ -83,30 +83,41 @@ template <typename T, typename F>
 }
 }  // namespace detail
 
+namespace detail {
+template <typename T>
+struct RowNorm {
+  T mean, inverse;  ///< of the deviation
+};
+template <typename T>
+[[nodiscard]] RowNorm<T> row_norm(const T* r, Index cols, double eps) noexcept {
+  const auto n = static_cast<double>(cols);
+  double mean, squares;
+  if constexpr (std::is_same_v<T, float>) {
+    const kernels::DoubleMoments m = kernels::double_moments(r, cols);
+    mean = m.mean;
+    squares = m.squares;
+  } else {
+    mean = lane_sum(r, cols, [](double sum, double v) { return sum + v; }) / n;
+    squares = lane_sum(r, cols, [mean](double sum, double v) {
+      const double d = v - mean;
+      return std::fma(d, d, sum);
+    });
+  }
+  return {static_cast<T>(mean), static_cast<T>(1.0 / std::sqrt(squares / n + eps))};
+}
+}  // namespace detail
+
 /// Per row over its channels: normalized = (x - mean) / sqrt(variance + eps); `inverse_deviation`
 /// (rows) is kept for the gradient.
 template <typename T>
 void layer_norm(MatrixView<const T> x, double eps, MatrixView<T> normalized, T* inverse_deviation,
                 Executor& executor = serial_executor()) {
-  const auto n = static_cast<double>(x.cols);
   executor.parallel_for(
       static_cast<std::size_t>(x.rows), 256, [&](std::size_t first, std::size_t last) {
         for (auto i = static_cast<Index>(first); i < static_cast<Index>(last); ++i) {
           const T* r = x.row(i);
-          double mean, squares;
-          if constexpr (std::is_same_v<T, float>) {
-            const kernels::DoubleMoments m = kernels::double_moments(r, x.cols);
-            mean = m.mean;
-            squares = m.squares;
-          } else {
-            mean = detail::lane_sum(r, x.cols, [](double sum, double v) { return sum + v; }) / n;
-            squares = detail::lane_sum(r, x.cols, [mean](double sum, double v) {
-              const double d = v - mean;
-              return std::fma(d, d, sum);
-            });
-          }
-          const T m = static_cast<T>(mean), inverse = inverse_deviation[i] =
-                                                static_cast<T>(1.0 / std::sqrt(squares / n + eps));
+          const auto [m, inverse] = detail::row_norm(r, x.cols, eps);
+          inverse_deviation[i] = inverse;
           T* o = normalized.row(i);
           for (Index c = 0; c < x.cols; ++c) {
             const T d = r[c] - m;
@@ -124,10 +135,7 @@ inline void affine_layer_norm(MatrixView<const float> x, double eps, const float
       static_cast<std::size_t>(x.rows), 256, [&](std::size_t first, std::size_t last) {
         for (auto i = static_cast<Index>(first); i < static_cast<Index>(last); ++i) {
           const float* r = x.row(i);
-          const kernels::DoubleMoments moments = kernels::double_moments(r, x.cols);
-          const auto mean = static_cast<float>(moments.mean),
-                     inverse = static_cast<float>(
-                         1.0 / std::sqrt(moments.squares / static_cast<double>(x.cols) + eps));
+          const auto [mean, inverse] = detail::row_norm(r, x.cols, eps);
           kernels::affine_normalized(r, mean, inverse, gamma, beta, out.row(i), x.cols);
         }
       });
