@@ -124,16 +124,7 @@ inline Problem problem(const Wish& w, Executor& executor) {
              << c.average;
       return detail::kept(
           w, set, first, n, recipe.str(),
-          [&](std::uint64_t i) {
-            const CarSample s = sampler.sample(w.data_seed, i);
-            Mesh m;
-            m.dim = 3;
-            m.nodes_per_cell = 4;
-            m.cell_dim = 2;
-            m.points = s.points;
-            m.node_type.assign(s.points.size() / 3, NodeType::normal);
-            return MeshSample{m, {{"normal", s.normal}, {"pressure", s.pressure}}, {}};
-          },
+          [&](std::uint64_t i) { return study::car_sample(sampler.sample(w.data_seed, i)); },
           [](const MeshSample& s) {
             return Sample{s.mesh, detail::column(node_field(s, "normal"), 3),
                           detail::column(node_field(s, "pressure"))};
