@@ -125,8 +125,7 @@ class Fixed : public FloatRows {
       kernels::coded_linear(x.view(), product_of(point, weight, x), y.data.view(), *executor_, f);
       return y;
     }
-    if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1 || weights_.low(weight))
-      return linear(weight, quantize(point, x), f);
+    if (!encodes_where_read(bits, weight)) return linear(weight, quantize(point, x), f);
     Tensor y = make(x.rows(), w.out(), x.kind);
     kernels::linear(x.view(), weights_.coder(point, bits), w, f, y.data.view(), *executor_);
     return y;
@@ -135,16 +134,9 @@ class Fixed : public FloatRows {
   /// be x.
   Tensor dense_onto(Tensor x, PointId point, WeightId weight, Tensor of,
                     Activation f = Activation::none, Activation after = Activation::none) {
-    if (tiles_of_own_bits(point, weight, of)) {
-      const auto p = product_of(point, weight, of);
-      const auto in = of.view();
-      if (in.data == x.view().data) of = {};  // x holds it
-      Tensor y = in_place_of(x);
-      kernels::coded_linear(in, p, y.data.view(), *executor_, f, {x.view(), after});
-      return y;
-    }
+    const bool own_bits = tiles_of_own_bits(point, weight, of);
     const int bits = bits_of_all(point, of.rows());
-    if (bits < 1 || bits > 8 || layout_->weight(weight).groups > 1 || weights_.low(weight)) {
+    if (!own_bits && !encodes_where_read(bits, weight)) {
       const Quantized q = quantize(point, of);
       if (f != Activation::none) return activate_sum(after, std::move(x), linear(weight, q, f));
       of = {};
@@ -153,8 +145,12 @@ class Fixed : public FloatRows {
     const auto in = of.view();
     if (in.data == x.view().data) of = {};  // x holds it
     Tensor y = in_place_of(x);
-    kernels::linear_onto(in, weights_.coder(point, bits), weights_.packed(weight), f,
-                         {x.view(), after}, y.data.view(), *executor_);
+    const kernels::Onto onto{x.view(), after};
+    if (own_bits)
+      kernels::coded_linear(in, product_of(point, weight, x), y.data.view(), *executor_, f, onto);
+    else
+      kernels::linear_onto(in, weights_.coder(point, bits), weights_.packed(weight), f, onto,
+                           y.data.view(), *executor_);
     return y;
   }
   /// linear() of quantize() of SplitHeads, where all rows have the same bits: rows of heads are
@@ -483,6 +479,10 @@ class Fixed : public FloatRows {
     b.grid = &b.grid_of(begin);
     b.rows = end - begin;
     return b;
+  }
+  /// Whether the product of rows that all have these bits may encode them itself.
+  [[nodiscard]] bool encodes_where_read(int bits, WeightId weight) const {
+    return bits >= 1 && bits <= 8 && layout_->weight(weight).groups == 1 && !weights_.low(weight);
   }
   /// Whether rows of x have bits of their own, and are few enough channels for coded_linear().
   [[nodiscard]] bool tiles_of_own_bits(PointId id, WeightId weight, const Tensor& x) {
