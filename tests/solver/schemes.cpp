@@ -20,6 +20,7 @@ using namespace amq::solver;
 namespace {
 
 using Ladder = Scheme<Weights<8>, Activations<1, 2, 3, 4, 5, 6, 8>>;
+using Eight = Scheme<Weights<8>, Activations<8>>;
 using Wide = Scheme<Weights<16>, Activations<4, 16>>;
 using Own = Scheme<Weights<8>, Activations<2, 4, 8>, ByQuartiles>;
 
@@ -102,9 +103,48 @@ TEST_CASE("a file solves to the same bits by its scheme's type and by what it sa
   SUBCASE("a ladder at uniform bits") {
     check_typed_and_any<Ladder>(p, false, {1, 5, 8});
   }
+  SUBCASE("one level") {
+    check_typed_and_any<Eight>(p, false, {8});
+  }
   SUBCASE("weights and rows of 16 bits") {
     check_typed_and_any<Wide>(p, true, {6, 9.5, 16});
   }
+}
+
+TEST_CASE("a scheme of one level has no auxiliary model, and says so") {
+  const Task p;
+  static_assert(!MeshSolver<MpPde, Eight>::can_choose && MeshSolver<MpPde, Ladder>::can_choose &&
+                MeshSolver<MpPde>::can_choose);
+  const std::string why = "no auxiliary model where the scheme has one level";
+  CHECK(refusal([&] {
+          static_cast<void>(p.solver<Eight>(SchemeInfo::of<Eight>(), true));
+        }).find(why) != std::string::npos);
+  CHECK(refusal([&] { static_cast<void>(p.solver(SchemeInfo::of<Eight>(), true)); }).find(why) !=
+        std::string::npos);
+  // A file that says so is refused before its tensors are looked at.
+  const Scratch file("amq_one_level_test.safetensors");
+  save(file.path, p.solver(SchemeInfo::of<Eight>(), false), {p.mesh, p.a, {8}});
+  safetensors::File f = safetensors::read(file.path);
+  f.metadata["amq.auxiliary"] = R"({"hidden": 8, "layers": 1, "bits": 4, "columns": 1})";
+  CHECK(refusal([&] { static_cast<void>(load<MpPde, Eight>(f)); }).find(why) != std::string::npos);
+  CHECK(refusal([&] { static_cast<void>(load<MpPde>(f)); }).find(why) != std::string::npos);
+}
+
+TEST_CASE("a type of one level answers budgets as any scheme does") {
+  const Task p;
+  const MeshSolver<MpPde> any = p.solver(SchemeInfo::of<Eight>(), false);
+  MeshSolver<MpPde, Eight> typed = p.solver<Eight>(SchemeInfo::of<Eight>(), false);
+  const auto refused = [&](const auto& solver, const Budget& b) {
+    return refusal([&] { static_cast<void>(solver(p.mesh, p.a, b)); });
+  };
+  for (const Budget& b : {mean_bits(4), mean_bits(9), milliseconds(1)}) {
+    CHECK_FALSE(refused(typed, b).empty());
+    CHECK(refused(typed, b) == refused(any, b));
+  }
+  typed.price_by(typed.measure_times(p.mesh));
+  check_same(typed(p.mesh, p.a, milliseconds(1e6)), any(p.mesh, p.a, mean_bits(8)));
+  CHECK(refused(typed, milliseconds(1e-6)).find("which the lowest level takes") !=
+        std::string::npos);
 }
 
 TEST_CASE("weights of every width come back from a file whose scheme nobody names") {

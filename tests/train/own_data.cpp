@@ -168,6 +168,15 @@ TEST_CASE("a scheme that is a value gives the bits of the scheme that is a type"
   same(quantize<Eight>(from, samples, o), quantize<AnyScheme>(from, samples, o, eight));
 }
 
+TEST_CASE("one level leaves nothing to adapt: refused before the training, not after it") {
+  const auto samples = own_samples(4);
+  const auto o = quick();
+  const auto net = train<MpPde>(samples, o, small());
+  CHECK_THROWS_WITH_AS(
+      static_cast<void>(train_adaptive<AnyScheme>(net, samples, o, SchemeInfo{8, ByRange(), {4}})),
+      doctest::Contains("a scheme of several levels"), Error);
+}
+
 TEST_CASE("samples without types of nodes train a network that reads none") {
   auto samples = own_samples(4);
   for (Sample& s : samples) s.mesh.node_type.clear();

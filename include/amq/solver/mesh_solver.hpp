@@ -88,11 +88,14 @@ class MeshSolver {
 
  public:
   using scheme = Scheme;
+  /// Of one level there is nothing to choose: neither an allocator's contests nor an auxiliary
+  /// model is compiled.
+  static constexpr bool can_choose = quant::any_scheme<Scheme> || Scheme::levels::bits.size() > 1;
 
   /// @param net, auxiliary  trained; kept. No auxiliary: every row has the budget's bits, which
   ///                        must then be a level of the scheme.
-  /// @throws amq::Error for an encoding or an auxiliary model of other channels, and a network of
-  ///         another scheme
+  /// @throws amq::Error for an encoding or an auxiliary model of other channels, a network of
+  ///         another scheme, and an auxiliary model where the scheme has one level
   MeshSolver(std::unique_ptr<Network<Model>> net, std::unique_ptr<allocation::Auxiliary> auxiliary,
              solver::MeshEncoding encoding, allocation::AnySharing sharing = {},
              allocation::PointCurves curves = {}, Executor& executor = core::serial_executor())
@@ -192,11 +195,12 @@ class MeshSolver {
         plan.zero_skips = by.sharing().by_block;
         fastest(passes[k], [&] { pass(s, plan, [](MatrixView<const float>) {}); });
       }
-      if (chooses(by))
-        fastest(choosing, [&] {
-          static_cast<void>(choose(by, s, work, work.score_bops, mean_bits(by.levels()[n / 2]),
-                                   *borrow(), [&]() -> const models::GraphSample& { return s; }));
-        });
+      if constexpr (can_choose)
+        if (chooses(by))
+          fastest(choosing, [&] {
+            static_cast<void>(choose(by, s, work, work.score_bops, mean_bits(by.levels()[n / 2]),
+                                     *borrow(), [&]() -> const models::GraphSample& { return s; }));
+          });
     }
     times.fit_to_passes(rows, passes, chooses(by) ? choosing : 0.0, work.float_bops);
     return times;
@@ -283,7 +287,8 @@ class MeshSolver {
   }
   /// What the allocator is told: by its own score, or by the auxiliary model, in integers.
   /// @pre there is one of them
-  [[nodiscard]] allocation::PointScores predict(const models::GraphSample& s) const {
+  [[nodiscard]] allocation::PointScores predict(const models::GraphSample& s) const
+      requires(can_choose) {
     return predict(allocator(), s, *borrow(), [&]() -> const models::GraphSample& { return s; });
   }
   [[nodiscard]] const solver::MeshEncoding& encoding() const noexcept { return parts_->encoding; }
@@ -309,8 +314,8 @@ class MeshSolver {
   friend class solver::PreparedMesh<Model, Scheme>;
   using Main = arithmetics::Fixed<Scheme>;
   /// The auxiliary model's, whose scheme is its own.
-  using Light = arithmetics::Fixed<
-      std::conditional_t<quant::any_scheme<Scheme>, AnyScheme, allocation::AuxiliaryScheme>>;
+  using Light = arithmetics::Fixed<std::conditional_t<can_choose && !quant::any_scheme<Scheme>,
+                                                      allocation::AuxiliaryScheme, Scheme>>;
 
   /// What a contest for bits was made for.
   struct ContestKey {
@@ -368,9 +373,14 @@ class MeshSolver {
         want(" given channels of the auxiliary model", c.given,
              auxiliary->net().model.config().inputs);
         want(" dimensions of the auxiliary model", c.dim, auxiliary->net().model.config().dim);
-        score_columns = allocation::ScoreColumns(net->layout, auxiliary->columns());
-        light.emplace(auxiliary->net().layout, auxiliary->net().quantizers,
-                      auxiliary->net().parameters, executor);
+        if (net->quantizers.info().levels.size() == 1)
+          throw Error("MeshSolver", "no auxiliary model where the scheme has one level",
+                      "an auxiliary model", "Give none, or a scheme of several levels.");
+        if constexpr (can_choose) {
+          score_columns = allocation::ScoreColumns(net->layout, auxiliary->columns());
+          light.emplace(auxiliary->net().layout, auxiliary->net().quantizers,
+                        auxiliary->net().parameters, executor);
+        }
       }
     }
   };
@@ -386,7 +396,7 @@ class MeshSolver {
   }
   /// Whether bits are chosen row by row.
   [[nodiscard]] bool chooses(const Allocator<>& by) const noexcept {
-    return auxiliary() || by.score();
+    return can_choose && (auxiliary() || by.score());
   }
   [[nodiscard]] const std::vector<int>& scheme_levels() const noexcept {
     return net().quantizers.info().levels;
@@ -438,7 +448,9 @@ class MeshSolver {
     return a.cost();
   }
   [[nodiscard]] allocation::Cost auxiliary_bops(const models::MeshInputs& in) const {
-    return auxiliary() ? auxiliary()->cost(*in.graph, in.u, in.x) : 0;
+    if constexpr (can_choose)
+      if (auxiliary()) return auxiliary()->cost(*in.graph, in.u, in.x);
+    return 0;
   }
   /// @param whole  whole() is the sample, for a score of the user's own
   template <typename Whole>
@@ -497,6 +509,16 @@ class MeshSolver {
                                 static_cast<float>(b.mean_bits));
       return c;
     }
+    if constexpr (can_choose) choose_rows(by, in, work, auxiliary_cost, budget, w, whole, mesh, c);
+    return c;
+  }
+  /// Row by row, to c.
+  template <typename Whole>
+  void choose_rows(const Allocator<>& by, const models::MeshInputs& in,
+                   const allocation::PassWork& work, allocation::Cost auxiliary_cost,
+                   allocation::Cost budget, Workspace& w, const Whole& whole, std::uint64_t mesh,
+                   solver::ChosenBits& c) const {
+    const bool by_time = by.unit() != allocation::Bops::unit;
     const allocation::PointScores scores = predict(by, in, w, whole);
     const allocation::Cost scoring = by.score() ? by.score().cost(whole()) : auxiliary_cost;
     c.report.auxiliary_bops = scoring;
@@ -509,7 +531,6 @@ class MeshSolver {
       c.report.picoseconds = planned.cost;
       c.report.bops = static_cast<allocation::Cost>(count(in, c.plan).bops()) + scoring;
     }
-    return c;
   }
 
   /// By the contest that the workspace keeps, where the mesh has a number and the allocator is the

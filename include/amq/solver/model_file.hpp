@@ -161,14 +161,19 @@ MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& ex
   file.declare<Model>(wanted, "", config, info);
   StoredAuxiliary a;
   const bool adaptive = file.has("amq.auxiliary");
-  if (adaptive) {
-    a = file.parsed<StoredAuxiliary>("amq.auxiliary");
-    file.declare<MpPde>(wanted, auxiliary_prefix,
-                        Auxiliary::net_config(a.config, c.given, c.dim, a.columns),
-                        Auxiliary::scheme(a.config));
-    for (const char* name : {"centre", "scale", "lift"})
-      wanted.push_back({std::string("auxiliary_columns.") + name, {a.columns}});
-  }
+  constexpr bool can_choose = MeshSolver<Model, Scheme>::can_choose;
+  if (adaptive && info.levels.size() == 1)
+    throw Error(path + ": amq.auxiliary", "no auxiliary model where the scheme has one level",
+                "one", "Save the solver without it.");
+  if constexpr (can_choose)
+    if (adaptive) {
+      a = file.parsed<StoredAuxiliary>("amq.auxiliary");
+      file.declare<MpPde>(wanted, auxiliary_prefix,
+                          Auxiliary::net_config(a.config, c.given, c.dim, a.columns),
+                          Auxiliary::scheme(a.config));
+      for (const char* name : {"centre", "scale", "lift"})
+        wanted.push_back({std::string("auxiliary_columns.") + name, {a.columns}});
+    }
   for (const auto& [name, shape] : std::vector<safetensors::Expected>{
            {"self_test.points", {-1, c.dim}},
            {"self_test.cells", {-1, -1}},
@@ -186,19 +191,20 @@ MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& ex
   file.take_weight_bits<Scheme>(net->layout);
   get_parameters(f, "", net->layout, net->quantizers, net->parameters);
   std::unique_ptr<Auxiliary> aux;
-  if (adaptive) {
-    aux = std::make_unique<Auxiliary>(a.config, c.given, c.dim, a.columns, 0);
-    get_parameters(f, auxiliary_prefix, aux->net().layout, aux->net().quantizers,
-                   aux->net().parameters);
-    for (const auto& [name, to] :
-         {std::pair{"centre", &aux->centre}, {"scale", &aux->scale}, {"lift", &aux->lift}}) {
-      *to = f.at(std::string("auxiliary_columns.") + name).template as<float>();
-      for (const float x : *to)
-        if (!std::isfinite(x))
-          throw Error(path + ": auxiliary_columns." + name, "finite numbers", std::to_string(x),
-                      "The file is damaged: save the model again.");
+  if constexpr (can_choose)
+    if (adaptive) {
+      aux = std::make_unique<Auxiliary>(a.config, c.given, c.dim, a.columns, 0);
+      get_parameters(f, auxiliary_prefix, aux->net().layout, aux->net().quantizers,
+                     aux->net().parameters);
+      for (const auto& [name, to] :
+           {std::pair{"centre", &aux->centre}, {"scale", &aux->scale}, {"lift", &aux->lift}}) {
+        *to = f.at(std::string("auxiliary_columns.") + name).template as<float>();
+        for (const float x : *to)
+          if (!std::isfinite(x))
+            throw Error(path + ": auxiliary_columns." + name, "finite numbers", std::to_string(x),
+                        "The file is damaged: save the model again.");
+      }
     }
-  }
   auto stored = file.parsed<StoredCurves>("amq.curves");
   PointCurves curves;
   curves.error = std::move(stored.error);

@@ -101,6 +101,10 @@ template <typename Model>
   if (how.mean_bits.empty())
     throw Error("train_adaptive", "a budget to train at", "none", "Give one or more mean bits.");
   const auto& levels = net->quantizers.info().levels;
+  if (levels.size() == 1)
+    throw Error("train_adaptive", "a scheme of several levels to choose from",
+                std::to_string(levels.front()) + " bits alone",
+                "Name a ladder of levels, or train it by train_uniform().");
   AdaptiveNetwork<Model> made;
   made.auxiliary =
       std::make_unique<Auxiliary>(how.auxiliary, samples.front().u.cols(), samples.front().x.cols(),

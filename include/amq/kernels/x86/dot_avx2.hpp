@@ -45,7 +45,7 @@ struct Dot<simd::Avx2> {
 template <int Times>
 struct FoldedDot<simd::Avx2, Times> {
   static_assert(1 <= Times && Times <= folds_that_fit(15, 127) && Times <= folds_that_fit(255, 7),
-                "amq::FoldedDot<Arch, Times>: so many products leave 16 bits");
+                "amq::kernels::FoldedDot<Arch, Times>: so many products leave 16 bits");
   static constexpr int rows = 4, blocks = 1;
   using Acc = simd::Ints<simd::Avx2>;
   struct Words {
