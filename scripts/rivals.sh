@@ -2,20 +2,22 @@
 # Integer products of others beside ours, in one run: makes a Python virtual environment with what the package
 # index has of onnxruntime, openvino and torch (--torch: gigabytes), skips what it cannot have, and alternates
 # rivals with bench_kernels_narrow on one pinned core. --solves: whole solves of MP-PDE in torch beside
-# bench_solver_time instead, of so many --nodes. Appends to a table like docs/results/speed.csv.
-#   sh scripts/rivals.sh OUT.csv MACHINE [build directory] [--torch] [--solves [--nodes=N]] [--rounds=N]
+# bench_solver_time instead, of so many --nodes. --grids: whole networks on grids in torch beside grid_speed.
+# Appends to a table like docs/results/speed.csv.
+#   sh scripts/rivals.sh OUT.csv MACHINE [build directory] [--torch] [--solves [--nodes=N]] [--grids] [--rounds=N]
 set -eu
 [ $# -ge 2 ] || {
-  echo "usage: rivals.sh OUT.csv MACHINE [build directory] [--torch] [--solves [--nodes=N]] [--rounds=N]" >&2
+  echo "usage: rivals.sh OUT.csv MACHINE [build directory] [--torch] [--solves [--nodes=N]] [--grids] [--rounds=N]" >&2
   exit 2
 }
 root=$(cd "$(dirname "$0")/.." && pwd)
-out=$1 machine=$2 build=$root/build torch=no solves=no nodes=1000 rounds=9
+out=$1 machine=$2 build=$root/build torch=no solves=no grids=no nodes=1000 rounds=9
 shift 2
 for option; do
   case $option in
   --torch) torch=yes ;;
   --solves) solves=yes torch=yes ;;
+  --grids) grids=yes torch=yes ;;
   --nodes=*) nodes=${option#--nodes=} ;;
   --rounds=*) rounds=${option#--rounds=} ;;
   *) build=$option ;;
@@ -35,6 +37,12 @@ if [ $solves = yes ]; then
   [ -n "${AMQ_BENCH:-}" ] || ninja -C "$build" bench/solver/bench_solver_time >&2
   OMP_NUM_THREADS=1 exec "$environment/bin/python" "$root/scripts/time_rival_solves.py" "$out" "$machine" "$bench" \
     --nodes="$nodes" --rounds="$rounds"
+fi
+if [ $grids = yes ]; then
+  bench=${AMQ_BENCH:-$build/bench/grid/grid_speed}
+  [ -n "${AMQ_BENCH:-}" ] || ninja -C "$build" bench/grid/grid_speed >&2
+  OMP_NUM_THREADS=1 exec "$environment/bin/python" "$root/scripts/time_torch_grid.py" "$out" "$machine" "$bench" \
+    --rounds="$rounds"
 fi
 [ -n "${AMQ_BENCH:-}" ] || ninja -C "$build" bench/kernels/bench_kernels_narrow >&2
 # One thread each, ours too: a second one that spins on the pinned core would cost both.

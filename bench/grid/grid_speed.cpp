@@ -2,9 +2,10 @@
 // 12 modes, nothing padded), take in integers (w8a8: rows by minimum
 // and maximum; w8a8_static: steps learnt in training; w8a8_products: Fourier transforms or
 // attention in 8 bits, too) and in our own float, at batch 1 and 16, on one thread?
-// scripts/time_torch_grid.py runs this and PyTorch in turn and keeps docs/results/grid_speed.csv.
+// `sh scripts/rivals.sh OUT.csv MACHINE --grids` runs this and PyTorch in turn.
 //
-// Prints model,contender,batch,ms: the median over rounds in which both contenders take turns.
+// Prints level,its name, then model,contender,batch,ms: the median over rounds in which all
+// contenders take turns.
 // Processor time, which other work on the machine disturbs less than the clock on the wall.
 
 #include "../../examples/common/timing.hpp"
@@ -117,6 +118,7 @@ void time(const char* name, const typename Model::Config& config, double seconds
 int main(int argc, char** argv) {
   const std::string only = argc > 1 ? argv[1] : "all";
   const double seconds = argc > 2 ? std::atof(argv[2]) : 1;
+  std::printf("level,%s\n", simd::Native::name);
   if (only == "all" || only == "fno") {
     const FnoConfig c = FnoConfig::pdebench(2, 12, 64, 10);
     time<Fno>("fno", c, seconds);
