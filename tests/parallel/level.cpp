@@ -1,6 +1,6 @@
-// Compiled for another level of instruction set than the rest: one network's number.
+// Compiled, with cases.cpp, for another level of instruction set than the rest: the same numbers.
 
-#include "made.hpp"
+#include "cases.hpp"
 
 #include <amq/parallel/local_communicator.hpp>
 
@@ -17,20 +17,23 @@
 using namespace amq;
 using namespace amq::parallel;
 
-TEST_CASE("ranks that run other instructions give the number of the native ones") {
-  const auto made = cases::mp_pde();
-  cases::Setting s;
-  const std::string expected = cases::all_networks[0].hash;
-  CHECK(cases::run_alone(s, made) == expected);
-  for (const int ranks : {2, 5}) {
-    CAPTURE(ranks);
-    std::mutex mutex;
-    std::set<std::string> all;
-    LocalRanks(ranks).run([&](Communicator& c) {
-      const std::string own = cases::run(s, made, cases::cut_of(s, made, c), c);
-      const std::lock_guard lock(mutex);
-      all.insert(own);
-    });
-    CHECK(all == std::set<std::string>{expected});
+TEST_CASE("ranks that run other instructions give the number of the native ones, every network") {
+  for (const cases::Row& row : cases::all_networks) {
+    CAPTURE(row.network);
+    cases::Setting s;
+    s.network = row.network;
+    CHECK(cases::alone(s) == row.hash);
+    for (const int ranks : {2, 5}) {
+      CAPTURE(ranks);
+      s.partition = ranks == 2 ? "random" : "strips";
+      std::mutex mutex;
+      std::set<std::string> all;
+      LocalRanks(ranks).run([&](Communicator& c) {
+        const std::string own = cases::apart(s, c);
+        const std::lock_guard lock(mutex);
+        all.insert(own);
+      });
+      CHECK(all == std::set<std::string>{row.hash});
+    }
   }
 }
