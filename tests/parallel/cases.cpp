@@ -1,5 +1,6 @@
 #include "cases.hpp"
 
+#include "host.hpp"
 #include "made.hpp"
 
 #include <amq/models/flare.hpp>
@@ -42,52 +43,6 @@ auto with(const std::string& network, const F& f) {
   return f(cases::mp_pde());
 }
 
-/// A host of its own: it gives cells, nodes descend, ghosts are those of its cells, ranks of ghosts
-/// descend.
-PartitionedMesh own_cells(const Setting& s, const auto& made, Communicator& c) {
-  const auto owner = owners(s.partition, cell_edges(made.mesh), c);
-  const PartitionedMesh whole = cut(*made.solver, made.mesh, owner, c.rank());
-  PartitionedMesh m;
-  m.nodes_in_all = whole.nodes_in_all;
-  m.owned.assign(whole.owned.rbegin(), whole.owned.rend());
-  std::vector<std::int32_t> local(static_cast<std::size_t>(m.nodes_in_all), -1);
-  std::vector<std::vector<std::int32_t>> of_rank(static_cast<std::size_t>(c.size()));
-  const auto mine = [&](std::int32_t v) { return owner[static_cast<std::size_t>(v)] == c.rank(); };
-  std::vector<Index> kept;
-  for (Index k = 0; k < made.mesh.n_cells(); ++k) {
-    const auto* v = made.mesh.cell(k);
-    if (mine(v[0]) || mine(v[1]) || mine(v[2])) kept.push_back(k);
-  }
-  std::int32_t next = 0;
-  for (const auto id : m.owned) local[static_cast<std::size_t>(id)] = next++;
-  for (const Index k : kept)
-    for (int j = 0; j < 3; ++j) {
-      const auto v = static_cast<std::size_t>(made.mesh.cell(k)[j]);
-      if (local[v] >= 0 || owner[v] == c.rank()) continue;
-      local[v] = 0;  // to be numbered
-      of_rank[static_cast<std::size_t>(owner[v])].push_back(static_cast<std::int32_t>(v));
-    }
-  for (int r = c.size() - 1; r >= 0; --r) {
-    const auto& nodes = of_rank[static_cast<std::size_t>(r)];
-    if (nodes.empty()) continue;
-    m.ghosts.push_back({r, {nodes.begin(), nodes.end()}});
-    for (const auto v : nodes) local[static_cast<std::size_t>(v)] = next++;
-  }
-  const auto put = [&](std::int64_t id) {
-    const auto i = static_cast<std::size_t>(id);
-    m.points.push_back(made.mesh.points[2 * i]);
-    m.points.push_back(made.mesh.points[2 * i + 1]);
-    m.node_type.push_back(made.mesh.node_type[i]);
-  };
-  for (const auto id : m.owned) put(id);
-  for (const auto& g : m.ghosts)
-    for (const auto id : g.nodes) put(id);
-  for (const Index k : kept)
-    for (int j = 0; j < 3; ++j)
-      m.cells.push_back(local[static_cast<std::size_t>(made.mesh.cell(k)[j])]);
-  return m;
-}
-
 /// Another communicator, and how often it was asked to send and receive.
 class Counted final : public Communicator {
  public:
@@ -122,7 +77,10 @@ std::string apart(const Setting& s, Communicator& c) {
 }
 
 std::string from_cells(const Setting& s, Communicator& c) {
-  return with(s.network, [&](const auto& made) { return run(s, made, own_cells(s, made, c), c); });
+  return with(s.network, [&](const auto& made) {
+    const auto owner = owners(s.partition, cell_edges(made.mesh), c);
+    return run(s, made, host_of_cells(made.mesh, owner, c.rank(), c.size()), c);
+  });
 }
 
 const std::vector<Fault>& all_faults() {

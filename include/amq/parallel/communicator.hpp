@@ -114,6 +114,9 @@ void together(Communicator& c, const F& f) {
     text = {e.where(), e.expected(), e.found(), e.mend()};
   } catch (const std::exception& e) {
     text = {"rank " + std::to_string(c.rank()), "no exception", e.what(), "See the message."};
+  } catch (...) {
+    text = {"rank " + std::to_string(c.rank()), "no exception", "one without a message",
+            "Throw what derives from std::exception."};
   }
   std::int64_t first = failed ? -c.rank() : -c.size();
   c.max({&first, 1});
@@ -147,6 +150,10 @@ decltype(auto) or_abort(Communicator& c, const F& f) {
   } catch (const std::exception& e) {
     c.abort(
         Error("rank " + std::to_string(c.rank()), "no exception", e.what(), "See the message."));
+    throw;
+  } catch (...) {
+    c.abort(Error("rank " + std::to_string(c.rank()), "no exception", "one without a message",
+                  "Throw what derives from std::exception."));
     throw;
   }
 }

@@ -266,6 +266,9 @@ void LocalRanks::run(const F& f) {
       c.abort(e);
     } catch (const std::exception& e) {
       c.abort(Error("rank " + std::to_string(rank), "no exception", e.what(), "See the message."));
+    } catch (...) {
+      c.abort(Error("rank " + std::to_string(rank), "no exception", "one without a message",
+                    "Throw what derives from std::exception."));
     }
   };
   std::vector<std::thread> threads;

@@ -122,10 +122,9 @@ inline PartitionedMesh with_ghosts(const PartitionedMesh& m, std::span<const Hub
 [[nodiscard]] inline PartitionedMesh with_hubs(PartitionedMesh m, std::span<const int> lattices,
                                                Communicator& c) {
   check_parts(m, c);
-  together(c, [&] {
-    mesh::detail::check_lattices(m.dim, lattices);
-    m.edges = detail::side_edges(m);
-  });
+  together(c, [&] { mesh::detail::check_lattices(m.dim, lattices); });
+  detail::check_sides(m, c);
+  together(c, [&] { m.edges = detail::side_edges(m); });
   const auto d = static_cast<std::size_t>(m.dim), n_owned = m.owned.size();
   std::vector<std::int64_t> ids = m.owned, box(2 * d, std::numeric_limits<std::int64_t>::min());
   for (const GhostNodes& g : m.ghosts) ids.insert(ids.end(), g.nodes.begin(), g.nodes.end());

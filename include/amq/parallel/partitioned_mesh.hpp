@@ -9,6 +9,7 @@
 #include <amq/parallel/communicator.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -226,20 +227,32 @@ inline void check_part(const PartitionedMesh& m, int rank, int size) {
     known[static_cast<std::size_t>(g.rank)] = 1;
     for (const auto id : g.nodes) take(id, g.rank);
   }
-  const auto inside = [&](std::int32_t v, std::size_t below) {
-    want(v >= 0 && static_cast<std::size_t>(v) < below, "local nodes from 0 to " + text(below),
-         text(v), "Cells and edges name local nodes: own ones, then ghosts.");
+  const auto inside = [&](std::int32_t v) {
+    want(v >= 0 && static_cast<std::size_t>(v) < n,
+         "local nodes from 0 to " + text(static_cast<std::int64_t>(n) - 1), text(v),
+         "Cells and edges name local nodes: own ones, then ghosts.");
   };
-  for (const auto& [from, to] : m.edges) inside(from, n), inside(to, m.owned.size());
-  for (const auto v : m.cells) inside(v, n);
-  want(m.cells.empty() || m.cells.size() % static_cast<std::size_t>(m.nodes_per_cell) == 0,
-       "whole cells", text(m.cells.size()) + " corners", "Set nodes_per_cell.");
+  for (const auto& [from, to] : m.edges) {
+    inside(from), inside(to);
+    want(to < m.n_owned(), "edges whose receivers are own nodes",
+         "an edge to local node " + text(to) + ", a ghost",
+         "Its owner has that edge: give those of own receivers.");
+  }
+  for (const auto v : m.cells) inside(v);
+  want(m.cells.empty() || (m.nodes_per_cell > 0 &&
+                           m.cells.size() % static_cast<std::size_t>(m.nodes_per_cell) == 0),
+       "whole cells",
+       text(m.cells.size()) + " corners of cells of " + text(m.nodes_per_cell) + " nodes",
+       "Set nodes_per_cell.");
+  for (const auto at : m.place)
+    want(at >= 0 && at < m.nodes_in_all, "places from 0 to " + text(m.nodes_in_all - 1), text(at),
+         "Places are an order of all nodes.");
 }
 
-/// The edges that a host gives, or else the sides of its cells.
-inline std::vector<Side> side_edges(const PartitionedMesh& m) {
-  std::vector<Side> edges = m.edges;
-  if (!edges.empty() || m.cells.empty()) return edges;
+/// The sides of all cells that a host gives, in both directions.
+inline std::vector<Side> sides_of_cells(const PartitionedMesh& m) {
+  std::vector<Side> sides;
+  if (m.cells.empty()) return sides;
   Mesh local;
   local.dim = m.dim;
   local.nodes_per_cell = m.nodes_per_cell;
@@ -247,8 +260,15 @@ inline std::vector<Side> side_edges(const PartitionedMesh& m) {
   local.points = m.points;
   local.cells = m.cells;
   const Graph g = cell_edges(local);
-  for (std::size_t e = 0; e < g.sender.size(); ++e)
-    if (g.receiver[e] < m.n_owned()) edges.push_back({g.sender[e], g.receiver[e]});
+  for (std::size_t e = 0; e < g.sender.size(); ++e) sides.push_back({g.sender[e], g.receiver[e]});
+  return sides;
+}
+
+/// The edges that a host gives, or else the sides of its cells, of own receivers.
+inline std::vector<Side> side_edges(const PartitionedMesh& m) {
+  if (!m.edges.empty()) return m.edges;
+  std::vector<Side> edges = sides_of_cells(m);
+  std::erase_if(edges, [&](const Side& e) { return e[1] >= m.n_owned(); });
   return edges;
 }
 
@@ -279,40 +299,114 @@ inline Graph graph_of_part(const PartitionedMesh& m, std::span<const std::int32_
 
 }  // namespace detail
 
-/// Checks a mesh over all ranks. All ranks call it.
-/// @throws Error on every rank, and the same one, for what a rank's own part has wrong, and nodes
-///         that two ranks own or none
-inline void check_parts(const PartitionedMesh& m, Communicator& c) {
+namespace detail {
+
+/// Every number from 0 to n - 1 is one of one rank's. Numbers may be anything below n, and n far
+/// more than memory would hold.
+/// @param what  the numbers are: "node"
+/// @param one   who has one of them
+inline void check_dealt(Communicator& c, std::int64_t n, std::span<const std::int64_t> own,
+                        const std::string& what, const char* one, const char* twice,
+                        const char* none) {
+  // Every rank looks after a block of them.
   const auto size = static_cast<std::size_t>(c.size());
+  const std::int64_t block = n / c.size() + 1;
+  std::vector<std::vector<std::int64_t>> to(size);
+  for (const auto k : own) to[static_cast<std::size_t>(k / block)].push_back(k);
+  const auto dealt = exchange_lists(c, std::move(to));
+  together(c, [&] {
+    std::vector<std::pair<std::int64_t, std::size_t>> all;  // (number, rank)
+    for (std::size_t r = 0; r < size; ++r)
+      for (const auto k : dealt[r]) all.emplace_back(k, r);
+    std::sort(all.begin(), all.end());
+    const auto where = [&](std::int64_t k) { return "mesh, " + what + " " + std::to_string(k); };
+    std::int64_t next = std::min(n, block * c.rank());
+    const std::int64_t last = std::min(n, next + block);
+    const auto missing = [&] { return Error(where(next), one, "none", none); };
+    for (std::size_t i = 0; i < all.size(); ++i, ++next) {
+      if (i > 0 && all[i].first == all[i - 1].first)
+        throw Error(
+            where(all[i].first), one,
+            "ranks " + std::to_string(all[i - 1].second) + " and " + std::to_string(all[i].second),
+            twice);
+      if (all[i].first != next) throw missing();
+    }
+    if (next < last) throw missing();
+  });
+}
+
+/// Of hosts that give cells: whoever has a cell knows sides of other ranks' nodes, and their owners
+/// must have them, too. All ranks call it.
+inline void check_sides(const PartitionedMesh& m, Communicator& c) {
+  std::int64_t given = !m.edges.empty();
+  c.max({&given, 1});
+  if (given) return;
+  std::vector<std::int64_t> id = m.owned;
+  std::vector<std::size_t> owner(id.size(), 0);
+  for (const GhostNodes& g : m.ghosts) {
+    id.insert(id.end(), g.nodes.begin(), g.nodes.end());
+    owner.resize(id.size(), static_cast<std::size_t>(g.rank));
+  }
+  std::vector<std::vector<std::int64_t>> to(static_cast<std::size_t>(c.size()));
+  together(c, [&] {
+    for (const auto& [from, at] : sides_of_cells(m)) {
+      if (at < m.n_owned()) continue;
+      auto& list = to[owner[static_cast<std::size_t>(at)]];
+      list.push_back(id[static_cast<std::size_t>(from)]);
+      list.push_back(id[static_cast<std::size_t>(at)]);
+    }
+  });
+  const auto told = exchange_lists(c, std::move(to));
+  together(c, [&] {
+    std::unordered_map<std::int64_t, std::int32_t> local;
+    for (std::size_t i = 0; i < id.size(); ++i) local[id[i]] = static_cast<std::int32_t>(i);
+    std::vector<Side> edges = side_edges(m);
+    std::sort(edges.begin(), edges.end());
+    for (std::size_t r = 0; r < told.size(); ++r)
+      for (std::size_t k = 0; k < told[r].size(); k += 2) {
+        const auto from = local.find(told[r][k]), at = local.find(told[r][k + 1]);
+        // Ghosts of others that are not own nodes here: make_part() says so.
+        if (at == local.end() || at->second >= m.n_owned()) continue;
+        if (from != local.end() &&
+            std::binary_search(edges.begin(), edges.end(), Side{from->second, at->second}))
+          continue;
+        throw Error(
+            "mesh of rank " + std::to_string(c.rank()) + ", node " + std::to_string(told[r][k + 1]),
+            "every cell that has an own node",
+            "that rank " + std::to_string(r) + " has one with a side to node " +
+                std::to_string(told[r][k]) + ", which is not here",
+            "Give cells on the border to all ranks that own one of their nodes.");
+      }
+  });
+}
+
+}  // namespace detail
+
+/// Checks a mesh over all ranks. All ranks call it.
+/// @throws Error on every rank, and the same one, for what a rank's own part has wrong, nodes that
+///         two ranks own or none, places that two nodes have, and edges on some ranks where others
+///         give cells alone
+inline void check_parts(const PartitionedMesh& m, Communicator& c) {
   together(c, [&] { detail::check_part(m, c.rank(), c.size()); });
   require_same(c, "number of nodes in all", static_cast<std::uint64_t>(m.nodes_in_all));
   require_same(c, "number of dimensions", static_cast<std::uint64_t>(m.dim));
-
-  // Every rank looks after a block of ids: that each has one owner.
-  const auto nodes = static_cast<std::int64_t>(m.nodes_in_all);
-  const std::int64_t block = (nodes + c.size() - 1) / c.size();
-  std::vector<std::vector<std::int64_t>> to(size);
-  for (const auto id : m.owned) to[static_cast<std::size_t>(id / block)].push_back(id);
-  const auto owned = detail::exchange_lists(c, std::move(to));
-  together(c, [&] {
-    const std::int64_t first = std::min(nodes, block * c.rank()),
-                       last = std::min(nodes, first + block);
-    std::vector<int> owner(static_cast<std::size_t>(last - first), -1);
-    for (std::size_t r = 0; r < size; ++r)
-      for (const auto id : owned[r]) {
-        int& own = owner[static_cast<std::size_t>(id - first)];
-        if (own >= 0)
-          throw Error("mesh, node " + std::to_string(id), "one rank that owns it",
-                      "ranks " + std::to_string(own) + " and " + std::to_string(r),
-                      "Let one of them have it as a ghost.");
-        own = static_cast<int>(r);
-      }
-    for (std::size_t i = 0; i < owner.size(); ++i)
-      if (owner[i] < 0)
-        throw Error("mesh, node " + std::to_string(first + static_cast<std::int64_t>(i)),
-                    "one rank that owns it", "none",
-                    "Does the partition leave nodes out, or is nodes_in_all too large?");
-  });
+  std::array<std::int64_t, 3> has{!m.edges.empty(), m.edges.empty() && !m.cells.empty(),
+                                  !m.place.empty()};
+  c.max(has);
+  if (has[0] && has[1])
+    throw CommonError("mesh", "edges on all ranks, or cells on all",
+                      "edges on some, and cells alone on others",
+                      "A rank that owns nodes gives what the others give.");
+  detail::check_dealt(c, m.nodes_in_all, m.owned, "node", "one rank that owns it",
+                      "Let one of them have it as a ghost.",
+                      "Does the partition leave nodes out, or is nodes_in_all too large? Ids are "
+                      "0 to nodes_in_all - 1, without gaps.");
+  if (!has[2]) return;
+  // Ranks without places of their own have those of their ids.
+  const auto own = std::span(m.place.empty() ? m.owned : m.place).first(m.owned.size());
+  detail::check_dealt(c, m.nodes_in_all, own, "place", "one node that has it",
+                      "Places are an order of all nodes: set them on every rank.",
+                      "Places are an order of all nodes: set them on every rank.");
 }
 
 namespace detail {
@@ -330,9 +424,11 @@ inline void describe(const PartitionedMesh& m, std::span<const std::int64_t> pla
 }  // namespace detail
 
 /// Checks a mesh over all ranks, and makes this rank's part ready. All ranks call it.
-/// @throws Error as check_parts(), and for ghosts that their rank does not own, or has elsewhere
+/// @throws Error as check_parts(), for ghosts that their rank does not own, or has elsewhere, and
+///         for a cell that one rank gives and the owner of one of its nodes does not
 [[nodiscard]] inline MeshPart make_part(const PartitionedMesh& m, Communicator& c) {
   check_parts(m, c);
+  detail::check_sides(m, c);
   const auto size = static_cast<std::size_t>(c.size());
   const auto me = static_cast<std::size_t>(c.rank());
   MeshPart part;
