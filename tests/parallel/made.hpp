@@ -1,6 +1,6 @@
 #pragma once
 // A network on a mesh, cut for ranks and solved: what cases.cpp compiles for all networks, and
-// level.cpp for one at another level of instruction set.
+// imposed.cpp for one.
 
 #include "cases.hpp"
 

@@ -34,11 +34,16 @@ class PartRollout {
       e.check_given(view(std::as_const(state_)), part.n_owned());
     });
   }
-  /// As in Rollout; the same on all ranks.
+  /// As in Rollout. All ranks call it.
+  /// @throws amq::Error on all ranks for n < 1 on one, and for another n than another rank's
   void allocate_every(Index n) {
-    if (n < 1)
-      throw Error("Rollout::allocate_every", "1 or more steps", std::to_string(n),
-                  "1 allocates at every step.");
+    together(part_->communicator(), [&] {
+      if (n < 1)
+        throw Error("Rollout::allocate_every", "1 or more steps", std::to_string(n),
+                    "1 allocates at every step.");
+    });
+    require_same(part_->communicator(), "number of steps between allocations",
+                 static_cast<std::uint64_t>(n));
     every_ = n;
     since_ = 0;
   }

@@ -360,6 +360,11 @@ class PartSolver {
     return o;
   }
   [[nodiscard]] MeshInputs encode(MatrixView<const float> a, std::span<const double> variables) {
+    if (!solver_->encoding().variable_scale.empty()) {
+      detail::Fnv all;
+      for (const double x : variables) all(x);
+      require_same(*communicator_, "time and parameters", all.value());
+    }
     together(*communicator_, [&] {
       const MeshEncoding& e = solver_->encoding();
       e.check_given(a, n_owned());

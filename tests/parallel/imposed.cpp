@@ -1,0 +1,191 @@
+// Known boundary values (MeshEncoding::imposed) over ranks, and what ranks must say alike in a
+// rollout.
+
+#include "made.hpp"
+
+#include <amq/io/json.hpp>
+#include <amq/parallel/local_communicator.hpp>
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+using namespace amq;
+using namespace amq::parallel;
+using cases::column;
+using cases::gathered;
+using cases::own_rows;
+using fingerprints::Hash;
+
+namespace {
+
+/// One number a type and channel, none of which a network would say.
+const std::vector<solver::ImposedValue>& imposed() {
+  static const std::vector<solver::ImposedValue> all{{NodeType::wall, 0, 0.8125f},
+                                                     {NodeType::wall, 1, -3},
+                                                     {NodeType::inflow, 1, 1234.5f},
+                                                     {NodeType::outflow, 0, 0}};
+  return all;
+}
+/// The same network, its encoding with these values; nodes of four types.
+struct Bounded {
+  Mesh mesh = fingerprints::square(13, 4);
+  Field given = fingerprints::noise(mesh.n_nodes(), 2, 5);
+  std::unique_ptr<MeshSolver<MpPde>> solver;
+
+  explicit Bounded(Index variables = 0) {
+    for (Index i = 0; i < mesh.n_nodes(); ++i) {
+      NodeType& type = mesh.node_type[static_cast<std::size_t>(i)];
+      if (type == NodeType::wall && i < 13) type = NodeType::inflow;
+      if (type == NodeType::wall && i % 13 == 12) type = NodeType::outflow;
+    }
+    MeshEncoding e;
+    e.input_mean = {0.125f, -0.25f};
+    e.input_deviation = {1.5f, 0.75f};
+    e.output_mean = {0, 0};
+    e.output_deviation = {0.02f, 0.05f};
+    e.node_types = 7;
+    e.lattices = {4};
+    e.variable_scale.assign(static_cast<std::size_t>(variables), 2);
+    e.imposed = imposed();
+    MpPde::Config c;
+    c.hidden = 16;
+    c.layers = 2;
+    c.inputs = e.inputs();
+    c.outputs = 2;
+    c.variables = variables;
+    auto net = std::make_unique<Network<MpPde>>(c, SchemeInfo{8, RowRule::affine, {1, 2, 4, 8}}, 3);
+    auto aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
+                                           PointScores(net->layout).columns(), 5);
+    solver = std::make_unique<MeshSolver<MpPde>>(std::move(net), std::move(aux), e);
+    solver->budget(mean_bits(3));
+  }
+  /// How many numbers of a field (node of `nodes`, channel) have a value of theirs, or -1 where one
+  /// has not.
+  [[nodiscard]] int stand(const Field& f, const std::vector<NodeType>& nodes, double steps) const {
+    int n = 0;
+    for (const auto& v : imposed())
+      for (Index i = 0; i < f.rows(); ++i) {
+        if (nodes[static_cast<std::size_t>(i)] != v.type) continue;
+        float expected = v.value;
+        for (int k = 1; k < steps; ++k) expected += v.value;
+        if (f(i, v.channel) != expected) return -1;
+        ++n;
+      }
+    return n;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("imposed values stand exactly on every rank, and all else has the bits of one rank") {
+  const Bounded made;
+  const std::size_t all = [&] {
+    std::size_t n = 0;
+    for (const auto& v : imposed())
+      for (const NodeType t : made.mesh.node_type) n += t == v.type;
+    return n;
+  }();
+  REQUIRE(all > 40);
+  const Solution alone = (*made.solver)(made.mesh, made.given);
+  CHECK(made.stand(alone.field, made.mesh.node_type, 1) == static_cast<int>(all));
+  // The solution is the change of the state: from a state of 0 at these nodes a step adds a value.
+  Field start = made.given;
+  for (const auto& v : imposed())
+    for (Index i = 0; i < start.rows(); ++i)
+      if (made.mesh.node_type[static_cast<std::size_t>(i)] == v.type) start(i, v.channel) = 0;
+  constexpr int steps = 5;
+  Rollout<MpPde> rollout(*made.solver, made.mesh, start);
+  for (int k = 0; k < steps; ++k) rollout.step();
+  CHECK(made.stand(rollout.state(), made.mesh.node_type, steps) == static_cast<int>(all));
+
+  for (const int ranks : {1, 2, 3, 5, 8})
+    for (const char* partition : {"random", "strips", "one empty", "idle ghosts"}) {
+      CAPTURE(ranks);
+      CAPTURE(partition);
+      std::atomic<int> standing = 0, after_steps = 0, same = 0;
+      LocalRanks(ranks).run([&](Communicator& c) {
+        const PartitionedMesh m = cases::cut_of({"", partition}, made, c);
+        PartSolver<MpPde> part(*made.solver, m, c);
+        const std::vector<NodeType> own(m.node_type.begin(), m.node_type.begin() + m.n_owned());
+        const Solution s = part(own_rows(m, made.given));
+        standing += made.stand(s.field, own, 1);
+        PartRollout<MpPde> apart(part, own_rows(m, start));
+        for (int k = 0; k < steps; ++k) apart.step();
+        after_steps += made.stand(apart.state(), own, steps);
+        same += gathered(c, m, s.field) == alone.field &&
+                gathered(c, m, apart.state()) == rollout.state();
+      });
+      CHECK(standing == static_cast<int>(all));
+      CHECK(after_steps == static_cast<int>(all));
+      CHECK(same == ranks);
+    }
+}
+
+TEST_CASE("ranks whose files impose other values are refused") {
+  const Bounded made;
+  std::atomic<int> met = 0;
+  CHECK_THROWS_WITH_AS(LocalRanks(3).run([&](Communicator& c) {
+    Bounded mine;
+    if (c.rank() == 1) {
+      MeshEncoding e = mine.solver->encoding();
+      e.imposed.back().value = 0.5f;
+      auto net = std::make_unique<Network<MpPde>>(mine.solver->net().model.config(),
+                                                  mine.solver->net().quantizers.info(), 3);
+      mine.solver = std::make_unique<MeshSolver<MpPde>>(std::move(net), nullptr, e);
+    } else {
+      auto net = std::make_unique<Network<MpPde>>(mine.solver->net().model.config(),
+                                                  mine.solver->net().quantizers.info(), 3);
+      mine.solver =
+          std::make_unique<MeshSolver<MpPde>>(std::move(net), nullptr, mine.solver->encoding());
+    }
+    try {
+      PartSolver<MpPde> part(*mine.solver, cases::cut_of({}, mine, c), c);
+    } catch (const Error&) {
+      ++met;
+      throw;
+    }
+  }),
+                       doctest::Contains("the same model on all"), Error);
+  CHECK(met == 3);
+}
+
+TEST_CASE("ranks that say another time, or allocate in other steps, are told so") {
+  const Bounded made(2);
+  for (const int what : {0, 1, 2, 3}) {
+    CAPTURE(what);
+    std::mutex mutex;
+    std::multiset<std::string> met;
+    CHECK_THROWS_AS(LocalRanks(3).run([&](Communicator& c) {
+      const PartitionedMesh m = cases::cut_of({}, made, c);
+      PartSolver<MpPde> part(*made.solver, m, c);
+      const Field given = own_rows(m, made.given);
+      const bool here = c.rank() == 2;
+      const std::array<double, 2> same{0.5, 1}, late{0.5 + 1e-12, 1};
+      try {
+        part(given, solver::SolveOptions{same});
+        if (what == 0) part(given, solver::SolveOptions{here ? late : same});
+        PartRollout<MpPde> rollout(part, given);
+        rollout.options({}, {0.5, here && what == 1 ? 2. : 1.});
+        if (what >= 2) rollout.allocate_every(!here ? 2 : what == 2 ? 3 : 0);
+        rollout.step();
+      } catch (const Error& e) {
+        const std::lock_guard lock(mutex);
+        met.insert(e.what());
+        throw;
+      }
+    }),
+                    Error);
+    REQUIRE(met.size() == 3);
+    CHECK(met.count(*met.begin()) == 3);
+    const char* words[] = {"the same time and parameters", "the same time and parameters",
+                           "the same number of steps between allocations", "1 or more steps"};
+    CHECK_MESSAGE(met.begin()->find(words[what]) != std::string::npos, *met.begin());
+  }
+}
