@@ -31,8 +31,8 @@ class Parser {
     if (!line().starts_with("# vtk DataFile Version"))
       fail("a legacy VTK file", "another first line");
     line();  // title
-    const auto kind = line();
-    if (kind != "ASCII" && kind != "BINARY") fail("ASCII or BINARY", std::string(kind));
+    const std::string kind = upper(line());
+    if (kind != "ASCII" && kind != "BINARY") fail("ASCII or BINARY", kind);
     binary_ = kind == "BINARY";
     std::string_view where;  // which fields follow
     for (auto w = word(); !w.empty(); w = word()) {
@@ -143,6 +143,7 @@ class Parser {
   /// n values of a type, which follow on the next line: big-endian bytes, or text.
   Array numbers(std::size_t n, std::string_view type_name) {
     const std::string name = lower(type_name);
+    if (name == "bit") return bits(n);
     const DType type = type_of(name);
     if (type == DType::c128) fail("a numeric type", name);
     Array a;
@@ -167,6 +168,18 @@ class Parser {
     std::vector<std::int64_t> v(n);
     for (auto& x : v) x = value<std::int64_t>();
     return Array::of(v);
+  }
+  /// 0 and 1; in binary eight a byte, the first one highest.
+  Array bits(std::size_t n) {
+    if (!binary_) return numbers(n, "unsigned_char");
+    const Array packed = numbers((n + 7) / 8, "unsigned_char");
+    Array a;
+    a.dtype = DType::u8;
+    a.shape = {static_cast<Index>(n)};
+    a.bytes.resize(n);
+    for (std::size_t k = 0; k < n; ++k)
+      a.bytes[k] = packed.bytes[k / 8] >> (7 - k % 8) & std::byte{1};
+    return a;
   }
   template <typename T>
   T value() {
@@ -248,11 +261,11 @@ class Parser {
       field([&](const std::string& name, std::size_t components, std::size_t rows,
                 std::string_view type) {
         if (rows != rows_) fail(std::to_string(rows_) + " rows of " + name, std::to_string(rows));
-        const DType known = type_of(lower(type));
-        if (known == DType::c128)
-          pass(name, components, rows, type);
-        else
+        const std::string kind = lower(type);
+        if (kind == "bit" || type_of(kind) != DType::c128)
           keep(fields, name, components, type);
+        else
+          pass(name, components, rows, type);
       });
     } else if (key == "LOOKUP_TABLE") {
       word();
@@ -272,7 +285,7 @@ class Parser {
     word();
     for (auto n = count(); n > 0; --n) {
       auto name = word();
-      if (name == "METADATA") {
+      if (upper(name) == "METADATA") {
         skip_metadata();
         name = word();
       }
@@ -294,9 +307,7 @@ class Parser {
     } else if (kind == "variant") {
       line();
       for (std::size_t k = 0; k < n; ++k) line();
-    } else if (kind == "bit") {
-      numbers(binary_ ? (n + 7) / 8 : n, "unsigned_char");
-    } else if (type_of(kind) == DType::c128) {
+    } else if (kind != "bit" && type_of(kind) == DType::c128) {
       fail("a type of VTK for " + name, kind);
     } else {
       numbers(n, type);
@@ -322,7 +333,9 @@ class Parser {
   }
   void keep(MeshSample::Fields& fields, const std::string& name, std::size_t components,
             std::string_view type) {
-    if (components == 0 || components > 1000 || rows_ > rest_.size() / components + 1) {
+    const std::size_t a_byte = lower(type) == "bit" ? 8 : 1;  // at the most
+    const std::size_t most = components == 0 ? 0 : a_byte * rest_.size() / components + a_byte;
+    if (components == 0 || components > 1000 || rows_ > most) {
       fail("values for " + name, std::to_string(components) + " components");
     }
     const Array a = numbers(rows_ * components, type);

@@ -14,6 +14,8 @@
 
 #include "../../io/scratch.hpp"
 
+#include <bit>
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -147,6 +149,48 @@ TEST_CASE("texts in binary have their length before them, in one byte to eight")
   text[text.find("abc") - 1] = static_cast<char>(0xc0 | 63);
   write_file(dir.path("names.vtk"), text.substr(0, text.find("abc") + 20));
   AMQ_REFUSES(vtk_legacy::read(dir.path("names.vtk")), "texts of name");
+}
+
+TEST_CASE("bits of VTK are numbers, a byte's first one highest, in text and in binary") {
+  const std::vector<float> m{1, 0, 1, 1};
+  for (const char* as : {"SCALARS m bit\nLOOKUP_TABLE default\n", "FIELD f 1\nm 1 4 bit\n"}) {
+    CAPTURE(as);
+    const auto s = legacy_of(triangles + "POINT_DATA 4\n" + as + "1 0 1 1\n" +
+                             "SCALARS u double\nLOOKUP_TABLE default\n1.5 2.5 3.5 4.5\n");
+    CHECK(s.node.at("m") == m);
+    CHECK(s.node.at("u") == u);
+  }
+  const test::Scratch dir("people");
+  std::string text = "# vtk DataFile Version 3.0\nt\nBINARY\nDATASET POLYDATA\nPOINTS 4 float\n";
+  const auto floats = [&](std::initializer_list<float> all) {
+    for (const float x : all)
+      for (int k = 24; k >= 0; k -= 8)
+        text += static_cast<char>(std::bit_cast<std::uint32_t>(x) >> k & 255);
+  };
+  floats({0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0});
+  text += "\nPOLYGONS 2 8\n";
+  for (const int v : {3, 0, 1, 2, 3, 0, 2, 3}) text += std::string(3, '\0') + static_cast<char>(v);
+  // Ten bits have two bytes, and the second is an end of line by chance.
+  text += "\nPOINT_DATA 4\nVECTORS m bit\n";
+  text += "\xb4\x0a\nSCALARS u float\nLOOKUP_TABLE default\n";
+  floats({1.5f, 2.5f, 3.5f, 4.5f});
+  write_file(dir.path("bits.vtk"), text);
+  const auto s = vtk_legacy::read(dir.path("bits.vtk"));
+  CHECK(s.node.at("m") == std::vector<float>{1, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0});
+  CHECK(s.node.at("u") == u);
+  // A count beyond the end is not believed.
+  write_file(dir.path("bits.vtk"),
+             text.substr(0, text.find("SCALARS")) + "CELL_DATA 2\nFIELD f 1\nm 900 2 bit\nxx");
+  AMQ_REFUSES(vtk_legacy::read(dir.path("bits.vtk")), "m");
+}
+
+TEST_CASE("words of legacy VTK may be in small letters, as VTK reads them") {
+  const test::Scratch dir("people");
+  write_file(dir.path("small.vtk"),
+             "# vtk DataFile Version 3.0\nt\nascii\ndataset polydata\npoints 4 FLOAT\n"
+             "0 0 0 1 0 0 1 1 0 0 1 0\npolygons 2 8\n3 0 1 2\n3 0 2 3\npoint_data 4\n"
+             "scalars u Double\nlookup_table default\n1.5 2.5 3.5 4.5\n");
+  CHECK(vtk_legacy::read(dir.path("small.vtk")).node.at("u") == u);
 }
 
 TEST_CASE("readers of meshes have one rule for planes, turned cells and nodes of no cell") {
