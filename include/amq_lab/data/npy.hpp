@@ -78,9 +78,10 @@ class Dictionary {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& expected) const {
+  [[noreturn]] void fail(const std::string& expected,
+                         const char* mend = "Save plain numeric arrays with numpy.save.") const {
     throw Error(where_, expected, "'" + std::string(rest_.substr(0, 40)) + "' in the npy header",
-                "Save plain numeric arrays with numpy.save.");
+                mend);
   }
   void skip() {
     const auto n = rest_.find_first_not_of(" \t\r\n");
@@ -123,7 +124,9 @@ class Dictionary {
     const bool order = !s.empty() && std::string_view("<>|=").find(s[0]) != std::string_view::npos;
     if (code == std::end(codes) || !order || (s[0] == '|' && size_of(code->dtype) > 1)) {
       rest_ = start;
-      fail("a numeric element type");
+      fail("a numeric element type",
+           "Save plain numeric arrays with numpy.save, or read those of an .npz that are by name "
+           "(npz::Reader).");
     }
     h.dtype = code->dtype;
     h.swapped = s[0] == '>' && word_of(h.dtype) > 1;
@@ -160,13 +163,16 @@ inline void swap_words(std::span<std::byte> bytes, std::size_t word) {
 /// Reads the header at the start of `file`; the elements need not be there yet.
 [[nodiscard]] inline Header header(std::span<const std::byte> file, const std::string& where);
 
+/// Whether this is an .npy file, sound or damaged.
+[[nodiscard]] inline bool begins(std::span<const std::byte> file) {
+  return as_text(file).starts_with("\x93NUMPY");
+}
 /// Whether the elements are numbers, of a type that amq knows or not. Texts, dates, records and
 /// pickled objects are none.
 [[nodiscard]] inline bool holds_numbers(std::span<const std::byte> file) {
   const auto text = as_text(file.first(std::min<std::size_t>(file.size(), 1 << 16)));
   auto at = text.find("descr");
-  if (!text.starts_with("\x93NUMPY") || at == text.npos)
-    return true;  // damage is decode()'s to name
+  if (!begins(file) || at == text.npos) return true;  // damage is decode()'s to name
   at = text.find(':', at);
   if (at == text.npos) return true;
   at = text.find_first_not_of(" \t", at + 1);

@@ -49,12 +49,14 @@ class Reader {
     }
     return npy::decode(zip_.read(*it->second), zip_.path() + ": " + name);
   }
-  /// The same; nothing where the array holds no numbers (texts, dates, records, objects).
+  /// The same; nothing where the array holds no numbers (texts, dates, records, objects), or the
+  /// entry is no array (a README, a folder).
   [[nodiscard]] std::optional<Array> read_numbers(const std::string& name) {
     const auto it = entries_.find(name);
     if (it == entries_.end()) return read(name);
     Bytes file = zip_.read(*it->second);
-    if (!npy::holds_numbers(file)) return std::nullopt;
+    const bool named = it->second->name.ends_with(".npy");
+    if (!npy::holds_numbers(file) || (!named && !npy::begins(file))) return std::nullopt;
     return npy::decode(std::move(file), zip_.path() + ": " + name);
   }
 
@@ -63,7 +65,8 @@ class Reader {
   std::map<std::string, const zip::Entry*> entries_;
 };
 
-/// All arrays of numbers; labels, dates, records and objects beside them are passed over.
+/// All arrays of numbers; labels, dates, records, objects and other files beside them are passed
+/// over.
 /// @throws amq::Error naming file and entry for what is truncated or damaged
 [[nodiscard]] inline Arrays read(const std::string& path, Inflate inflate = nullptr) {
   Reader in(path, inflate);

@@ -231,6 +231,32 @@ TEST_CASE("labels and objects beside numbers are passed over") {
   AMQ_REFUSES(in.read("names"), "numeric");
 }
 
+TEST_CASE("files that are no arrays are passed over in an .npz, numbers of other types named") {
+  const test::Scratch dir("people");
+  const Array x = Array::of(std::vector<float>{1, 2});
+  const auto with = [&](const std::string& name, const std::string& bytes) {
+    zip::Writer out(dir.path("x.npz"));
+    out.add("x.npy", as_bytes(npy::front(x)), x.bytes);
+    out.add(name, as_bytes(bytes), {});
+    out.commit();
+    return dir.path("x.npz");
+  };
+  for (const char* name : {"README.txt", "notes/", "y"}) {
+    const auto arrays = npz::read(with(name, name == std::string("notes/") ? "" : "words"));
+    CHECK(arrays.size() == 1);
+    CHECK(arrays.at("x").as<float>() == std::vector<float>{1, 2});
+  }
+  // What says that it is an array must be one.
+  AMQ_REFUSES(npz::read(with("y.npy", "words")), "y: expected an .npy file");
+  std::string head = "{'descr': '<f16', 'fortran_order': False, 'shape': (1,), }";
+  head.resize(117, ' ');
+  const std::string version("\x93NUMPY\x01\x00\x76\x00", 10);
+  AMQ_REFUSES(npz::read(with("y.npy", version + head + "\n" + std::string(16, '\0'))),
+              "y: expected a numeric element type");
+  npz::Reader in(dir.path("x.npz"));
+  CHECK(in.read("x").shape == Extents{2});
+}
+
 TEST_CASE("MATLAB's strings and tables are passed over, wherever they stand") {
   for (const char* name : {"mat_string_class.mat", "mat_string_class_first.mat"}) {
     const auto arrays = mat::read(file(name));
