@@ -25,6 +25,11 @@ class Parser {
   Parser(const std::string& path, Inflate inflate) : path_(path), inflate_(inflate) {}
 
   Arrays file(std::span<const std::byte> b) {
+    // Version 4 begins with a type below 5000 as an integer; since 5, with a text.
+    if (b.size() >= 20 && (b[3] == std::byte{0} || b[0] == std::byte{0})) {
+      throw Error(path_, "MATLAB version 5 to 7", "version 4, or no MATLAB file",
+                  "Save it as version 7, in MATLAB with save(..., '-v7').");
+    }
     if (b.size() < 128) fail("a MATLAB 5 file", std::to_string(b.size()) + " bytes");
     const auto text = as_text(b.first(128));
     if (text.starts_with("MATLAB 7.3") || text.substr(1, 3) == "HDF") {
@@ -32,7 +37,9 @@ class Parser {
                   "Read it with amq_lab/data/hdf5.hpp, and amq::io::transposed().");
     }
     if (text.substr(126) != "IM" || b[125] != std::byte{1}) {
-      fail("a little-endian MATLAB 5 file", "another header");
+      throw Error(path_, "a little-endian MATLAB 5 file",
+                  text.substr(126) == "MI" ? "a big-endian one" : "another header",
+                  "Save it as version 7 on a machine of today.");
     }
     Arrays out;
     elements(b.subspan(128), out, true);

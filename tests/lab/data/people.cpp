@@ -257,6 +257,20 @@ TEST_CASE("files that are no arrays are passed over in an .npz, numbers of other
   CHECK(in.read("x").shape == Extents{2});
 }
 
+TEST_CASE("a MATLAB file of another age is named, and not called damaged") {
+  const test::Scratch dir("people");
+  // What SciPy writes as version 4 for coeff = 1.
+  std::string four(20, '\0');
+  four[4] = four[8] = 1;
+  four[16] = 6;
+  write_file(dir.path("4.mat"), four + "coeff" + std::string(9, '\0'));
+  AMQ_REFUSES(mat::read(dir.path("4.mat")), "version 4");
+  std::string big = "MATLAB 5.0 MAT-file";
+  big.resize(124, ' ');
+  write_file(dir.path("5.mat"), big + std::string("\x01\x00MI", 4));
+  AMQ_REFUSES(mat::read(dir.path("5.mat")), "big-endian");
+}
+
 TEST_CASE("MATLAB's strings and tables are passed over, wherever they stand") {
   for (const char* name : {"mat_string_class.mat", "mat_string_class_first.mat"}) {
     const auto arrays = mat::read(file(name));
