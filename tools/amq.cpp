@@ -2,6 +2,7 @@
 #include "any_quantizer.hpp"
 #include "any_solver.hpp"
 #include "arguments.hpp"
+#include "boundary_channel.hpp"
 #include "fit.hpp"
 
 #include <amq/config.hpp>
@@ -63,6 +64,8 @@ constexpr const char* usage = R"(amq: quantized neural PDE solvers
       --budget B | --bits B            mean bits of adaptive; bits of the others
       --folder F                       a run that was stopped goes on from there
       --epochs N  --quantized-epochs N  --batch N  --lr X  --loss L  --validation X  --seed N
+      --imposed TYPE:CHANNEL=VALUE     known boundary values, as wall:u=0,inflow:u=1.5
+      --boundary-distance yes          a further given channel, which amq solve then adds, too
       --threads N  --hidden N  --layers N
                                        and all other options and sizes, see docs/train.md
   amq networks                         the networks that are compiled in
@@ -236,17 +239,18 @@ MeshSample mesh_of(const Arguments& a, const std::string& path) {
   return s;
 }
 
-Field given_of(const Arguments& a, const MeshSample& s, const any::Facts& f) {
+/// @param channels  that are asked for
+Field given_of(const Arguments& a, const MeshSample& s, const any::Facts& f, Index channels) {
   const Index n = s.mesh.n_nodes();
-  Field field(n, f.given);
+  Field field(n, channels);
   const auto given = a["--given"];
   if (!given) {
-    for (Index c = 0; c < f.given; ++c) {
+    for (Index c = 0; c < channels; ++c) {
       const auto k = static_cast<std::size_t>(c);
       const std::string name = k < f.seen.given_names.size() ? f.seen.given_names[k] : "";
       const auto found = s.node.find(name);
       if (name.empty() || found == s.node.end())
-        refuse("--given", "numbers for " + std::to_string(f.given) + " channels",
+        refuse("--given", "numbers for " + std::to_string(channels) + " channels",
                name.empty() ? "none" : "no point data '" + name + "' in the mesh file",
                "Give an .npy of (node, channel), or a number for each channel.");
       if (static_cast<Index>(found->second.size()) != n)
@@ -260,8 +264,8 @@ Field given_of(const Arguments& a, const MeshSample& s, const any::Facts& f) {
   if (given->ends_with(".npy")) {
     const Array array = lab::npy::read(*given);
     const Index columns = array.shape.size() > 1 ? array.shape[1] : 1;
-    if (array.shape.empty() || array.shape.size() > 2 || array.shape[0] != n || columns != f.given)
-      refuse(*given, "(" + std::to_string(n) + ", " + std::to_string(f.given) + ") numbers",
+    if (array.shape.empty() || array.shape.size() > 2 || array.shape[0] != n || columns != channels)
+      refuse(*given, "(" + std::to_string(n) + ", " + std::to_string(channels) + ") numbers",
              text_of(array.shape), "Give a row for every node of the mesh.");
     const auto values = array.as<double>();
     for (Index i = 0; i < n * columns; ++i)
@@ -269,17 +273,22 @@ Field given_of(const Arguments& a, const MeshSample& s, const any::Facts& f) {
     return field;
   }
   std::string_view left = *given;
-  for (Index c = 0; c < f.given; ++c) {
+  for (Index c = 0; c < channels; ++c) {
     const std::size_t end = left.find(',');
     const std::string one(left.substr(0, end));
-    const bool last = c + 1 == f.given;
+    const bool last = c + 1 == channels;
     if (last != (end == left.npos))
-      refuse("--given", std::to_string(f.given) + " numbers, one a channel", "'" + *given + "'",
+      refuse("--given", std::to_string(channels) + " numbers, one a channel", "'" + *given + "'",
              "Write them as 7.5,7.5.");
     field.col(c).setConstant(static_cast<float>(Arguments::parsed("--given", one, -1e38, 1e38)));
     if (!last) left.remove_prefix(end + 1);
   }
   return field;
+}
+/// The same with the distance from the boundary, where training added it.
+Field given_of(const Arguments& a, const MeshSample& s, const any::Facts& f) {
+  if (!any::has_boundary_channel(f.seen.given_names)) return given_of(a, s, f, f.given);
+  return any::with_boundary_channel(s.mesh, given_of(a, s, f, f.given - 1));
 }
 
 int solve(const Arguments& a) {

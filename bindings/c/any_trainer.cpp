@@ -1,6 +1,8 @@
 // Options by their names, and what samples must be, for every network alike.
 #include "any_trainer.hpp"
 
+#include "boundary_channel.hpp"
+
 #include <amq/core/from_text.hpp>
 #include <amq/core/thread_pool.hpp>
 #include <amq/mesh/sides.hpp>
@@ -29,7 +31,15 @@ struct Said {
   std::vector<int> axes{};  ///< of reflections
   std::vector<double> centre{};
   std::vector<Index> given_vectors{}, solution_vectors{};  ///< their first channels
+  bool boundary_distance = false;
+  std::vector<std::string> imposed{};  ///< as TYPE:CHANNEL=VALUE; channels may have names
 };
+
+const std::pair<const char*, NodeType> node_types[] = {
+    {"normal", NodeType::normal},     {"obstacle", NodeType::obstacle},
+    {"disabled", NodeType::disabled}, {"handle", NodeType::handle},
+    {"inflow", NodeType::inflow},     {"outflow", NodeType::outflow},
+    {"wall", NodeType::wall}};
 
 /// One option's text.
 class Text {
@@ -70,8 +80,7 @@ class Text {
   }
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
   [[nodiscard]] bool empty() const noexcept { return text_.empty(); }
-
- private:
+  /// What stands between commas.
   [[nodiscard]] std::vector<std::string> parts() const {
     std::vector<std::string> all;
     for (std::size_t from = 0; from < text_.size();) {
@@ -81,6 +90,8 @@ class Text {
     }
     return all;
   }
+
+ private:
   template <typename T>
   [[nodiscard]] T parsed(const std::string& part, T low, T high, const char* what) const {
     T x{};
@@ -207,6 +218,8 @@ const Setter setters[] = {
     {"given_vectors", [](Said& to, const Text& t) { to.given_vectors = t.counts<Index>(0, many); }},
     {"solution_vectors",
      [](Said& to, const Text& t) { to.solution_vectors = t.counts<Index>(0, many); }},
+    {"boundary_distance", [](Said& to, const Text& t) { to.boundary_distance = t.yes(); }},
+    {"imposed", [](Said& to, const Text& t) { to.imposed = t.parts(); }},
 };
 
 std::string listed(const std::vector<std::string>& names) {
@@ -390,6 +403,61 @@ void reflect(Said& s, std::span<const Sample> samples) {
                                         numbers_text(s.solution_vectors);
 }
 
+/// The channel behind what the user gives.
+void add_boundary_distance(std::span<Sample> samples, const Names& name) {
+  for (std::size_t k = 0; k < samples.size(); ++k) try {
+      samples[k].given = with_boundary_channel(samples[k].mesh, samples[k].given);
+    } catch (const Error& e) {
+      throw Error(name(k) + ", boundary_distance", e.expected(), e.found(), e.mend());
+    }
+}
+
+/// What "wall:u=0" or, of the only channel, "wall=0" says.
+ImposedValue imposed_value(const std::string& text, const std::vector<std::string>& channels,
+                           Index n) {
+  const Text t("imposed", text);
+  const std::size_t equals = text.find('='), colon = text.substr(0, equals).find(':');
+  const auto no = [&]() { t.refuse("TYPE:CHANNEL=VALUE, as wall:0=0 or inflow:u=1.5"); };
+  if (equals == text.npos) no();
+  const std::string type = text.substr(0, std::min(colon, equals));
+  const auto found = std::find_if(std::begin(node_types), std::end(node_types),
+                                  [&](const auto& known) { return type == known.first; });
+  if (found == std::end(node_types)) {
+    std::string all;
+    for (const auto& [name, ignored] : node_types)
+      all += (all.empty() ? "" : ", ") + std::string(name);
+    t.refuse("a type of nodes, one of " + all);
+  }
+  ImposedValue v;
+  v.type = found->second;
+  v.value = static_cast<float>(Text("imposed", text.substr(equals + 1)).number(-large, large));
+  if (colon == text.npos) {
+    if (n != 1) t.refuse("a channel of the " + number_text(n) + ", as wall:0=0");
+    return v;
+  }
+  const std::string channel = text.substr(colon + 1, equals - colon - 1);
+  const auto named = std::find(channels.begin(), channels.end(), channel);
+  v.channel = named != channels.end()
+                  ? static_cast<Index>(named - channels.begin())
+                  : static_cast<Index>(Text("imposed, channel", channel).count(0, n - 1));
+  return v;
+}
+/// Looked at before anything is trained. @throws amq::Error that names the sample
+void impose(Said& s, std::span<const Sample> samples, const TrainingCall& call, const Names& name) {
+  TrainOptions& o = s.wishes.options;
+  for (const std::string& text : s.imposed)
+    o.imposed.push_back(imposed_value(text, call.solution_names, samples.front().solution.cols()));
+  if (o.imposed.empty()) return;
+  try {
+    static_cast<void>(MeshEncoding::of(samples, o.graph, o.imposed));
+  } catch (const Error& e) {
+    for (std::size_t k = 0; k < samples.size(); ++k)
+      if (e.where() == "sample " + number_text(k) + ", solution")
+        throw Error(name(k) + ", solution", e.expected(), e.found(), e.mend());
+    throw;
+  }
+}
+
 /// Another executor, which asks whether to go on.
 class Interruptible final : public Executor {
  public:
@@ -441,6 +509,7 @@ TrainingOutcome train(std::span<Sample> samples, const TrainingCall& call, const
   check(samples, Names(call));
   if (call.mark_boundary) mark(samples, Names(call));
   reflect(said, samples);
+  impose(said, samples, call, Names(call));
   check_place(to);
   const auto named = [](const std::vector<std::string>& names, Index channels, const char* what) {
     if (!names.empty() && static_cast<Index>(names.size()) != channels)
@@ -451,6 +520,12 @@ TrainingOutcome train(std::span<Sample> samples, const TrainingCall& call, const
   said.wishes.given_names = named(call.given_names, samples.front().given.cols(), "given");
   said.wishes.solution_names =
       named(call.solution_names, samples.front().solution.cols(), "solution");
+  if (said.boundary_distance) {
+    auto& names = said.wishes.given_names;
+    names.resize(static_cast<std::size_t>(samples.front().given.cols()));
+    names.emplace_back(boundary_channel);
+    add_boundary_distance(samples, Names(call));
+  }
   std::optional<ThreadPool> pool;
   if (said.threads > 1) said.wishes.options.executor = &pool.emplace(said.threads);
   std::optional<Interruptible> asked;

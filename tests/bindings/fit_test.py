@@ -59,6 +59,16 @@ def write_vtu(path, s):
         + array("Float32", "u", s["solution"]) + "</PointData>\n</Piece>\n</UnstructuredGrid>\n</VTKFile>\n")  # fmt: skip
 
 
+def point_data(path, name):
+    """An array of a .vtu that amq wrote: float32, appended raw."""
+    data = path.read_bytes()
+    at = int(re.search(rb'Name="' + name.encode() + rb'"[^>]*offset="(\d+)"', data)[1])
+    start = data.index(b"_", data.index(b"<AppendedData")) + 1 + at
+    wide = 8 if b'header_type="UInt64"' in data else 4
+    n = int.from_bytes(data[start : start + wide], "little")
+    return np.frombuffer(data, np.float32, n // 4, start + wide)
+
+
 with tempfile.TemporaryDirectory() as name:
     here = pathlib.Path(name)
     data, other, vtk, vtu = here / "data", here / "other", here / "vtk", here / "vtu"
@@ -95,6 +105,30 @@ with tempfile.TemporaryDirectory() as name:
         check(done.returncode == 0 and b'Name="u"' in (here / "u.vtu").read_bytes(), f"solve: {done.stderr}")
 
     check(made["vtu"] == made["vtk"], "the same numbers in .vtk and .vtu make the same solver")
+
+    # Known boundary values and the distance from the boundary: `amq solve` needs to be told neither.
+    held, e = here / "held", here / "e.safetensors"
+    held.mkdir()
+    for k, s in enumerate(samples):
+        edge = np.any((s["points"] == 0) | (s["points"] == 1), axis=1)
+        write_vtk(held / f"{k:03}.vtk", dict(s, solution=np.where(edge[:, None], np.float32(0.5), s["solution"])))
+    bounded = [held, "-o", e, *options, "--kind", "uniform", "--bits", 8, "--given", "T", "--solution", "u",
+               "--boundary-distance", "yes"]  # fmt: skip
+    rc, out, err = run(*bounded, "--imposed", "wall:u=0.5")
+    check(rc == 0, f"imposed: {out}{err}")
+    shown = subprocess.run([tool, "inspect", e], capture_output=True, text=True).stdout
+    check("given       1  boundary_distance" in shown, shown)
+    answers = []
+    for given in ([], ["--given", "300"]):
+        done = subprocess.run([tool, "solve", e, held / "000.vtk", "-o", here / "u.vtu", *given],
+                              capture_output=True, text=True)  # fmt: skip
+        check(done.returncode == 0, f"solve: {done.stderr}")
+        answers.append(point_data(here / "u.vtu", "u"))
+        check(np.array_equal(answers[-1] == 0.5, np.any((samples[0]["points"] == 0) | (samples[0]["points"] == 1), 1)),
+              "walls, and no other nodes, have what was imposed")  # fmt: skip
+    check(not np.array_equal(*answers), "another field, another answer")
+    refused("000.vtk, solution: expected 2.0", *bounded, "--imposed", "wall=2")
+    refused("one of normal, obstacle", *bounded, "--imposed", "rim=2")
 
     # A killed run goes on to the same bits, with any threads.
     c = here / "c.safetensors"

@@ -127,6 +127,30 @@ with tempfile.TemporaryDirectory() as name:
     s = amq.train(vectors, "mp_pde", kind="uniform", reflections=[0, 1], given_vectors=[1], **quick)
     check(s.info["marks_boundary"] and s.info["solution"] == [("", "")], "mirrored")
 
+    # Known boundary values stand on every answer, and the file keeps them; the distance from the boundary is a channel.
+    def on_edge(p):
+        return np.any((p == 0) | (p == 1), axis=1)
+
+    held = [dict(s, solution=np.where(on_edge(s["points"])[:, None], np.float32(-1.5), s["solution"])) for s in samples]
+    known = dict(quick, kind="uniform", bits=4, mark_boundary=True, solution=["u"])
+    wide = dict(known, given=["T"], boundary_distance=True)
+    free = amq.train(held, "mp_pde", out=here / "free", **wide)
+    bound = amq.train(held, "mp_pde", out=here / "bound", imposed={("wall", "u"): -1.5}, **wide)
+    check(bound.info["given"] == [("T", ""), ("boundary_distance", "")], f"{bound.info['given']}")
+    p, c = square(9)
+    away = amq.boundary_distance(p, c)
+    check(np.allclose(away, np.minimum(p, 1 - p).min(axis=1), rtol=0, atol=1e-15), "of a square it is known")
+    a = np.stack([np.full(100, 300.0), away], axis=1)
+    said = [s.mesh(p, c, mark_boundary=True).solve(a)[:, 0] for s in (free, bound, amq.load(here / "bound"))]
+    check(np.array_equal(said[1], np.where(on_edge(p), -1.5, said[0])), "imposed at walls, and nowhere else")
+    check(np.array_equal(said[1], said[2]) and not np.any(said[0][on_edge(p)] == -1.5), "a file keeps them")
+    for same in ({amq.NodeType.wall: -1.5}, "wall=-1.5", [("wall", 0, np.float32(-1.5))]):
+        amq.train(held, "mp_pde", out=here / "same", imposed=same, **wide)
+        check((here / "same").read_bytes() == (here / "bound").read_bytes(), f"another way to say it: {same}")
+    channel = [dict(s, given=np.column_stack([s["given"], amq.boundary_distance(s["points"], s["cells"])])) for s in held]
+    amq.train(channel, "mp_pde", out=here / "same", given=["T", "boundary_distance"], **known)
+    check((here / "same").read_bytes() == (here / "free").read_bytes(), "the channel is the user's own")
+
     # Refusals.
     def bad(words, samples=samples, network="mp_pde", **options):
         refused(words, lambda: amq.train(samples, network, **{**quick, **options}))
@@ -174,6 +198,17 @@ with tempfile.TemporaryDirectory() as name:
     bad("given_vectors", reflections=[0], given_vectors=[0])
     bad("a function, found int", progress=3)
     bad("threads: expected", threads=0)
+    bad("sample 0, solution: expected 3.0", mark_boundary=True, imposed={"wall": 3})
+    bad("of a type that the network reads", imposed={"wall": 3})
+    bad("expected a type of nodes, one of normal, obstacle", imposed={"rim": 0})
+    bad("imposed, channel: expected a whole number from 0 to 0, found 'p'", imposed={("wall", "p"): 0})
+    bad("TYPE:CHANNEL=VALUE", imposed="wall")
+    bad("{(type, channel): value}", imposed=[3])
+    bad("a number a type and channel, found 'x'", imposed={"wall": "x"})
+    cloud = [{k: v for k, v in s.items() if k != "cells"} for s in samples]
+    bad("sample 0, boundary_distance: expected cells", cloud, boundary_distance=True)
+    refused("cells", lambda: amq.boundary_distance(p, c[:0]))
+    refused("ids from 0 to 99", lambda: amq.boundary_distance(p, c + 1))
 
     # The stub names every option of the trainer.
     try:

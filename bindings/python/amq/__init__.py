@@ -14,7 +14,7 @@ True
 
 import enum
 
-from ._amq import Mesh, Rollout, Solver, _quantize, _quantize_meshes, instruction_set, networks, trainable
+from ._amq import Mesh, Rollout, Solver, _boundary_distance, _quantize, _quantize_meshes, instruction_set, networks, trainable
 from ._amq import version as _version
 from ._error import Error
 from ._mesh import MeshInputs, is_sample, mesh_inputs, sample_of, without_solution
@@ -24,8 +24,8 @@ from ._train import train
 
 __version__ = _version()
 __all__ = [
-    "Error", "Mesh", "MeshInputs", "NodeType", "Rollout", "Solver", "from_torch", "instruction_set", "load",
-    "mesh_inputs", "networks", "plot", "quantize", "to_torch", "train", "trainable",
+    "Error", "Mesh", "MeshInputs", "NodeType", "Rollout", "Solver", "boundary_distance", "from_torch", "instruction_set",
+    "load", "mesh_inputs", "networks", "plot", "quantize", "to_torch", "train", "trainable",
 ]  # fmt: skip
 
 
@@ -44,6 +44,14 @@ class NodeType(enum.IntEnum):
 def load(file, threads=1):
     """A solver from a path, or from the bytes of a file; see __init__.pyi."""
     return Solver(file, threads)
+
+
+def boundary_distance(points, cells, *, cell_dim=0):
+    """How far each node is from the boundary; see __init__.pyi."""
+    import numpy as np
+
+    taken = sample_of({"points": points, "cells": cells, "given": np.zeros(len(points))}, "boundary_distance", solved=False)
+    return _boundary_distance(without_solution(taken), int(cell_dim))
 
 
 def quantize(file, samples, to, *, scheme="w8a8_by_range", error=0.0, mark_boundary=False, cell_dim=0):

@@ -1,6 +1,6 @@
 import enum
 import os
-from typing import Any, Callable, Iterable, Literal, NamedTuple, Sequence, overload
+from typing import Any, Callable, Iterable, Literal, Mapping, NamedTuple, Sequence, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,6 +161,8 @@ def train(
     centre: Sequence[float] | None = None,
     given_vectors: Sequence[int] = (),
     solution_vectors: Sequence[int] = (),
+    imposed: Mapping[tuple[NodeType | str, int | str] | NodeType | str, float] | None = None,
+    boundary_distance: bool = False,
     **sizes: int,
 ) -> Solver:
     """A solver from solved problems. A sample is a mapping or an object with points (node, dim), cells
@@ -181,8 +183,16 @@ def train(
     report_every updates; what it raises ends the training, as Ctrl-C does. given and solution: names of the channels. threads and the rest: as in TrainOptions of docs/train.md. Any
     number of threads gives the same bits. reflections: axes that samples are mirrored at, about the
     centre; given_vectors and solution_vectors: first channels of what are vectors.
+    imposed: known boundary values, {(type of node, channel or its name): value}, as {("wall", 0): 0.0}, or {"wall": 0.0}
+    of one channel. Every answer then has them, exactly; the samples' solutions have them, too. boundary_distance: a
+    further given channel, named boundary_distance, which networks that read no cells see a boundary by. A solve is
+    given it behind the others: see boundary_distance().
 
     The solver's .training says what came of it."""
+
+def boundary_distance(points: Floats, cells: NDArray[np.integer[Any]], *, cell_dim: int = 0) -> NDArray[np.float64]:
+    """(node,): the distance to the nearest side of the boundary, in the unit of the points; 0 on it. points (node, dim),
+    cells (cell, corner) of dimension 2."""
 
 def trainable() -> list[str]:
     """Names of the networks that train() knows."""

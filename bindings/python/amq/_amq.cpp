@@ -6,6 +6,7 @@
 #include <amq.h>
 
 #include <amq/core/thread_pool.hpp>
+#include <amq/mesh/boundary_distance.hpp>
 #include <amq/mesh/cluster.hpp>
 #include <amq/mesh/sides.hpp>
 #include <amq/models/mesh_inputs.hpp>
@@ -653,6 +654,17 @@ py::tuple mesh_inputs(const py::tuple& sample, const std::string& encoding, bool
   return py::make_tuple(matrix(s.u), matrix(s.x), ends, matrix(edges), matrix(s.v), members, type);
 }
 
+/// See __init__.py.
+py::array_t<double> boundary_distance(const py::tuple& sample, int cell_dim) {
+  const amq::Sample s = as_sample(sample, cell_dim);
+  std::vector<double> all;
+  unlocked([&] {
+    static_cast<void>(amq::solver::examine(s.mesh, true));
+    all = amq::mesh::boundary_distance(s.mesh);
+  });
+  return py::array_t<double>(static_cast<py::ssize_t>(all.size()), all.data());
+}
+
 /// See _train.py.
 py::dict train(const py::list& samples, const std::string& network,
                const std::vector<amq::any::NamedOption>& options, const py::object& progress,
@@ -711,6 +723,7 @@ PYBIND11_MODULE(_amq, m) {
   m.def("_quantize", &quantize);
   m.def("_quantize_meshes", &quantize_meshes);
   m.def("_mesh_inputs", &mesh_inputs);
+  m.def("_boundary_distance", &boundary_distance);
   m.def("_train", &train);
   m.def("trainable", &trainable);
   py::class_<Rollout>(m, "Rollout")
