@@ -9,6 +9,7 @@ then each form, on one core and one thread. Times are processor time, rows media
 
 Usage: time_torch_grid.py OUT.csv MACHINE GRID_SPEED [--rounds=n] [--seconds=s]    (by scripts/rivals.sh --grids)
 """
+import copy
 import csv
 import os
 import statistics
@@ -145,11 +146,12 @@ def forms_of(name, net, arguments):
     """(name of the form, bits, what runs it). What this torch lacks is said and left out."""
     version = "torch_" + torch.__version__.split("+")[0]
     yield version, 32, lambda: net(*arguments)
-    variants = [("_compiled", 32, lambda: (torch.compile(net), arguments))]
+    variants = [("_compiled", 32, lambda: (torch.compile(copy.deepcopy(net), dynamic=False), arguments))]
     if name == "unet":
         last = [a.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
                 for a in arguments]
-        variants.append(("_channels_last", 32, lambda: (net.to(memory_format=torch.channels_last), last)))
+        variants.append(("_channels_last", 32, lambda: (
+            copy.deepcopy(net).to(memory_format=torch.channels_last), last)))
     if name == "transformer":
         variants.append(("_dynamic_int8", 8, lambda: (
             torch.ao.quantization.quantize_dynamic(net, {nn.Linear}, torch.qint8), arguments)))

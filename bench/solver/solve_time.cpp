@@ -40,9 +40,9 @@ using namespace amq::training;
 
 namespace {
 
-using Adaptive = Scheme<Weights<8>, Activations<2, 4, 8>, ByRange>;
+using Adaptive = Scheme<Weights<8>, Activations<2, 4, 6, 8>, ByRange>;
 /// Rows of messages are words between products.
-using InInts = Scheme<Weights<8>, InWords<Activations<2, 4, 8>>, ByRange>;
+using InInts = Scheme<Weights<8>, InWords<Activations<2, 4, 6, 8>>, ByRange>;
 /// Nodes may skip layers.
 using Skips = Scheme<Weights<8>, Activations<0, 4, 8>, ByRange>;
 
@@ -136,13 +136,14 @@ void measure(const timing::SpeedArguments& asked, const char* bench, int hidden,
   GraphSample sample = solver.encoding().encode(p.mesh, view(p.given));
   prepare_sample(solver.net().model, sample);
   Float32 floats(solver.net().layout, solver.net().parameters);
-  const BitPlan all8 = BitPlan::uniform(8), all4 = BitPlan::uniform(4);
+  const BitPlan all8 = BitPlan::uniform(8), all6 = BitPlan::uniform(6), all4 = BitPlan::uniform(4);
   const BitPlan mixed = at.choose(view(p.given), mean_bits(4)).plan;
   Field out;
   std::vector<timing::Contender> all{
       {"float32", 32, [&] { (void)floats.result(forward(solver.net().model, floats, sample)); },
        true},
       {"uniform", 8, [&] { at.solve(view(p.given), all8, out); }},
+      {"uniform", 6, [&] { at.solve(view(p.given), all6, out); }},
       {"uniform", 4, [&] { at.solve(view(p.given), all4, out); }},
       {"chosen_before", 4, [&] { at.solve(view(p.given), mixed, out); }},
       {"choosing_bits", 4, [&] { (void)at.choose(view(p.given), mean_bits(4)); }},
@@ -158,6 +159,7 @@ void measure(const timing::SpeedArguments& asked, const char* bench, int hidden,
     in_words = Task<Net>::template made<InInts>(hidden, {});
     words_at.emplace(in_words->prepare(p.mesh));
     all.push_back({"words", 8, [&] { words_at->solve(view(p.given), all8, out); }});
+    all.push_back({"words", 6, [&] { words_at->solve(view(p.given), all6, out); }});
     all.push_back({"words", 4, [&] { words_at->solve(view(p.given), all4, out); }});
     by_layers = Task<Net>::template made<Skips>(hidden, allocation::PerBlock());
     layers_at.emplace(by_layers->prepare(p.mesh));

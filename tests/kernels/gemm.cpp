@@ -165,7 +165,8 @@ TEST_CASE_TEMPLATE("every pair of a narrow code and a weight is exact at every n
                    Arch, AMQ_RUNGS) {
   // Where products are added in 16 bits, eight of the same fill them most: every code of a row
   // against every code of a weight, and lengths on both sides of a fold.
-  for (const auto& [bits_a, bits_w] : {std::pair{4, 8}, {3, 8}, {2, 8}, {4, 4}, {8, 4}, {8, 2}}) {
+  for (const auto& [bits_a, bits_w] :
+       {std::pair{4, 8}, {3, 8}, {2, 8}, {4, 4}, {8, 4}, {8, 2}, {5, 8}, {6, 8}, {7, 8}, {7, 4}}) {
     const int lowest = lowest_code(bits_a), high_w = highest_code(bits_w);
     const Index m = Index{1} << bits_a, n = 2 * high_w + 1;
     for (const Index k : {4, 28, 32, 36, 64, 100}) {
@@ -185,8 +186,9 @@ TEST_CASE_TEMPLATE("every pair of a narrow code and a weight is exact at every n
         pack_codes(row.data(), k, container, bytes.data() + i * stride);
       }
       std::vector<std::int32_t> sums(static_cast<std::size_t>(m * n));
-      gemm_i32<Arch>(RowsView{bytes.data(), m, k, stride, container, grids.data()}, w,
-                     {sums.data(), m, n});
+      gemm_i32<Arch>(RowsView{bytes.data(), m, k, stride, container, grids.data(), sizeof(RowGrid),
+                              nullptr, bits_a},
+                     w, {sums.data(), m, n});
       Index wrong = 0;
       for (Index i = 0; i < m; ++i)
         for (Index j = 0; j < n; ++j)
@@ -200,6 +202,7 @@ TEST_CASE_TEMPLATE("every pair of a narrow code and a weight is exact at every n
 }
 
 static_assert(folds_that_fit(15, 127) == 8 && folds_that_fit(255, 7) == 9);
+static_assert(folds_that_fit(63, 127) == 2 && folds_that_fit(127, 127) == 1);
 static_assert(folds_that_fit(255, 127) == 0);  // 8 bits by 8 bits do not fit once
 
 TEST_CASE_TEMPLATE("a row longer than a panel meets narrow weights", Arch, AMQ_RUNGS) {

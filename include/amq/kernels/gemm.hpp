@@ -46,7 +46,7 @@ void linear_range(const RowsView& x, const PackedWeights& w, Activation activati
     }
   constexpr bool words = holds(C, 16);
   const bool wide = words && x.container == 16;
-  const LineForm form = line_form<Arch>(x.container, w);
+  const LineForm form = line_form<Arch>(x.code_bits(), w);
   Panel panel(x.cols, wide ? 2 : 1, panel_shape<Arch>);
   float* rows[panel_rows];
   float step[panel_rows], offset[panel_rows];
@@ -82,7 +82,7 @@ void onto_range(const RowsView& x, const PackedWeights& w, MatrixView<const floa
                 MatrixView<float> out, Index first, Index last) {
   constexpr bool words = holds(C, 16);
   const bool wide = words && x.container == 16;
-  const LineForm form = line_form<Arch>(x.container, w);
+  const LineForm form = line_form<Arch>(x.code_bits(), w);
   Panel panel(std::max<Index>(1, x.cols), wide ? 2 : 1, panel_shape<Arch>);
   float* rows[panel_rows];
   const float* from[panel_rows];
@@ -208,7 +208,7 @@ void gemm_i32(const RowsView& x, const PackedWeights& w, MatrixView<std::int32_t
     return;
   }
   const bool wide = x.container == 16;
-  const detail::LineForm form = detail::line_form<Arch>(x.container, w);
+  const detail::LineForm form = detail::line_form<Arch>(x.code_bits(), w);
   detail::Panel panel(x.cols, wide ? 2 : 1, detail::panel_shape<Arch>);
   std::int32_t* rows[detail::panel_rows];
   const detail::SumSink<Arch> sink{rows, w.out(), detail::streams(out)};

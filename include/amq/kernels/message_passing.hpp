@@ -99,15 +99,9 @@ AMQ_INLINE void coded_product(const float* const* rows, const RowLevel* const* l
   float *line_to[tile_edges], *wide_to[tile_edges];
   alignas(64) float line_step[tile_edges], line_offset[tile_edges], wide_step[tile_edges],
       wide_offset[tile_edges];
-  // Lines of narrow rows from the front, where the rung multiplies them apart, those of up to 8
-  // bits behind them, pairs of lines of 16 bits behind all.
-  const LineForm narrow = line_form<Arch>(narrow_bits, w), byte = line_form<Arch>(8, w);
-  const auto apart = [&](Index r) {
-    return narrow.bias != byte.bias && 0 < bits[r] && bits[r] <= narrow_bits;
-  };
-  Index n_narrow = 0;
-  for (Index r = 0; r < count; ++r) n_narrow += apart(r);
-  Index next_narrow = 0, next = n_narrow, wide = 0;
+  // Behind the lines of up to 8 bits are pairs of lines of 16.
+  LinesByForm<Arch> lines(bits, count, w);
+  Index wide = 0;
   std::uint8_t* const wide_lines = panel.line(tile_edges);
   for (Index b = 0; b < count; b += block_rows) {
     BlockGrids& g = grids[b / block_rows];
@@ -128,24 +122,21 @@ AMQ_INLINE void coded_product(const float* const* rows, const RowLevel* const* l
           wide_offset[wide++] = g.offset[r];
           continue;
         }
-      const bool few = apart(b + r);
-      const Index at = few ? next_narrow++ : next++;
-      encode_line<Arch>(rows[b + r], n, g, r, few ? narrow.bias : byte.bias, panel.line(at));
+      const auto [at, bias] = lines.next(bits[b + r]);
+      encode_line<Arch>(rows[b + r], n, g, r, bias, panel.line(at));
       line_to[at] = to;
       line_step[at] = g.step[r];
       line_offset[at] = g.offset[r];
     }
   }
-  if (n_narrow > 0)
-    panel_product<Arch, 1>(panel, panel.digits, n_narrow, narrow, w,
-                           AffineSink<Arch>{line_to, line_step, line_offset, &w});
-  if (next > n_narrow)
+  lines.each([&](const LineForm& form, Index first, Index own) AMQ_INLINE_LAMBDA {
     panel_product<Arch, 1>(
-        panel, panel.line(n_narrow), next - n_narrow, byte, w,
-        AffineSink<Arch>{line_to + n_narrow, line_step + n_narrow, line_offset + n_narrow, &w});
+        panel, panel.line(first), own, form, w,
+        AffineSink<Arch>{line_to + first, line_step + first, line_offset + first, &w});
+  });
   if constexpr (holds(C, 16))
     if (wide > 0)
-      panel_product<Arch, 2>(panel, wide_lines, wide, byte, w,
+      panel_product<Arch, 2>(panel, wide_lines, wide, line_form<Arch>(16, w), w,
                              AffineSink<Arch>{wide_to, wide_step, wide_offset, &w});
 }
 

@@ -221,14 +221,7 @@ AMQ_INLINE void word_product(const std::int16_t* hidden, const std::int32_t* sma
   for (Index r = 0; r < tile_edges; ++r) inverse[r] = levels[bits[std::min(r, count - 1)]].inverse;
   grids.find(smallest, largest, inverse);
 
-  // Lines of narrow rows from the front, where the rung multiplies them apart.
-  const LineForm narrow = line_form<Arch>(narrow_bits, w), byte = line_form<Arch>(8, w);
-  const auto apart = [&](Index r) {
-    return narrow.bias != byte.bias && 0 < bits[r] && bits[r] <= narrow_bits;
-  };
-  Index n_narrow = 0;
-  for (Index r = 0; r < count; ++r) n_narrow += apart(r);
-  Index next_narrow = 0, next = n_narrow;
+  LinesByForm<Arch> lines(bits, count, w);
   std::int16_t* line_to[tile_edges];
   const WordSink<Arch> sink{line_to, line_step, line_offset, &w, unit, bias_unit};
   for (Index r = 0; r < count; ++r) {
@@ -237,10 +230,9 @@ AMQ_INLINE void word_product(const std::int16_t* hidden, const std::int32_t* sma
       sink.take_offset(0.5f * static_cast<float>(smallest[r] + largest[r]), y);
       continue;
     }
-    const bool few = apart(r);
-    const Index at = few ? next_narrow++ : next++;
+    const auto [at, bias] = lines.next(bits[r]);
     using W = Words<Arch>;
-    const typename W::Encoder encode(grids.of(r, levels[bits[r]]), few ? narrow.bias : byte.bias);
+    const typename W::Encoder encode(grids.of(r, levels[bits[r]]), bias);
     const std::int16_t* x = hidden + r * width;
     std::uint8_t* line = panel.line(at);
     for (Index k = 0; k < width; k += chunk)
@@ -249,11 +241,11 @@ AMQ_INLINE void word_product(const std::int16_t* hidden, const std::int32_t* sma
     line_step[at] = grids.step[r];
     line_offset[at] = grids.offset[r];
   }
-  if (n_narrow > 0) panel_product<Arch, 1>(panel, panel.digits, n_narrow, narrow, w, sink);
-  if (next > n_narrow)
-    panel_product<Arch, 1>(panel, panel.line(n_narrow), next - n_narrow, byte, w,
-                           WordSink<Arch>{line_to + n_narrow, line_step + n_narrow,
-                                          line_offset + n_narrow, &w, unit, bias_unit});
+  lines.each([&](const LineForm& form, Index first, Index own) AMQ_INLINE_LAMBDA {
+    panel_product<Arch, 1>(panel, panel.line(first), own, form, w,
+                           WordSink<Arch>{line_to + first, line_step + first, line_offset + first,
+                                          &w, unit, bias_unit});
+  });
 }
 
 /// message_range() of a layer of words.

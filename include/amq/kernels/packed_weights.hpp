@@ -69,7 +69,7 @@ class PackedWeights {
                       std::to_string(bits) + "-bit weights",
                   std::to_string(in()), "Split the layer's inputs in two layers and add them.");
     const auto padded = static_cast<std::size_t>(blocks() * block);
-    for (auto* v : {&lowered_, &raised_, &lowered_narrow_}) v->assign(padded, 0);
+    for (auto* v : {&lowered_, &raised_, &lowered_narrow_, &lowered_six_}) v->assign(padded, 0);
     for (auto* v : {&sum_, &bias_}) v->assign(padded, 0.0f);
     steps.resize(padded, 0.0f);
     const int highest = highest_code(bits);
@@ -87,6 +87,7 @@ class PackedWeights {
       lowered_[at] = -128 * sum;
       raised_[at] = 128 * sum;
       lowered_narrow_[at] = -8 * sum;
+      lowered_six_[at] = -32 * sum;
       bias_[at] = bias.empty() ? 0.0f : bias[at];
     }
   }
@@ -133,6 +134,10 @@ class PackedWeights {
   [[nodiscard]] const std::int32_t* lowered_narrow(Index b) const noexcept {
     return lowered_narrow_.data() + b * block;
   }
+  /// -32 times, for digits of codes of 5 and 6 bits.
+  [[nodiscard]] const std::int32_t* lowered_six(Index b) const noexcept {
+    return lowered_six_.data() + b * block;
+  }
   /// Sums of the codes of each channel.
   [[nodiscard]] const float* sums() const noexcept { return sum_.data(); }
   [[nodiscard]] const float* steps() const noexcept {
@@ -151,7 +156,7 @@ class PackedWeights {
   }
   WeightTensor tensor_;
   int bits_ = 8;
-  AlignedVector<std::int32_t> lowered_, raised_, lowered_narrow_;
+  AlignedVector<std::int32_t> lowered_, raised_, lowered_narrow_, lowered_six_;
   AlignedVector<float> sum_, bias_;
 };
 

@@ -149,19 +149,65 @@ AMQ_INLINE void tile(const std::uint8_t* lines, Index stride, const PackedWeight
 /// How the digits of lines are kept, and so multiplied.
 struct LineForm {
   int bias;
-  bool folded = false;
+  int folds = 0;  ///< 0: products are not folded
+  bool operator==(const LineForm&) const = default;
 };
 /// Of rows of so many bits, or in containers of so many, that meet these weights.
 template <typename Arch>
 [[nodiscard]] AMQ_INLINE LineForm line_form(int bits, const PackedWeights& w) noexcept {
   if constexpr (folds<Arch>) {
-    if (bits <= narrow_bits) return {narrow_bias, true};
-    return {Dot<Arch>::bias, w.bits() <= narrow_bits};
+    if (bits <= narrow_bits) return {narrow_bias, folds_of_narrow};
+    if (w.bits() <= narrow_bits) return {Dot<Arch>::bias, folds_of_narrow};
+    if (bits <= six_bits) return {six_bias, folds_of_six};
   }
   return {Dot<Arch>::bias};
 }
 
-/// tile() of narrow rows or narrow weights.
+/// Lines of a panel by their form, those of one form one after the other.
+template <typename Arch>
+class LinesByForm {
+ public:
+  static constexpr int forms = folds<Arch> ? 3 : 1;
+
+  /// @param bits  (row): rows of 1 to 8 have a line
+  AMQ_INLINE LinesByForm(const std::uint8_t* bits, Index count, const PackedWeights& w) noexcept {
+    form_[forms - 1] = line_form<Arch>(8, w);
+    if constexpr (forms > 1) {
+      form_[0] = line_form<Arch>(narrow_bits, w);
+      form_[1] = line_form<Arch>(six_bits, w);
+      six_apart_ = form_[1] != form_[2];
+      Index n[2] = {0, 0};
+      for (Index r = 0; r < count; ++r)
+        if (0 < bits[r] && bits[r] <= six_bits) ++n[bits[r] > narrow_bits];
+      if (!six_apart_) n[1] = 0;
+      next_[1] = first_[1] = n[0];
+      next_[2] = first_[2] = n[0] + n[1];
+    }
+  }
+  /// The line of the next row of so many bits, and its digits' bias.
+  struct Line {
+    Index at;
+    int bias;
+  };
+  AMQ_INLINE Line next(int bits) noexcept {
+    int f = forms - 1;
+    if constexpr (forms > 1) f = bits <= narrow_bits ? 0 : bits <= six_bits && six_apart_ ? 1 : 2;
+    return {next_[f]++, form_[f].bias};
+  }
+  /// Calls f(form, first line, lines) for those that occur.
+  template <typename F>
+  AMQ_INLINE void each(const F& f) const noexcept {
+    for (int k = 0; k < forms; ++k)
+      if (next_[k] > first_[k]) f(form_[k], first_[k], next_[k] - first_[k]);
+  }
+
+ private:
+  LineForm form_[forms];
+  Index first_[forms] = {}, next_[forms] = {};
+  bool six_apart_ = false;
+};
+
+/// tile() of rows or weights whose products are folded.
 template <typename Arch, int Times, int Rows, int Blocks, int Digits, typename Sink>
 AMQ_INLINE void folded_tile(const std::uint8_t* lines, Index stride, LineForm form,
                             const PackedWeights& w, Index block, Index row,
@@ -172,8 +218,9 @@ AMQ_INLINE void folded_tile(const std::uint8_t* lines, Index stride, LineForm fo
   constexpr int height = Rows * Digits;
   Acc acc[height][Blocks];
   for (int c = 0; c < Blocks; ++c) {
-    const Acc lowered =
-        Acc::load(form.bias == narrow_bias ? w.lowered_narrow(block + c) : w.lowered(block + c));
+    const Acc lowered = Acc::load(form.bias == narrow_bias ? w.lowered_narrow(block + c)
+                                  : form.bias == six_bias  ? w.lowered_six(block + c)
+                                                           : w.lowered(block + c));
     for (int r = 0; r < height; ++r)
       acc[r][c] = Digits == 2 && r % 2 == 1 ? Acc::splat(0) : lowered;
   }
@@ -241,14 +288,18 @@ AMQ_INLINE void panel_product(const Panel& panel, const std::uint8_t* lines, Ind
         strip.template operator()<Wide>(b);
     for (; b < w.blocks(); ++b) strip.template operator()<1>(b);
   };
-  if constexpr (folds<Arch>)
-    if (form.folded) {
-      using D = FoldedDot<Arch, 8>;
-      return strips.template operator()<D::rows / Digits, D::blocks>(
+  if constexpr (folds<Arch>) {
+    const auto folded = [&]<int Times>() AMQ_INLINE_LAMBDA {
+      using D = FoldedDot<Arch, Times>;
+      strips.template operator()<D::rows / Digits, D::blocks>(
           [&]<int Rows, int Blocks>(const std::uint8_t* line, Index b, Index r) AMQ_INLINE_LAMBDA {
-            folded_tile<Arch, 8, Rows, Blocks, Digits>(line, stride, form, w, b, r, sink);
+            folded_tile<Arch, Times, Rows, Blocks, Digits>(line, stride, form, w, b, r, sink);
           });
-    }
+    };
+    if (form.folds == folds_of_narrow) return folded.template operator()<folds_of_narrow>();
+    if constexpr (Digits == 1)
+      if (form.folds == folds_of_six) return folded.template operator()<folds_of_six>();
+  }
   using D = Dot<Arch>;
   strips.template operator()<D::rows / Digits, D::blocks>(
       [&]<int Rows, int Blocks>(const std::uint8_t* line, Index b, Index r)

@@ -146,7 +146,8 @@ class MixedRows {
     if (n == 0) return;
     bits_[n_buckets_] = static_cast<std::uint8_t>(bits);
     buckets_[n_buckets_++] = {codes,     n,     cols_,           packed_stride(cols_, container),
-                              container, grids, sizeof(RowGrid), order};
+                              container, grids, sizeof(RowGrid), order,
+                              bits};
   }
 
   using Codes = BufferPool<std::uint8_t>;

@@ -36,7 +36,12 @@ struct RowsView {
   Index grid_stride = sizeof(RowGrid);  ///< bytes
   /// Row i of this view is row order[i] of the whole; null: row i.
   const std::int32_t* order = nullptr;
+  int bits = 0;  ///< that codes need, where it is known; 0: all that the container has
 
+  /// What products may take them for: in containers of 16 bits all are read as such.
+  [[nodiscard]] int code_bits() const noexcept {
+    return bits > 0 && container <= 8 ? bits : container;
+  }
   [[nodiscard]] const std::uint8_t* row(Index i) const noexcept {
     return static_cast<const std::uint8_t*>(codes) + i * stride;
   }
@@ -65,7 +70,7 @@ struct RowsSpan {
   }
   [[nodiscard]] Index target(Index i) const noexcept { return order ? order[i] : i; }
   operator RowsView() const noexcept {  // NOLINT: like span, meant to convert
-    return {codes, rows, cols, stride, container, grid, grid_stride, order};
+    return {codes, rows, cols, stride, container, grid, grid_stride, order, 0};
   }
 };
 

@@ -44,8 +44,8 @@ struct Dot<simd::Avx2> {
 
 template <int Times>
 struct FoldedDot<simd::Avx2, Times> {
-  static_assert(1 <= Times && Times <= folds_that_fit(15, 127) && Times <= folds_that_fit(255, 7),
-                "amq::kernels::FoldedDot<Arch, Times>: so many products leave 16 bits");
+  static_assert(Times == folds_of_narrow || Times == folds_of_six,
+                "amq::kernels::FoldedDot<Arch, Times>: how often is what folds_that_fit allows");
   static constexpr int rows = 4, blocks = 1;
   using Acc = simd::Ints<simd::Avx2>;
   struct Words {

@@ -39,8 +39,8 @@ struct Dot<simd::Avx512> {
 
 template <int Times>
 struct FoldedDot<simd::Avx512, Times> {
-  static_assert(1 <= Times && Times <= folds_that_fit(15, 127) && Times <= folds_that_fit(255, 7),
-                "amq::kernels::FoldedDot<Arch, Times>: so many products leave 16 bits");
+  static_assert(Times == folds_of_narrow || Times == folds_of_six,
+                "amq::kernels::FoldedDot<Arch, Times>: how often is what folds_that_fit allows");
   static constexpr int rows = 6, blocks = 2;
   using Acc = simd::Ints<simd::Avx512>;
   using Words = __m512i;
