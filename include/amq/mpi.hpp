@@ -14,6 +14,10 @@
 /// MPI: what is asked for is tested again and again, and so is whether a rank has sent the error it
 /// ended with. Then all ranks throw that error. What was on its way is left there: the program
 /// should end, by MPI_Abort where it must be sure to.
+///
+/// Messages of the same memory and lengths as ones before, as passes at uniform bits and steps
+/// between allocations have them, are persistent requests: begun again, not made again. Whose
+/// lengths are new are sent as they are; no other rank needs to know which.
 
 #include <amq/parallel/communicator.hpp>
 
@@ -52,9 +56,13 @@ class MpiCommunicator final : public Communicator {
     MPI_Comm_set_errhandler(faults_, MPI_ERRORS_RETURN);
     MPI_Comm_rank(data_, &rank_);
     MPI_Comm_size(data_, &size_);
+    const auto peers = static_cast<std::size_t>(size_ - 1);
+    for (Kept& k : kept_)
+      k.send.reserve(peers), k.receive.reserve(peers), k.requests.reserve(2 * peers);
   }
   ~MpiCommunicator() override {
     if (failed_) return;  // with calls that will never end
+    for (Kept& k : kept_) k.free();
     MPI_Comm_free(&data_);
     MPI_Comm_free(&faults_);
   }
@@ -65,6 +73,13 @@ class MpiCommunicator final : public Communicator {
   void begin(std::span<const Message> send, std::span<const Message> receive) override {
     require_good();
     received_.assign(receive.begin(), receive.end());
+    begun_ = kept(send, receive);
+    if (begun_) {
+      if (!begun_->requests.empty())
+        check(MPI_Startall(static_cast<int>(begun_->requests.size()), begun_->requests.data()));
+      ++restarted_;
+      return;
+    }
     requests_.clear();
     for (const Message& m : receive)
       check(MPI_Irecv(m.bytes.data(), length(m), MPI_BYTE, m.peer, tag, data_, &add()));
@@ -72,11 +87,13 @@ class MpiCommunicator final : public Communicator {
       check(MPI_Isend(m.bytes.data(), length(m), MPI_BYTE, m.peer, tag, data_, &add()));
   }
   void finish() override {
-    statuses_.resize(requests_.size());
+    auto& requests = begun_ ? begun_->requests : requests_;
+    statuses_.resize(requests.size());
     wait([&](int& done) {
-      return MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done,
+      return MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done,
                          statuses_.data());
     });
+    begun_ = nullptr;
     for (std::size_t k = 0; k < received_.size(); ++k) {
       int bytes = 0;
       MPI_Get_count(&statuses_[k], MPI_BYTE, &bytes);
@@ -85,6 +102,8 @@ class MpiCommunicator final : public Communicator {
     requests_.clear();
     received_.clear();
   }
+  /// How often begin() has begun persistent requests.
+  [[nodiscard]] std::int64_t restarted() const noexcept { return restarted_; }
   void sum(std::span<std::int64_t> x) override { reduce(x, MPI_SUM); }
   void max(std::span<std::int64_t> x) override { reduce(x, MPI_MAX); }
   void abort(const Error& why) noexcept override {
@@ -115,7 +134,63 @@ class MpiCommunicator final : public Communicator {
 
  private:
   static constexpr int tag = 1;
+  static constexpr std::size_t most_kept = 16;  // a pass has a few; programs have some parts
 
+  /// Messages that were sent before.
+  struct Kept {
+    std::uint64_t hash = 0, used = 0;
+    bool made = false;
+    std::vector<Message> send, receive;
+    std::vector<MPI_Request> requests;
+
+    void free() {
+      for (MPI_Request& r : requests) MPI_Request_free(&r);
+      requests.clear();
+      made = false;
+    }
+  };
+  [[nodiscard]] static bool same(std::span<const Message> a, std::span<const Message> b) noexcept {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+      return x.peer == y.peer && x.bytes.data() == y.bytes.data() &&
+             x.bytes.size() == y.bytes.size();
+    });
+  }
+  /// The requests of such messages, made when they come for the second time: those of chosen bits
+  /// mostly never do. Null: there are none.
+  Kept* kept(std::span<const Message> send, std::span<const Message> receive) {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    const auto add = [&](auto word) {
+      hash = (hash ^ static_cast<std::uint64_t>(word)) * 0x100000001b3u;
+    };
+    for (const auto list : {send, receive}) {
+      add(list.size());
+      for (const Message& m : list)
+        add(m.peer), add(m.bytes.size()), add(reinterpret_cast<std::uintptr_t>(m.bytes.data()));
+    }
+    Kept* oldest = &kept_.front();
+    for (Kept& k : kept_) {
+      if (k.hash == hash && k.used > 0) {
+        k.used = ++exchanges_;
+        if (!k.made) make(k, send, receive);
+        return same(k.send, send) && same(k.receive, receive) ? &k : nullptr;
+      }
+      if (k.used < oldest->used) oldest = &k;
+    }
+    oldest->free();
+    oldest->hash = hash;
+    oldest->used = ++exchanges_;
+    return nullptr;
+  }
+  void make(Kept& k, std::span<const Message> send, std::span<const Message> receive) {
+    k.send.assign(send.begin(), send.end());
+    k.receive.assign(receive.begin(), receive.end());
+    k.made = true;
+    const auto add = [&]() -> MPI_Request& { return k.requests.emplace_back(MPI_REQUEST_NULL); };
+    for (const Message& m : receive)
+      check(MPI_Recv_init(m.bytes.data(), length(m), MPI_BYTE, m.peer, tag, data_, &add()));
+    for (const Message& m : send)
+      check(MPI_Send_init(m.bytes.data(), length(m), MPI_BYTE, m.peer, tag, data_, &add()));
+  }
   MPI_Request& add() { return requests_.emplace_back(MPI_REQUEST_NULL); }
   [[nodiscard]] int length(const Message& m) const {
     if (m.bytes.size() > static_cast<std::size_t>(INT_MAX))
@@ -199,6 +274,10 @@ class MpiCommunicator final : public Communicator {
   MPI_Comm data_ = MPI_COMM_NULL, faults_ = MPI_COMM_NULL;
   int rank_ = 0, size_ = 1;
   bool failed_ = false;
+  std::vector<Kept> kept_ = std::vector<Kept>(most_kept);
+  std::uint64_t exchanges_ = 0;
+  Kept* begun_ = nullptr;
+  std::int64_t restarted_ = 0;
   std::vector<MPI_Request> requests_;
   std::vector<MPI_Status> statuses_;
   std::vector<Message> received_;
