@@ -3,9 +3,12 @@
 //   fail KIND RANK    see transport::fail(): prints the error that all ranks met
 //   hash NETWORK PARTITION THREADS   what a solve and 50 steps give, see cases::apart()
 //   alone NETWORK                    the same by a solver that has the whole mesh
+//   meet FAULT RANK   see cases::meet(): prints the error, or how it differs from what it must say
+//   before            a communicator before MPI_Init_thread
 //   memory NETWORK    how often solves after two ask for memory, MPI's own calls left out
 //   single            MPI without threads: prints the error
-//   die               rank 1 ends without a word, as if it had been killed
+//   die WHEN          rank 1 ends without a word, as if it had been killed: while others wait for
+//                     a sum, or for its halo
 #define DOCTEST_CONFIG_IMPLEMENT  // cases.cpp reads its header; main() is our own
 
 #include "cases.hpp"
@@ -77,14 +80,28 @@ void print_common(const std::string& own) {
 int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   int level = 0;
+  std::string before = "no error";
+  if (what == "before") try {
+      const amq::parallel::MpiCommunicator early(MPI_COMM_WORLD);
+    } catch (const amq::Error& e) {
+      before = e.what();
+    }
   MPI_Init_thread(&argc, &argv, what == "single" ? MPI_THREAD_SINGLE : MPI_THREAD_FUNNELED, &level);
-  std::string said = "no error";
+  std::string said = before;
   try {
     amq::parallel::MpiCommunicator world(MPI_COMM_WORLD);
     if (what == "laws") {
       said = transport::laws(world);
+      if (world.size() > 1 && world.restarted() < 20) said = "requests are not begun again";
     } else if (what == "fail" && argc == 4) {
       transport::fail(std::atoi(argv[2]), std::atoi(argv[3]), world);
+    } else if (what == "meet" && argc == 4) {
+      const auto fault = cases::all_faults().at(static_cast<std::size_t>(std::atoi(argv[2])));
+      try {
+        cases::meet(fault, std::atoi(argv[3]), world);
+      } catch (const amq::Error& e) {
+        said = std::strstr(e.what(), cases::words_of(fault)) ? "as expected" : e.what();
+      }
     } else if (what == "hash" && argc == 5) {
       said = cases::apart({argv[2], argv[3], std::atoi(argv[4])}, world);
     } else if (what == "alone" && argc == 3) {
@@ -93,17 +110,23 @@ int main(int argc, char** argv) {
       long sum = 0;
       for (const long n : cases::allocations(argv[2], world, [] { return asked; })) sum += n;
       said = std::to_string(sum) + " times";
-    } else if (what == "die") {
+    } else if (what == "die" && argc == 3) {
       std::int64_t one = 1;
       world.sum({&one, 1});
       if (world.rank() == 1) std::_Exit(3);
+      std::byte halo{};
+      const amq::parallel::Communicator::Message from{1, {&halo, 1}};
+      if (std::strcmp(argv[2], "halo") == 0) {
+        world.begin({}, {&from, 1});
+        world.finish();
+      }
       world.sum({&one, 1});
     }
   } catch (const amq::Error& e) {
     said = e.what();
   }
   print_common(said);
-  if (what == "fail") {  // calls of ranks that gave up never end: this does
+  if (what == "fail" || what == "meet") {  // calls of ranks that gave up never end: this does
     MPI_Barrier(MPI_COMM_WORLD);
     std::_Exit(0);
   }

@@ -10,6 +10,7 @@ import sys
 
 NETWORKS = ["MpPde", "MeshGraphNet", "MpPde static", "MpPde uniform", "MpPde words", "Transolver", "Flare", "GraphVit",
             "GraphVit adaptive", "MpPde skips"]
+FAULTS = 15  # cases::all_faults()
 WORDS = ["that it has run out of something", "expected 5 bytes, found 3", "expected 5 bytes, found more"]
 
 
@@ -41,16 +42,24 @@ def main():
             found = run(ranks, "hash", network, partition, threads)
             if found != expected:
                 wrong.append(f"{network}, {ranks} ranks, {partition}: expected {expected}, found {found}")
-    for network in "MpPde", "Transolver":
+    for fault in range(FAULTS):
+        _, said = run(3, "meet", fault, fault % 3)
+        if said != "as expected":
+            wrong.append(f"fault {fault}: {said}")
+    for network in "MpPde", "MpPde uniform", "Transolver":
         code, said = run(3, "memory", network)
         if (code, said) != (0, "0 times"):
             wrong.append(f"{network} asks for memory after two solves: {code}, {said}")
     code, said = run(2, "single")
     if "MPI_THREAD_FUNNELED" not in said or "differs" in said:
         wrong.append(f"MPI without threads: {code}, {said}")
-    code, said = run(2, "die")
-    if code == 0:
-        wrong.append(f"a rank that dies: {code}, {said}")
+    code, said = run(2, "before")
+    if "Call MPI_Init_thread first" not in said or "differs" in said:
+        wrong.append(f"before MPI is there: {code}, {said}")
+    for when in "sum", "halo":
+        code, said = run(3, "die", when)
+        if code == 0:
+            wrong.append(f"a rank that dies while others wait for its {when}: {code}, {said}")
     print("\n".join(wrong) or "ranks that are processes talk, give the bits of one, and end together")
     return 1 if wrong else 0
 
