@@ -77,6 +77,11 @@ TEST_CASE(
     CHECK(floats % 512 == 0);
     CHECK(bytes == floats / 512 * (16 * bits + 8));
     if (bits == 4) CHECK(7 * bytes <= floats);
+    // All else of a pass is the given field, two floats a row; six such layers make up for it.
+    const std::int64_t rows = floats / 512;
+    CHECK(of[0].float_bytes == rows * (2 * 512 + 8));
+    CHECK(of[0].bytes == rows * (2 * (16 * bits + 8) + 8));
+    if (bits == 4) CHECK(7 * (of[0].bytes + 4 * bytes) <= of[0].float_bytes + 4 * floats);
   }
 }
 

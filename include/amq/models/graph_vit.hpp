@@ -222,6 +222,10 @@ class GraphVit {
   [[nodiscard]] MeshData mesh_data(const Graph& graph, MatrixView<const float> x) const {
     return {config_, graph, x, clusters(x)};
   }
+  /// What it reads of nodes besides fields: (node, channel).
+  [[nodiscard]] static const core::Matrix& node_rows(const MeshData& mesh) noexcept {
+    return mesh.node_codes;
+  }
   /// The same of a part of a mesh.
   /// @param x       (own node, then ghost, dim)
   /// @param of_all  the clusters of the whole mesh

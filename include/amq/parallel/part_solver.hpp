@@ -102,6 +102,10 @@ class PartSolver {
       if constexpr (clustered) find_clusters();
       std::vector<SendersRead> names;
       together(communicator, [&] { names = prepare(); });
+      for (SendersRead& n : names) {
+        n.agree(communicator, n_owned() > 0);
+        tells_given_ = tells_given_ || n.reads_given();
+      }
       const auto arithmetic = [&](const SendersRead& read, const auto& net, auto& a) {
         a.emplace(net.layout, net.quantizers, net.parameters, read, ghost_cluster_, read_here_,
                   *all_, *executor_);
@@ -110,6 +114,7 @@ class PartSolver {
       if (solver.auxiliary()) arithmetic(names.back(), solver.auxiliary()->net(), light_);
       count();
       if (clusters_) sample_.of_mesh = of_share_;
+      know_ghosts();
       together(communicator, [&] {
         const Allocator<>& by = solver.allocator();
         priced_.emplace(by.priced(work_));
@@ -191,14 +196,16 @@ class PartSolver {
   [[nodiscard]] const MeshPart& part() const noexcept { return *part_; }
   [[nodiscard]] const MeshSolver<Model, Scheme>& solver() const noexcept { return *solver_; }
   [[nodiscard]] Communicator& communicator() const noexcept { return *communicator_; }
-  /// Codes that this rank has sent, those of the auxiliary model included.
+  /// Codes and given fields that this rank has sent, those of the auxiliary model included.
   [[nodiscard]] HaloTraffic traffic() const noexcept {
     auto t = main_->traffic();
-    if (light_) {
-      t.bytes += light_->traffic().bytes;
-      t.float_bytes += light_->traffic().float_bytes;
-      t.exchanges += light_->traffic().exchanges;
-    }
+    const auto add = [&](const HaloTraffic& more) {
+      t.bytes += more.bytes;
+      t.float_bytes += more.float_bytes;
+      t.exchanges += more.exchanges;
+    };
+    add(of_given_);
+    if (light_) add(light_->traffic());
     return t;
   }
   /// Of buffers that passes have needed on this rank so far.
@@ -271,6 +278,7 @@ class PartSolver {
     sample_.graph = part_->graph;
     sample_.v = Matrix::Zero(own, static_cast<Index>(e.variable_scale.size()));
     const Matrix u = sample_.u.topRows(own);
+    ghosts_.u = sample_.u.bottomRows(part_->halo.ghosts);
     sample_.u = u;
     read_mesh(sample_, part_->place);  // of own and ghosts' positions
     if constexpr (clustered) {
@@ -282,14 +290,70 @@ class PartSolver {
       of_share_ = OfMesh::of(std::move(share));
     }
     const Matrix x = sample_.x.topRows(own);
+    ghosts_.x = sample_.x.bottomRows(part_->halo.ghosts);
     sample_.x = x;
+    std::vector<SendersRead::Known> known{
+        {sample_.u.data(), true}, {sample_.x.data(), false}, {sample_.v.data(), false}};
+    if constexpr (clustered) known.push_back({rows_of_mesh(sample_.of_mesh).data(), false});
     std::vector<SendersRead> names;
     const auto read = [&](const auto& net) {
-      forward(net.model, names.emplace_back(net.layout), MeshInputs(sample_));
+      forward(net.model, names.emplace_back(net.layout, known), MeshInputs(sample_));
     };
     read(solver_->net());
     if (solver_->auxiliary()) read(solver_->auxiliary()->net());
     return names;
+  }
+  /// What a network with clusters reads of nodes besides fields.
+  static const Matrix& rows_of_mesh(const OfMesh& of) requires clustered {
+    return Model::node_rows(of.get<typename Model::MeshData>(Model::name));
+  }
+  /// Rows of ghosts that stay what they are, and where those of given fields will lie.
+  void know_ghosts() {
+    const auto like = [&](Matrix& ghosts, const Matrix& own) {
+      ghosts.resize(part_->halo.ghosts, own.cols());
+    };
+    u_ = sample_.u;
+    v_ = sample_.v;
+    like(ghosts_.v, v_);
+    std::vector<KnownRows> known{{u_.data(), view(std::as_const(ghosts_.u))},
+                                 {sample_.x.data(), view(std::as_const(ghosts_.x))},
+                                 {v_.data(), view(std::as_const(ghosts_.v))}};
+    const auto tell = [&](const Matrix& own, Matrix& ghosts) {
+      like(ghosts, own);
+      tell_ghosts(view(own), ghosts, nullptr);
+      communicator_->finish();
+    };
+    // Bit by bit: ghosts' coordinates may be another 0.
+    tell(sample_.x, ghosts_.x);
+    if constexpr (clustered) {
+      const Matrix& own = rows_of_mesh(sample_.of_mesh);
+      tell(own, ghosts_.of_mesh);
+      known.push_back({own.data(), view(std::as_const(ghosts_.of_mesh))});
+    }
+    main_->know(known);
+    if (light_) light_->know(known);
+  }
+  /// Begins to send rows of own nodes to all who have copies of them.
+  void tell_ghosts(MatrixView<const float> own, Matrix& ghosts, HaloTraffic* traffic) {
+    const auto& all = part_->halo.neighbours;
+    to_ghosts_.resize(all.size());
+    send_.clear(), receive_.clear();
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      std::vector<float>& out = to_ghosts_[k];
+      out.clear();
+      for (const auto node : all[k].send)
+        out.insert(out.end(), own.row(node), own.row(node) + own.cols);
+      const std::span<float> in(ghosts.data() + all[k].first_ghost * own.cols,
+                                static_cast<std::size_t>(all[k].n_ghosts * own.cols));
+      if (!out.empty()) send_.push_back({all[k].rank, std::as_writable_bytes(std::span(out))});
+      if (!in.empty()) receive_.push_back({all[k].rank, std::as_writable_bytes(in)});
+      if (!traffic) continue;
+      const auto bytes = static_cast<std::int64_t>(out.size() * sizeof(float));
+      traffic->bytes += bytes;
+      traffic->float_bytes += bytes;
+    }
+    if (traffic) ++traffic->exchanges;
+    communicator_->begin(send_, receive_);
   }
   /// What the network reads of the mesh. @param place  (own node)
   void read_mesh(GraphSample& s, [[maybe_unused]] std::span<const std::int64_t> place) const {
@@ -370,11 +434,16 @@ class PartSolver {
       e.check_given(a, n_owned());
       set_size(given_, a.rows, a.cols);
       solver::detail::in_order(a, part_->order, view(given_));
-      u_ = sample_.u;
-      set_size(v_, sample_.v.rows(), sample_.v.cols());
       e.encode_given(view(std::as_const(given_)), view(u_));
       e.encode_variables(variables, view(v_));
+      e.encode_variables(variables, view(ghosts_.v));
     });
+    if (tells_given_) {
+      set_size(ghosts_.given, part_->halo.ghosts, given_.cols());
+      tell_ghosts(view(std::as_const(given_)), ghosts_.given, &of_given_);
+      communicator_->finish();
+      solver_->encoding().encode_given(view(std::as_const(ghosts_.given)), view(ghosts_.u));
+    }
     return {&sample_.graph, view(std::as_const(u_)), view(std::as_const(sample_.x)),
             view(std::as_const(v_)), &sample_.of_mesh};
   }
@@ -465,7 +534,8 @@ class PartSolver {
   void pass(const MeshInputs& in, Field& into) {
     const auto y = forward(solver_->net().model, *main_, in);
     main_->end();
-    solver_->encoding().decode(y.view(), in.u, out_);
+    const auto rows = y.view();  // after which those of ghosts may follow
+    solver_->encoding().decode({rows.data, n_owned(), rows.cols, rows.stride}, in.u, out_);
     set_size(into, out_.rows(), out_.cols());
     for (std::size_t i = 0; i < part_->order.size(); ++i)
       into.row(part_->order[i]) = out_.row(static_cast<Index>(i));
@@ -497,6 +567,12 @@ class PartSolver {
   BitPlan scored_by_;
   std::uint64_t begun_ = 0;  // plans so far
   Matrix u_, v_, given_;
+  struct {
+    Matrix u, x, v, of_mesh, given;
+  } ghosts_;                                   // rows of ghosts
+  std::vector<std::vector<float>> to_ghosts_;  // (neighbour)
+  bool tells_given_ = false;                   // whether passes read the given field of ghosts
+  HaloTraffic of_given_;
   Field out_;
 };
 

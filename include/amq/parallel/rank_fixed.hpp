@@ -12,8 +12,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -46,13 +48,20 @@ struct HaloTraffic {
   std::int64_t exchanges = 0;
 };
 
+/// Rows of an input of nodes that this rank knows of its ghosts, too.
+struct KnownRows {
+  const float* own;  ///< where those of own nodes lie
+  MatrixView<const float> ghosts;
+};
+
 /// Fixed of own rows. Points whose rows edges read from their senders travel: the codes and grids
-/// of sent nodes, at their owner's bits. A product of such a point has own rows, then ghosts'; its
-/// own rows are computed while ghosts' codes are on their way. Where clusters read their nodes'
-/// rows one after the other, each rank does so for a share of the clusters: it gets the codes of
-/// their nodes, and tells all others the clusters' rows, bit by bit. All else has own rows alone.
-/// After two passes nothing is allocated, whatever bits rows have: there is room for all rows at
-/// the scheme's highest level. A layer makes room once more when nodes first skip it.
+/// of sent nodes, at their owner's bits. But rows made of known inputs are coded here, ghosts',
+/// too. A product of such a point has own rows, then ghosts'; its own rows are computed while
+/// ghosts' codes are on their way. Where clusters read their nodes' rows one after the other, each
+/// rank does so for a share of the clusters: it gets the codes of their nodes, and tells all others
+/// the clusters' rows, bit by bit. All else has own rows alone. After two passes nothing is
+/// allocated, whatever bits rows have: there is room for all rows at the scheme's highest level. A
+/// layer makes room once more when nodes first skip it.
 template <typename Scheme>
 class RankFixed : public Fixed<Scheme> {
   using Base = Fixed<Scheme>;
@@ -75,7 +84,8 @@ class RankFixed : public Fixed<Scheme> {
             const AllRanks& all, Executor& executor)
       : Base(layout, quantizers, parameters, executor),
         travels_(read.points()),
-        any_travels_(std::find(travels_.begin(), travels_.end(), 1) != travels_.end()),
+        made_here_(travels_.size(), 0),
+        any_read_(std::find(travels_.begin(), travels_.end(), 1) != travels_.end()),
         by_clusters_(read.read_by_clusters()),
         ghost_cluster_(std::move(ghost_cluster)),
         all_(all),
@@ -84,6 +94,8 @@ class RankFixed : public Fixed<Scheme> {
         of_point_(layout.points().size()) {
     for (std::size_t k = 0; k < halo_->sent.size(); ++k)
       sent_place_[static_cast<std::size_t>(halo_->sent[k])] = static_cast<std::int32_t>(k);
+    for (std::size_t p = 0; p < travels_.size(); ++p)
+      if (read.made_here(p)) made_here_[p] = 1, travels_[p] = 0;
     boxes_.resize(halo_->neighbours.size());
     const int highest = quantizers.info().levels.back();
     this->memory_.widest = highest;
@@ -107,6 +119,9 @@ class RankFixed : public Fixed<Scheme> {
     return places_;
   }
 
+  /// Inputs whose ghosts' rows are known from now on: those that SendersRead was told of, or more.
+  void know(std::vector<KnownRows> inputs) { known_ = std::move(inputs); }
+
   /// The bits of the next passes; all ranks call it. Ghosts get the bits of their owners.
   void begin(const BitPlan& plan) {
     Base::begin(plan);
@@ -116,15 +131,45 @@ class RankFixed : public Fixed<Scheme> {
       // A rank without nodes has no map, and must not be taken for one of uniform bits.
       of_point_[p].mixed = !point.fixed_bits && p < plan.by_point.size() && !uniform(plan);
       if (!of_point_[p].mixed) continue;
-      if (travels_[p]) mixed_.push_back(p);
+      if (reads_ghosts(p)) mixed_.push_back(p);
       if (by_clusters_[p]) mixed_by_clusters_.push_back(p);
     }
     share_bits(plan);
     share_bits_with_clusters(plan);
   }
 
+  Tensor input(MatrixView<const float> x, RowKind kind) {
+    if (any_read_ && kind == RowKind::node && halo_->ghosts > 0 && x.rows == halo_->own)
+      for (const KnownRows& k : known_)
+        if (k.own == x.data && k.ghosts.cols == x.cols) {
+          Tensor t = this->make(halo_->local(), x.cols, kind);
+          const auto to = t.data.view();
+          for (Index i = 0; i < x.rows; ++i) std::copy_n(x.row(i), x.cols, to.row(i));
+          for (Index i = 0; i < halo_->ghosts; ++i)
+            std::copy_n(k.ghosts.row(i), x.cols, to.row(x.rows + i));
+          return t;
+        }
+    return Base::input(x, kind);
+  }
+  Tensor concat(std::initializer_list<Tensor> xs) {
+    bool same = true;
+    for (const Tensor& x : xs) same = same && x.rows() == xs.begin()->rows();
+    if (same) return Base::concat(xs);
+    Index cols = 0, first = 0;
+    for (const Tensor& x : xs) cols += x.cols();
+    Tensor y = this->make(halo_->own, cols, xs.begin()->kind);
+    const auto to = y.data.view();
+    for (const Tensor& x : xs) {
+      const auto from = x.view();
+      for (Index i = 0; i < to.rows; ++i) std::copy_n(from.row(i), from.cols, to.row(i) + first);
+      first += from.cols;
+    }
+    return y;
+  }
   Quantized quantize(PointId id, const Tensor& x) {
     const Tensor own = own_rows(x);
+    if (made_here_[to_index(id)] && x.kind == RowKind::node)
+      return {Base::quantize(id, own), rows_made_here(id, x)};
     if (by_clusters_[to_index(id)]) return {{rows_read_here(id, own), x.kind}, {}};
     if (!travels_[to_index(id)] || x.kind != RowKind::node) return {Base::quantize(id, own), {}};
     send(id, own);
@@ -167,18 +212,18 @@ class RankFixed : public Fixed<Scheme> {
     return y;
   }
   Tensor dense(PointId point, WeightId weight, const Tensor& x, Activation f = Activation::none) {
-    if (travels_[to_index(point)]) return linear(weight, quantize(point, x), f);
+    if (reads_ghosts(to_index(point))) return linear(weight, quantize(point, x), f);
     return Base::dense(point, weight, own_rows(x), f);
   }
   Tensor dense_onto(Tensor x, PointId point, WeightId weight, Tensor of,
                     Activation f = Activation::none, Activation after = Activation::none) {
-    if (travels_[to_index(point)])
+    if (reads_ghosts(to_index(point)))
       return this->activate_sum(after, std::move(x), linear(weight, quantize(point, of), f));
     return Base::dense_onto(own_rows(std::move(x)), point, weight, own_rows(std::move(of)), f,
                             after);
   }
   Tensor dense_of_heads(Index heads, PointId point, WeightId weight, const Tensor& x) {
-    if (travels_[to_index(point)])
+    if (reads_ghosts(to_index(point)))
       return linear(weight, quantize(point, apply(ops::SplitHeads{heads}, x)));
     return Base::dense_of_heads(heads, point, weight, own_rows(x));
   }
@@ -198,7 +243,7 @@ class RankFixed : public Fixed<Scheme> {
     } else if constexpr (detail::pools<Op>) {
       return pool(op, own_rows(std::move(in))...);
     } else {
-      if (!same_rows(in...)) ((in = own_rows(std::move(in))), ...);
+      if (detail::cuts_rows<Op> || !same_rows(in...)) ((in = own_rows(std::move(in))), ...);
       return Base::apply(op, std::move(in)...);
     }
   }
@@ -228,7 +273,7 @@ class RankFixed : public Fixed<Scheme> {
     for (const WeightId w : {id.from_features, id.at_receiver, id.at_sender, id.message,
                              id.from_means, id.update, id.from_variables})
       whole = whole && !this->weights_.low(w);
-    if (!whole && n > 0) {
+    if ((!whole && n > 0) || made_here_[to_index(id.features)]) {
       const Index inner = this->weights_.packed(id.from_features).out() - 2 * hidden;
       return message_passing_in_pieces(*this, g, f, given, id, hidden, inner);
     }
@@ -370,9 +415,8 @@ class RankFixed : public Fixed<Scheme> {
     return {v.row(halo_->own), halo_->ghosts, v.cols, v.stride};
   }
   [[nodiscard]] Tensor own_rows(Tensor x) const {
-    // Where nothing travels no tensor has ghosts' rows: as many may be those of some heads.
-    if (!any_travels_ || x.kind != RowKind::node || halo_->ghosts == 0 ||
-        x.rows() != halo_->local())
+    // Where no senders are read no tensor has ghosts' rows: as many may be those of some heads.
+    if (!any_read_ || x.kind != RowKind::node || halo_->ghosts == 0 || x.rows() != halo_->local())
       return x;
     return {x.data.first_rows(halo_->own), x.kind};
   }
@@ -502,6 +546,29 @@ class RankFixed : public Fixed<Scheme> {
     all_.communicator().begin(out_, in_);
     all_.communicator().finish();
     std::copy(to_readers_[me].begin(), to_readers_[me].end(), from_read_[me].begin());
+  }
+  /// Whether edges read senders' rows of a point.
+  [[nodiscard]] bool reads_ghosts(std::size_t point) const noexcept {
+    return travels_[point] || made_here_[point];
+  }
+  /// The codes of ghosts' rows of x, which has them, at their owners' bits.
+  Rows rows_made_here(PointId id, const Tensor& x) {
+    if (halo_->ghosts == 0) return {};
+    if (x.rows() != halo_->local())
+      throw Error("point " + this->layout_->point(id).name,
+                  "rows of own nodes and ghosts, " + std::to_string(halo_->local()),
+                  std::to_string(x.rows()),
+                  "An operation that is row_by_row makes each row of the same rows.");
+    const PointEntry& point = this->layout_->point(id);
+    const PointBits& own = of_point_[to_index(id)];
+    const int bits = point.fixed_bits ? point.fixed_bits : this->plan_->uniform_bits;
+    const Rows rows = own.mixed ? Rows(&this->memory_, own.ghosts.order.get(), x.cols())
+                                : Rows(&this->memory_, halo_->ghosts, x.cols(), bits);
+    for (std::size_t k = 0; k < rows.buckets().size(); ++k)
+      kernels::quantize_rows<simd::Native, Base::stored>(last_rows(x.view()),
+                                                         this->weights_.coder(id, rows.bits(k)),
+                                                         rows.span(k), *this->executor_);
+    return rows;
   }
   /// Sends the codes of sent rows of x, and asks for the ghosts'.
   void send(PointId id, const Tensor& x) {
@@ -646,8 +713,9 @@ class RankFixed : public Fixed<Scheme> {
     }
   }
 
-  std::vector<char> travels_;
-  bool any_travels_;
+  std::vector<char> travels_, made_here_;  // points whose senders are read: one or the other
+  bool any_read_;
+  std::vector<KnownRows> known_;
   std::vector<char> by_clusters_;
   std::vector<std::int32_t> ghost_cluster_;
   // Where clusters read nodes:

@@ -2,7 +2,9 @@
 /// @file
 /// Which rows of a network cross from rank to rank: found by running its text on names instead of
 /// numbers. Where an edge reads its sender's row, that row must be made of codes, row by row: then
-/// the codes are what travels, and every reader makes the same floats of them.
+/// the codes are what travels, and every reader makes the same floats of them. Rows made of what
+/// every rank knows of its ghosts, the given field or their positions, are coded where they are
+/// read: no codes travel.
 
 #include <amq/arithmetic/concept.hpp>
 #include <amq/models/graph_sample.hpp>
@@ -14,8 +16,11 @@
 #include <amq/ops/rows.hpp>
 #include <amq/ops/shift.hpp>
 #include <amq/ops/windows.hpp>
+#include <amq/parallel/communicator.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <type_traits>
@@ -74,6 +79,10 @@ template <>
 inline constexpr bool across_ranks<ops::MaskedAttention> = true;  // of clusters, which all have
 
 namespace detail {
+/// Operations that make another number of rows.
+template <typename Op>
+inline constexpr bool cuts_rows =
+    std::is_same_v<Op, ops::Windows> || std::is_same_v<Op, ops::FoldWindows>;
 template <typename Op>
 inline constexpr bool pools = false;
 template <bool Tempered>
@@ -88,6 +97,9 @@ class SendersRead {
     RowKind kind = RowKind::node;
     bool of_codes = false;  ///< made of products of `points`, row by row, and nothing else
     std::vector<PointId> points;
+    /// Made, row by row, of inputs whose ghosts' rows are known, and nothing else.
+    bool known = false;
+    bool given = false;  ///< the field that is given is one of them
   };
   struct Quantized {
     Index rows = 0, cols = 0;
@@ -95,19 +107,58 @@ class SendersRead {
     PointId point{};
   };
 
-  explicit SendersRead(const ParameterLayout& layout)
-      : layout_(&layout), read_(layout.points().size(), 0), by_clusters_(read_) {}
+  /// Rows of nodes that every rank knows of its ghosts, too.
+  struct Known {
+    const float* rows;  ///< where those of own nodes lie
+    bool given;         ///< whether they are another field's in the next pass
+  };
 
-  /// [PointId] whether its codes travel.
+  explicit SendersRead(const ParameterLayout& layout, std::vector<Known> known = {})
+      : layout_(&layout),
+        inputs_(std::move(known)),
+        read_(layout.points().size(), 0),
+        by_clusters_(read_),
+        of_unknown_(read_.size(), 0),
+        of_given_(of_unknown_) {}
+
+  /// [PointId] whether edges read its senders' rows.
   [[nodiscard]] const std::vector<char>& points() const noexcept { return read_; }
+  /// Whether edges read its senders' rows, which are made of what every rank knows of its ghosts:
+  /// no codes travel.
+  [[nodiscard]] bool made_here(std::size_t point) const noexcept {
+    return read_[point] && !of_unknown_[point];
+  }
+  /// Whether such a point is made of the given field.
+  [[nodiscard]] bool reads_given() const noexcept {
+    bool any = false;
+    for (std::size_t p = 0; p < read_.size(); ++p) any = any || (made_here(p) && of_given_[p]);
+    return any;
+  }
+  /// All ranks call it: one without nodes cannot tell inputs apart, and is told.
+  void agree(Communicator& c, bool has_nodes) {
+    if (!has_nodes) {
+      std::fill(of_unknown_.begin(), of_unknown_.end(), 0);
+      std::fill(of_given_.begin(), of_given_.end(), 0);
+    }
+    c.max(of_unknown_);
+    c.max(of_given_);
+  }
 
   /// [PointId] whether clusters read the codes of their nodes.
   [[nodiscard]] const std::vector<char>& read_by_clusters() const noexcept { return by_clusters_; }
 
   Tensor input(MatrixView<const float> x, RowKind kind) {
-    return {x.rows, x.cols, kind, false, {}};
+    Tensor t{x.rows, x.cols, kind, false, {}};
+    if (kind != RowKind::node) return t;
+    for (const Known& k : inputs_)
+      if (k.rows == x.data) t.known = true, t.given = t.given || k.given;
+    return t;
   }
-  Quantized quantize(PointId point, const Tensor& x) { return {x.rows, x.cols, x.kind, point}; }
+  Quantized quantize(PointId point, const Tensor& x) {
+    if (!x.known) of_unknown_[to_index(point)] = 1;
+    if (x.given) of_given_[to_index(point)] = 1;
+    return {x.rows, x.cols, x.kind, point};
+  }
   Tensor linear(WeightId id, const Quantized& x) {
     return {x.rows, layout_->weight(id).columns_out(), x.kind, true, {x.point}};
   }
@@ -137,7 +188,7 @@ class SendersRead {
     using Run = ops::Run<Op>;
     const typename Run::Shapes shapes{shape_of(in)...};
     const MatrixShape s = Run::shape(op, shapes);
-    Tensor y{s.rows, s.cols, RowKind::node, row_by_row<Op>, {}};
+    Tensor y{s.rows, s.cols, RowKind::node, row_by_row<Op>, {}, row_by_row<Op>};
     bool first = true;
     const auto look = [&](const auto& x) {
       if constexpr (std::is_same_v<std::decay_t<decltype(x)>, Tensor>) {
@@ -146,6 +197,7 @@ class SendersRead {
       }
     };
     (look(in), ...);
+    if constexpr (detail::cuts_rows<Op>) y.known = false;
     if constexpr (std::is_same_v<Op, ops::EdgeSum>) sender(in...);
     if constexpr (std::is_same_v<Op, ops::Gather>) y.of_codes = gathered(op, in...);
     if constexpr (std::is_same_v<Op, ops::SoftmaxAttention> ||
@@ -170,6 +222,8 @@ class SendersRead {
  private:
   static void join(Tensor& y, const Tensor& x) {
     y.of_codes = y.of_codes && x.of_codes;
+    y.known = y.known && x.known;
+    y.given = y.given || x.given;
     for (const PointId p : x.points)
       if (std::find(y.points.begin(), y.points.end(), p) == y.points.end()) y.points.push_back(p);
   }
@@ -195,7 +249,9 @@ class SendersRead {
   [[nodiscard]] static MatrixShape shape_of(ParameterRow r) noexcept { return {1, r.size}; }
 
   const ParameterLayout* layout_;
+  std::vector<Known> inputs_;
   std::vector<char> read_, by_clusters_;
+  std::vector<std::int64_t> of_unknown_, of_given_;
   bool splits_ = false;  ///< rows of nodes into rows of heads
 };
 static_assert(arithmetic<SendersRead>);
