@@ -94,9 +94,31 @@ TEST_CASE("a network of words is calibrated, saved and loaded, by its type and b
   std::filesystem::remove(path);
 }
 
-TEST_CASE("fields far beyond those of calibration are reported") {
+TEST_CASE("fields far beyond those of calibration are reported, or refused, also in a rollout") {
   const Task p;
-  const MeshSolver<MpPde, InInts> solver(p.network(SchemeInfo::of<InInts>()), nullptr, p.encoding);
+  MeshSolver<MpPde, InInts> solver(p.network(SchemeInfo::of<InInts>()), nullptr, p.encoding);
+  const Field far = 1'000 * p.a;
   CHECK(solver(p.mesh, p.a).report.saturated == 0);
-  CHECK(solver(p.mesh, Field(1'000 * p.a)).report.saturated > 0);
+  CHECK(solver(p.mesh, p.a).report.outside.saturated == 0);
+  const SolveReport seen = solver(p.mesh, far).report;
+  const auto n = static_cast<double>(p.mesh.n_nodes());
+  CHECK(seen.saturated > 0);
+  CHECK(seen.outside.saturated == static_cast<double>(seen.saturated) / n);
+  CHECK(seen.outside.largest() >= seen.outside.saturated);
+
+  solver.out_of_range(OutOfRange::ignore);
+  CHECK(solver(p.mesh, far).report.saturated == seen.saturated);
+  CHECK(solver(p.mesh, far).report.outside.saturated == 0);
+  solver.out_of_range(OutOfRange::refuse);
+  CHECK_NOTHROW(solver(p.mesh, p.a));
+  CHECK_THROWS_WITH_AS(solver(p.mesh, far), doctest::Contains("rows cut at the largest word"),
+                       Error);
+  Rollout<MpPde, InInts> rollout(solver, p.mesh, far);
+  CHECK_THROWS_WITH_AS(rollout.step(), doctest::Contains("rows cut at the largest word"), Error);
+  CHECK(rollout.state() == far);
+  CHECK(rollout.steps() == 0);
+  solver.out_of_range(OutOfRange::refuse, seen.outside.saturated);
+  CHECK_NOTHROW(solver(p.mesh, far));
+  CHECK_NOTHROW(rollout.step());
+  CHECK(rollout.report().outside.saturated > 0);
 }

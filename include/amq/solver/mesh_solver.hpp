@@ -700,6 +700,21 @@ class PreparedMesh {
     return c;
   }
 
+  /// Adds what a pass has seen of its field to the report of its bits.
+  /// @param rows  that were cut
+  /// @throws amq::Error beyond the tolerance, where the solver refuses what is out of range
+  void count_saturated(std::int64_t rows, SolveReport& into) const {
+    into.saturated = rows;
+    if (solver_->policy_ == OutOfRange::ignore) return;
+    const double a_node = static_cast<double>(rows) / static_cast<double>(n_nodes());
+    into.outside.saturated = a_node;
+    if (solver_->policy_ == OutOfRange::refuse && a_node > solver_->tolerance_)
+      throw Error("solver, rows in words", "numbers as calibration saw them",
+                  std::to_string(rows) + " rows cut at the largest word",
+                  "Check units, calibrate on fields like this one, or allow it with "
+                  "out_of_range(OutOfRange::report).");
+  }
+
   [[nodiscard]] const MeshFindings& findings() const noexcept { return on_->findings; }
   [[nodiscard]] Index n_nodes() const noexcept { return on_->sample.graph.n_nodes(); }
   [[nodiscard]] const MeshSolver<Model, Scheme>& solver() const noexcept { return *solver_; }
@@ -741,9 +756,9 @@ class PreparedMesh {
     ChosenBits c = choose(by, in, options, *w);
     pass(in, c.plan, *w, into.field);
     into.report = std::move(c.report);
-    into.report.saturated = w->main.saturated();
     into.report.outside = outside;
     into.report.mesh = on_->findings;
+    count_saturated(w->main.saturated(), into.report);
     if (!on_->back.empty())
       into.report.node_bits = renumber(std::span<const float>(into.report.node_bits), on_->back);
   }

@@ -46,7 +46,8 @@ class Rollout {
   }
 
   /// One step. @param given  sets what the boundary prescribes: given(next), (node, channel)
-  /// @throws amq::Error where the state is no longer finite
+  /// @throws amq::Error where the state is no longer finite, or the solver refuses what it has
+  ///         become; it stays as it was
   template <typename Given>
   const Field& step(const Given& given) {
     const auto state = view(std::as_const(state_));
@@ -61,7 +62,7 @@ class Rollout {
       report_.auxiliary_bops = 0;
     }
     since_ = (since_ + 1) % every_;
-    report_.saturated = mesh_.solve(state, plan_, change_, variables_);
+    mesh_.count_saturated(mesh_.solve(state, plan_, change_, variables_), report_);
     if (mesh_.solver().encoding().time_step > 0)
       state_.swap(change_);
     else

@@ -134,8 +134,13 @@ struct Outside {
   double edges = 0;          ///< the same for lengths: meshes finer or coarser than any seen
   double given = 0;          ///< widths of the channel's range
   Index given_channel = -1;  ///< the one that lies furthest outside; -1: none does
+  /// Rows kept in words that were cut at the largest word, for each node of the mesh: see
+  /// SolveReport::saturated. Known when the pass is done.
+  double saturated = 0;
 
-  [[nodiscard]] double largest() const noexcept { return std::max({box, nodes, edges, given}); }
+  [[nodiscard]] double largest() const noexcept {
+    return std::max({box, nodes, edges, given, saturated});
+  }
 };
 
 }  // namespace amq::solver
