@@ -363,16 +363,17 @@ int quantize(const Arguments& a) {
     }
     r = any::quantize(std::move(file), few, *out, o);
   }
-  std::printf("%-32s %12s %10s %10s %12s %10s %10s %8s\n", "weight", "weight bits", "row bits",
-              "bytes", "operations", "by weights", "by rows", "share");
+  std::printf("%-32s %12s %10s %10s %12s %12s %10s %10s %8s\n", "weight", "weight bits", "row bits",
+              "bytes", "operations", "milliseconds", "by weights", "by rows", "share");
   for (const QuantizedLayer& l : r.layers)
-    std::printf("%-32s %12d %10.3g %10.0f %12.4g %10.2g %10.2g %7.1f%%\n", l.weight.c_str(),
-                l.weight_bits, l.row_bits, l.bytes, l.bops, l.of_weights, l.of_rows, 100 * l.share);
+    std::printf("%-32s %12d %10.3g %10.0f %12.4g %12.4g %10.2g %10.2g %7.1f%%\n", l.weight.c_str(),
+                l.weight_bits, l.row_bits, l.bytes, l.bops, l.milliseconds, l.of_weights, l.of_rows,
+                100 * l.share);
   std::printf(
-      "\n%s: %.0f bytes (%.1f %% of float), %.4g bit operations (%.2f %% of float), the "
-      "answers change by %.2g\n",
+      "\n%s: %.0f bytes (%.1f %% of float), %.4g bit operations (%.2f %% of float) in "
+      "%.3g ms, the answers change by %.2g\n",
       r.scheme.c_str(), r.bytes, 100 * r.bytes / r.float_bytes, r.bops, 100 * r.bops / r.float_bops,
-      r.error);
+      r.milliseconds, r.error);
   return 0;
 }
 

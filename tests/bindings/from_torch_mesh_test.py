@@ -184,6 +184,8 @@ with tempfile.TemporaryDirectory() as folder:
         report = amq.quantize(at, few, to)  # refuses where amq's float answer is not torch's, by 1e-4
         check(0 < report["error"] < 0.1, f"{name}: the answers change by {report['error']}")
         check(abs(sum(layer["share"] for layer in report["layers"]) - 1) < 1e-9, f"{name}: shares")
+        took = [layer["milliseconds"] for layer in report["layers"]]
+        check(min(took) > 0 and sum(took) <= report["milliseconds"] * (1 + 1e-9), f"{name}: milliseconds {took}")
         of_rows = {layer["weight"]: layer["of_rows"] for layer in report["layers"]}
         for kept_apart in ("to_qkv", "in_project_slice", "latent_q"):  # tokens and keys, whose bits the model fixes
             check(all(v > 0 for k, v in of_rows.items() if k.endswith(kept_apart)), f"{name}: {kept_apart} {of_rows}")

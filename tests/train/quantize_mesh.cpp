@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <type_traits>
@@ -239,4 +240,68 @@ TEST_CASE("what is no float file of a network on meshes, and what are no samples
   wrong("finite", [](Sample& s) { s.given(3, 0) = std::nanf(""); });
   wrong("type for every node", [](Sample& s) { s.mesh.node_type.clear(); });
   wrong("cell", [](Sample& s) { s.mesh.cells[5] = -1; });
+}
+
+TEST_CASE(
+    "products without weights have a share of the error, more where their codes are coarser") {
+  const auto few = problems(2);
+  const auto share = [&](ops::ProductBits bits) {
+    auto file = float_file<Transolver>();
+    auto config = small<Transolver>();
+    config.attention_bits = bits;
+    file.metadata["amq.config"] = json::dump(stored::to_json(config));
+    const QuantizeReport r =
+        quantize(load_float<Transolver>(std::move(file)), std::span<const Sample>(few)).report;
+    double sum = 0, all = 0;
+    std::size_t n = 0;
+    for (const QuantizedLayer& l : r.layers) {
+      all += l.share;
+      if (l.weight != l.point) continue;
+      ++n;
+      sum += l.share;
+      CHECK(l.of_weights == 0);
+      CHECK((l.of_rows > 0) == static_cast<bool>(bits));
+    }
+    CHECK(n == 6);  // pooling, attention among tokens and giving back, in two layers
+    CHECK(all == doctest::Approx(1));
+    return sum;
+  };
+  const double fine = share({8, 8}), coarse = share({4, 4});
+  CHECK(fine > 0);
+  CHECK(coarse > 2 * fine);
+  CHECK(share({}) == 0);
+}
+
+TEST_CASE("a report has milliseconds of every layer, in all those of the pass or less") {
+  const auto few = problems(2);
+  const std::span<const Sample> samples(few);
+  const auto net = load_float<Transolver>(float_file<Transolver>());
+  QuantizeOptions o;
+  const QuantizeReport r = quantize(net, samples, o).report;
+  double sum = 0;
+  for (const QuantizedLayer& l : r.layers) {
+    CHECK(l.milliseconds > 0);
+    sum += l.milliseconds;
+  }
+  CHECK(r.milliseconds > 0);
+  CHECK(sum <= r.milliseconds * (1 + 1e-9));
+  // By a clock on which everything takes a second, layers fill the pass: those whose rows become
+  // codes first take two parts, all others one.
+  int calls = 0;
+  o.times.clock = [&] { return static_cast<double>(calls++); };
+  o.times.rounds = 1;
+  const QuantizeReport even = quantize(net, samples, o).report;
+  CHECK(even.milliseconds == 1000);
+  double least = 1000, most = 0;
+  sum = 0;
+  for (const QuantizedLayer& l : even.layers) {
+    sum += l.milliseconds;
+    least = std::min(least, l.milliseconds);
+    most = std::max(most, l.milliseconds);
+  }
+  CHECK(sum == doctest::Approx(1000));
+  CHECK(most == doctest::Approx(2 * least));
+  o.times.rounds = 0;
+  CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, samples, o)),
+                       doctest::Contains("at least one round"), Error);
 }

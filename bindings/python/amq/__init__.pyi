@@ -115,8 +115,9 @@ def quantize(
     units; on grids given fields (sample, point..., channel); on meshes a list of samples as for train(), whose
     solutions are not read. mark_boundary, cell_dim: of meshes, as in train(). error above 0: as few bits of weights
     as keep the change of the answers within this share, or more bits where it needs them. Returns a report: error,
-    scheme, bytes, bops, both of_float, float_difference from the self-test, and layers (weight, point, weight_bits,
-    row_bits, bytes, bops, of_weights, of_rows: what its quantization alone changes; share of the errors)."""
+    scheme, bytes, bops, both of_float, milliseconds of a pass on this machine and one thread, float_difference from the
+    self-test, and layers (weight, point, weight_bits, row_bits, bytes, bops, milliseconds, of_weights, of_rows: what its
+    quantization alone changes; share of the errors). Products without weights, as of attention, are layers, too."""
 
 def train(
     samples: Iterable[Any],

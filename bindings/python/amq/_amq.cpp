@@ -443,6 +443,7 @@ py::dict as_dict(const amq::training::QuantizeReport& r) {
     d["of_weights"] = l.of_weights;
     d["of_rows"] = l.of_rows;
     d["share"] = l.share;
+    d["milliseconds"] = l.milliseconds;
     layers.append(d);
   }
   py::dict d;
@@ -452,6 +453,7 @@ py::dict as_dict(const amq::training::QuantizeReport& r) {
   d["bytes_of_float"] = r.float_bytes;
   d["bops"] = r.bops;
   d["bops_of_float"] = r.float_bops;
+  d["milliseconds"] = r.milliseconds;
   d["scheme"] = r.scheme;
   d["float_difference"] = r.float_difference;
   return d;

@@ -3,6 +3,8 @@
 /// Post-training quantization, of networks on grids and on meshes: what is asked for, what comes
 /// back, and the search for bits that keep the answers.
 
+#include <amq/allocation/product_times.hpp>
+#include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/float32.hpp>
 #include <amq/ops/product_bits.hpp>
 #include <amq/solver/network_file.hpp>
@@ -11,6 +13,7 @@
 #include <amq/train/quantized_network.hpp>
 #include <amq/train/run_folder.hpp>
 #include <amq/train/train_options.hpp>
+#include <amq/train/weightless.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -32,6 +35,8 @@ struct QuantizeOptions {
   /// where the scheme does not reach it. 0: the scheme as it is. With rows of 16 bits the last
   /// layers' rows, which the model keeps apart, have them, too, and attention is in float.
   double error = 0;
+  /// How milliseconds are measured; `rows` are those of the first sample.
+  allocation::RowTimesOptions times{};
 };
 
 /// A product of the network, what it costs in a pass over the first sample, and what it spoils.
@@ -41,8 +46,10 @@ struct QuantizedLayer {
   double row_bits = 0;  ///< mean
   double bytes = 0;     ///< of packed weights
   double bops = 0;
-  double of_weights = 0, of_rows = 0;  ///< see LayerError
-  double share = 0;                    ///< of the sum of squares of all layers' errors: 0 .. 1
+  /// See LayerError. Of a product without weights of_rows is what the codes of both sides change.
+  double of_weights = 0, of_rows = 0;
+  double share = 0;         ///< of the sum of squares of all layers' errors: 0 .. 1
+  double milliseconds = 0;  ///< on this machine and one thread; in all no more than the pass's
 };
 
 struct QuantizeReport {
@@ -50,6 +57,7 @@ struct QuantizeReport {
   double error = 0;  ///< |integers' answers - float's| / |float's|, in the user's units
   double bytes = 0, float_bytes = 0;  ///< codes, steps and biases; parameters in float32
   double bops = 0, float_bops = 0;    ///< of a pass
+  double milliseconds = 0;            ///< of a pass, measured; layers and all between them
   std::string scheme;
   double float_difference = 0;  ///< |amq's float answer - trainer's| / |trainer's|
 };
@@ -141,6 +149,46 @@ inline double float_difference(const safetensors::File& f, const Field& own, con
                 "The module computes something else than its names say: compare its text with "
                 "the supported one.");
   return difference;
+}
+
+/// Counting gives such a product the operation's name for both.
+[[nodiscard]] inline bool has_no_weights(const QuantizedLayer& l) noexcept {
+  return l.weight == l.point;
+}
+
+/// Measures the pass and its layers. Alone, products take as long as they do or, where a layer is
+/// run as one, longer: then all are made shorter alike, so that they fill the pass.
+template <typename Model, typename Example>
+void measure_layers(const Network<Model>& net, const Example& e, int bits, const PassCost& cost,
+                    const allocation::RowTimesOptions& o, QuantizeReport& r) {
+  const auto times = allocation::measure_product_times(net.layout, net.quantizers, net.parameters,
+                                                       cost, {bits}, o);
+  const BitPlan plan = BitPlan::uniform(bits);
+  BasicFixed integers(net.layout, net.quantizers, net.parameters);
+  const double pass = allocation::least_seconds(o, [&] {
+    integers.begin(plan);
+    static_cast<void>(forward_sample(net.model, integers, e));
+  });
+  WeightlessProducts weightless(net.layout, net.parameters);
+  weightless.clock(o.clock);
+  std::vector<double> least;
+  for (int round = 0; round <= o.rounds; ++round) {
+    weightless.begin(WeightlessProducts::all);
+    static_cast<void>(forward_sample(net.model, weightless, e));
+    const auto& now = weightless.seconds();
+    if (round < 2) least = now;  // the first warms up
+    for (std::size_t k = 0; k < now.size(); ++k) least[k] = std::min(least[k], now[k]);
+  }
+  double sum = 0;
+  std::size_t next = 0;
+  for (std::size_t k = 0; k < times.size(); ++k) {
+    QuantizedLayer& l = r.layers[k];
+    l.milliseconds = has_no_weights(l) ? 1e3 * least[next++] : times[k].milliseconds.front();
+    sum += l.milliseconds;
+  }
+  r.milliseconds = 1e3 * pass;
+  if (sum > r.milliseconds)
+    for (QuantizedLayer& l : r.layers) l.milliseconds *= r.milliseconds / sum;
 }
 
 /// What a search for bits ends with.
@@ -264,15 +312,18 @@ auto quantized_after_training(const File& from, std::span<const Problem> problem
   if (bits < 16) {  // rows of 16 bits are what others are compared with
     double sum = 0;
     const auto errors = layer_errors(net, few, bits);
+    const auto weightless = weightless_errors(net, few);
+    std::size_t next = 0;
     for (std::size_t k = 0; k < errors.size(); ++k) {
       QuantizedLayer& l = r.layers[k];
       l.of_weights = errors[k].of_weights;
-      l.of_rows = errors[k].of_rows;
+      l.of_rows = has_no_weights(l) ? weightless[next++] : errors[k].of_rows;
       l.share = l.of_weights * l.of_weights + l.of_rows * l.of_rows;
       sum += l.share;
     }
     for (QuantizedLayer& l : r.layers) l.share = sum > 0 ? l.share / sum : 0;
   }
+  measure_layers(net, few.front(), bits, cost, o.times, r);
   PostTraining<Solver> made{std::move(*best.solver), std::move(r), {}};
   for (const int b : scheme.levels) made.mean_bits.push_back(b);
   return made;
