@@ -278,4 +278,7 @@ def kept(name, make, folder):
     path = folder / f"{name}.pt"
     if not path.exists():
         torch.save(make(), path)
-    return torch.load(path)
+    try:
+        return torch.load(path, weights_only=False)  # whole modules, which are ours
+    except TypeError:  # of a torch before 1.13
+        return torch.load(path)

@@ -5,7 +5,7 @@ Usage: time_ptq.py OUT.csv FOLDER [--rounds=N]      (by scripts/ptq.sh)
 Networks are trained once and kept in FOLDER. Every tool quantizes on the same 16 training samples. Errors are of 64 test
 samples, relative L2, means over samples: `error` against the truth, `change` against torch's float answer. Contenders
 take turns on one pinned core, a sample each; times are medians of the process's own clock. ratio_to_float: over
-onnxruntime's float.
+onnxruntime's float. 0 rounds: errors alone, for which a busy machine will do.
 """
 import csv
 import json
@@ -42,6 +42,10 @@ def session(path):
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
+# Without VNNI onnxruntime adds pairs of products in 16 bits, which saturate: its documentation advises weights of 7 bits.
+SEVEN_BITS = "vnni" not in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+
+
 class Reader(ort.CalibrationDataReader):
     def __init__(self, feeds):
         self.feeds = iter(feeds)
@@ -66,15 +70,16 @@ def by_onnxruntime(name, ready, feeds, apart):
     nodes = [n for n in onnx.load(ready).graph.node if n.op_type in products]
     some = [n.name for n in nodes if apart(n)]
     static = dict(quant_format=ort.QuantFormat.QDQ, activation_type=ort.QuantType.QUInt8,
-                  weight_type=ort.QuantType.QInt8, per_channel=True)  # fmt: skip
+                  weight_type=ort.QuantType.QInt8, per_channel=True, reduce_range=SEVEN_BITS)  # fmt: skip
     # Dynamic: a step a weight. With one a channel products of batches of matrices, the Fourier modes', do not run.
     schemes = {
         "static int8": lambda to: ort.quantize_static(ready, to, Reader(feeds), **static),
         "static int8, products of weights alone": lambda to: ort.quantize_static(
             ready, to, Reader(feeds), op_types_to_quantize=products, nodes_to_exclude=some, **static),
-        "dynamic int8": lambda to: ort.quantize_dynamic(ready, to, weight_type=ort.QuantType.QInt8),
+        "dynamic int8": lambda to: ort.quantize_dynamic(
+            ready, to, weight_type=ort.QuantType.QInt8, reduce_range=SEVEN_BITS),
         "dynamic int8, products of weights alone": lambda to: ort.quantize_dynamic(
-            ready, to, weight_type=ort.QuantType.QInt8, nodes_to_exclude=some),
+            ready, to, weight_type=ort.QuantType.QInt8, nodes_to_exclude=some, reduce_range=SEVEN_BITS),
     }  # fmt: skip
     constant = {t.name for t in onnx.load(ready).graph.initializer}
     if not any(set(n.input) & constant for n in nodes if n.name in some):  # it quantizes no others anyway
@@ -131,8 +136,8 @@ def compare(network, problem, contenders, truth, exact):
             start = time.process_time()
             call(r % TEST)
             times[key].append(1e3 * (time.process_time() - start))
-    ms = {key: statistics.median(t) for key, t in times.items()}
-    base = ms[next(k for k in contenders if k[:2] == (ONNXRUNTIME, "float32"))]
+    ms = {key: statistics.median(t) for key, t in times.items() if t}  # none of 0 rounds
+    base = ms.get(next(k for k in contenders if k[:2] == (ONNXRUNTIME, "float32")))
     new = not out.exists()
     with out.open("a", encoding="utf-8", newline="") as file:
         w = csv.writer(file, lineterminator="\n")
@@ -140,10 +145,10 @@ def compare(network, problem, contenders, truth, exact):
             w.writerow("network,problem,tool,scheme,error,ms,ratio_to_float,change,bytes".split(","))
         for key, error, change in rows:
             tool, scheme, size = key
-            print(f"{network:10} {tool:20} {scheme:40} error {error:.4f} change {change:.4f} {ms[key]:8.3f} ms "
-                  f"{ms[key] / base:5.2f} {size}")  # fmt: skip
-            w.writerow([network, problem, tool, scheme, f"{error:.5f}", f"{ms[key]:.4f}", f"{ms[key] / base:.3f}",
-                        f"{change:.5f}", size])  # fmt: skip
+            took = [f"{ms[key]:.4f}", f"{ms[key] / base:.3f}"] if key in ms else ["", ""]
+            print(f"{network:10} {tool:20} {scheme:40} error {error:.4f} change {change:.4f} {took[0]:>8} ms "
+                  f"{took[1]:>5} {size}", flush=True)  # fmt: skip
+            w.writerow([network, problem, tool, scheme, f"{error:.5f}", *took, f"{change:.5f}", size])
 
 
 ONNXRUNTIME = f"onnxruntime {onnxruntime.__version__}"
