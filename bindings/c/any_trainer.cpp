@@ -247,7 +247,8 @@ const Trainer& trainer_named(const std::string& name) {
 Said said_by(const std::vector<NamedOption>& options, const Trainer& of) {
   Said all;
   const std::vector<std::string> sizes = of.sizes();
-  for (const auto& [name, text] : options) {
+  for (const NamedOption& option : options) {
+    const std::string &name = option.first, &text = option.second;  // clang captures no bindings
     const Text t(name, text);
     const auto setter = std::find_if(std::begin(setters), std::end(setters),
                                      [&](const Setter& s) { return name == s.name; });
