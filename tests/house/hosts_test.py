@@ -57,5 +57,9 @@ else:
         if good or "amq: built with -ffast-math or -ffinite-math-only" not in errors:
             sys.exit(f"{compiler} {flag} is not refused by name, but says {errors!r}")
         need(SMALL, "-std=c++20", flag, "-DAMQ_ALLOW_FINITE_MATH")
+    for header in ("core/error.hpp", "io/json.hpp", "io/array.hpp", "mesh/validate.hpp"):  # whatever is read alone
+        good, errors = read(f"#include <amq/{header}>\n", "-std=c++20", "-ffinite-math-only")
+        if good or "amq: built with -ffast-math or -ffinite-math-only" not in errors:
+            sys.exit(f"{compiler} -ffinite-math-only is not refused in {header}, but says {errors!r}")
     for flag in ("-O3", "-funroll-loops", "-ffp-contract=fast"):
         need(SMALL, "-std=c++20", flag)

@@ -2,6 +2,7 @@
 /// @file
 /// The one exception of amq. It says what was expected, what came, where, and the mend.
 
+#include <amq/config.hpp>
 #include <amq/core/text.hpp>
 
 #include <stdexcept>
