@@ -12,6 +12,18 @@
 #include <string_view>
 #include <vector>
 
+namespace {
+
+struct Target {
+  const char* name;
+  void (*read)(std::span<const std::byte>);
+};
+#define AMQ_FUZZ_ROW(name) {#name, fuzz::target_##name},
+const Target targets[] = {AMQ_FUZZ_TARGETS(AMQ_FUZZ_ROW)};
+#undef AMQ_FUZZ_ROW
+
+}  // namespace
+
 /// What the largest input justifies: deflate makes 1032 bytes of one.
 extern "C" const char* __asan_default_options() {
   return "max_allocation_size_mb=128:detect_leaks=1";
@@ -19,7 +31,7 @@ extern "C" const char* __asan_default_options() {
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == "--list") {
-    for (const fuzz::Target* t = fuzz::targets; t->name; ++t) std::puts(t->name);
+    for (const Target& t : targets) std::puts(t.name);
     return 0;
   }
   if (argc != 2) {
@@ -27,10 +39,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::size_t inputs = 0, refused = 0, faults = 0;
-  for (const fuzz::Target* t = fuzz::targets; t->name; ++t) {
-    const auto folder = std::filesystem::path(argv[1]) / t->name;
+  for (const Target& t : targets) {
+    const auto folder = std::filesystem::path(argv[1]) / t.name;
     if (!std::filesystem::is_directory(folder)) {
-      std::printf("%s: no inputs in the corpus\n", t->name);
+      std::printf("%s: no inputs in the corpus\n", t.name);
       ++faults;
       continue;
     }
@@ -40,7 +52,7 @@ int main(int argc, char** argv) {
       const std::clock_t begin = std::clock();  // of this process: others may be busy
       ++inputs;
       try {
-        refused += !fuzz::read(*t, std::as_bytes(std::span(bytes)));
+        refused += !fuzz::read(t.read, std::as_bytes(std::span(bytes)));
       } catch (const std::exception& e) {
         std::printf("%s: %s\n", entry.path().c_str(), e.what());
         ++faults;

@@ -12,7 +12,7 @@ using namespace amq::io;
 
 namespace fuzz {
 
-void model(std::span<const std::byte> b) {
+void target_model(std::span<const std::byte> b) {
   const safetensors::File f = safetensors::decode(b, "input");
   const MeshSolver<MpPde> solver = load<MpPde>(f);
   // What loads has solved its self-test to the bit, so it solves that mesh again, to finite

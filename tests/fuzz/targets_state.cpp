@@ -15,7 +15,7 @@ using namespace amq::training;
 namespace fuzz {
 
 /// Refused whole or taken whole: a learner is never left with part of a file.
-void checkpoint(std::span<const std::byte> b) {
+void target_checkpoint(std::span<const std::byte> b) {
   ParameterLayout layout;
   layout.add("w", {4, 3}, Init::constant(1));
   layout.add("b", {4}, Init::constant(2), Role::vector);
@@ -53,7 +53,7 @@ void one(const safetensors::File& f) {
 
 }  // namespace
 
-void qtensor(std::span<const std::byte> b) {
+void target_qtensor(std::span<const std::byte> b) {
   const safetensors::File f = safetensors::decode(b, "input");
   one<QTensor<2, PerTensor, dynamic, dynamic>>(f);
   one<QTensor<4, Pow2<-2>, 3, 5>>(f);
