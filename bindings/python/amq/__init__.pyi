@@ -53,6 +53,7 @@ def mesh_inputs(
     cell_dim: int = 0,
     cluster_size: int = 0,
     variable_scale: Sequence[float] | None = None,
+    time_step: float = 0.0,
 ) -> MeshInputs:
     """What a network on meshes reads of a sample (points, cells, given, node_type; see train(); variables, time and
     parameters of the equation), to train its module on. The same options given to from_torch() make the deployed solver do the same.
@@ -61,7 +62,7 @@ def mesh_inputs(
     many nearest points, for clouds; 0: the sides of cells, or 8 where there are none. boundary: a channel marks
     nodes that are not normal. node_types: channels of the one-hot type. mark_boundary: nodes on the boundary of
     plane cells become walls, in samples without types. cluster_size: most nodes of a cluster, for GraphViT.
-    variable_scale: what each variable is divided by."""
+    variable_scale: what each variable is divided by. time_step: of from_torch(), not read here."""
 
 def from_torch(
     module: Any,
@@ -88,7 +89,8 @@ def from_torch(
 
     On meshes: sample is a mapping or an object with points, cells, given and node_type, as for train(); graph:
     the options of mesh_inputs(), and time_step of an MP-PDE with a window. call(module, inputs): how the module is
-    called with MeshInputs of tensors, and its answer (node, output); without it module(x[None], u[None]) of a
+    called with MeshInputs of tensors, and its answer (node, output); without it module.on(inputs) of a module of
+    amq.nn, module(x[None], u[None]) of a
     Transolver and a FLARE, or module(cat([x, u])[None]) where it takes one argument; module(u, x, [variables,]
     edge_index) of an MP-PDE, whose answer with a window is the mean rate of change up to each step;
     module(u, edge_features, edge_index) of a MeshGraphNet; EAGLE's arguments, with a ghost node behind the others and

@@ -125,9 +125,9 @@ def inputs_of(taken, encoding, mark_boundary, cell_dim, cluster_size=0):
 
 
 def mesh_inputs(sample, *, normalization=None, lattices=(), neighbours=0, boundary=False, node_types=0,
-                mark_boundary=False, cell_dim=0, cluster_size=0, variable_scale=None):  # fmt: skip
+                mark_boundary=False, cell_dim=0, cluster_size=0, variable_scale=None, time_step=0.0):  # fmt: skip
     """What a network on meshes reads of a sample; see __init__.pyi."""
     taken = sample_of(sample, "sample", solved=False)
     own = {k: v for k, v in dict(normalization or {}).items() if not str(k).startswith("output_")}
-    encoding = encoding_of(taken, own, lattices, neighbours, boundary, node_types, variable_scale)
+    encoding = encoding_of(taken, own, lattices, neighbours, boundary, node_types, variable_scale, time_step)
     return inputs_of(taken, encoding, mark_boundary, cell_dim, cluster_size)[0]

@@ -9,8 +9,8 @@ from ._error import refuse as _refuse
 from ._float_file import names_of, unwrapped
 
 
-def _read(path):
-    """(network, settings, tensors by name) of a float file."""
+def read_tensors(path):
+    """(metadata, tensors by name) of a safetensors file."""
     try:
         with open(path, "rb") as f:
             size = int.from_bytes(f.read(8), "little")
@@ -20,16 +20,23 @@ def _read(path):
         _refuse(f"to_torch, {path}", "a float file", e.strerror or str(e), "Check the path.")
     except ValueError:
         header = {}
-    about = header.pop("__metadata__", {})
+    about = header.pop("__metadata__", {}) if isinstance(header, dict) else {}
+    kinds = {"F32": np.float32, "F64": np.float64, "I32": np.int32, "U8": np.uint8}
+    tensors = {}
+    for name, t in header.items() if about else ():
+        begin, end = t["data_offsets"]
+        if t["dtype"] in kinds:  # codes of model files have others
+            tensors[name] = np.frombuffer(data[begin:end], kinds[t["dtype"]]).reshape(t["shape"])
+    return about, tensors
+
+
+def read(path):
+    """(network, settings, encoding, tensors by name) of a float file."""
+    about, tensors = read_tensors(path)
     if "amq.float" not in about:
         _refuse(f"to_torch, {path}", "a float file, as from_torch writes it", "another",
                 "A model file holds codes: export the float network.")  # fmt: skip
-    kinds = {"F32": np.float32, "F64": np.float64, "I32": np.int32, "U8": np.uint8}
-    tensors = {}
-    for name, t in header.items():
-        begin, end = t["data_offsets"]
-        tensors[name] = np.frombuffer(data[begin:end], kinds[t["dtype"]]).reshape(t["shape"])
-    return about["amq.model"], json.loads(about["amq.config"]), tensors
+    return about["amq.model"], json.loads(about["amq.config"]), json.loads(about["amq.encoding"]), tensors
 
 
 def _full(weights, config):
@@ -105,7 +112,14 @@ def to_torch(file, module, *, rename=None):
         _refuse("to_torch", "PyTorch", "none", "Install torch where modules are used.")
     if not isinstance(module, torch.nn.Module):
         _refuse("to_torch, module", "a torch.nn.Module", type(module).__name__, "Make one of the file's network.")
-    network, config, tensors = _read(os.fspath(file))
+    network, config, _, tensors = read(os.fspath(file))
+    return give(module, network, config, tensors, rename)
+
+
+def give(module, network, config, tensors, rename=None):
+    """The module with these parameters of a network."""
+    import torch
+
     tensors = {k: v for k, v in tensors.items() if not k.startswith("self_test.")}
     whole = module.state_dict()
     state = names_of(whole, dict(rename or {}))

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 
+from ._error import Error
 from ._error import refuse as _refuse
 from ._float_file import State as _State
 from ._float_file import check_names, finish, names_of, take_normalization
@@ -58,9 +59,15 @@ def _lift(out, weight, bias, dims, inputs, width, may_lack_positions=False):
 def _published_fno(state, module, sample, padding):
     s, out = _State(state, "FNO"), {}
     layers, dims = _layers(state, r"conv(\d+)\.weights1$"), sample.ndim - 1
-    width, inputs = state["fc0.weight"].shape[0], sample.shape[-1]
+    width, inputs, hidden, mlp = state["fc0.weight"].shape[0], sample.shape[-1], 0, 0
     _lift(out, s.take("fc0.weight"), s.take("fc0.bias", shape=(width,)), dims, inputs, width)
-    modes = None
+    if "lifting.weight" in state:
+        hidden, width = width, state["lifting.weight"].shape[0]
+        out["lifting.weight"] = s.take("lifting.weight", shape=(width, hidden))
+        out["lifting.bias"] = s.take("lifting.bias", shape=(width,))
+    modes, skip = None, "gate" if "gate0.weight" in state else "linear"
+    around = "linear" if "mlp_w0.weight" in state else "gate"
+    shapes = {"linear": (width, width), "gate": (width,)}
     for k in range(max(layers, 1)):
         blocks = [_complex(s.take(f"conv{k}.weights{c + 1}")) for c in range(2 ** (dims - 1))]
         modes = blocks[0].shape[2:] if modes is None else modes
@@ -72,8 +79,16 @@ def _published_fno(state, module, sample, padding):
             at = [slice(m, None) if a < dims - 1 and c >> a & 1 else slice(0, m) for a, m in enumerate(modes)]
             full[(slice(None), slice(None), *at)] = block
         out[f"conv{k}.weights"] = _spectral(full)
-        out[f"w{k}.weight"] = s.take(f"w{k}.weight", shape=(width, width))
-        out[f"w{k}.bias"] = s.take(f"w{k}.bias", shape=(width,))
+        own = f"w{k}" if skip == "linear" else f"gate{k}"
+        out[f"{own}.weight"] = s.take(f"{own}.weight", shape=shapes[skip])
+        out[f"{own}.bias"] = s.take(f"{own}.bias", shape=(width,))
+        if "mlp0.fc1.weight" in state:
+            mlp = state["mlp0.fc1.weight"].shape[0]
+            for name, shape in (("fc1", (mlp, width)), ("fc2", (width, mlp))):
+                out[f"mlp{k}.{name}.weight"] = s.take(f"mlp{k}.{name}.weight", shape=shape)
+                out[f"mlp{k}.{name}.bias"] = s.take(f"mlp{k}.{name}.bias", shape=shape[:1])
+            own = f"mlp_w{k}" if around == "linear" else f"mlp_gate{k}"
+            out[f"{own}.weight"] = s.take(f"{own}.weight", shape=shapes[around])
     for name in ("fc1", "fc2"):
         out[name + ".weight"], out[name + ".bias"] = s.take(name + ".weight"), s.take(name + ".bias")
     s.finish()
@@ -82,7 +97,10 @@ def _published_fno(state, module, sample, padding):
     if isinstance(padding, (int, np.integer)):
         padding = [0, 0, padding] if dims == 3 else [padding] * dims
     projection, outputs = out["fc1.weight"].shape[0], out["fc2.weight"].shape[0]
-    return "Fno", _fno_config(dims, modes, width, layers, inputs, outputs, projection, padding), out
+    more = dict(lifting=hidden, channel_mlp=mlp, skip=skip, channel_skip=around,
+                activates_twice=bool(getattr(module, "activates_twice", False)))  # fmt: skip
+    more = more if hidden or mlp or skip == "gate" or more["activates_twice"] else {}
+    return "Fno", _fno_config(dims, modes, width, layers, inputs, outputs, projection, padding, **more), out
 
 
 def _plain_neuraloperator(module):
@@ -334,14 +352,19 @@ def from_torch(module, path, sample, axes=None, *, normalization=None, given=(),
 
     takes = [p for p in inspect.signature(bare.forward).parameters.values()
              if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]  # fmt: skip
-    own = "periodic" if make is _neuraloperator_fno else "given" if len(takes) > 1 or make is _unet else "closed"
+    own = "closed"
+    if make is _neuraloperator_fno or (getattr(bare, "network", None) == "Fno" and bare.periodic):
+        own = "periodic"
+    elif len(takes) > 1 or make is _unet:
+        own = "given"
     axes, low, high = _axes(own, points, axes)
     encoding.update(low=low, high=high, change=0)
 
     like = next(module.parameters())
     mean, deviation = (np.float32(encoding["input_" + k]) for k in ("mean", "deviation"))
-    x = torch.as_tensor((sample - mean) / deviation, device=like.device)[None]
-    grid = torch.as_tensor(np.stack(np.meshgrid(*axes, indexing="ij"), -1), dtype=torch.float32, device=like.device)
+    kind = torch.float64 if like.dtype == torch.float64 else torch.float32
+    x = torch.as_tensor((sample - mean) / deviation, device=like.device).to(kind)[None]
+    grid = torch.as_tensor(np.stack(np.meshgrid(*axes, indexing="ij"), -1), dtype=kind, device=like.device)
     was_training = module.training
     module.eval()
     try:
@@ -350,6 +373,8 @@ def from_torch(module, path, sample, axes=None, *, normalization=None, given=(),
                 y = module(x, grid[None]) if len(takes) > 1 else module(x)
             else:
                 y = module(x.movedim(-1, 1)).movedim(1, -1)
+    except Error:
+        raise
     except RuntimeError as e:
         _refuse("from_torch, module", "an answer to the sample", str(e).splitlines()[0],
                 "Give a sample on a grid that the module takes.")  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
+from ._error import Error
 from ._error import refuse as _refuse
 from ._float_file import State, check_names, finish, layers_of, unwrapped
 from ._mesh import MeshInputs, encoding_of, inputs_of, is_sample, sample_of
@@ -39,6 +40,12 @@ def _shape(s, name):
 def _norm(s, out, name, width):
     for what in (".weight", ".bias"):
         out[name + what] = s.take(name + what, shape=(width,))
+
+
+def _variables(module):
+    """Columns of time and parameters behind given fields: a tensor does not tell, amq.nn's modules do."""
+    bare = unwrapped(module)
+    return bare.variables if getattr(bare, "network", None) in ("Transolver", "Flare") else 0
 
 
 def _transolver(state, dim, module, _):
@@ -75,9 +82,11 @@ def _transolver(state, dim, module, _):
     outputs = s.take(f"{last}.mlp2.bias").size
     _linear(s, out, f"{last}.mlp2", (outputs, h))
     s.finish()
+    variables = _variables(module)
     return {
-        "hidden": h, "layers": layers, "heads": heads, "tokens": tokens, "mlp_ratio": inner // h, "inputs": given - dim,
-        "dim": dim, "variables": 0, "outputs": outputs, **BITS, "key_bits": 8, "token_bits": 8,
+        "hidden": h, "layers": layers, "heads": heads, "tokens": tokens, "mlp_ratio": inner // h,
+        "inputs": given - dim - variables, "dim": dim, "variables": variables, "outputs": outputs, **BITS,
+        "key_bits": 8, "token_bits": 8,
         "attention_bits": {"matrix": 0, "rows": 0},  # in float: codes err more than all weights, see docs/results/ptq.md
     }, out  # fmt: skip
 
@@ -179,10 +188,11 @@ def _flare(state, dim, module, _):
     outputs = s.take("out_proj.1.fc2.bias").size
     _residual_mlp(s, out, "out_proj.1", h, h, outputs, ends)
     s.finish()
+    variables = _variables(module)
     return {
         "hidden": h, "layers": layers, "heads": heads, "tokens": tokens, "inner": inner, "inner_of_ends": ends,
-        "inputs": given - dim, "dim": dim, "variables": 0, "outputs": outputs, "activation": _flare_activation(module),
-        **BITS, "key_bits": 8, "attention_bits": {"matrix": 0, "rows": 0},
+        "inputs": given - dim - variables, "dim": dim, "variables": variables, "outputs": outputs,
+        "activation": _flare_activation(module), **BITS, "key_bits": 8, "attention_bits": {"matrix": 0, "rows": 0},
     }, out  # fmt: skip
 
 
@@ -326,7 +336,10 @@ def export_mesh(module, state, network, path, sample, normalization, given, solu
     if call is not None and not callable(call):
         _refuse("from_torch, call", "a function (module, inputs)", type(call).__name__, "See amq.mesh_inputs.")
     marks, cell_dim = graph.pop("mark_boundary", False), graph.pop("cell_dim", 0)
-    cluster_size = graph.pop("cluster_size", 20) if network.name == "GraphVit" else 0
+    bare = unwrapped(module)
+    of_amq = getattr(bare, "network", None) == network.name
+    own_size = bare.cluster_size if of_amq and network.name == "GraphVit" else 20
+    cluster_size = graph.pop("cluster_size", own_size) if network.name == "GraphVit" else 0
     taken = sample_of(sample, "from_torch, sample", solved=False)
     points, cells, _, field, _, variables = taken
     config, tensors = network.make(state, points.shape[1], module, cluster_size)
@@ -349,11 +362,16 @@ def export_mesh(module, state, network, path, sample, normalization, given, solu
 
     like = next(module.parameters())
     on_device = MeshInputs(*(torch.as_tensor(part, device=like.device) for part in inputs))
+    if like.dtype == torch.float64:
+        on_device = MeshInputs(*(t.double() if t.is_floating_point() else t for t in on_device))
+    answer = (lambda _, i: bare.on(i)) if of_amq else network.call
     was_training = module.training
     module.eval()
     try:
         with torch.no_grad():
-            y = (call or network.call)(module, on_device)
+            y = (call or answer)(module, on_device)
+    except Error:
+        raise
     except (RuntimeError, TypeError, IndexError) as e:
         _refuse("from_torch, module", "an answer to the sample", (str(e).splitlines() or [type(e).__name__])[0],
                 "Say how it is called: call=lambda module, i: module(i.x, i.u, i.edge_index, i.edge_features).")  # fmt: skip

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""A Transolver of PyTorch on meshes, quantized without further training, and solved in integers on another mesh."""
-import math
+"""A Transolver trained by PyTorch on meshes, quantized without further training, and solved in integers."""
 import pathlib
 import sys
 import tempfile
@@ -8,71 +7,9 @@ import tempfile
 try:
     import numpy as np
     import torch
-    from torch import nn
 except ImportError:
     print("numpy or torch is not there")
     sys.exit(77)
-
-
-class MLP(nn.Module):
-    def __init__(self, inputs, hidden, outputs):
-        super().__init__()
-        self.linear_pre = nn.Sequential(nn.Linear(inputs, hidden), nn.GELU())
-        self.linear_post = nn.Linear(hidden, outputs)
-
-    def forward(self, x):
-        return self.linear_post(self.linear_pre(x))
-
-
-class PhysicsAttention(nn.Module):
-    def __init__(self, c, heads, slices):
-        super().__init__()
-        d = c // heads
-        self.heads = heads
-        self.temperature = nn.Parameter(torch.full((1, heads, 1, 1), 0.5))
-        self.in_project_x, self.in_project_fx = nn.Linear(c, c), nn.Linear(c, c)
-        self.in_project_slice = nn.Linear(d, slices)
-        self.to_q, self.to_k, self.to_v = (nn.Linear(d, d, bias=False) for _ in range(3))
-        self.to_out = nn.Sequential(nn.Linear(c, c))
-
-    def forward(self, x):
-        b, n, c = x.shape
-        f, s = (p(x).reshape(b, n, self.heads, -1).transpose(1, 2) for p in (self.in_project_fx, self.in_project_x))
-        w = torch.softmax(self.in_project_slice(s) / self.temperature, -1)  # (sample, head, node, slice)
-        token = w.transpose(2, 3) @ f / (w.sum(2)[..., None] + 1e-5)
-        q, k, v = self.to_q(token), self.to_k(token), self.to_v(token)
-        token = torch.softmax(q @ k.transpose(2, 3) / math.sqrt(c // self.heads), -1) @ v
-        return self.to_out((w @ token).transpose(1, 2).reshape(b, n, c))
-
-
-class Block(nn.Module):
-    def __init__(self, c, heads, slices, outputs):
-        super().__init__()
-        self.ln_1, self.ln_2 = nn.LayerNorm(c), nn.LayerNorm(c)
-        self.Attn, self.mlp = PhysicsAttention(c, heads, slices), MLP(c, c, c)
-        if outputs:
-            self.ln_3, self.mlp2 = nn.LayerNorm(c), nn.Linear(c, outputs)
-
-    def forward(self, x):
-        x = self.Attn(self.ln_1(x)) + x
-        x = self.mlp(self.ln_2(x)) + x
-        return self.mlp2(self.ln_3(x)) if hasattr(self, "mlp2") else x
-
-
-class Transolver(nn.Module):
-    """As Wu et al. have published it, for irregular meshes."""
-
-    def __init__(self, given, c, layers, heads, slices):
-        super().__init__()
-        self.preprocess = MLP(2 + given, 2 * c, c)
-        self.blocks = nn.ModuleList(Block(c, heads, slices, int(k == layers - 1)) for k in range(layers))
-        self.placeholder = nn.Parameter(torch.rand(c) / c)
-
-    def forward(self, x, fx):  # (sample, node, dim), (sample, node, channel)
-        f = self.preprocess(torch.cat((x, fx), -1)) + self.placeholder
-        for block in self.blocks:
-            f = block(f)
-        return f
 
 
 def problem(side, phase):
@@ -85,23 +22,25 @@ def problem(side, phase):
             "solution": 2 + 5 * wave * y.reshape(-1, 1).astype(np.float32)}  # fmt: skip
 
 
-import amq
-
 torch.manual_seed(1)
 samples = [problem(8 + k % 3, k) for k in range(12)]
-module = Transolver(1, 16, 2, 2, 8)
+device = "cuda" if torch.cuda.is_available() else "cpu"
 # [train]
+import amq
+import amq.nn
+
+module = amq.nn.Transolver(hidden=16, layers=2, heads=2, tokens=8, inputs=1).to(device)
 how = {
     "normalization": {"input_mean": 300, "input_deviation": 28, "output_mean": 2, "output_deviation": 4,
                       "centre": [1, 1], "half_width": 1},
 }  # fmt: skip
-inputs = [amq.mesh_inputs(s, **how) for s in samples]  # u, x, edge_index, edge_features
+inputs = [amq.nn.tensors(amq.mesh_inputs(s, **how), device) for s in samples]  # u, x, edge_index, ...
+sought = [torch.as_tensor((s["solution"] - 2) / 4, device=device) for s in samples]
 optimizer = torch.optim.Adam(module.parameters(), 5e-3)
 for epoch in range(30):
-    for s, i in zip(samples, inputs):
-        said = module(torch.as_tensor(i.x)[None], torch.as_tensor(i.u)[None])[0]
+    for i, y in zip(inputs, sought):
         optimizer.zero_grad()
-        nn.functional.mse_loss(said, torch.as_tensor((s["solution"] - 2) / 4)).backward()
+        torch.nn.functional.mse_loss(module.on(i), y).backward()
         optimizer.step()
 # [train]
 folder = tempfile.TemporaryDirectory()
@@ -117,9 +56,13 @@ at = solver.mesh(other["points"], other["cells"])
 u = at.solve(other["given"])  # (node, channel)
 # [export]
 
-i = amq.mesh_inputs(other, **how)
+# [back]
+same = amq.nn.from_file(float_file)  # sizes and parameters are the file's
+how = amq.nn.options_of(float_file)
 with torch.no_grad():
-    y = module(torch.as_tensor(i.x)[None], torch.as_tensor(i.u)[None])[0].numpy() * 4 + 2
+    y = same.on(amq.nn.tensors(amq.mesh_inputs(other, **how)))  # (node, output), normalized
+# [back]
+y = y.numpy() * 4 + 2
 change = np.linalg.norm(u - y) / np.linalg.norm(y - y.mean())
 print(f"{report['bytes'] / report['bytes_of_float']:.0%} of the bytes, the answers change by {change:.1e}")
 sys.exit(not change < 0.1)
