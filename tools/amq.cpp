@@ -239,6 +239,12 @@ MeshSample mesh_of(const Arguments& a, const std::string& path) {
   return s;
 }
 
+/// Of an .npy: how many channels it has.
+Index columns_of(const std::string& path) {
+  const Array array = lab::npy::read(path);
+  return array.shape.size() > 1 ? array.shape[1] : 1;
+}
+
 /// @param channels  that are asked for
 Field given_of(const Arguments& a, const MeshSample& s, const any::Facts& f, Index channels) {
   const Index n = s.mesh.n_nodes();
@@ -285,9 +291,16 @@ Field given_of(const Arguments& a, const MeshSample& s, const any::Facts& f, Ind
   }
   return field;
 }
-/// The same with the distance from the boundary, where training added it.
+/// The same with the distance from the boundary, where training added it and the user does not give
+/// it: an array or a mesh file may.
 Field given_of(const Arguments& a, const MeshSample& s, const any::Facts& f) {
-  if (!any::has_boundary_channel(f.seen.given_names)) return given_of(a, s, f, f.given);
+  const auto given = a["--given"];
+  const bool told = given ? given->ends_with(".npy") && columns_of(*given) == f.given
+                          : s.node.contains(any::boundary_channel);
+  if (!any::has_boundary_channel(f.seen.given_names) || told) return given_of(a, s, f, f.given);
+  if (given && f.given == 1)
+    refuse("--given", "nothing: the only channel is the distance from the boundary",
+           "'" + *given + "'", "Leave it out, or give an .npy of (node, 1).");
   return any::with_boundary_channel(s.mesh, given_of(a, s, f, f.given - 1));
 }
 

@@ -187,7 +187,8 @@ typedef struct amq_report {
   double bops_of_choosing, bops_of_float;
   double milliseconds;                             /* that the call took */
   double milliseconds_planned, milliseconds_allowed; /* of the pass, where the budget is time */
-  /* How far the input lies outside of what training saw; 0: inside. See docs/solver.md. */
+  /* How far the input lies outside of what training saw; 0: inside. The first is the largest of its parts, of which
+     one is `saturated` over the nodes. See docs/solver.md. */
   double outside, outside_box, outside_nodes, outside_edges, outside_given;
   int64_t outside_channel;  /* the given channel furthest outside; -1: none */
   int64_t inverted_cells, flat_cells, doubled_cells, bodies, unmarked_boundary_nodes;

@@ -417,7 +417,7 @@ void add_boundary_distance(std::span<Sample> samples, const Names& name) {
 ImposedValue imposed_value(const std::string& text, const std::vector<std::string>& channels,
                            Index n) {
   const Text t("imposed", text);
-  const std::size_t equals = text.find('='), colon = text.substr(0, equals).find(':');
+  const std::size_t equals = text.rfind('='), colon = text.substr(0, equals).find(':');
   const auto no = [&]() { t.refuse("TYPE:CHANNEL=VALUE, as wall:0=0 or inflow:u=1.5"); };
   if (equals == text.npos) no();
   const std::string type = text.substr(0, std::min(colon, equals));

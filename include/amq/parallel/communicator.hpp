@@ -22,6 +22,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -125,17 +126,17 @@ void together(Communicator& c, const F& f) {
   throw CommonError(text[0], text[1], text[2], text[3]);
 }
 /// @throws CommonError unless all gave the same number
-inline void require_same(Communicator& c, const std::string& what, std::uint64_t mine) {
+inline void require_same(Communicator& c, std::string_view what, std::uint64_t mine) {
   // Two halves: complements of 64 bits would not be ordered by max().
   const auto low = static_cast<std::int64_t>(mine & 0xffffffffu),
              high = static_cast<std::int64_t>(mine >> 32);
   std::array<std::int64_t, 4> x{low, -low, high, -high};
   c.max(x);
   if (x[0] != -x[1] || x[2] != -x[3])
-    throw CommonError("ranks",
-                      "the same " + what + " on all " + std::to_string(c.size()) + " ranks",
-                      "different ones",
-                      "Load the same file, and ask for the same budget and mesh, on every rank.");
+    throw CommonError(
+        "ranks", "the same " + std::string(what) + " on all " + std::to_string(c.size()) + " ranks",
+        "different ones",
+        "Load the same file, and ask for the same budget and mesh, on every rank.");
 }
 /// Runs f(); what it throws on this rank ends the others, too, unless they throw it themselves.
 template <typename F>

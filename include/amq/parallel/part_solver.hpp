@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -220,6 +221,11 @@ class PartSolver {
                std::span<const std::int64_t> place) {
     m.part_data(g, x, of_all, place);
   };
+  /// Whether it says which rows of nodes it reads besides fields. Otherwise their codes travel.
+  static constexpr bool tells_node_rows = requires(const typename Model::MeshData& of_mesh) {
+    { Model::node_rows(of_mesh) } -> std::same_as<const Matrix&>;
+    Model::name;
+  };
 
   /// Compares what ranks were given.
   void agree() const {
@@ -292,9 +298,12 @@ class PartSolver {
     const Matrix x = sample_.x.topRows(own);
     ghosts_.x = sample_.x.bottomRows(part_->halo.ghosts);
     sample_.x = x;
-    std::vector<SendersRead::Known> known{
-        {sample_.u.data(), true}, {sample_.x.data(), false}, {sample_.v.data(), false}};
-    if constexpr (clustered) known.push_back({rows_of_mesh(sample_.of_mesh).data(), false});
+    std::vector<SendersRead::Known> known;
+    const auto know = [&](const Matrix& m, bool given) {
+      known.push_back({m.data(), m.cols(), given});
+    };
+    know(sample_.u, true), know(sample_.x, false), know(sample_.v, false);
+    if constexpr (tells_node_rows) know(rows_of_mesh(sample_.of_mesh), false);
     std::vector<SendersRead> names;
     const auto read = [&](const auto& net) {
       forward(net.model, names.emplace_back(net.layout, known), MeshInputs(sample_));
@@ -304,7 +313,7 @@ class PartSolver {
     return names;
   }
   /// What a network with clusters reads of nodes besides fields.
-  static const Matrix& rows_of_mesh(const OfMesh& of) requires clustered {
+  static const Matrix& rows_of_mesh(const OfMesh& of) requires tells_node_rows {
     return Model::node_rows(of.get<typename Model::MeshData>(Model::name));
   }
   /// Rows of ghosts that stay what they are, and where those of given fields will lie.
@@ -325,7 +334,7 @@ class PartSolver {
     };
     // Bit by bit: ghosts' coordinates may be another 0.
     tell(sample_.x, ghosts_.x);
-    if constexpr (clustered) {
+    if constexpr (tells_node_rows) {
       const Matrix& own = rows_of_mesh(sample_.of_mesh);
       tell(own, ghosts_.of_mesh);
       known.push_back({own.data(), view(std::as_const(ghosts_.of_mesh))});

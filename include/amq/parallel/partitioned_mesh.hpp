@@ -191,8 +191,9 @@ inline void check_part(const PartitionedMesh& m, int rank, int size) {
     if (!good) throw Error(where, expected, found, mend);
   };
   want(m.dim >= 1 && m.dim <= 3, "1 to 3 dimensions", text(m.dim), "Set PartitionedMesh::dim.");
-  want(m.nodes_in_all >= 1, "nodes in all", text(m.nodes_in_all),
-       "Set PartitionedMesh::nodes_in_all.");
+  constexpr std::int64_t most = std::int64_t{1} << 62;  // sums of numbers stay within 64 bits
+  want(m.nodes_in_all >= 1 && m.nodes_in_all <= most, "1 or more nodes in all, up to 2^62",
+       text(m.nodes_in_all), "Set PartitionedMesh::nodes_in_all.");
   const auto n = static_cast<std::size_t>(m.n_local());
   const auto of_local = [&](std::size_t k) {
     return text(n) + " for as many local nodes, not " + text(k);

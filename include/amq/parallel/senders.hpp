@@ -110,7 +110,8 @@ class SendersRead {
   /// Rows of nodes that every rank knows of its ghosts, too.
   struct Known {
     const float* rows;  ///< where those of own nodes lie
-    bool given;         ///< whether they are another field's in the next pass
+    Index cols;
+    bool given;  ///< whether they are another field's in the next pass
   };
 
   explicit SendersRead(const ParameterLayout& layout, std::vector<Known> known = {})
@@ -151,7 +152,7 @@ class SendersRead {
     Tensor t{x.rows, x.cols, kind, false, {}};
     if (kind != RowKind::node) return t;
     for (const Known& k : inputs_)
-      if (k.rows == x.data) t.known = true, t.given = t.given || k.given;
+      if (k.rows == x.data && k.cols == x.cols) t.known = true, t.given = t.given || k.given;
     return t;
   }
   Quantized quantize(PointId point, const Tensor& x) {

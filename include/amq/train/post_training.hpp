@@ -152,8 +152,10 @@ inline double float_difference(const safetensors::File& f, const Field& own, con
 }
 
 /// Counting gives such a product the operation's name for both.
-[[nodiscard]] inline bool has_no_weights(const QuantizedLayer& l) noexcept {
-  return l.weight == l.point;
+[[nodiscard]] inline bool has_no_weights(const QuantizedLayer& l, const ParameterLayout& layout) {
+  const auto& all = layout.weights();
+  return l.weight == l.point &&
+         std::none_of(all.begin(), all.end(), [&](const auto& w) { return w.name == l.weight; });
 }
 
 /// Measures the pass and its layers. Alone, products take as long as they do or, where a layer is
@@ -183,7 +185,8 @@ void measure_layers(const Network<Model>& net, const Example& e, int bits, const
   std::size_t next = 0;
   for (std::size_t k = 0; k < times.size(); ++k) {
     QuantizedLayer& l = r.layers[k];
-    l.milliseconds = has_no_weights(l) ? 1e3 * least[next++] : times[k].milliseconds.front();
+    l.milliseconds =
+        has_no_weights(l, net.layout) ? 1e3 * least[next++] : times[k].milliseconds.front();
     sum += l.milliseconds;
   }
   r.milliseconds = 1e3 * pass;
@@ -317,7 +320,7 @@ auto quantized_after_training(const File& from, std::span<const Problem> problem
     for (std::size_t k = 0; k < errors.size(); ++k) {
       QuantizedLayer& l = r.layers[k];
       l.of_weights = errors[k].of_weights;
-      l.of_rows = has_no_weights(l) ? weightless[next++] : errors[k].of_rows;
+      l.of_rows = has_no_weights(l, net.layout) ? weightless[next++] : errors[k].of_rows;
       l.share = l.of_weights * l.of_weights + l.of_rows * l.of_rows;
       sum += l.share;
     }

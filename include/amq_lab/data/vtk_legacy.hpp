@@ -60,7 +60,7 @@ class Parser {
         types_ = numbers(count(), "int").as<std::int64_t>(path_ + ": CELL_TYPES");
       } else if (key == "POINT_DATA" || key == "CELL_DATA") {
         where = key == "POINT_DATA" ? "node" : "cell";
-        rows_ = count();
+        rows_ = count(bits_a_byte);
         const auto expected = where == "node" ? n_points_ : n_before_ + cells_.count();
         if (rows_ != expected)
           fail(std::to_string(expected) + " values of " + key, std::to_string(rows_));
@@ -109,15 +109,18 @@ class Parser {
     while (!rest_.empty() && !line().empty()) continue;
   }
   /// A number of things: never more than there are bytes left.
-  std::size_t count() {
+  /// @param a_byte  how many of the things a byte of the file may hold
+  std::size_t count(std::size_t a_byte = 1) {
     const auto w = word();
     std::size_t n = 0;
     const auto [end, error] = from_text(w.data(), w.data() + w.size(), n);
-    if (error != std::errc() || end != w.data() + w.size() || n > rest_.size()) {
+    if (error != std::errc() || end != w.data() + w.size() || n > a_byte * rest_.size()) {
       fail("a count the file has room for", std::string(w));
     }
     return n;
   }
+
+  static constexpr std::size_t bits_a_byte = 8;  // rows are counted before their type is known
 
   static DType type_of(const std::string& name) {
     if (name == "float") return DType::f32;
@@ -290,7 +293,7 @@ class Parser {
         name = word();
       }
       const std::string own(name);
-      const std::size_t components = count(), rows = count();
+      const std::size_t components = count(), rows = count(bits_a_byte);
       const std::string type(word());
       take(own, components, rows, type);
     }
@@ -333,7 +336,7 @@ class Parser {
   }
   void keep(MeshSample::Fields& fields, const std::string& name, std::size_t components,
             std::string_view type) {
-    const std::size_t a_byte = lower(type) == "bit" ? 8 : 1;  // at the most
+    const std::size_t a_byte = lower(type) == "bit" ? bits_a_byte : 1;  // at the most
     const std::size_t most = components == 0 ? 0 : a_byte * rest_.size() / components + a_byte;
     if (components == 0 || components > 1000 || rows_ > most) {
       fail("values for " + name, std::to_string(components) + " components");

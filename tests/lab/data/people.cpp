@@ -178,6 +178,18 @@ TEST_CASE("bits of VTK are numbers, a byte's first one highest, in text and in b
   const auto s = vtk_legacy::read(dir.path("bits.vtk"));
   CHECK(s.node.at("m") == std::vector<float>{1, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0});
   CHECK(s.node.at("u") == u);
+  // Many bits take fewer bytes than there are rows, also as the last thing of a file.
+  std::string many = "# vtk DataFile Version 3.0\nt\nBINARY\nDATASET POLYDATA\nPOINTS 1000 float\n";
+  many += std::string(12'000, '\0') + "\nPOLYGONS 1 4\n";
+  for (const int v : {3, 0, 1, 2}) many += std::string(3, '\0') + static_cast<char>(v);
+  for (const char* as : {"SCALARS m bit\nLOOKUP_TABLE default\n", "FIELD f 1\nm 1 1000 bit\n"}) {
+    CAPTURE(as);
+    write_file(dir.path("many.vtk"),
+               many + "\nPOINT_DATA 1000\n" + as + std::string(125, '\xff') + "\n");
+    CHECK(vtk_legacy::read(dir.path("many.vtk")).node.at("m") == std::vector<float>(1000, 1));
+    write_file(dir.path("many.vtk"), many + "\nPOINT_DATA 1000\n" + as + std::string(9, '\xff'));
+    AMQ_REFUSES(vtk_legacy::read(dir.path("many.vtk")), "");
+  }
   // A count beyond the end is not believed.
   write_file(dir.path("bits.vtk"),
              text.substr(0, text.find("SCALARS")) + "CELL_DATA 2\nFIELD f 1\nm 900 2 bit\nxx");
