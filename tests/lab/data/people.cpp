@@ -186,7 +186,8 @@ TEST_CASE("bits of VTK are numbers, a byte's first one highest, in text and in b
     CAPTURE(as);
     write_file(dir.path("many.vtk"),
                many + "\nPOINT_DATA 1000\n" + as + std::string(125, '\xff') + "\n");
-    CHECK(vtk_legacy::read(dir.path("many.vtk")).node.at("m") == std::vector<float>(1000, 1));
+    const auto kept = vtk_legacy::read(dir.path("many.vtk")).node.at("m");
+    CHECK(kept == std::vector<float>(3, 1));  // of the nodes that a cell has
     write_file(dir.path("many.vtk"), many + "\nPOINT_DATA 1000\n" + as + std::string(9, '\xff'));
     AMQ_REFUSES(vtk_legacy::read(dir.path("many.vtk")), "");
   }
