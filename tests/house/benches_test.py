@@ -10,7 +10,7 @@ import pathlib
 import subprocess
 import sys
 
-LIBRARIES = {"allocate.cpp": "benchmark/benchmark.h"}
+LIBRARIES = {"allocate.cpp": "benchmark/benchmark.h", "messages.cpp": "mpi.h"}
 
 bench, command = pathlib.Path(sys.argv[1]), sys.argv[2:]
 files = sorted(bench.glob("*/*.cpp"))
