@@ -294,10 +294,11 @@ Field given_of(const Arguments& a, const MeshSample& s, const any::Facts& f, Ind
 /// The same with the distance from the boundary, where training added it and the user does not give
 /// it: an array or a mesh file may.
 Field given_of(const Arguments& a, const MeshSample& s, const any::Facts& f) {
+  if (!any::has_boundary_channel(f.seen.given_names)) return given_of(a, s, f, f.given);
   const auto given = a["--given"];
   const bool told = given ? given->ends_with(".npy") && columns_of(*given) == f.given
                           : s.node.contains(any::boundary_channel);
-  if (!any::has_boundary_channel(f.seen.given_names) || told) return given_of(a, s, f, f.given);
+  if (told) return given_of(a, s, f, f.given);
   if (given && f.given == 1)
     refuse("--given", "nothing: the only channel is the distance from the boundary",
            "'" + *given + "'", "Leave it out, or give an .npy of (node, 1).");

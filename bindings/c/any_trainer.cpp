@@ -7,6 +7,7 @@
 #include <amq/core/thread_pool.hpp>
 #include <amq/mesh/sides.hpp>
 #include <amq/solver/examine.hpp>
+#include <amq/solver/stored.hpp>
 #include <amq/train/mesh_samples.hpp>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
 
 namespace amq::any {
@@ -34,12 +36,6 @@ struct Said {
   bool boundary_distance = false;
   std::vector<std::string> imposed{};  ///< as TYPE:CHANNEL=VALUE; channels may have names
 };
-
-const std::pair<const char*, NodeType> node_types[] = {
-    {"normal", NodeType::normal},     {"obstacle", NodeType::obstacle},
-    {"disabled", NodeType::disabled}, {"handle", NodeType::handle},
-    {"inflow", NodeType::inflow},     {"outflow", NodeType::outflow},
-    {"wall", NodeType::wall}};
 
 /// One option's text.
 class Text {
@@ -70,13 +66,14 @@ class Text {
     return choice<bool>({{"yes", true}, {"true", true}, {"no", false}, {"false", false}});
   }
   template <typename T>
-  [[nodiscard]] T choice(const std::vector<std::pair<const char*, T>>& all) const {
+  [[nodiscard]] T choice(const std::vector<std::pair<const char*, T>>& all,
+                         const std::string& what = "") const {
     std::string names;
     for (const auto& [name, value] : all) {
       if (text_ == name) return value;
       names += (names.empty() ? "" : ", ") + std::string(name);
     }
-    refuse("one of " + names);
+    refuse(what + "one of " + names);
   }
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
   [[nodiscard]] bool empty() const noexcept { return text_.empty(); }
@@ -420,17 +417,12 @@ ImposedValue imposed_value(const std::string& text, const std::vector<std::strin
   const std::size_t equals = text.rfind('='), colon = text.substr(0, equals).find(':');
   const auto no = [&]() { t.refuse("TYPE:CHANNEL=VALUE, as wall:0=0 or inflow:u=1.5"); };
   if (equals == text.npos) no();
-  const std::string type = text.substr(0, std::min(colon, equals));
-  const auto found = std::find_if(std::begin(node_types), std::end(node_types),
-                                  [&](const auto& known) { return type == known.first; });
-  if (found == std::end(node_types)) {
-    std::string all;
-    for (const auto& [name, ignored] : node_types)
-      all += (all.empty() ? "" : ", ") + std::string(name);
-    t.refuse("a type of nodes, one of " + all);
-  }
+  std::vector<std::pair<const char*, NodeType>> types;
+  for (const std::string_view name : solver::stored::names<NodeType>)
+    types.emplace_back(name.data(), static_cast<NodeType>(types.size()));
   ImposedValue v;
-  v.type = found->second;
+  v.type =
+      Text("imposed", text.substr(0, std::min(colon, equals))).choice(types, "a type of nodes, ");
   v.value = static_cast<float>(Text("imposed", text.substr(equals + 1)).number(-large, large));
   if (colon == text.npos) {
     if (n != 1) t.refuse("a channel of the " + number_text(n) + ", as wall:0=0");

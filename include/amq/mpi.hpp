@@ -134,8 +134,7 @@ class MpiCommunicator final : public Communicator {
 
  private:
   static constexpr int tag = 1;
-  static constexpr std::size_t most_kept =
-      64;  // a pass has one a layer and more; programs have some parts
+  static constexpr std::size_t most_kept = 64;  // a pass has one a layer; programs some parts
 
   /// Messages that were sent before.
   struct Kept {

@@ -64,10 +64,12 @@ inline double float_seconds(const ProductCost& c, Index groups, MatrixView<const
 /// On the caller's thread, by the network's own weights and rows of noise.
 /// @param cost    of a pass: its products, in their order
 /// @param levels  that rows may have, each one of the scheme
+/// @param floats  whether they are measured in float, too
 /// @throws Error for fewer than one round
 [[nodiscard]] inline std::vector<ProductTime> measure_product_times(
     const ParameterLayout& layout, const Quantizers& quantizers, const Parameters& parameters,
-    const PassCost& cost, const std::vector<int>& levels, const RowTimesOptions& options = {}) {
+    const PassCost& cost, const std::vector<int>& levels, const RowTimesOptions& options = {},
+    bool floats = true) {
   if (options.rounds < 1)
     throw Error("measure_product_times", "at least one round", std::to_string(options.rounds),
                 "Keep the defaults.");
@@ -100,8 +102,9 @@ inline double float_seconds(const ProductCost& c, Index groups, MatrixView<const
         seconds += least_seconds(options, [&] { static_cast<void>(a.quantize(c.id, rows)); });
       t.milliseconds[k] = 1e3 * seconds;
     }
-    t.float_milliseconds =
-        1e3 * detail::float_seconds(c, w->groups, view(std::as_const(x)), options);
+    if (floats)
+      t.float_milliseconds =
+          1e3 * detail::float_seconds(c, w->groups, view(std::as_const(x)), options);
   }
   return all;
 }

@@ -99,6 +99,21 @@ inline void broadcast(Communicator& c, int from, std::string& text) {
   text.assign(reinterpret_cast<const char*>(words.data()), static_cast<std::size_t>(size));
 }
 
+/// What a rank has just caught, in amq's words. @pre in a handler
+[[nodiscard]] inline Error caught_on(int rank) {
+  const std::string where = "rank " + std::to_string(rank);
+  try {
+    throw;
+  } catch (const Error& e) {
+    return e;
+  } catch (const std::exception& e) {
+    return {where, "no exception", e.what(), "See the message."};
+  } catch (...) {
+    return {where, "no exception", "one without a message",
+            "Throw what derives from std::exception."};
+  }
+}
+
 }  // namespace detail
 
 /// Runs f() on every rank; where it throws on one, all throw the error of the first of them. f
@@ -111,13 +126,9 @@ void together(Communicator& c, const F& f) {
   try {
     f();
     failed = false;
-  } catch (const Error& e) {
-    text = {e.where(), e.expected(), e.found(), e.mend()};
-  } catch (const std::exception& e) {
-    text = {"rank " + std::to_string(c.rank()), "no exception", e.what(), "See the message."};
   } catch (...) {
-    text = {"rank " + std::to_string(c.rank()), "no exception", "one without a message",
-            "Throw what derives from std::exception."};
+    const Error e = detail::caught_on(c.rank());
+    text = {e.where(), e.expected(), e.found(), e.mend()};
   }
   std::int64_t first = failed ? -c.rank() : -c.size();
   c.max({&first, 1});
@@ -145,16 +156,8 @@ decltype(auto) or_abort(Communicator& c, const F& f) {
     return f();
   } catch (const CommonError&) {
     throw;
-  } catch (const Error& e) {
-    c.abort(e);
-    throw;
-  } catch (const std::exception& e) {
-    c.abort(
-        Error("rank " + std::to_string(c.rank()), "no exception", e.what(), "See the message."));
-    throw;
   } catch (...) {
-    c.abort(Error("rank " + std::to_string(c.rank()), "no exception", "one without a message",
-                  "Throw what derives from std::exception."));
+    c.abort(detail::caught_on(c.rank()));
     throw;
   }
 }

@@ -262,13 +262,8 @@ void LocalRanks::run(const F& f) {
       seconds_ = std::max(seconds_, t);
       ended_[static_cast<std::size_t>(rank)] = 1;
       changed_.notify_all();
-    } catch (const Error& e) {
-      c.abort(e);
-    } catch (const std::exception& e) {
-      c.abort(Error("rank " + std::to_string(rank), "no exception", e.what(), "See the message."));
     } catch (...) {
-      c.abort(Error("rank " + std::to_string(rank), "no exception", "one without a message",
-                    "Throw what derives from std::exception."));
+      c.abort(detail::caught_on(rank));
     }
   };
   std::vector<std::thread> threads;

@@ -349,8 +349,10 @@ inline void check_sides(const PartitionedMesh& m, Communicator& c) {
     owner.resize(id.size(), static_cast<std::size_t>(g.rank));
   }
   std::vector<std::vector<std::int64_t>> to(static_cast<std::size_t>(c.size()));
+  std::vector<Side> sides;
   together(c, [&] {
-    for (const auto& [from, at] : sides_of_cells(m)) {
+    sides = sides_of_cells(m);
+    for (const auto& [from, at] : sides) {
       if (at < m.n_owned()) continue;
       auto& list = to[owner[static_cast<std::size_t>(at)]];
       list.push_back(id[static_cast<std::size_t>(from)]);
@@ -361,15 +363,14 @@ inline void check_sides(const PartitionedMesh& m, Communicator& c) {
   together(c, [&] {
     std::unordered_map<std::int64_t, std::int32_t> local;
     for (std::size_t i = 0; i < id.size(); ++i) local[id[i]] = static_cast<std::int32_t>(i);
-    std::vector<Side> edges = side_edges(m);
-    std::sort(edges.begin(), edges.end());
+    std::sort(sides.begin(), sides.end());
     for (std::size_t r = 0; r < told.size(); ++r)
       for (std::size_t k = 0; k < told[r].size(); k += 2) {
         const auto from = local.find(told[r][k]), at = local.find(told[r][k + 1]);
         // Ghosts of others that are not own nodes here: make_part() says so.
         if (at == local.end() || at->second >= m.n_owned()) continue;
         if (from != local.end() &&
-            std::binary_search(edges.begin(), edges.end(), Side{from->second, at->second}))
+            std::binary_search(sides.begin(), sides.end(), Side{from->second, at->second}))
           continue;
         throw Error(
             "mesh of rank " + std::to_string(c.rank()) + ", node " + std::to_string(told[r][k + 1]),

@@ -164,7 +164,7 @@ template <typename Model, typename Example>
 void measure_layers(const Network<Model>& net, const Example& e, int bits, const PassCost& cost,
                     const allocation::RowTimesOptions& o, QuantizeReport& r) {
   const auto times = allocation::measure_product_times(net.layout, net.quantizers, net.parameters,
-                                                       cost, {bits}, o);
+                                                       cost, {bits}, o, false);
   const BitPlan plan = BitPlan::uniform(bits);
   BasicFixed integers(net.layout, net.quantizers, net.parameters);
   const double pass = allocation::least_seconds(o, [&] {
