@@ -1,21 +1,28 @@
 #include <amq/train/train_mesh.hpp>
 
+#include <amq/core/thread_pool.hpp>
 #include <amq/mesh/random_square.hpp>
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cfenv>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 using namespace amq;
 using namespace amq::training;
@@ -166,6 +173,52 @@ TEST_CASE("a scheme that is a value gives the bits of the scheme that is a type"
        train_adaptive<AnyScheme>(from, samples, o, ladder));
   same(train_uniform<Eight>(from, samples, o), train_uniform<AnyScheme>(from, samples, o, eight));
   same(quantize<Eight>(from, samples, o), quantize<AnyScheme>(from, samples, o, eight));
+}
+
+TEST_CASE("whatever a host has set, a training ends with the same weights and gives it back") {
+  auto samples = own_samples(6);
+  // A channel among denormals: what flushes them does not see it.
+  for (Sample& s : samples) {
+    s.given.conservativeResize(Eigen::NoChange, 2);
+    for (Index i = 0; i < s.given.rows(); ++i)
+      s.given(i, 1) = static_cast<float>(i % 7) * 0x1p-145f;
+  }
+  const auto weights = [&](const std::function<void()>& change) {
+    std::vector<std::vector<float>> all;
+    std::thread([&] {
+      change();
+      const int rounding = std::fegetround();
+      ThreadPool pool(2);  // whose threads begin as this one is
+      auto o = quick();
+      o.epochs = 2;
+      o.executor = &pool;
+      const auto net = train<MpPde>(samples, o, small());
+      all.push_back(net.net->parameters.values);
+      for (const auto* e : {&net.encoding.input_mean, &net.encoding.input_deviation})
+        all.push_back(*e);
+      const Field u = net(samples[0].mesh, samples[0].given);
+      all.emplace_back(u.data(), u.data() + u.size());
+      all.push_back(quantize<Eight>(net, samples, o).solver.net().parameters.values);
+      all.push_back(train_uniform<Eight>(net, samples, o).solver.net().parameters.values);
+      all.push_back(train_adaptive<Ladder>(net, samples, o).solver.net().parameters.values);
+      CHECK(std::fegetround() == rounding);
+    }).join();
+    return all;
+  };
+  const auto plain = weights([] {});
+  for (const int mode : {FE_UPWARD, FE_TOWARDZERO}) {
+    CAPTURE(mode);
+    CHECK(weights([mode] { std::fesetround(mode); }) == plain);
+  }
+#if defined(__x86_64__)
+  CHECK(weights([] { _mm_setcsr(_mm_getcsr() | 0x8040u); }) == plain);
+#endif
+#ifdef __GLIBC__
+  CHECK(weights([] {
+          std::feclearexcept(FE_ALL_EXCEPT);
+          feenableexcept(FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW);
+        }) == plain);
+#endif
 }
 
 TEST_CASE("one level leaves nothing to adapt: refused before the training, not after it") {

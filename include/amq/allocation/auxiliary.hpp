@@ -6,6 +6,7 @@
 #include <amq/allocation/rows.hpp>
 #include <amq/allocation/score.hpp>
 #include <amq/arithmetic/counting.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/core/portable_math.hpp>
 #include <amq/models/mp_pde.hpp>
 #include <amq/models/network.hpp>
@@ -112,6 +113,7 @@ class Auxiliary {
   }
   /// Centre and scale of every column from observed scores: (node, column) of some samples.
   void fit_columns(const std::vector<PointScores>& samples, const ScoreColumns& of) {
+    const FloatEnvironment own;
     for (Index c = 0; c < columns(); ++c) {
       double n = 0, sum = 0, square = 0;
       for (const auto& s : samples)

@@ -4,6 +4,7 @@
 /// points at which activations are quantized. Values live apart, in one flat vector.
 
 #include <amq/core/error.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/core/matrix_view.hpp>
 #include <amq/core/random.hpp>
 #include <amq/ops/operation.hpp>
@@ -288,6 +289,7 @@ using Parameters = ParametersOf<float>;
 /// Begins every entry from `first_entry` on by its law; the same numbers for the same seed.
 inline void initialize(const ParameterLayout& layout, Parameters& p, std::uint64_t seed,
                        std::size_t first_entry = 0) {
+  const FloatEnvironment own;
   p.values.resize(static_cast<std::size_t>(layout.size()));
   for (std::size_t k = first_entry; k < layout.entries().size(); ++k) {
     const auto& e = layout.entries()[k];

@@ -5,6 +5,7 @@
 /// file treat them alike.
 
 #include <amq/arithmetic/parameter.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/quant/any_rule.hpp>
 #include <amq/quant/scheme.hpp>
 #include <amq/quant/weights.hpp>
@@ -174,6 +175,7 @@ class Quantizers {
   }
   /// Steps that are best for Gaussian rows; calibration improves on them.
   void reset_points(const ParameterLayout& layout, Parameters& p) const {
+    const FloatEnvironment own;
     for (std::size_t i = 0; i < points_.size(); ++i) {
       const PointEntry& point = layout.points()[i];
       float* a = p.view(layout.entry(points_[i])).data;
@@ -188,6 +190,7 @@ class Quantizers {
   }
   /// The step of least squared error for every output channel as the weights stand.
   void fit_weights(const ParameterLayout& layout, Parameters& p) const {
+    const FloatEnvironment own;
     for (std::size_t i = 0; i < weights_.size(); ++i) {
       const WeightEntry& w = layout.weights()[i];
       float* step = p.view(layout.entry(weights_[i])).data;

@@ -3,6 +3,7 @@
 /// A model with its numbers: declaration, quantizers, parameters.
 
 #include <amq/arithmetic/quantizers.hpp>
+#include <amq/core/float_environment.hpp>
 
 #include <cstdint>
 #include <utility>
@@ -19,7 +20,9 @@ struct Network {
 
   /// Begun at random, steps fitted to the beginning weights and to Gaussian rows.
   Network(const typename Model::Config& config, arithmetics::SchemeInfo scheme, std::uint64_t seed)
-      : model(layout, config), quantizers(layout, std::move(scheme)) {
+      // The guard lives until the member is made: laws of beginning weights are floats, too.
+      : model((static_cast<void>(core::FloatEnvironment()), layout), config),
+        quantizers(layout, std::move(scheme)) {
     arithmetics::initialize(layout, parameters, seed);
     reset_quantizers();
   }

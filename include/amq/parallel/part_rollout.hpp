@@ -2,6 +2,7 @@
 /// @file
 /// A state on a mesh that lies with several ranks, carried from step to step: Rollout's bits.
 
+#include <amq/core/float_environment.hpp>
 #include <amq/parallel/part_solver.hpp>
 
 #include <cstdint>
@@ -56,22 +57,25 @@ class PartRollout {
   /// @throws amq::Error on all ranks where the state of one is no longer finite
   template <typename Given>
   const Field& step(const Given& given) {
-    const auto state = view(std::as_const(state_));
-    if (since_ == 0) {
-      SolveOptions o{std::span<const double>(variables_)};
-      o.budget = budget_;
-      part_->choose(state, *chosen_, o);
-      begun_ = 0;
-    } else {  // without the auxiliary model
-      chosen_->report.bops -= chosen_->report.auxiliary_bops;
-      chosen_->report.auxiliary_bops = 0;
+    {
+      const FloatEnvironment own;  // what is given is the host's
+      const auto state = view(std::as_const(state_));
+      if (since_ == 0) {
+        SolveOptions o{std::span<const double>(variables_)};
+        o.budget = budget_;
+        part_->choose(state, *chosen_, o);
+        begun_ = 0;
+      } else {  // without the auxiliary model
+        chosen_->report.bops -= chosen_->report.auxiliary_bops;
+        chosen_->report.auxiliary_bops = 0;
+      }
+      since_ = (since_ + 1) % every_;
+      chosen_->report.saturated = part_->solve(state, chosen_->plan, change_, variables_, begun_);
+      if (part_->solver().encoding().time_step > 0)
+        state_.swap(change_);
+      else
+        state_ += change_;
     }
-    since_ = (since_ + 1) % every_;
-    chosen_->report.saturated = part_->solve(state, chosen_->plan, change_, variables_, begun_);
-    if (part_->solver().encoding().time_step > 0)
-      state_.swap(change_);
-    else
-      state_ += change_;
     given(state_);
     ++steps_;
     return state_;

@@ -4,6 +4,7 @@
 
 #include <amq/core/eigen_size.hpp>
 #include <amq/core/error.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/multi_mesh.hpp>
 #include <amq/mesh/neighbours.hpp>
@@ -147,6 +148,7 @@ struct MeshEncoding {
   /// @throws amq::Error for a field of other shape, or numbers that are not finite
   [[nodiscard]] GraphSample encode(const Mesh& mesh, MatrixView<const float> a,
                                    std::span<const double> variables = {}) const {
+    const FloatEnvironment own;
     GraphSample s = on(mesh);
     encode_given(a, s);
     encode_variables(variables, s);
@@ -156,6 +158,7 @@ struct MeshEncoding {
   /// @throws amq::Error for a mesh of other dimension, without types, or with types that training
   ///         did not see where values are imposed on walls
   [[nodiscard]] GraphSample on(const Mesh& mesh) const {
+    const FloatEnvironment own;
     GraphSample s = nodes_of(mesh);
     s.graph = graph(mesh);
     return s;
@@ -243,6 +246,7 @@ struct MeshEncoding {
   /// The solution as the network should return it, after encode_given().
   /// @param u  (node, solution channel)
   void encode_solution(MatrixView<const float> u, GraphSample& s) const {
+    const FloatEnvironment own;
     if (u.rows != s.u.rows() || u.cols != outputs())
       throw Error(
           "encode_solution",
@@ -373,6 +377,7 @@ class ChannelMoments {
 template <typename Samples>
 MeshEncoding MeshEncoding::of(const Samples& samples, const GraphOptions& graph,
                               std::vector<ImposedValue> imposed) {
+  const FloatEnvironment own;
   if (std::size(samples) == 0)
     throw Error("MeshEncoding::of", "samples", "none", "Give the samples of the training.");
   MeshEncoding e;

@@ -2,6 +2,7 @@
 /// @file
 /// A state on a mesh, carried from step to step by a solver that predicts its change.
 
+#include <amq/core/float_environment.hpp>
 #include <amq/solver/mesh_solver.hpp>
 
 #include <optional>
@@ -50,23 +51,26 @@ class Rollout {
   ///         become; it stays as it was
   template <typename Given>
   const Field& step(const Given& given) {
-    const auto state = view(std::as_const(state_));
-    if (since_ == 0) {
-      solver::SolveOptions o{std::span<const double>(variables_)};
-      o.budget = budget_;
-      solver::ChosenBits c = mesh_.choose(state, o);
-      plan_ = std::move(c.plan);
-      report_ = std::move(c.report);
-    } else {  // without the auxiliary model
-      report_.bops -= report_.auxiliary_bops;
-      report_.auxiliary_bops = 0;
+    {
+      const core::FloatEnvironment own;  // what is given is the host's
+      const auto state = view(std::as_const(state_));
+      if (since_ == 0) {
+        solver::SolveOptions o{std::span<const double>(variables_)};
+        o.budget = budget_;
+        solver::ChosenBits c = mesh_.choose(state, o);
+        plan_ = std::move(c.plan);
+        report_ = std::move(c.report);
+      } else {  // without the auxiliary model
+        report_.bops -= report_.auxiliary_bops;
+        report_.auxiliary_bops = 0;
+      }
+      since_ = (since_ + 1) % every_;
+      mesh_.count_saturated(mesh_.solve(state, plan_, change_, variables_), report_);
+      if (mesh_.solver().encoding().time_step > 0)
+        state_.swap(change_);
+      else
+        state_ += change_;
     }
-    since_ = (since_ + 1) % every_;
-    mesh_.count_saturated(mesh_.solve(state, plan_, change_, variables_), report_);
-    if (mesh_.solver().encoding().time_step > 0)
-      state_.swap(change_);
-    else
-      state_ += change_;
     given(state_);
     ++steps_;
     return state_;

@@ -3,6 +3,7 @@
 /// Begins the quantizers of a trained float network from what its activations are.
 
 #include <amq/arithmetic/float32.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/kernels/words.hpp>
 #include <amq/quant/calibration.hpp>
 #include <amq/quant/histogram.hpp>
@@ -47,6 +48,7 @@ inline constexpr double room_for_more = 2;
 template <typename Model, typename Samples>
 void calibrate(Network<Model>& net, const Samples& samples,
                RangeRule range = RangeRule::least_squares, std::uint64_t seed = 0) {
+  const FloatEnvironment own;
   const auto& points = net.layout.points();
   const SchemeInfo& info = net.quantizers.info();
   std::vector<Histogram> histograms(points.size());

@@ -4,6 +4,7 @@
 /// network, at full or lower resolution; and the training of a network on it.
 
 #include <amq/arithmetic/concept.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/mesh/grid.hpp>
 #include <amq/ops/grid_shape.hpp>
 #include <amq/train/network_training.hpp>
@@ -83,6 +84,7 @@ struct GridEncoding {
   /// From the windows of these samples.
   [[nodiscard]] static GridEncoding of(const GridSet& set, const GridMapping& mapping,
                                        const std::vector<Index>& samples) {
+    const FloatEnvironment own;
     double n = 0, sum = 0, square = 0, m = 0, target = 0;
     for (const Index i : samples)
       for (Index w = 0; w < mapping.count(set); ++w) {
@@ -143,6 +145,7 @@ struct GridEncoding {
   /// What window w of sample i gives, without what it seeks.
   [[nodiscard]] GridExample encode_given(const GridSet& set, const GridMapping& mapping, Index i,
                                          Index w = 0) const {
+    const FloatEnvironment own;
     static_cast<void>(mapping.count(set));
     GridExample e;
     e.grid.dims = static_cast<int>(set.u.points.size());
@@ -155,6 +158,7 @@ struct GridEncoding {
   /// Window w of sample i.
   [[nodiscard]] GridExample encode(const GridSet& set, const GridMapping& mapping, Index i,
                                    Index w = 0) const {
+    const FloatEnvironment own;
     GridExample e = encode_given(set, mapping, i, w);
     const std::vector<float> y = sought(set, mapping, i, w);
     e.y.resize(e.grid.points(), set.u.n_channels);
@@ -166,6 +170,7 @@ struct GridEncoding {
   /// @param y  (point, channel)
   [[nodiscard]] Matrix decode(const GridSet& set, const GridMapping& mapping, Index i, Index w,
                               MatrixView<const float> y) const {
+    const FloatEnvironment own;
     Matrix u(y.rows, y.cols);
     const auto last = mapping.change ? set.u.frame(i, mapping.first(set, w) + mapping.past - 1)
                                      : std::span<const float>();

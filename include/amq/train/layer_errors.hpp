@@ -4,6 +4,7 @@
 
 #include <amq/arithmetic/counting.hpp>
 #include <amq/arithmetic/float32.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/train/network_training.hpp>
 
 #include <cmath>
@@ -34,6 +35,7 @@ struct LayerError {
 template <typename Model, typename Samples>
 [[nodiscard]] std::vector<LayerError> layer_errors(const Network<Model>& net,
                                                    const Samples& samples, int bits) {
+  const FloatEnvironment own;
   const auto answers_with = [&](auto& a, const auto& read) {
     std::vector<Matrix> all;
     for (const auto& s : samples) {

@@ -2,6 +2,7 @@
 /// @file
 /// What every quantization point's error is worth, measured on the network in use.
 
+#include <amq/core/float_environment.hpp>
 #include <amq/train/mesh_training.hpp>
 
 #include <algorithm>
@@ -36,8 +37,10 @@ namespace amq::training {
 template <typename Model>
 [[nodiscard]] PointCurves measure_curves(Network<Model>& net, std::span<const GraphSample> samples,
                                          const std::vector<int>& levels, int reference_bits,
-                                         std::vector<double> mean_scores, Executor& executor,
+                                         std::vector<double> mean_scores, Executor& hosts,
                                          bool by_layer = false) {
+  const FloatEnvironment own;
+  FloatExecutor executor(hosts);
   const PointScores shape(net.layout);
   const auto columns = static_cast<std::size_t>(shape.columns());
   // Columns that go together.
@@ -102,6 +105,7 @@ template <typename Model, allocation::score Score>
 [[nodiscard]] PointCurves measure_curves(Network<Model>& net, std::span<const GraphSample> samples,
                                          const std::vector<int>& levels, int reference_bits,
                                          const Score& score, Executor& executor) {
+  const FloatEnvironment own;
   std::vector<PointScores> seen;
   for (const GraphSample& s : samples) {
     seen.emplace_back(net.layout, s.graph.n_nodes());

@@ -6,6 +6,7 @@
 #include <amq/allocation/allocator.hpp>
 #include <amq/allocation/auxiliary.hpp>
 #include <amq/allocation/sensitivity.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/models/graph_sample.hpp>
 #include <amq/train/network_training.hpp>
 
@@ -119,8 +120,10 @@ class AdaptiveTraining {
 
   /// Observes `count` samples' scores with the network as it is, fits the columns, and trains the
   /// auxiliary model alone on them for some epochs.
-  void prepare(Executor& executor, std::size_t count, int probes, std::int64_t epochs,
+  void prepare(Executor& hosts, std::size_t count, int probes, std::int64_t epochs,
                const ProgressCallback& progress = {}) {
+    const FloatEnvironment own;
+    FloatExecutor executor(hosts);
     count = std::min(count, main_.samples().size());
     std::vector<PointScores> scores(count, PointScores(main_.net().layout));
     // A tape is tens of megabytes: one per thread.
@@ -214,8 +217,10 @@ class AdaptiveTraining {
   }
   /// The same for a solver that is to run at several budgets: every pass draws one of them.
   /// @throws amq::Error, too, where there is none
-  void run(Executor& executor, const Allocator<>& allocator, std::span<const double> mean_bits,
+  void run(Executor& hosts, const Allocator<>& allocator, std::span<const double> mean_bits,
            const ProgressCallback& progress = {}) {
+    const FloatEnvironment own;
+    FloatExecutor executor(hosts);
     if (allocator.unit() != allocation::Bops::unit)
       throw Error("AdaptiveTraining", "an allocator that prices by BOPs", "one with measured times",
                   "Train by BOPs, then call price_by() on the deployed solver.");

@@ -4,6 +4,7 @@
 /// width, or at given plans.
 
 #include <amq/arithmetic/training.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/models/network.hpp>
 #include <amq/train/loss.hpp>
 #include <amq/train/trainer.hpp>
@@ -236,9 +237,11 @@ class NetworkTraining {
 
  private:
   template <typename PlanOf>
-  void run_with(Executor& executor, const PlanOf& plan_of, std::span<const BitPlan> plans,
+  void run_with(Executor& hosts, const PlanOf& plan_of, std::span<const BitPlan> plans,
                 bool validates, bool quantized, const ProgressCallback& progress,
                 const char* mode) {
+    const FloatEnvironment own;
+    FloatExecutor executor(hosts);
     Learner learner{&net_->layout, &net_->parameters, AdamW(net_->layout, options_.adam), {}};
     TrainerOptions o = options_.trainer;
     if (!o.checkpoint.empty()) {
@@ -296,6 +299,7 @@ class NetworkTraining {
 /// passes of one sample each, moments of a sample would be another function than the deployed one.
 template <typename Model, typename Samples>
 void settle_norms(Network<Model>& net, const Samples& samples) {
+  const FloatEnvironment own;
   BasicTraining<float> a(net.layout, net.quantizers);
   double k = 0;
   for (const auto& s : samples) {

@@ -6,6 +6,7 @@
 #include <amq/allocation/product_times.hpp>
 #include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/float32.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/ops/product_bits.hpp>
 #include <amq/solver/network_file.hpp>
 #include <amq/solver/solution.hpp>
@@ -210,6 +211,7 @@ struct PostTraining {
 template <typename File, typename Problem>
 auto quantized_after_training(const File& from, std::span<const Problem> problems,
                               const QuantizeOptions& o) {
+  const FloatEnvironment own;
   using Model = typename File::Model;
   using Solver = typename File::Solver;
   if (problems.empty())

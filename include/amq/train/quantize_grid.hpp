@@ -2,6 +2,7 @@
 /// @file
 /// Post-training quantization of networks on grids: see quantize.hpp.
 
+#include <amq/core/float_environment.hpp>
 #include <amq/solver/grid_file.hpp>
 #include <amq/train/post_training.hpp>
 #include <amq/train/train_grid.hpp>
@@ -75,6 +76,7 @@ namespace detail {
 
 template <typename Model>
 FloatGridFile<Model> load_float_grid(const solver::detail::NetworkFile& file, double tolerance) {
+  const FloatEnvironment own;
   const safetensors::File& f = file.f;
   const auto config = begin_float_file<Model>(file);
   FloatGridFile<Model> made;
@@ -130,6 +132,7 @@ template <typename Model>
 [[nodiscard]] training::QuantizedGrid<Model> quantize(const training::FloatGridFile<Model>& from,
                                                       std::span<const Field> samples,
                                                       const training::QuantizeOptions& o = {}) {
+  const core::FloatEnvironment own;
   auto of = training::detail::quantized_after_training(from, samples, o);
   of.report.float_difference = from.difference;
   solver::TrainedOn seen = from.seen;

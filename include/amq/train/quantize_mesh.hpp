@@ -2,6 +2,7 @@
 /// @file
 /// Post-training quantization of networks on meshes: see quantize.hpp.
 
+#include <amq/core/float_environment.hpp>
 #include <amq/solver/model_file.hpp>
 #include <amq/train/mesh_samples.hpp>
 #include <amq/train/post_training.hpp>
@@ -89,6 +90,7 @@ namespace detail {
 
 template <typename Model>
 FloatMeshFile<Model> load_float_mesh(const solver::detail::NetworkFile& file, double tolerance) {
+  const FloatEnvironment own;
   const safetensors::File& f = file.f;
   const auto config = begin_float_file<Model>(file);
   FloatMeshFile<Model> made;
@@ -159,6 +161,7 @@ template <typename Model>
                                                       std::span<const Sample> samples,
                                                       const training::QuantizeOptions& o = {}) {
   using namespace training;
+  const core::FloatEnvironment own;
   for (std::size_t k = 0; k < samples.size(); ++k) try {
       static_cast<void>(examine(samples[k].mesh, from.encoding.neighbours == 0));
       static_cast<void>(

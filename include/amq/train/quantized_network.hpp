@@ -2,6 +2,7 @@
 /// @file
 /// From a float network to a quantized one: calibrated, trained on at uniform bits, or adaptively.
 
+#include <amq/core/float_environment.hpp>
 #include <amq/train/calibrate.hpp>
 #include <amq/train/measure_curves.hpp>
 #include <amq/train/train_options.hpp>
@@ -98,6 +99,7 @@ template <typename Model>
     const MeshTrainingOptions& options, std::uint64_t seed, Executor& executor,
     const ProgressCallback& progress = {},
     const std::function<void(MeshTraining<Model>&)>& set_up = {}) {
+  const FloatEnvironment own;
   if (how.mean_bits.empty())
     throw Error("train_adaptive", "a budget to train at", "none", "Give one or more mean bits.");
   const auto& levels = net->quantizers.info().levels;

@@ -4,6 +4,7 @@
 /// uniform bits.
 
 #include <amq/arithmetic/float32.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/solver/grid_file.hpp>
 #include <amq/train/grid_training.hpp>
 #include <amq/train/mesh_samples.hpp>
@@ -31,6 +32,7 @@ struct FloatGridSolver {
   /// @returns (point, channel) what window w of sample i leads to, in the user's units; the set's
   ///          solution is read where a change is added to its last given frame alone
   [[nodiscard]] Matrix operator()(const GridSet& set, Index i, Index w = 0) const {
+    const FloatEnvironment own;
     const GridExample e = encoding.encode_given(set, mapping, i, w);
     Float32 a(net->layout, net->parameters);
     return encoding.decode(set, mapping, i, w, detail::forward_sample(net->model, a, e).view());
@@ -157,6 +159,7 @@ template <typename Model>
                                                      const TrainOptions& o = {},
                                                      typename Model::Config sizes = {}) {
   using namespace training;
+  const core::FloatEnvironment own;
   if (!o.imposed.empty())
     throw Error("train, TrainOptions::imposed", "none on grids, whose points have no types",
                 std::to_string(o.imposed.size()) + " values", "Set them on the answer.");
@@ -192,6 +195,7 @@ template <typename Scheme, typename Model>
 [[nodiscard]] training::TrainedGrid<Model, Scheme> quantize(
     const training::FloatGridSolver<Model>& from, const mesh::GridSet& set,
     const TrainOptions& o = {}) {
+  const core::FloatEnvironment own;
   std::vector<std::size_t> first;
   for (std::size_t k = 0; k < std::min(o.calibration, static_cast<std::size_t>(set.u.n_samples));
        ++k)
@@ -212,6 +216,7 @@ template <typename Scheme, typename Model>
     const training::FloatGridSolver<Model>& from, const mesh::GridSet& set,
     const TrainOptions& o = {}) {
   using namespace training;
+  const core::FloatEnvironment own;
   const training::detail::RunFolder folder(o.folder);
   const SampleSplit split = training::detail::grid_split(set, o);
   const auto seen = training::detail::windows_of(set, from.mapping, from.encoding, split.training),

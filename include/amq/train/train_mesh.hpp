@@ -4,6 +4,7 @@
 /// uniform bits, trained adaptively.
 
 #include <amq/arithmetic/float32.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/solver/model_file.hpp>
 #include <amq/train/layer_errors.hpp>
 #include <amq/train/mesh_samples.hpp>
@@ -31,6 +32,7 @@ struct FloatSolver {
   /// @param a  (node, given channel) in the user's units
   /// @returns  (node, solution channel)
   [[nodiscard]] Field operator()(const Mesh& mesh, const Field& a) const {
+    const FloatEnvironment own;
     GraphSample s = encoding.encode(mesh, view(a));
     prepare_sample(net->model, s);
     Float32 arithmetic(net->layout, net->parameters);
@@ -108,6 +110,7 @@ template <typename Model>
                                                  const TrainOptions& o = {},
                                                  typename Model::Config sizes = {}) {
   using namespace training;
+  const core::FloatEnvironment own;
   const training::detail::RunFolder folder(o.folder);
   training::detail::check_relative(o, samples);
   SampleSplit split = SampleSplit::of(samples.size(), o.validation, o.seed);
@@ -162,10 +165,11 @@ template <typename Solver>
   if (n == 0) return errors;
   std::sort(budgets.begin(), budgets.end());
   budgets.erase(std::unique(budgets.begin(), budgets.end()), budgets.end());
+  FloatExecutor executor(o.runs_on());
   for (const double bits : budgets) {
     std::vector<double> each(n);
     try {
-      o.runs_on().parallel_for(n, 1, [&](std::size_t begin, std::size_t end) {
+      executor.parallel_for(n, 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t k = begin; k < end; ++k) {
           const Sample& s = samples[split.validation[k]];
           const Field u = solver(s.mesh, s.given, mean_bits(bits)).field;
@@ -199,6 +203,7 @@ template <typename Scheme, typename Model>
     const TrainOptions& o = {},
     const arithmetics::SchemeInfo& scheme = arithmetics::SchemeInfo::of<Scheme>()) {
   using namespace training;
+  const core::FloatEnvironment own;
   if (samples.empty() || o.calibration == 0)
     throw Error("quantize", "samples to fit steps to", "none", "Give a few of the training's.");
   std::vector<GraphSample> few;
@@ -260,6 +265,7 @@ template <typename Scheme, typename Model>
     const TrainOptions& o = {},
     const arithmetics::SchemeInfo& scheme = arithmetics::SchemeInfo::of<Scheme>()) {
   using namespace training;
+  const core::FloatEnvironment own;
   training::detail::QuantizedStart<Scheme, Model> begun(from, samples, o, scheme);
   const MeshSamples<Model>& data = begun.data;
   auto& net = begun.net;
@@ -297,6 +303,7 @@ template <typename Scheme, typename Model>
     const TrainOptions& o = {},
     const arithmetics::SchemeInfo& scheme = arithmetics::SchemeInfo::of<Scheme>()) {
   using namespace training;
+  const core::FloatEnvironment own;
   training::detail::QuantizedStart<Scheme, Model> begun(from, samples, o, scheme);
   const MeshSamples<Model>& data = begun.data;
   auto& net = begun.net;

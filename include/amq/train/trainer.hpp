@@ -4,6 +4,7 @@
 /// any number of threads gives the same bits.
 
 #include <amq/core/executor.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/io/file_lock.hpp>
 #include <amq/train/checkpoint.hpp>
 #include <amq/train/learner.hpp>
@@ -117,8 +118,10 @@ class Trainer {
   /// @param validate  after every epoch
   /// @throws amq::Error naming the update, with parameters and moments as they were before it; and
   ///         for a checkpoint of another recipe, or one that somebody else works on
-  void run(Executor& executor, const Pass& pass, const ProgressCallback& progress = {},
+  void run(Executor& hosts, const Pass& pass, const ProgressCallback& progress = {},
            const After& after = {}, const Validate& validate = {}) {
+    const FloatEnvironment own;
+    FloatExecutor executor(hosts);
     if (options_.patience > 0 && !validate)
       throw Error("training \"" + options_.what + '"', "a validation, to stop early by it", "none",
                   "Give a validation share, or no patience.");
