@@ -12,19 +12,21 @@ shift
 out=build-fuzz
 record=tests/fuzz/record.csv
 mkdir -p $out
-flags="-std=c++20 -O2 -g1 -fno-omit-frame-pointer -march=x86-64 -Iinclude $(pkg-config --cflags eigen3 xsimd)
+flags="-std=c++20 -O2 -g1 -fno-omit-frame-pointer -march=x86-64 -Iinclude -Ibindings/c $(pkg-config --cflags eigen3 xsimd)
   -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all"
-for source in file targets targets_state targets_model; do
-  object=$out/$source.o
-  if [ -f $object ] && [ -z "$(find include tests/fuzz/$source.cpp tests/fuzz/targets.hpp -newer $object -type f)" ]; then
+objects=
+for source in tests/fuzz/file tests/fuzz/targets tests/fuzz/targets_state tests/fuzz/targets_model tests/fuzz/targets_c \
+  tests/fuzz/c_grid bindings/c/amq_c; do
+  object=$out/$(basename $source).o
+  objects="$objects $object"
+  if [ -f "$object" ] && [ -z "$(find include bindings/c $source.cpp tests/fuzz/targets.hpp -newer "$object" -type f)" ]; then
     continue
   fi
   # shellcheck disable=SC2086
-  clang++ $flags -c tests/fuzz/$source.cpp -o $object || exit 1
+  clang++ $flags -c $source.cpp -o "$object" || exit 1
 done
-objects="$out/file.o $out/targets.o $out/targets_state.o $out/targets_model.o"
 # shellcheck disable=SC2086
-[ -n "$(find $objects ! -newer $out/libtargets.a 2>/dev/null | tail -n +4)" ] ||
+[ -n "$(find $objects ! -newer $out/libtargets.a 2>/dev/null | tail -n +7)" ] ||
   { rm -f $out/libtargets.a && ar rcs $out/libtargets.a $objects; } || exit 1
 all=$(sed -n 's/^ *\(X([a-z_]*) *\)/\1/p' tests/fuzz/targets.hpp | grep -o 'X([a-z_]*)' | tr -d 'X()')
 named=$*

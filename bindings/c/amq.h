@@ -136,7 +136,7 @@ typedef struct amq_mesh_data {
   int32_t mark_boundary;   /* 1: nodes on a boundary of plane cells become walls */
   int64_t n_nodes, n_cells;
   const double *points;    /* (node, dim); coordinates of a node side by side */
-  int64_t point_stride;    /* from node to node, in numbers; 0: dim */
+  int64_t point_stride;    /* from node to node, in numbers, to 2^31 - 1; 0: dim */
   const int32_t *cells;    /* (cell, nodes_per_cell); each edge once, in either direction */
   const uint8_t *node_type; /* (node) 0 normal, 4 inflow, 5 outflow, 6 wall, ...; NULL: none */
 } amq_mesh_data;
@@ -165,7 +165,7 @@ typedef struct amq_array {
   int32_t type;                        /* AMQ_FLOAT32 or AMQ_FLOAT64 */
   int32_t reserved;                    /* 0 */
   int64_t rows, channels;
-  int64_t row_stride, channel_stride;  /* in numbers; both 0: row after row */
+  int64_t row_stride, channel_stride;  /* in numbers, within 2^31; both 0: row after row */
 } amq_array;
 
 /* AMQ_RELATIVE_L2: the smallest budget whose error on samples held out of training was no more, as

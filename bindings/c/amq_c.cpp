@@ -302,6 +302,11 @@ struct Strides {
     throw argument(where, "strides other than 0, or both 0",
                    text(a->row_stride) + " and " + text(a->channel_stride),
                    "Say how many numbers lie from row to row and from channel to channel.");
+  constexpr Index most = std::numeric_limits<std::int32_t>::max();  // so that no place overflows
+  for (const Index stride : {s.row, s.channel})
+    if (stride > most || stride < -most)
+      throw argument(where, "strides of at most " + text(most) + " numbers", text(stride),
+                     "Say how many numbers lie from row to row and from channel to channel.");
   return s;
 }
 template <typename T>
@@ -440,8 +445,8 @@ int open(const amq_executor* executor, amq_solver** out, const auto& read) noexc
     throw refuse("amq_mesh_data.n_cells", "0 to " + text(most), text(d.n_cells));
   if (d.first_id != 0 && d.first_id != 1)
     throw refuse("amq_mesh_data.first_id", "0 or 1", text(d.first_id));
-  if (d.point_stride != 0 && d.point_stride < d.dim)
-    throw refuse("amq_mesh_data.point_stride", "0, or dim and more", text(d.point_stride));
+  if (d.point_stride != 0 && (d.point_stride < d.dim || d.point_stride > most))
+    throw refuse("amq_mesh_data.point_stride", "0, or dim to " + text(most), text(d.point_stride));
   if (d.n_cells > 0 && (d.nodes_per_cell < 2 || d.nodes_per_cell > 64))
     throw refuse("amq_mesh_data.nodes_per_cell", "2 to 64", text(d.nodes_per_cell));
   want(d.points, "amq_mesh_data.points", "points");

@@ -279,6 +279,9 @@ static void refusals(const char* path) {
   bad = a;
   bad.channel_stride = 25;
   REFUSED(amq_solve(mesh, &bad, &u, NULL, NULL), AMQ_ARGUMENT, "strides");
+  bad.row_stride = INT64_MAX / 2; /* twice of which is no place */
+  bad.channel_stride = 1;
+  REFUSED(amq_solve(mesh, &bad, &u, NULL, NULL), AMQ_ARGUMENT, "strides of at most");
   bad = u;
   bad.channels = 2;
   REFUSED(amq_solve(mesh, &a, &bad, NULL, NULL), AMQ_ARGUMENT, "1 channels");

@@ -1,7 +1,7 @@
 #pragma once
 /// @file
-/// What bytes of strangers meet first: one function a reader. Each may throw amq::Error and nothing
-/// else, whatever the bytes.
+/// What bytes of strangers meet first: one function a reader, and the C interface, whose calls the
+/// bytes are. Each may throw amq::Error and nothing else, whatever the bytes.
 
 #include <amq/core/error.hpp>
 
@@ -16,10 +16,10 @@ namespace fuzz {
 #define AMQ_FUZZ_TARGETS(X)                                                          \
   X(json) X(npy) X(npz) X(mat) X(gmsh) X(vtk) X(vtu) X(tfrecord) X(tfrecord_example) \
   X(mesh_graph_nets_meta) X(mesh_shard) X(grid_set) X(safetensors) X(state_dict)     \
-  X(checkpoint) X(qtensor) X(model)
+  X(checkpoint) X(qtensor) X(model) X(c_interface)
 // clang-format on
 
-// In targets.cpp, and by what they include in targets_state.cpp and targets_model.cpp: a fuzzer
+// In targets.cpp, and by what they include in targets_state, _model and _c.cpp: a fuzzer
 // links the one it needs, since it looks at every edge of its program after every input.
 #define AMQ_FUZZ_DECLARE(name) void target_##name(std::span<const std::byte> bytes);
 AMQ_FUZZ_TARGETS(AMQ_FUZZ_DECLARE)

@@ -1,5 +1,8 @@
-// A deployed solver's file: metadata, tensors and the self-test that is solved on load.
+// A deployed solver's file: metadata, tensors and the self-test that is solved on load. What the C
+// interface needs of the network is here, too, since it takes a minute to compile.
 #include "targets.hpp"
+
+#include "mesh_network.hpp"
 
 #include <amq/models/mp_pde.hpp>
 #include <amq/solver/model_file.hpp>
@@ -9,6 +12,17 @@
 
 using namespace amq;
 using namespace amq::io;
+
+namespace amq::any {
+
+extern const Network grid_network;
+
+std::span<const Network> networks() {
+  static const Network all[] = {{MpPde::name, &load_one<MpPde>}, grid_network};
+  return all;
+}
+
+}  // namespace amq::any
 
 namespace fuzz {
 
