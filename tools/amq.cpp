@@ -342,6 +342,8 @@ int solve(const Arguments& a) {
   if (r.saturated > 0)
     std::printf("%lld rows of messages were cut at the largest word: calibrate on such fields\n",
                 static_cast<long long>(r.saturated));
+  if (r.cut_share > 0)
+    std::printf("%.2g %% of rows had numbers beyond their static range\n", 100 * r.cut_share);
   return 0;
 }
 

@@ -4,7 +4,8 @@
 //
 // Usage: bench_solver_guard [--nodes=1000] [--rounds=n] [--core=n] [--hidden=128]
 // Of a field: its ranges, compared with those of training, once a solve. Of a mesh: what examine()
-// looks at, once a mesh. Both beside a solve at 8 bits that does not look, and one that does.
+// looks at, once a mesh. Both beside a solve at 8 bits that does not look, and one that does. Of
+// static ranges: a solve that counts rows which are cut, and one that does not.
 
 #include <amq/mesh/random_square.hpp>
 #include <amq/models/mp_pde.hpp>
@@ -32,6 +33,7 @@ int main(int argc, char** argv) {
     return false;
   });
   using Eight = Scheme<Weights<8>, Activations<8>, ByRange>;
+  using Fixed = Scheme<Weights<8>, Activations<8>, Static>;
   Random random(4);
   Mesh mesh = random_refined_square(random, asked.nodes);
   mark_boundary(mesh);
@@ -50,20 +52,24 @@ int main(int argc, char** argv) {
   seen.add(view(given), view(given));
   const Graph sides = cell_edges(mesh);
   seen.add(mesh, sides);
-  const auto made = [&](OutOfRange policy) {
-    auto s = std::make_unique<MeshSolver<MpPde, Eight>>(
-        std::make_unique<Network<MpPde>>(c, SchemeInfo::of<Eight>(), 1), nullptr, e);
+  const auto made = [&]<typename S>(S, OutOfRange policy) {
+    auto s = std::make_unique<MeshSolver<MpPde, S>>(
+        std::make_unique<Network<MpPde>>(c, SchemeInfo::of<S>(), 1), nullptr, e);
     s->trained_on(seen);
     s->out_of_range(policy);
     return s;
   };
-  const auto looks = made(OutOfRange::refuse), blind = made(OutOfRange::ignore);
+  const auto looks = made(Eight(), OutOfRange::refuse), blind = made(Eight(), OutOfRange::ignore);
+  const auto counts = made(Fixed(), OutOfRange::report), none = made(Fixed(), OutOfRange::ignore);
+  const auto counting = counts->prepare(mesh), not_counting = none->prepare(mesh);
   const auto seeing = looks->prepare(mesh), unseeing = blind->prepare(mesh);
   Solution out;
   double sum = 0;
   const std::vector<timing::Contender> all{
       {"solve, ignoring", 8, [&] { unseeing.solve(view(given), out); }, true},
       {"solve, refusing", 8, [&] { seeing.solve(view(given), out); }},
+      {"static, ignoring", 8, [&] { not_counting.solve(view(given), out); }},
+      {"static, counting", 8, [&] { counting.solve(view(given), out); }},
       {"of a field", 8,
        [&] {
          const auto ranges = TrainedOn::ranges(view(given));

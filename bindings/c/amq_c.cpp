@@ -393,6 +393,7 @@ void fill(amq_report* to, const SolveReport& s, double bits, double milliseconds
   r.bodies = s.mesh.bodies;
   r.unmarked_boundary_nodes = s.mesh.unmarked_boundary_nodes;
   r.saturated = s.saturated;
+  r.cut_share = s.cut_share;
   r.n_node_bits = to->n_node_bits;
   r.node_bits = to->node_bits;
   if (to->node_bits) std::copy(s.node_bits.begin(), s.node_bits.end(), to->node_bits);

@@ -53,6 +53,7 @@ module amq
     integer(c_int64_t) :: unmarked_boundary_nodes = 0, n_node_bits = 0
     type(c_ptr) :: node_bits = c_null_ptr
     integer(c_int64_t) :: saturated = 0  !< rows of messages kept in words that were cut at the largest word
+    real(c_double) :: cut_share = 0  !< of rows of static ranges, by a sample: those with numbers beyond them
   end type
 
   type, bind(c) :: c_info

@@ -426,6 +426,11 @@ static void words(const char* folder) {
   CHECK(amq_solve(mesh, &a, &u, NULL, &r) == AMQ_OK && r.saturated == 0);
   for (k = 0; k < 25; ++k) given[k] *= 10000;
   CHECK(amq_solve(mesh, &a, &u, NULL, &r) == AMQ_OK && r.saturated > 0);
+  r.cut_share = 77; /* rows of this scheme have ranges of their own */
+  CHECK(amq_solve(mesh, &a, &u, NULL, &r) == AMQ_OK && r.cut_share == 0);
+  r.size = offsetof(amq_report, cut_share); /* a program of before */
+  r.cut_share = 77;
+  CHECK(amq_solve(mesh, &a, &u, NULL, &r) == AMQ_OK && r.cut_share == 77 && r.saturated > 0);
   r.size = offsetof(amq_report, saturated); /* a program of before */
   r.saturated = 77;
   CHECK(amq_solve(mesh, &a, &u, NULL, &r) == AMQ_OK && r.saturated == 77 && r.bops > 0);

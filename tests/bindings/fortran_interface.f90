@@ -208,5 +208,6 @@ contains
     call check(report%saturated == 0, 'no row is cut')
     call mesh%solve(1d4*given, said, report=report)
     call check(report%saturated > 0, 'rows that were cut are counted')
+    call check(report%cut_share == 0, 'ranges of this scheme are not static')
   end subroutine
 end program fortran_interface

@@ -170,6 +170,7 @@ roll.step()
 in_words = amq.load(folder / "words" / "MpPde.safetensors").mesh(points, cells, mark_boundary=True)
 check(in_words.solve(start, report=True)[1]["saturated"] == 0, "no row is cut")
 check(in_words.solve(1e4 * start, report=True)[1]["saturated"] > 0, "rows that were cut are counted")
+check(in_words.solve(start, report=True)[1]["cut_share"] == 0, "ranges of this scheme are not static")
 
 # Stubs name what there is.
 stub = (pathlib.Path(amq.__file__).parent / "__init__.pyi").read_text()

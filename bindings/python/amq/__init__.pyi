@@ -272,7 +272,8 @@ class Mesh:
         report: Literal[True],
     ) -> tuple[Floats, dict[str, Any]]:
         """The report has the members of amq_report in amq.h: what the solve cost (bops, milliseconds, node_bits), how far
-        the input lay outside of training, what the mesh is like, saturated (rows of messages that were cut)."""
+        the input lay outside of training, what the mesh is like, saturated (rows of messages that were cut), and
+        cut_share (share of the rows of static ranges that were, by a sample)."""
     def rollout(
         self,
         start: Floats,

@@ -159,6 +159,7 @@ py::dict as_dict(const amq_report& r, const py::object& node_bits) {
   d["bodies"] = r.bodies;
   d["unmarked_boundary_nodes"] = r.unmarked_boundary_nodes;
   d["saturated"] = r.saturated;
+  d["cut_share"] = r.cut_share;
   d["node_bits"] = node_bits;
   return d;
 }

@@ -59,6 +59,7 @@ class Fixed : public FloatRows {
   void begin(const BitPlan& plan) {
     plan_ = &plan;
     saturated_->store(0, std::memory_order_relaxed);
+    cut_->clear();
     live_.begin(plan);
     n_orders_ = n_awake_ = 0;
     make_room();
@@ -73,8 +74,8 @@ class Fixed : public FloatRows {
                              : Rows(&memory_, order_of(bits), x.cols()),
                 x.kind};
     for (std::size_t k = 0; k < q.buckets().size(); ++k)
-      kernels::quantize_rows<simd::Native, stored>(x.view(), weights_.coder(id, q.bits(k)),
-                                                   q.span(k), *executor_);
+      kernels::quantize_rows<simd::Native, stored>(
+          x.view(), weights_.coder(counter(), id, q.bits(k)), q.span(k), *executor_);
     return q;
   }
   Tensor linear(WeightId id, const Quantized& x) { return linear(id, x, Activation::none); }
@@ -127,7 +128,8 @@ class Fixed : public FloatRows {
     }
     if (!encodes_where_read(bits, weight)) return linear(weight, quantize(point, x), f);
     Tensor y = make(x.rows(), w.out(), x.kind);
-    kernels::linear(x.view(), weights_.coder(point, bits), w, f, y.data.view(), *executor_);
+    kernels::linear(x.view(), weights_.coder(counter(), point, bits), w, f, y.data.view(),
+                    *executor_);
     return y;
   }
   /// Add of x and dense(), then Activate, in the memory of x where nobody else holds it. `of` may
@@ -149,8 +151,8 @@ class Fixed : public FloatRows {
     if (own_bits)
       kernels::coded_linear(in, product_of(point, weight, x), y.data.view(), *executor_, f, onto);
     else
-      kernels::linear_onto(in, weights_.coder(point, bits), weights_.packed(weight), f, onto,
-                           y.data.view(), *executor_);
+      kernels::linear_onto(in, weights_.coder(counter(), point, bits), weights_.packed(weight), f,
+                           onto, y.data.view(), *executor_);
     return y;
   }
   /// linear() of quantize() of SplitHeads, where all rows have the same bits: rows of heads are
@@ -162,7 +164,7 @@ class Fixed : public FloatRows {
     if (!whole || bits < 1 || bits > 8 || weights_.low(weight))
       return linear(weight, quantize(point, apply(ops::SplitHeads{heads}, x)));
     const auto* w = &weights_.packed(weight);
-    const auto coder = weights_.coder(point, bits);
+    const auto coder = weights_.coder(counter(), point, bits);
     Tensor y = make(n * heads, w->out(), x.kind);
     const auto in = x.view();
     const auto out = y.data.view();
@@ -211,7 +213,7 @@ class Fixed : public FloatRows {
     if (bits < 1 || bits > 8 || weights_.low(weight))
       return linear(weight, quantize(point, apply(p, x)), f);
     const auto& w = weights_.packed(weight);
-    const auto c = weights_.coder(point, bits);
+    const auto c = weights_.coder(counter(), point, bits);
     Tensor y = make(rows, w.out(), x.kind);
     if constexpr (may_be<Static>)
       if (kind_of(c.rule) == RowRule::fixed) {
@@ -282,7 +284,7 @@ class Fixed : public FloatRows {
     }
     const auto& split = weights_.split(id.from_features, hidden);
     kernels::BasicLayerUpdate<Rule, in_layers> u;
-    u.parts = weights_.product(id.features, id.from_features, n, *plan_);
+    u.parts = weights_.product(counter(), id.features, id.from_features, n, *plan_);
     auto senders = u.parts;
     u.parts.weights = &split.receiver_and_own;
     senders.weights = &split.sender;
@@ -318,12 +320,18 @@ class Fixed : public FloatRows {
   [[nodiscard]] std::int64_t saturated() const noexcept {
     return saturated_->load(std::memory_order_relaxed);
   }
+  /// Since begin(): of rows of static ranges, by a sample. Nothing where rows have ranges of their
+  /// own.
+  [[nodiscard]] const RowsCut& cut() const noexcept { return *cut_; }
+  /// Whether rows of static ranges are looked at; they are at first.
+  void look_for_cut(bool look) noexcept { looks_ = look; }
   /// Of all buffers that passes have needed so far.
   [[nodiscard]] std::size_t buffer_bytes() const noexcept {
     return pool_.bytes() + memory_.bytes() + sender_words_.size() * sizeof(std::int16_t);
   }
 
  protected:
+  [[nodiscard]] RowsCut* counter() const noexcept { return looks_ ? cut_.get() : nullptr; }
   using Rule = typename Scheme::rule;
   /// What rows of products may be kept in: those of the levels, and bytes or words where a point
   /// has bits of its own.
@@ -415,10 +423,10 @@ class Fixed : public FloatRows {
       u.edges =
           message_layer(a.graph, q, id.messages, id.message, known, edge_bits(a, id.messages, g));
       u.nodes.features = some.view();
-      u.nodes.first =
-          weights_.product(id.means, id.from_means, node_bits(id.means), plan_->uniform_bits);
-      u.nodes.second =
-          weights_.product(id.updates, id.update, node_bits(id.updates), plan_->uniform_bits);
+      u.nodes.first = weights_.product(counter(), id.means, id.from_means, node_bits(id.means),
+                                       plan_->uniform_bits);
+      u.nodes.second = weights_.product(counter(), id.updates, id.update, node_bits(id.updates),
+                                        plan_->uniform_bits);
       u.nodes.activation = Activation::swish;
       const MixedRows to_receiver =
           rows_of(given.at_receiver.buckets()[0], rows, given.at_receiver.bits(0));
@@ -492,8 +500,8 @@ class Fixed : public FloatRows {
            !live_.bits(id, point.kind, x.rows()).empty();
   }
   [[nodiscard]] auto product_of(PointId id, WeightId weight, const Tensor& x) {
-    return weights_.product(id, weight, live_.bits(id, layout_->point(id).kind, x.rows()),
-                            plan_->uniform_bits);
+    return weights_.product(counter(), id, weight,
+                            live_.bits(id, layout_->point(id).kind, x.rows()), plan_->uniform_bits);
   }
   /// 0 if the plan gives each row its own.
   [[nodiscard]] int bits_of_all(PointId id, Index n) {
@@ -546,7 +554,7 @@ class Fixed : public FloatRows {
                                            std::span<const std::uint8_t> bits) {
     MessageLayer layer;
     static_cast<typename FixedWeights<Scheme>::Product&>(layer) =
-        weights_.product(id, weight, bits, plan_->uniform_bits);
+        weights_.product(counter(), id, weight, bits, plan_->uniform_bits);
     layer.first = g.first;
     layer.sender = g.sender;
     layer.at_sender = at_sender.view();
@@ -574,8 +582,8 @@ class Fixed : public FloatRows {
                                      PointId at_update, WeightId update) const {
     NodeUpdate u;
     u.features = features.view();
-    u.first = weights_.product(at_means, from_means, features.rows(), *plan_);
-    u.second = weights_.product(at_update, update, features.rows(), *plan_);
+    u.first = weights_.product(counter(), at_means, from_means, features.rows(), *plan_);
+    u.second = weights_.product(counter(), at_update, update, features.rows(), *plan_);
     u.activation = Activation::swish;
     return u;
   }
@@ -608,6 +616,8 @@ class Fixed : public FloatRows {
   AlignedVector<std::int16_t> sender_words_;  // of the layer that runs
   std::unique_ptr<std::atomic<std::int64_t>> saturated_ =
       std::make_unique<std::atomic<std::int64_t>>(0);
+  std::unique_ptr<RowsCut> cut_ = std::make_unique<RowsCut>();
+  bool looks_ = true;
 };
 
 /// Schemes that are read at run time.

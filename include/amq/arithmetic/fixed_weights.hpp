@@ -84,23 +84,25 @@ class FixedWeights {
     for (Index i = 0; i < w.out(); ++i) (i < hidden || i >= 2 * hidden ? own : sender).push_back(i);
     return splits_.emplace_back(Split{id, w.outputs(own), w.outputs(sender)});
   }
-  [[nodiscard]] BasicRowCoder<Rule> coder(PointId id, int bits) const {
+  /// @param cut  where kernels count rows of static ranges that are cut, or null
+  [[nodiscard]] BasicRowCoder<Rule> coder(RowsCut* cut, PointId id, int bits) const {
     const std::size_t k = quantizers_->level(layout_->point(id), bits);
     const ParameterId o = quantizers_->offset(id);
     return {rule_of<Scheme>(quantizers_->info()), bits, value(quantizers_->step(id))[k],
-            o == no_parameter ? 0.0f : value(o)[k]};
+            o == no_parameter ? 0.0f : value(o)[k], cut};
   }
   /// What a point makes of n rows, and the weight they meet. @pre not low(weight)
-  [[nodiscard]] Product product(PointId id, WeightId weight, Index n, const BitPlan& plan) const {
+  [[nodiscard]] Product product(RowsCut* cut, PointId id, WeightId weight, Index n,
+                                const BitPlan& plan) const {
     const PointEntry& point = layout_->point(id);
     return product(
-        id, weight,
+        cut, id, weight,
         point.fixed_bits ? std::span<const std::uint8_t>{} : plan.bits(id, point.kind, n),
         plan.uniform_bits);
   }
   /// @param row_bits  of rows that have bits of their own; empty: all have `uniform_bits`
-  [[nodiscard]] Product product(PointId id, WeightId weight, std::span<const std::uint8_t> row_bits,
-                                int uniform_bits) const {
+  [[nodiscard]] Product product(RowsCut* cut, PointId id, WeightId weight,
+                                std::span<const std::uint8_t> row_bits, int uniform_bits) const {
     const PointEntry& point = layout_->point(id);
     Product p;
     p.weights = &packed(weight);
@@ -111,12 +113,12 @@ class FixedWeights {
                   std::to_string(p.bits),
                   "Such rows are in no level of the scheme: use AnyScheme, or add 16 to it.");
     if (p.row_bits.empty()) {
-      p.coders[static_cast<std::size_t>(p.bits)] = coder(id, p.bits);
+      p.coders[static_cast<std::size_t>(p.bits)] = coder(cut, id, p.bits);
       return p;
     }
     p.bits = quantizers_->info().levels.back();
     for (const int b : quantizers_->info().levels)
-      p.coders[static_cast<std::size_t>(b)] = coder(id, b);
+      p.coders[static_cast<std::size_t>(b)] = coder(cut, id, b);
     for (const auto b : p.row_bits)
       static_cast<void>(quantizers_->level(point, b));  // refuses what the scheme does not offer
     return p;

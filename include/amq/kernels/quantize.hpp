@@ -10,6 +10,9 @@
 #include <amq/quant/rows.hpp>
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <type_traits>
@@ -23,6 +26,7 @@ struct RowLevel {
   float low = 0, high = 0;
   float a = 1;  ///< with `bits`, what a user's rule is asked with
   int bits = 0;
+  RowsCut* cut = nullptr;  ///< see BasicRowCoder
 
   RowLevel() = default;
   template <typename Rule>
@@ -31,7 +35,8 @@ struct RowLevel {
         low(static_cast<float>(c.lowest())),
         high(static_cast<float>(c.highest())),
         a(c.a),
-        bits(c.bits) {
+        bits(c.bits),
+        cut(c.cut) {
     const RowRule rule = kind_of(c.rule);
     if (c.bits == 0) {
       if (rule == RowRule::affine) offset = 0;  // the mean itself survives
@@ -132,6 +137,55 @@ void grids_one_by_one(const float* const* x, Index n, const Rule& rule,
 }
 }  // namespace detail
 
+namespace detail {
+/// The smallest and the largest of a row. @pre n > 0
+template <typename Arch>
+std::array<float, 2> range_of(const float* x, Index n) noexcept {
+  using F = simd::Floats<Arch>;
+  alignas(64) float low[simd::lanes], high[simd::lanes];
+  if (n < simd::lanes) {
+    const auto [a, b] = std::minmax_element(x, x + n);
+    return {*a, *b};
+  }
+  F least = F::load(x), most = least;
+  for (Index k = simd::lanes; k < n; k += simd::lanes) {
+    const F v = F::load(x + std::min(k, n - simd::lanes));  // the last as far as the row goes
+    least = min(v, least);
+    most = max(v, most);
+  }
+  least.store(low);
+  most.store(high);
+  for (int half = simd::lanes / 2; half > 0; half /= 2)
+    for (int l = 0; l < half; ++l) {
+      low[l] = std::min(low[l], low[l + half]);
+      high[l] = std::max(high[l], high[l + half]);
+    }
+  return {low[0], high[0]};
+}
+/// Adds the sample of RowsCut among rows of static ranges. A range ends half a step beyond its last
+/// code.
+template <typename Arch>
+void look_for_cut(const float* const* x, Index n, const RowLevel* const* levels,
+                  const BlockGrids& g) noexcept {
+  RowsCut* const to = levels[0]->cut;
+  if (!to || n == 0) return;
+  unsigned chosen = 0;
+  for (int r = 0; r < block_rows; ++r)
+    chosen |= static_cast<unsigned>((std::bit_cast<std::uint32_t>(x[r][0]) & 63) == 0) << r;
+  if (chosen == 0) return;
+  int looked = 0, cut = 0;
+  for (int r = 0; r < block_rows; ++r) {
+    if ((chosen >> r & 1) == 0 || levels[r]->bits == 0 || (r > 0 && x[r] == x[r - 1])) continue;
+    const auto [low, high] = range_of<Arch>(x[r], n);
+    ++looked;
+    cut += std::fma(low, g.inv[r], g.shift[r]) < g.low[r] - 0.5f ||
+           std::fma(high, g.inv[r], g.shift[r]) > g.high[r] + 0.5f;
+  }
+  to->looked.fetch_add(looked, std::memory_order_relaxed);
+  if (cut > 0) to->cut.fetch_add(cut, std::memory_order_relaxed);
+}
+}  // namespace detail
+
 /// Only the code of the rule's own kind is compiled, where the kind is known.
 /// @param x       sixteen rows of n floats; where there are fewer, any row again
 /// @param rule    a row_rule, or AnyRule
@@ -169,6 +223,7 @@ AMQ_INLINE void block_grids(const float* const* x, Index n, const Rule& rule,
         offset = level.offset;
       }
       detail::store_grids<Arch>(step, offset, g);
+      if constexpr (own == RowRule::fixed) detail::look_for_cut<Arch>(x, n, levels, g);
     }
   };
   if constexpr (std::same_as<Rule, AnyRule>) {

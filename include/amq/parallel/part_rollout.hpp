@@ -70,7 +70,9 @@ class PartRollout {
         chosen_->report.auxiliary_bops = 0;
       }
       since_ = (since_ + 1) % every_;
-      chosen_->report.saturated = part_->solve(state, chosen_->plan, change_, variables_, begun_);
+      const CutRows cut = part_->solve(state, chosen_->plan, change_, variables_, begun_);
+      chosen_->report.saturated = cut.saturated;
+      chosen_->report.cut_share = cut.share;
       if (part_->solver().encoding().time_step > 0)
         state_.swap(change_);
       else

@@ -128,7 +128,7 @@ class PartSolver {
 
   /// @param a  (own node, given channel) in the host's order and units
   /// @returns  field (own node, solution channel); its report counts all ranks, but for node_bits
-  ///           and saturated, which are of own nodes
+  ///           saturated and cut_share, which are of own nodes
   Solution operator()(MatrixView<const float> a, const SolveOptions& options = {}) {
     Solution s;
     solve(a, s, options);
@@ -149,26 +149,27 @@ class PartSolver {
       pass(in, into.field);
       into.report = chosen_.report;
       into.report.saturated = main_->saturated();
+      into.report.cut_share = main_->cut().share();
     });
   }
   /// At bits that were chosen before on this part.
-  /// @returns  SolveReport::saturated, of own nodes
-  std::int64_t solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
-                     std::span<const double> variables = {}) {
+  /// @returns  of own nodes
+  CutRows solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
+                std::span<const double> variables = {}) {
     return or_abort(*communicator_, [&] {
       const FloatEnvironment own;
       const MeshInputs in = encode(a, variables);
       begin(plan);
       pass(in, into);
-      return main_->saturated();
+      return CutRows{main_->saturated(), main_->cut().share()};
     });
   }
   /// One of several solves at the same plan, which lives until the last: ranks tell each other its
   /// bits in the first, and again after solves at others. All ranks have the same `begun`.
   /// @param begun  0 before the first
-  /// @returns  SolveReport::saturated, of own nodes
-  std::int64_t solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
-                     std::span<const double> variables, std::uint64_t& begun) {
+  /// @returns  of own nodes
+  CutRows solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
+                std::span<const double> variables, std::uint64_t& begun) {
     return or_abort(*communicator_, [&] {
       const FloatEnvironment own;
       const MeshInputs in = encode(a, variables);
@@ -176,7 +177,7 @@ class PartSolver {
       begun = begun_;
       const std::int64_t before = main_->saturated();
       pass(in, into);
-      return main_->saturated() - before;
+      return CutRows{main_->saturated() - before, main_->cut().share()};
     });
   }
   /// Chooses bits for several solves: those of own rows. Node bits are in the host's order.

@@ -281,7 +281,8 @@ class RankFixed : public Fixed<Scheme> {
     const Rows ghosts = in_flight_.rows;
     const auto& split = this->weights_.split(id.from_features, hidden);
     kernels::BasicLayerUpdate<typename Base::Rule, Base::in_layers> u;
-    u.parts = this->weights_.product(id.features, id.from_features, n, *this->plan_);
+    u.parts =
+        this->weights_.product(this->counter(), id.features, id.from_features, n, *this->plan_);
     auto senders = u.parts;
     u.parts.weights = &split.receiver_and_own;
     senders.weights = &split.sender;
@@ -565,9 +566,9 @@ class RankFixed : public Fixed<Scheme> {
     const Rows rows = own.mixed ? Rows(&this->memory_, own.ghosts.order.get(), x.cols())
                                 : Rows(&this->memory_, halo_->ghosts, x.cols(), bits);
     for (std::size_t k = 0; k < rows.buckets().size(); ++k)
-      kernels::quantize_rows<simd::Native, Base::stored>(last_rows(x.view()),
-                                                         this->weights_.coder(id, rows.bits(k)),
-                                                         rows.span(k), *this->executor_);
+      kernels::quantize_rows<simd::Native, Base::stored>(
+          last_rows(x.view()), this->weights_.coder(this->counter(), id, rows.bits(k)),
+          rows.span(k), *this->executor_);
     return rows;
   }
   /// Sends the codes of sent rows of x, and asks for the ghosts'.
@@ -585,7 +586,8 @@ class RankFixed : public Fixed<Scheme> {
       span.order = (own.mixed ? own.sent_rows.data() : halo_->sent.data()) + first;
       first += span.rows;
       kernels::quantize_rows<simd::Native, Base::stored>(
-          x.view(), this->weights_.coder(id, rows.bits(k)), span, *this->executor_);
+          x.view(), this->weights_.coder(this->counter(), id, rows.bits(k)), span,
+          *this->executor_);
     }
     in_flight_.point = id;
     in_flight_.rows = own.mixed ? Rows(&this->memory_, own.ghosts.order.get(), x.cols())
@@ -647,7 +649,7 @@ class RankFixed : public Fixed<Scheme> {
   /// Of all rows of a point and bits, where the rule is static.
   [[nodiscard]] RowGrid known_grid(PointId id, int bits) const {
     if (kind_of(this->weights_.rule()) != RowRule::fixed) return {1, 0};
-    const auto c = this->weights_.coder(id, bits);
+    const auto c = this->weights_.coder(this->counter(), id, bits);
     return Static::grid({}, c.bits, c.a, c.offset);
   }
   /// Neighbours tell each other the bits of sent rows.

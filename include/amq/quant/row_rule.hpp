@@ -20,6 +20,7 @@
 #include <amq/quant/row_stats.hpp>
 
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -241,14 +242,32 @@ template <row_rule R>
     return R::grid(x, n, bits, a, o);
 }
 
+/// Rows of static ranges whose numbers lie beyond them, by a sample: one row in some 64, chosen by
+/// the bits of its first number, so that threads, tiles and rungs choose the same.
+struct RowsCut {
+  std::atomic<std::int64_t> looked{0}, cut{0};
+
+  void clear() noexcept {
+    looked.store(0, std::memory_order_relaxed);
+    cut.store(0, std::memory_order_relaxed);
+  }
+  /// 0: none was cut.
+  [[nodiscard]] double share() const noexcept {
+    const auto n = looked.load(std::memory_order_relaxed);
+    return n > 0 ? static_cast<double>(cut.load(std::memory_order_relaxed)) / static_cast<double>(n)
+                 : 0;
+  }
+};
+
 /// A rule with its numbers at one quantization point and level: how rows become codes there.
 /// @tparam Rule  a row_rule, or AnyRule
 template <typename Rule>
 struct BasicRowCoder {
   [[no_unique_address]] Rule rule{};
-  int bits = 8;      ///< 0 .. 16; 0 keeps the row's offset only
-  float a = 1;       ///< > 0: what the rule's step is multiplied by
-  float offset = 0;  ///< o, of rules that have one
+  int bits = 8;            ///< 0 .. 16; 0 keeps the row's offset only
+  float a = 1;             ///< > 0: what the rule's step is multiplied by
+  float offset = 0;        ///< o, of rules that have one
+  RowsCut* cut = nullptr;  ///< where kernels count rows of static ranges, if anywhere
 
   [[nodiscard]] constexpr int lowest() const noexcept { return lowest_of(rule, bits); }
   [[nodiscard]] constexpr int highest() const noexcept { return highest_code(bits); }

@@ -233,10 +233,12 @@ class GridSolver {
     const auto u = view(std::as_const(w->u)), x = view(std::as_const(w->x));
     arithmetics::BasicCounting count(net().layout, net().quantizers, plan);
     net().model(count, shape, u, x);
+    w->main.look_for_cut(policy_ != solver::OutOfRange::ignore);
     w->main.begin(plan);
     encoding().decode(net().model(w->main, shape, u, x).view(), a, into.field);
     into.report = {};
     into.report.outside = outside;
+    into.report.cut_share = w->main.cut().share();
     into.report.bops = into.report.budget = static_cast<allocation::Cost>(count.cost().bops());
     into.report.float_bops = static_cast<allocation::Cost>(count.cost().float_bops());
   }

@@ -677,14 +677,13 @@ class PreparedMesh {
     return s;
   }
   /// At bits that were chosen before on this mesh.
-  /// @returns  SolveReport::saturated
   /// @throws amq::Error for a plan of another mesh
-  std::int64_t solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
-                     std::span<const double> variables = {}) const {
+  solver::CutRows solve(MatrixView<const float> a, const BitPlan& plan, Field& into,
+                        std::span<const double> variables = {}) const {
     const FloatEnvironment own;
     const auto w = solver_->borrow();
     pass(encode(a, variables, *w), plan, *w, into);
-    return w->main.saturated();
+    return {w->main.saturated(), w->main.cut().share()};
   }
   /// Chooses bits for a field, for several solves. Node bits are in the user's order, the plan in
   /// the order of the passes.
@@ -701,16 +700,16 @@ class PreparedMesh {
   }
 
   /// Adds what a pass has seen of its field to the report of its bits.
-  /// @param rows  that were cut
   /// @throws amq::Error beyond the tolerance, where the solver refuses what is out of range
-  void count_saturated(std::int64_t rows, SolveReport& into) const {
-    into.saturated = rows;
+  void count_cut(const CutRows& cut, SolveReport& into) const {
+    into.saturated = cut.saturated;
+    into.cut_share = cut.share;
     if (solver_->policy_ == OutOfRange::ignore) return;
-    const double a_node = static_cast<double>(rows) / static_cast<double>(n_nodes());
+    const double a_node = static_cast<double>(cut.saturated) / static_cast<double>(n_nodes());
     into.outside.saturated = a_node;
     if (solver_->policy_ == OutOfRange::refuse && a_node > solver_->tolerance_)
       throw Error("solver, rows in words", "numbers as calibration saw them",
-                  std::to_string(rows) + " rows cut at the largest word",
+                  std::to_string(cut.saturated) + " rows cut at the largest word",
                   "Check units, calibrate on fields like this one, or allow it with "
                   "out_of_range(OutOfRange::report).");
   }
@@ -758,7 +757,7 @@ class PreparedMesh {
     into.report = std::move(c.report);
     into.report.outside = outside;
     into.report.mesh = on_->findings;
-    count_saturated(w->main.saturated(), into.report);
+    count_cut({w->main.saturated(), w->main.cut().share()}, into.report);
     if (!on_->back.empty())
       into.report.node_bits = renumber(std::span<const float>(into.report.node_bits), on_->back);
   }
@@ -776,6 +775,7 @@ class PreparedMesh {
     return solver_->choose(by, in, *on_->work, on_->auxiliary_bops, b, w, whole, on_->number);
   }
   void pass(const MeshInputs& in, const BitPlan& plan, Workspace& w, Field& into) const {
+    w.main.look_for_cut(solver_->policy_ != OutOfRange::ignore);
     w.main.begin(plan);
     const auto y = forward(solver_->net().model, w.main, in);
     const MeshEncoding& e = solver_->encoding();

@@ -65,7 +65,7 @@ class Rollout {
         report_.auxiliary_bops = 0;
       }
       since_ = (since_ + 1) % every_;
-      mesh_.count_saturated(mesh_.solve(state, plan_, change_, variables_), report_);
+      mesh_.count_cut(mesh_.solve(state, plan_, change_, variables_), report_);
       if (mesh_.solver().encoding().time_step > 0)
         state_.swap(change_);
       else

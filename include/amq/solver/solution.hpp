@@ -47,6 +47,12 @@ struct SolveOptions {
   explicit SolveOptions(std::span<const double> v) noexcept : variables(v) {}
 };
 
+/// Rows of a pass whose numbers were cut: see SolveReport, saturated and cut_share.
+struct CutRows {
+  std::int64_t saturated = 0;
+  double share = 0;
+};
+
 /// What a solve cost. BOPs are exact.
 struct SolveReport {
   Cost bops = 0, budget = 0, auxiliary_bops = 0, float_bops = 0;
@@ -56,6 +62,10 @@ struct SolveReport {
   /// Where rows between products are words (InWords): how often a row reached the largest word,
   /// beyond which it is cut. Many: calibrate the network on fields like this one.
   std::int64_t saturated = 0;
+  /// Where ranges are static (Static): the share of rows that had a number beyond their range, by a
+  /// sample of one row in some 64. Some are cut in training, too: watch how it changes. 0 where the
+  /// policy is OutOfRange::ignore, and for other rules.
+  double cut_share = 0;
   std::vector<float> node_bits;  ///< (node) mean bits of the node's rows and incoming edges
   Outside outside;               ///< how far the input lies outside of what training saw
   MeshFindings mesh;             ///< what is odd about the mesh
