@@ -30,6 +30,7 @@ inline void require_triangles(const Mesh& mesh, const char* where) {
     throw Error(where, "triangles", std::to_string(mesh.nodes_per_cell) + " nodes per cell",
                 "Split quads into triangles first.");
   }
+  require_ids(mesh, where);
 }
 
 [[nodiscard]] inline double triangle_area(const Mesh& mesh, Index c) noexcept {

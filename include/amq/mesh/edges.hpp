@@ -88,6 +88,21 @@ inline void require_edge_count(std::size_t n) {
 
 }  // namespace detail
 
+namespace detail {
+/// @throws Error  for ids that name no node: nobody goes to nodes by cells before
+inline void require_ids(const Mesh& mesh, const char* where) {
+  const Index n = mesh.n_nodes();
+  for (Index c = 0; c < mesh.n_cells(); ++c) {
+    const auto* v = mesh.cell(c);
+    for (int k = 0; k < mesh.nodes_per_cell; ++k)
+      if (v[k] < 0 || v[k] >= n)
+        throw Error(std::string(where) + ", cell " + std::to_string(c),
+                    "node ids from 0 to " + std::to_string(n - 1), std::to_string(v[k]),
+                    "Are the ids counted from 1?");
+  }
+}
+}  // namespace detail
+
 /// The unique undirected sides of the cells, each in both directions.
 /// @throws Error  for no nodes or cells, ids out of range, a cell that names a node twice
 [[nodiscard]] inline Graph cell_edges(const Mesh& mesh) {
@@ -99,17 +114,11 @@ inline void require_edge_count(std::size_t n) {
         "Was the mesh read? A cloud of points goes through knn_edges.");
   }
   detail::require_edge_count(2 * sides.size() * static_cast<std::size_t>(mesh.n_cells()));
+  detail::require_ids(mesh, "cell_edges");
   std::vector<Side> pairs;
   pairs.reserve(2 * sides.size() * static_cast<std::size_t>(mesh.n_cells()));
   for (Index c = 0; c < mesh.n_cells(); ++c) {
     const auto* v = mesh.cell(c);
-    for (int k = 0; k < mesh.nodes_per_cell; ++k) {
-      if (v[k] < 0 || v[k] >= mesh.n_nodes()) {
-        throw Error("cell_edges, cell " + std::to_string(c),
-                    "node ids from 0 to " + std::to_string(mesh.n_nodes() - 1),
-                    std::to_string(v[k]), "Are the ids counted from 1?");
-      }
-    }
     for (const auto& s : sides) {
       const auto a = v[s[0]], b = v[s[1]];
       if (a == b) {

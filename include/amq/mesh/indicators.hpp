@@ -68,7 +68,9 @@ inline void require_rows(const char* where, const char* of, std::size_t found, I
 
 /// (node): its share of the domain, each cell's measure divided among its corners. Sums to the
 /// domain's area or volume: weights for norms that do not depend on where nodes crowd.
+/// @throws Error  for ids out of range, as all that go to nodes by cells
 [[nodiscard]] inline std::vector<double> node_measures(const Mesh& mesh) {
+  detail::require_ids(mesh, "node_measures");
   std::vector<double> w(static_cast<std::size_t>(mesh.n_nodes()), 0.0);
   for (Index c = 0; c < mesh.n_cells(); ++c) {
     const double share = cell_measure(mesh, c) / mesh.nodes_per_cell;
@@ -86,6 +88,7 @@ inline void require_rows(const char* where, const char* of, std::size_t found, I
                                                         std::size_t width = 1) {
   detail::require_rows("cells_to_nodes", "cell and channel", values.size(),
                        mesh.n_cells() * static_cast<Index>(width));
+  detail::require_ids(mesh, "cells_to_nodes");
   const auto n = static_cast<std::size_t>(mesh.n_nodes());
   std::vector<double> sum(n * width, 0.0), weight(n, 0.0);
   for (Index c = 0; c < mesh.n_cells(); ++c) {
@@ -152,6 +155,7 @@ inline void require_rows(const char* where, const char* of, std::size_t found, I
         "Use star_gradient, which needs a graph alone.");
   }
   detail::require_rows("triangle_gradient", "node", u.size(), mesh.n_nodes());
+  detail::require_ids(mesh, "triangle_gradient");
   std::vector<double> out(static_cast<std::size_t>(2 * mesh.n_cells()), 0.0);
   for (Index c = 0; c < mesh.n_cells(); ++c) {
     const auto* v = mesh.cell(c);
@@ -182,6 +186,7 @@ inline void require_rows(const char* where, const char* of, std::size_t found, I
 [[nodiscard]] inline std::vector<double> coefficient_jump(const Mesh& mesh,
                                                           std::span<const double> a_cell) {
   detail::require_rows("coefficient_jump", "cell", a_cell.size(), mesh.n_cells());
+  detail::require_ids(mesh, "coefficient_jump");
   const auto n = static_cast<std::size_t>(mesh.n_nodes());
   std::vector<double> low(n, 0.0), high(n, 0.0);
   std::vector<char> seen(n, 0);

@@ -4,6 +4,7 @@
 /// senders stay in cache in message passing; it needs only points.
 
 #include <amq/core/error.hpp>
+#include <amq/mesh/edges.hpp>
 #include <amq/mesh/graph.hpp>
 #include <amq/mesh/mesh.hpp>
 
@@ -97,6 +98,7 @@ template <typename T>
 /// Nodes in the new order; cells keep their places and the order of their corners.
 [[nodiscard]] inline Mesh renumber(const Mesh& mesh, const NodeOrder& order) {
   const auto to_new = inverse(order);
+  detail::require_ids(mesh, "renumber");
   Mesh out = mesh;
   out.points =
       renumber(std::span<const double>(mesh.points), order, static_cast<std::size_t>(mesh.dim));

@@ -26,7 +26,8 @@ struct Sides {
   }
 };
 
-/// @throws Error  for cells of dimension 3, and for a side at which three cells meet
+/// @throws Error  for cells of dimension 3, ids out of range, and for a side at which three cells
+/// meet
 [[nodiscard]] inline Sides find_sides(const Mesh& mesh) {
   if (mesh.cell_dimension() != 2) {
     throw Error("find_sides", "triangles or quads",
@@ -34,6 +35,7 @@ struct Sides {
                 "Only two-dimensional cells have sides of two nodes.");
   }
   const auto local = cell_sides(mesh);
+  detail::require_ids(mesh, "find_sides");
   const auto n = static_cast<std::size_t>(mesh.n_nodes());
   const auto n_cells = static_cast<std::size_t>(mesh.n_cells());
   Sides out;
@@ -72,6 +74,7 @@ struct Sides {
 }
 
 /// Gives every node of a boundary side this type, and all others NodeType::normal.
+/// @throws Error  as find_sides()
 inline void mark_boundary(Mesh& mesh, NodeType type = NodeType::wall) {
   const auto sides = find_sides(mesh);
   mesh.node_type.assign(static_cast<std::size_t>(mesh.n_nodes()), NodeType::normal);
