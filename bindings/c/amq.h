@@ -212,7 +212,8 @@ AMQ_API int amq_rollout_new(amq_mesh *mesh, const amq_array *start, const amq_op
 AMQ_API int amq_rollout_close(amq_rollout *rollout);
 /* Bits are chosen at the next step and at every n-th after it. 1 at first. */
 AMQ_API int amq_rollout_allocate_every(amq_rollout *rollout, int64_t n);
-/* Sets in state (row, channel), row after row, what the host prescribes; not 0: AMQ_HOST. */
+/* Sets in state (row, channel), row after row, what the host prescribes; not 0: AMQ_HOST,
+ * and the state stays as it was before the step. */
 typedef int (*amq_boundary)(void *host, float *state, int64_t rows, int64_t channels);
 /* One step. boundary, report: may be NULL. */
 AMQ_API int amq_rollout_step(amq_rollout *rollout, amq_boundary boundary, void *host,

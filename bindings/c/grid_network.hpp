@@ -62,13 +62,17 @@ class OnGrid final : public Solver {
     }
     void step(const std::function<void(Field&)>& given) override {
       solver_->solve(grid_, view(std::as_const(state_)), next_, amq::mean_bits(bits_));
-      const Index kept = state_.cols() - next_.field.cols();
+      // Made beside the state, which stays where `given` throws.
+      const Index frame = next_.field.cols(), kept = state_.cols() - frame;
+      after_.resize(state_.rows(), state_.cols());
       for (Index i = 0; i < state_.rows(); ++i) {
-        float* row = state_.data() + i * state_.cols();
-        std::copy(row + next_.field.cols(), row + state_.cols(), row);
-        std::copy_n(next_.field.data() + i * next_.field.cols(), next_.field.cols(), row + kept);
+        const float* row = state_.data() + i * state_.cols();
+        float* to = after_.data() + i * state_.cols();
+        std::copy(row + frame, row + state_.cols(), to);
+        std::copy_n(next_.field.data() + i * frame, frame, to + kept);
       }
-      given(state_);
+      given(after_);
+      state_.swap(after_);
     }
     [[nodiscard]] const Field& state() const override { return state_; }
     [[nodiscard]] const SolveReport& report() const override { return next_.report; }
@@ -77,7 +81,7 @@ class OnGrid final : public Solver {
    private:
     const Loaded* solver_;
     RegularGrid grid_;
-    Field state_;
+    Field state_, after_;
     Solution next_;
     double bits_;
   };

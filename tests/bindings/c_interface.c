@@ -501,7 +501,9 @@ static void every_network(const char* folder) {
       }
     }
     say = 5;
+    memcpy(state, want, sizeof want);
     REFUSED(amq_rollout_step(rollout, &hold, &say, NULL), AMQ_HOST, "returned 5");
+    CHECK(amq_rollout_state(rollout, &s) == AMQ_OK && memcmp(want, state, sizeof want) == 0);
     say = 0;
     CHECK(amq_rollout_step(rollout, NULL, NULL, NULL) == AMQ_OK);
     REFUSED(amq_rollout_allocate_every(rollout, 0), AMQ_INPUT, "1 or more");

@@ -69,16 +69,15 @@ class PartRollout {
         chosen_->report.bops -= chosen_->report.auxiliary_bops;
         chosen_->report.auxiliary_bops = 0;
       }
-      since_ = (since_ + 1) % every_;
       const CutRows cut = part_->solve(state, chosen_->plan, change_, variables_, begun_);
       chosen_->report.saturated = cut.saturated;
       chosen_->report.cut_share = cut.share;
-      if (part_->solver().encoding().time_step > 0)
-        state_.swap(change_);
-      else
-        state_ += change_;
+      // The next state is made beside this one, which stays where `given` throws.
+      if (!(part_->solver().encoding().time_step > 0)) change_ += state_;
     }
-    given(state_);
+    given(change_);
+    state_.swap(change_);
+    since_ = (since_ + 1) % every_;
     ++steps_;
     return state_;
   }

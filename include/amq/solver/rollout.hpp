@@ -47,8 +47,9 @@ class Rollout {
   }
 
   /// One step. @param given  sets what the boundary prescribes: given(next), (node, channel)
+  ///        what it throws ends the step: a way to cancel
   /// @throws amq::Error where the state is no longer finite, or the solver refuses what it has
-  ///         become; it stays as it was
+  ///         become. Whatever is thrown, the state stays as it was, and the step can be taken again
   template <typename Given>
   const Field& step(const Given& given) {
     {
@@ -64,14 +65,13 @@ class Rollout {
         report_.bops -= report_.auxiliary_bops;
         report_.auxiliary_bops = 0;
       }
-      since_ = (since_ + 1) % every_;
       mesh_.count_cut(mesh_.solve(state, plan_, change_, variables_), report_);
-      if (mesh_.solver().encoding().time_step > 0)
-        state_.swap(change_);
-      else
-        state_ += change_;
+      // The next state is made beside this one, which stays where `given` throws.
+      if (!(mesh_.solver().encoding().time_step > 0)) change_ += state_;
     }
-    given(state_);
+    given(change_);
+    state_.swap(change_);
+    since_ = (since_ + 1) % every_;
     ++steps_;
     return state_;
   }
