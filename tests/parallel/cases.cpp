@@ -9,6 +9,9 @@
 #include <amq/models/transolver.hpp>
 
 #include <limits>
+#include <map>
+#include <mutex>
+#include <type_traits>
 #include <utility>
 
 using namespace amq;
@@ -17,30 +20,69 @@ using cases::cut_of;
 using cases::Made;
 using cases::own_rows;
 using cases::owners;
+using cases::Recipe;
 using cases::run;
 using cases::Setting;
+using cases::variables_of;
 
 namespace {
 
+/// Made once: all ranks read one solver, as threads of a program may.
+template <typename Model>
+const Made<Model>& kept(const std::string& network, const Recipe& recipe) {
+  static std::mutex mutex;
+  static std::map<std::string, Made<Model>> all;
+  const std::lock_guard lock(mutex);
+  return all.try_emplace(network, recipe).first->second;
+}
+
 template <typename F>
 auto with(const std::string& network, const F& f) {
-  if (network == "MeshGraphNet")
-    return f(Made<MeshGraphNet>({8, RowRule::min_max, {2, 4, 8}}, true, 3.5));
-  if (network == "Transolver")
-    return f(Made<Transolver>({8, RowRule::min_max, {0, 4, 8}}, true, 5));
-  if (network == "Flare") return f(Made<Flare>({8, RowRule::affine, {2, 4, 8}}, true, 4));
-  if (network == "GraphVit") return f(Made<GraphVit>({8, RowRule::min_max, {4, 8}}, false, 4));
-  if (network == "GraphVit adaptive")
-    return f(Made<GraphVit>({8, RowRule::min_max, {0, 4, 8}}, true, 4.5, 16, 0, 2, 0, {}, 5));
-  if (network == "MpPde skips")
-    return f(Made<MpPde>({8, RowRule::min_max, {0, 3, 8}}, true, 3, 16, 0, 3, 0,
-                         allocation::PerBlock(), 5));
-  if (network == "MpPde static") return f(Made<MpPde>({4, RowRule::fixed, {0, 3, 8}}, true, 4));
-  if (network == "MpPde words")
-    return f(Made<MpPde>({8, RowRule::min_max, {0, 4, 8}, true}, true, 5));
-  if (network == "MpPde uniform")
-    return f(Made<MpPde>({8, RowRule::symmetric, {2, 4, 8}}, false, 4));
-  return f(cases::mp_pde());
+  const SchemeInfo affine{8, RowRule::affine, {2, 4, 8}}, range{8, RowRule::min_max, {2, 4, 8}},
+      skipping{8, RowRule::min_max, {0, 4, 8}};
+  Recipe r{.scheme = affine, .adaptive = true};
+  const auto made = [&]<typename Model>(std::type_identity<Model>) {
+    return f(kept<Model>(network, r));
+  };
+  if (network == "MeshGraphNet") {
+    r.scheme = range, r.bits = 3.5;
+    return made(std::type_identity<MeshGraphNet>());
+  }
+  if (network.starts_with("Transolver")) {
+    r.scheme = skipping, r.bits = 5;
+    if (network == "Transolver of time") r.variables = 2;
+    return made(std::type_identity<Transolver>());
+  }
+  if (network.starts_with("Flare")) {
+    if (network == "Flare of time") r.variables = 2;
+    return made(std::type_identity<Flare>());
+  }
+  if (network == "GraphVit") {
+    r.scheme = {8, RowRule::min_max, {4, 8}}, r.adaptive = false;
+    return made(std::type_identity<GraphVit>());
+  }
+  if (network == "GraphVit adaptive" || network == "GraphVit of 3 clusters") {
+    r.scheme = skipping, r.bits = 4.5, r.spread = 5;
+    if (network == "GraphVit of 3 clusters") r.cluster_size = 50;
+    return made(std::type_identity<GraphVit>());
+  }
+  if (network == "MpPde skips") {
+    r.scheme = {8, RowRule::min_max, {0, 3, 8}}, r.bits = 3, r.layers = 3;
+    r.sharing = allocation::PerBlock(), r.spread = 5;
+  } else if (network == "MpPde static") {
+    r.scheme = {4, RowRule::fixed, {0, 3, 8}};
+  } else if (network == "MpPde words") {
+    r.scheme = {8, RowRule::min_max, {0, 4, 8}, true}, r.bits = 5;
+  } else if (network == "MpPde uniform") {
+    r.scheme = {8, RowRule::symmetric, {2, 4, 8}}, r.adaptive = false;
+  } else if (network == "MpPde of time") {
+    r.bits = 4.5, r.variables = 2;
+  } else if (network == "MpPde of windows") {
+    r.scheme = range, r.bits = 4.5, r.hidden = 128, r.layers = 1, r.variables = 1, r.window = 20;
+  } else {
+    r = cases::mp_pde();
+  }
+  return made(std::type_identity<MpPde>());
 }
 
 /// Another communicator, and how often it was asked to send and receive.
@@ -140,15 +182,18 @@ const char* words_of(Fault f) {
 void meet(Fault f, int rank, Communicator& c) {
   const bool here = c.rank() == rank;
   if (f == Fault::edges_that_choose) {
-    const Made<MpPde> edges({8, RowRule::min_max, {4, 8}}, true, 5, 16, 0, 2, 0,
-                            allocation::PerEdge());
+    const Made<MpPde> edges({.scheme = {8, RowRule::min_max, {4, 8}},
+                             .adaptive = true,
+                             .bits = 5,
+                             .sharing = allocation::PerEdge()});
     PartSolver<MpPde> part(*edges.solver, cut_of({}, edges, c), c);
   }
   const SchemeInfo usual{8, RowRule::affine, {1, 2, 3, 4, 8}};
   const Made<MpPde> made(
-      here && f == Fault::scheme ? SchemeInfo{8, RowRule::affine, {2, 3, 4, 8}} : usual, false,
-      here && f == Fault::budget ? 8 : 4, 16, here && f == Fault::model ? 0.5f : 0.25f, 2,
-      f == Fault::no_edges_of_neighbours ? 4 : 0);
+      {.scheme = here && f == Fault::scheme ? SchemeInfo{8, RowRule::affine, {2, 3, 4, 8}} : usual,
+       .bits = here && f == Fault::budget ? 8. : 4.,
+       .weight = here && f == Fault::model ? 0.5f : 0.25f,
+       .neighbours = f == Fault::no_edges_of_neighbours ? 4 : 0});
   PartitionedMesh m = cut_of({}, made, c);
   Field given = own_rows(m, made.given);
   // A node less or more, with its point and edges.
@@ -222,7 +267,12 @@ std::vector<long> allocations(const std::string& network, Communicator& c, long 
     PartSolver<Model> part(*made.solver, m, c);
     std::vector<Field> given;
     for (std::uint64_t k = 0; k < 5; ++k)
-      given.push_back(own_rows(m, fingerprints::noise(made.mesh.n_nodes(), 2, k)));
+      given.push_back(own_rows(m, fingerprints::noise(made.mesh.n_nodes(), made.given.cols(), k)));
+    std::vector<double> variables = variables_of(made);
+    const solver::SolveOptions options{std::span<const double>(variables)};
+    const auto later = [&] {
+      for (double& v : variables) v += 0.125;
+    };
     std::vector<long> taken;
     taken.reserve(100);
     const auto counted = [&](const auto& f) {
@@ -231,17 +281,26 @@ std::vector<long> allocations(const std::string& network, Communicator& c, long 
       taken.push_back(count() - before);
     };
     Solution s;
-    for (int k = 0; k < 2; ++k) part.solve(view(given[0]), s);
+    for (int k = 0; k < 2; ++k) part.solve(view(given[0]), s, options);
     // A layer makes room for those awake when nodes of this rank first skip it.
     if (network == "MpPde skips")
       for (std::uint64_t k = 100; k < 110; ++k)
         part.solve(view(own_rows(m, fingerprints::noise(made.mesh.n_nodes(), 2, k))), s);
-    for (const Field& g : given) counted([&] { part.solve(view(g), s); });
+    for (const Field& g : given)
+      counted([&] {
+        later();
+        part.solve(view(g), s, options);
+      });
     const BitPlan uniform = BitPlan::uniform(8);
-    for (int k = 0; k < 2; ++k) part.solve(view(given[0]), uniform, s.field);
-    for (const Field& g : given) counted([&] { part.solve(view(g), uniform, s.field); });
+    for (int k = 0; k < 2; ++k) part.solve(view(given[0]), uniform, s.field, variables);
+    for (const Field& g : given)
+      counted([&] {
+        later();
+        part.solve(view(g), uniform, s.field, variables);
+      });
     for (const Index every : {1, 3}) {
       PartRollout<Model> rollout(part, given[0]);
+      rollout.options({}, variables);
       rollout.allocate_every(every);
       rollout.step();
       rollout.step();
@@ -251,20 +310,34 @@ std::vector<long> allocations(const std::string& network, Communicator& c, long 
   });
 }
 
-Traffic traffic(int bits, std::int64_t hidden, std::int64_t layers, Communicator& c) {
-  const Made<MpPde> made({8, RowRule::min_max, {1, 2, 3, 4, 8}}, false, bits, hidden, 0, layers);
+template <typename Model>
+Traffic traffic_of(const Made<Model>& made, Communicator& c) {
   const Setting s{"", "strips", 1, 0};
   const PartitionedMesh m = cut_of(s, made, c);
-  PartSolver<MpPde> part(*made.solver, m, c);
+  PartSolver<Model> part(*made.solver, m, c);
   part(own_rows(m, made.given));
   std::vector<std::int64_t> sums{part.traffic().bytes, part.traffic().float_bytes};
   c.sum(sums);
   return {sums[0], sums[1]};
 }
+Traffic traffic(int bits, std::int64_t hidden, std::int64_t layers, Communicator& c) {
+  return traffic_of(Made<MpPde>({.scheme = {8, RowRule::min_max, {1, 2, 3, 4, 8}},
+                                 .bits = static_cast<double>(bits),
+                                 .hidden = hidden,
+                                 .layers = layers}),
+                    c);
+}
+Traffic traffic_of_clusters(int bits, std::int64_t hidden, std::int64_t width, Communicator& c) {
+  return traffic_of(Made<GraphVit>({.scheme = {8, RowRule::min_max, {1, 2, 3, 4, 8}},
+                                    .bits = static_cast<double>(bits),
+                                    .hidden = hidden,
+                                    .width = width}),
+                    c);
+}
 
 std::vector<std::int64_t> tellings_of_bits(Communicator& c) {
   Counted counted(c);
-  const auto made = mp_pde();
+  const Made<MpPde> made(mp_pde());
   const PartitionedMesh m = cut_of({}, made, counted);
   PartSolver<MpPde> part(*made.solver, m, counted);
   const Field given = own_rows(m, made.given);

@@ -11,8 +11,9 @@
 namespace cases {
 
 struct Setting {
-  std::string network = "MpPde";     ///< or another of all_networks
-  std::string partition = "random";  ///< or another of all_partitions
+  std::string network = "MpPde";     ///< or another of all_networks or more_networks
+  std::string partition = "random";  ///< or another of all_partitions; "N ghosts": the last rank
+                                     ///< has one node and so many ghosts
   int threads = 1;
   int steps = 50;  ///< of the rollout
 };
@@ -32,6 +33,12 @@ inline constexpr Row all_networks[] = {{"MpPde", "03293c4d62ef10d3"},
                                        {"GraphVit", "9dcd36091e9eac3f"},
                                        {"GraphVit adaptive", "9bac27a2e89a6680"},
                                        {"MpPde skips", "a39828d9fcfb390f"}};
+
+/// Networks that read time and parameters, one of them windows, and one of fewer clusters than
+/// ranks: too alike or too slow for the table.
+inline constexpr const char* more_networks[] = {"MpPde of time", "MpPde of windows",
+                                                "Transolver of time", "Flare of time",
+                                                "GraphVit of 3 clusters"};
 
 /// How meshes are cut. "one empty": a rank has no nodes. "idle ghosts": ranks have ghosts that no
 /// own node reads. "Scotch": where that library is.
@@ -83,6 +90,9 @@ struct Traffic {
   std::int64_t bytes = 0, float_bytes = 0;
 };
 Traffic traffic(int bits, std::int64_t hidden, std::int64_t layers, amq::parallel::Communicator& c);
+/// The same of a pass of GraphViT, whose tokens have so many channels.
+Traffic traffic_of_clusters(int bits, std::int64_t hidden, std::int64_t width,
+                            amq::parallel::Communicator& c);
 
 /// How often ranks have told each other bits, in six steps of a rollout of MP-PDE that allocates in
 /// every third; before the fifth the part solves something else.

@@ -3,14 +3,12 @@
 
 #include "made.hpp"
 
-#include <amq/io/json.hpp>
 #include <amq/parallel/local_communicator.hpp>
 
 #include <doctest/doctest.h>
 
 #include <array>
 #include <atomic>
-#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -33,38 +31,19 @@ const std::vector<solver::ImposedValue>& imposed() {
                                                      {NodeType::outflow, 0, 0}};
   return all;
 }
-/// The same network, its encoding with these values; nodes of four types.
-struct Bounded {
-  Mesh mesh = fingerprints::square(13, 4);
-  Field given = fingerprints::noise(mesh.n_nodes(), 2, 5);
-  std::unique_ptr<MeshSolver<MpPde>> solver;
-
-  explicit Bounded(Index variables = 0) {
+/// Such a network whose encoding has these values; nodes of four types.
+struct Bounded : cases::Made<MpPde> {
+  explicit Bounded(Index variables = 0, const std::vector<solver::ImposedValue>& values = imposed())
+      : Made({.scheme = {8, RowRule::affine, {1, 2, 4, 8}},
+              .adaptive = true,
+              .bits = 3,
+              .variables = variables,
+              .imposed = values}) {
     for (Index i = 0; i < mesh.n_nodes(); ++i) {
       NodeType& type = mesh.node_type[static_cast<std::size_t>(i)];
-      if (type == NodeType::wall && i < 13) type = NodeType::inflow;
-      if (type == NodeType::wall && i % 13 == 12) type = NodeType::outflow;
+      if (type == NodeType::wall && i < cases::side) type = NodeType::inflow;
+      if (type == NodeType::wall && i % cases::side == cases::side - 1) type = NodeType::outflow;
     }
-    MeshEncoding e;
-    e.input_mean = {0.125f, -0.25f};
-    e.input_deviation = {1.5f, 0.75f};
-    e.output_mean = {0, 0};
-    e.output_deviation = {0.02f, 0.05f};
-    e.node_types = 7;
-    e.lattices = {4};
-    e.variable_scale.assign(static_cast<std::size_t>(variables), 2);
-    e.imposed = imposed();
-    MpPde::Config c;
-    c.hidden = 16;
-    c.layers = 2;
-    c.inputs = e.inputs();
-    c.outputs = 2;
-    c.variables = variables;
-    auto net = std::make_unique<Network<MpPde>>(c, SchemeInfo{8, RowRule::affine, {1, 2, 4, 8}}, 3);
-    auto aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, c.inputs, 2,
-                                           PointScores(net->layout).columns(), 5);
-    solver = std::make_unique<MeshSolver<MpPde>>(std::move(net), std::move(aux), e);
-    solver->budget(mean_bits(3));
   }
   /// How many numbers of a field (node of `nodes`, channel) have a value of theirs, or -1 where one
   /// has not.
@@ -129,22 +108,11 @@ TEST_CASE("imposed values stand exactly on every rank, and all else has the bits
 }
 
 TEST_CASE("ranks whose files impose other values are refused") {
-  const Bounded made;
+  auto others = imposed();
+  others.back().value = 0.5f;
   std::atomic<int> met = 0;
   CHECK_THROWS_WITH_AS(LocalRanks(3).run([&](Communicator& c) {
-    Bounded mine;
-    if (c.rank() == 1) {
-      MeshEncoding e = mine.solver->encoding();
-      e.imposed.back().value = 0.5f;
-      auto net = std::make_unique<Network<MpPde>>(mine.solver->net().model.config(),
-                                                  mine.solver->net().quantizers.info(), 3);
-      mine.solver = std::make_unique<MeshSolver<MpPde>>(std::move(net), nullptr, e);
-    } else {
-      auto net = std::make_unique<Network<MpPde>>(mine.solver->net().model.config(),
-                                                  mine.solver->net().quantizers.info(), 3);
-      mine.solver =
-          std::make_unique<MeshSolver<MpPde>>(std::move(net), nullptr, mine.solver->encoding());
-    }
+    const Bounded mine(0, c.rank() == 1 ? others : imposed());
     try {
       PartSolver<MpPde> part(*mine.solver, cases::cut_of({}, mine, c), c);
     } catch (const Error&) {

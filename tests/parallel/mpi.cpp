@@ -1,8 +1,9 @@
 // One rank of an MPI program. Run by mpi_test.py:
 //   laws              what every communicator promises
 //   fail KIND RANK    see transport::fail(): prints the error that all ranks met
-//   hash NETWORK PARTITION THREADS   what a solve and 50 steps give, see cases::apart()
-//   alone NETWORK                    the same by a solver that has the whole mesh
+//   table PARTITION THREADS   what a solve and 50 steps of all networks give, see cases::apart():
+//                     prints what differs from their numbers
+//   faults            how many there are to meet
 //   meet FAULT RANK   see cases::meet(): prints the error, or how it differs from what it must say
 //   before            a communicator before MPI_Init_thread
 //   memory NETWORK    how often solves after two ask for memory, MPI's own calls left out
@@ -102,10 +103,15 @@ int main(int argc, char** argv) {
       } catch (const amq::Error& e) {
         said = std::strstr(e.what(), cases::words_of(fault)) ? "as expected" : e.what();
       }
-    } else if (what == "hash" && argc == 5) {
-      said = cases::apart({argv[2], argv[3], std::atoi(argv[4])}, world);
-    } else if (what == "alone" && argc == 3) {
-      said = cases::alone({argv[2]});
+    } else if (what == "table" && argc == 4) {
+      said.clear();
+      for (const cases::Row& row : cases::all_networks)
+        if (const auto found = cases::apart({row.network, argv[2], std::atoi(argv[3])}, world);
+            found != row.hash)
+          said += std::string(row.network) + ": " + found + ", not " + row.hash + "; ";
+      if (said.empty()) said = "good";
+    } else if (what == "faults") {
+      said = std::to_string(cases::all_faults().size());
     } else if (what == "memory" && argc == 3) {
       long sum = 0;
       for (const long n : cases::allocations(argv[2], world, [] { return asked; })) sum += n;
