@@ -124,6 +124,42 @@ TEST_CASE("ranks whose files impose other values are refused") {
   CHECK(met == 3);
 }
 
+TEST_CASE("a step that throws on all ranks leaves state and count, and the next is one rank's") {
+  const Bounded made;
+  Rollout<MpPde> whole(*made.solver, made.mesh, made.given);
+  whole.allocate_every(3);
+  std::vector<Field> states;
+  std::vector<Cost> chosen;
+  for (int step = 0; step < 7; ++step) {
+    states.push_back(whole.step());
+    chosen.push_back(whole.report().auxiliary_bops);
+  }
+  LocalRanks(3).run([&](Communicator& c) {
+    const PartitionedMesh m = cases::cut_of({}, made, c);
+    PartSolver<MpPde> part(*made.solver, m, c);
+    PartRollout<MpPde> rollout(part, own_rows(m, made.given));
+    rollout.allocate_every(3);
+    for (std::size_t step = 0; step < states.size(); ++step) {
+      const Field before = rollout.state();
+      bool threw = false;
+      try {
+        rollout.step([](Field& next) {
+          next.setZero();
+          throw Error("host", "memory", "none", "Free some.");
+        });
+      } catch (const Error&) {
+        threw = true;
+      }
+      CHECK(threw);
+      CHECK(rollout.state() == before);
+      CHECK(rollout.steps() == static_cast<Index>(step));
+      rollout.step();
+      CHECK(gathered(c, m, rollout.state()) == states[step]);
+      CHECK(rollout.report().auxiliary_bops == chosen[step]);
+    }
+  });
+}
+
 TEST_CASE("ranks that say another time, or allocate in other steps, are told so") {
   const Bounded made(2);
   for (const int what : {0, 1, 2, 3}) {

@@ -119,6 +119,27 @@ TEST_CASE_TEMPLATE("between allocations a rollout keeps its bits and its budget"
                        Error);
 }
 
+TEST_CASE("a step that throws leaves the state, and its place among those that choose bits") {
+  Flow<MpPde> f;
+  Rollout whole(*f.solver, f.mesh, f.start), broken(*f.solver, f.mesh, f.start);
+  whole.allocate_every(3), broken.allocate_every(3);
+  for (int step = 0; step < 7; ++step) {
+    CAPTURE(step);
+    const Field before = broken.state();
+    for (int again = 0; again <= step % 2; ++again)
+      CHECK_THROWS_AS(broken.step([](Field& next) {
+        next.setZero();
+        throw Error("host", "memory", "none", "Free some.");
+      }),
+                      Error);
+    CHECK(broken.state() == before);
+    CHECK(broken.steps() == step);
+    CHECK(broken.step() == whole.step());
+    CHECK(broken.report().auxiliary_bops == whole.report().auxiliary_bops);
+    CHECK(broken.report().bops == whole.report().bops);
+  }
+}
+
 TEST_CASE_TEMPLATE("a training window walks where a rollout goes", Model, MpPde, MeshGraphNet,
                    GraphVit) {
   Flow<Model> f;

@@ -94,6 +94,28 @@ TEST_CASE("a network of words is calibrated, saved and loaded, by its type and b
   std::filesystem::remove(path);
 }
 
+TEST_CASE("a step that is refused keeps its place among those that choose bits") {
+  const Task p;
+  auto net = p.network(SchemeInfo::of<InInts>());
+  auto aux = std::make_unique<Auxiliary>(AuxiliaryConfig{8, 1, 4}, net->model.config().inputs, 2,
+                                         PointScores(net->layout).columns(), 5);
+  MeshSolver<MpPde, InInts> solver(std::move(net), std::move(aux), p.encoding);
+  solver.budget(mean_bits(5));
+  const Field far = 1'000 * p.a;
+  Rollout<MpPde, InInts> whole(solver, p.mesh, far), refused(solver, p.mesh, far);
+  whole.allocate_every(3), refused.allocate_every(3);
+  for (int step = 0; step < 7; ++step) {
+    CAPTURE(step);
+    solver.out_of_range(OutOfRange::refuse);
+    CHECK_THROWS_WITH_AS(refused.step(), doctest::Contains("rows cut at the largest word"), Error);
+    CHECK(refused.state() == whole.state());
+    solver.out_of_range(OutOfRange::ignore);
+    CHECK(refused.step() == whole.step());
+    CHECK(refused.report().auxiliary_bops == whole.report().auxiliary_bops);
+    CHECK((refused.report().auxiliary_bops > 0) == (step % 3 == 0));
+  }
+}
+
 TEST_CASE("fields far beyond those of calibration are reported, or refused, also in a rollout") {
   const Task p;
   MeshSolver<MpPde, InInts> solver(p.network(SchemeInfo::of<InInts>()), nullptr, p.encoding);

@@ -54,7 +54,9 @@ class PartRollout {
     since_ = 0;
   }
   /// One step. @param given  sets what the boundary prescribes at own nodes: given(next)
-  /// @throws amq::Error on all ranks where the state of one is no longer finite
+  /// @throws amq::Error on all ranks where the state of one is no longer finite, and what `given`
+  ///         throws, which all ranks must throw then; the state stays as it was, and so does the
+  ///         number of steps until bits are chosen again
   template <typename Given>
   const Field& step(const Given& given) {
     {

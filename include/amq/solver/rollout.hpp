@@ -49,7 +49,8 @@ class Rollout {
   /// One step. @param given  sets what the boundary prescribes: given(next), (node, channel)
   ///        what it throws ends the step: a way to cancel
   /// @throws amq::Error where the state is no longer finite, or the solver refuses what it has
-  ///         become. Whatever is thrown, the state stays as it was, and the step can be taken again
+  ///         become, and what `given` throws; the state stays as it was, and so does the number of
+  ///         steps until bits are chosen again
   template <typename Given>
   const Field& step(const Given& given) {
     {
@@ -81,7 +82,7 @@ class Rollout {
 
   [[nodiscard]] const Field& state() const noexcept { return state_; }
   [[nodiscard]] Index steps() const noexcept { return steps_; }
-  /// Of the last step: what it cost, and the bits of every node.
+  /// Of the last step, or one that was refused since: what it cost, and the bits of every node.
   [[nodiscard]] const solver::SolveReport& report() const noexcept { return report_; }
 
  private:
