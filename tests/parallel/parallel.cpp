@@ -85,6 +85,36 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("networks of time, of windows and of few clusters have the bits of one rank, too") {
+  for (const char* network : cases::more_networks) {
+    cases::Setting s;
+    s.network = network;
+    s.steps = 3;
+    const std::string expected = cases::alone(s);
+    for (const int ranks : {2, 5})
+      for (const char* partition : {"random", "one empty"}) {
+        s.partition = partition;
+        CAPTURE(network);
+        CAPTURE(ranks);
+        CAPTURE(partition);
+        CHECK(same_on(ranks, [&](Communicator& c) { return cases::apart(s, c); }) == expected);
+      }
+  }
+}
+
+TEST_CASE("rows of windows are not taken for those of ghosts, where they are as many") {
+  cases::Setting s;
+  s.network = "MpPde of windows";
+  s.steps = 2;
+  const std::string expected = cases::alone(s);
+  // A node has 29 windows, and then 20.
+  for (const char* partition : {"28 ghosts", "19 ghosts", "20 ghosts"}) {
+    s.partition = partition;
+    CAPTURE(partition);
+    CHECK(same_on(2, [&](Communicator& c) { return cases::apart(s, c); }) == expected);
+  }
+}
+
 TEST_CASE("attention between nodes, and tokens that are sums of floats, do not run over ranks") {
   const Network<Transolver> net(TransolverConfig{}, {8, RowRule::min_max, {8}}, 1);
   SendersRead names(net.layout);

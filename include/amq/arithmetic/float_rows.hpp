@@ -24,6 +24,9 @@ class FloatRows {
   struct Tensor {
     BufferPool<float>::Handle data;
     RowKind kind = RowKind::node;
+    /// Over ranks: rows of ghosts, the nodes of other ranks, follow those of own nodes. Operations
+    /// here know own rows alone, and say nothing of it.
+    bool with_ghosts = false;
 
     [[nodiscard]] MatrixView<const float> view() const noexcept { return data.read(); }
     [[nodiscard]] Index rows() const noexcept { return data.view().rows; }

@@ -147,14 +147,15 @@ class RankFixed : public Fixed<Scheme> {
           for (Index i = 0; i < x.rows; ++i) std::copy_n(x.row(i), x.cols, to.row(i));
           for (Index i = 0; i < halo_->ghosts; ++i)
             std::copy_n(k.ghosts.row(i), x.cols, to.row(x.rows + i));
+          t.with_ghosts = true;
           return t;
         }
     return Base::input(x, kind);
   }
   Tensor concat(std::initializer_list<Tensor> xs) {
     bool same = true;
-    for (const Tensor& x : xs) same = same && x.rows() == xs.begin()->rows();
-    if (same) return Base::concat(xs);
+    for (const Tensor& x : xs) same = same && x.with_ghosts == xs.begin()->with_ghosts;
+    if (same) return marked(Base::concat(xs), xs.begin()->with_ghosts);
     Index cols = 0, first = 0;
     for (const Tensor& x : xs) cols += x.cols();
     Tensor y = this->make(halo_->own, cols, xs.begin()->kind);
@@ -165,6 +166,13 @@ class RankFixed : public Fixed<Scheme> {
       first += from.cols;
     }
     return y;
+  }
+  Tensor columns(const Tensor& x, Index first, Index n) {
+    return marked(Base::columns(x, first, n), x.with_ghosts);
+  }
+  Tensor layer_norm(Tensor x, ParameterId gamma, ParameterId beta) {
+    const bool ghosts = x.with_ghosts;
+    return marked(Base::layer_norm(std::move(x), gamma, beta), ghosts);
   }
   Quantized quantize(PointId id, const Tensor& x) {
     const Tensor own = own_rows(x);
@@ -191,10 +199,10 @@ class RankFixed : public Fixed<Scheme> {
     product(x, own_part(y));
     arrive();
     product(x.ghosts, ghost_part(y));
-    return low ? this->activated(f, std::move(y)) : y;
+    return marked(low ? this->activated(f, std::move(y)) : std::move(y), true);
   }
   Tensor linear_onto(Tensor x, bool minus, WeightId id, const Quantized& q) {
-    if (x.rows() != halo_->local() || q.ghosts.rows() == 0)
+    if (!x.with_ghosts || q.ghosts.rows() == 0)
       return Base::linear_onto(own_rows(std::move(x)), minus, id, q);
     const auto& w = this->weights_.packed(id);
     const auto* low = this->weights_.low(id);
@@ -209,7 +217,7 @@ class RankFixed : public Fixed<Scheme> {
     const auto view = x.view();
     onto(q, first_rows(view, halo_->own), own_part(y));
     onto(q.ghosts, last_rows(view), ghost_part(y));
-    return y;
+    return marked(std::move(y), true);
   }
   Tensor dense(PointId point, WeightId weight, const Tensor& x, Activation f = Activation::none) {
     if (reads_ghosts(to_index(point))) return linear(weight, quantize(point, x), f);
@@ -228,8 +236,9 @@ class RankFixed : public Fixed<Scheme> {
     return Base::dense_of_heads(heads, point, weight, own_rows(x));
   }
   Tensor activate_sum(Activation f, Tensor x, Tensor y) {
-    if (x.rows() != y.rows()) x = own_rows(std::move(x)), y = own_rows(std::move(y));
-    return Base::activate_sum(f, std::move(x), std::move(y));
+    const bool ghosts = x.with_ghosts && y.with_ghosts;
+    if (!ghosts) x = own_rows(std::move(x)), y = own_rows(std::move(y));
+    return marked(Base::activate_sum(f, std::move(x), std::move(y)), ghosts);
   }
   template <ops::operation Op, typename... In>
   Tensor apply(const Op& op, In... in) {
@@ -243,8 +252,9 @@ class RankFixed : public Fixed<Scheme> {
     } else if constexpr (detail::pools<Op>) {
       return pool(op, own_rows(std::move(in))...);
     } else {
-      if (detail::cuts_rows<Op> || !same_rows(in...)) ((in = own_rows(std::move(in))), ...);
-      return Base::apply(op, std::move(in)...);
+      const bool ghosts = !detail::cuts_rows<Op> && all_with_ghosts(in...);
+      if (!ghosts) ((in = own_rows(std::move(in))), ...);
+      return marked(Base::apply(op, std::move(in)...), ghosts);
     }
   }
   Tensor message_mean(const Graph& g, const Tensor& at_receiver, const Tensor& at_sender,
@@ -268,7 +278,7 @@ class RankFixed : public Fixed<Scheme> {
     const Index n = halo_->own;
     const Index hidden = this->weights_.packed(id.message).in();
     const auto skipped = this->skipped_at(id.updates, n);
-    if (skipped.all) return f;
+    if (skipped.all) return own_rows(f);
     bool whole = given.at_receiver.in_order() && (!given.own || given.own->in_order());
     for (const WeightId w : {id.from_features, id.at_receiver, id.at_sender, id.message,
                              id.from_means, id.update, id.from_variables})
@@ -277,6 +287,7 @@ class RankFixed : public Fixed<Scheme> {
       const Index inner = this->weights_.packed(id.from_features).out() - 2 * hidden;
       return message_passing_in_pieces(*this, g, f, given, id, hidden, inner);
     }
+    if (f.with_ghosts) return message_passing(g, own_rows(f), given, id);
     send(id.features, f);
     const Rows ghosts = in_flight_.rows;
     const auto& split = this->weights_.split(id.from_features, hidden);
@@ -416,25 +427,23 @@ class RankFixed : public Fixed<Scheme> {
     return {v.row(halo_->own), halo_->ghosts, v.cols, v.stride};
   }
   [[nodiscard]] Tensor own_rows(Tensor x) const {
-    // Where no senders are read no tensor has ghosts' rows: as many may be those of some heads.
-    if (!any_read_ || x.kind != RowKind::node || halo_->ghosts == 0 || x.rows() != halo_->local())
-      return x;
+    if (!x.with_ghosts) return x;
     return {x.data.first_rows(halo_->own), x.kind};
+  }
+  [[nodiscard]] static Tensor marked(Tensor x, bool with_ghosts) noexcept {
+    x.with_ghosts = with_ghosts;
+    return x;
   }
   static ParameterId own_rows(ParameterId p) noexcept { return p; }
   static ParameterRow own_rows(ParameterRow r) noexcept { return r; }
   template <typename... In>
-  [[nodiscard]] static bool same_rows(const In&... in) noexcept {
-    Index rows = -1;
-    bool same = true;
+  [[nodiscard]] static bool all_with_ghosts(const In&... in) noexcept {
+    bool all = true;
     const auto look = [&](const auto& x) {
-      if constexpr (std::is_same_v<std::decay_t<decltype(x)>, Tensor>) {
-        same = same && (rows < 0 || rows == x.rows());
-        rows = x.rows();
-      }
+      if constexpr (std::is_same_v<std::decay_t<decltype(x)>, Tensor>) all = all && x.with_ghosts;
     };
     (look(in), ...);
-    return same;
+    return all;
   }
   Tensor edge_sum(const ops::EdgeSum& op, const Tensor& at_receiver, const Tensor& at_sender) {
     arrive();
@@ -469,7 +478,7 @@ class RankFixed : public Fixed<Scheme> {
     Tensor y = this->make(halo_->local(), x.cols(), op.of);
     op.forward(x.view(), own_part(y), *this->executor_);
     ops::Gather{ghost_cluster_, op.of}.forward(x.view(), ghost_part(y), *this->executor_);
-    return y;
+    return marked(std::move(y), true);
   }
   /// Who reads which nodes for their clusters. All ranks call it.
   void find_readers(std::span<const std::int64_t> read_here, std::size_t widest) {
@@ -555,7 +564,7 @@ class RankFixed : public Fixed<Scheme> {
   /// The codes of ghosts' rows of x, which has them, at their owners' bits.
   Rows rows_made_here(PointId id, const Tensor& x) {
     if (halo_->ghosts == 0) return {};
-    if (x.rows() != halo_->local())
+    if (!x.with_ghosts)
       throw Error("point " + this->layout_->point(id).name,
                   "rows of own nodes and ghosts, " + std::to_string(halo_->local()),
                   std::to_string(x.rows()),

@@ -82,7 +82,8 @@ namespace detail {
 /// Operations that make another number of rows.
 template <typename Op>
 inline constexpr bool cuts_rows =
-    std::is_same_v<Op, ops::Windows> || std::is_same_v<Op, ops::FoldWindows>;
+    std::is_same_v<Op, ops::Windows> || std::is_same_v<Op, ops::FoldWindows> ||
+    std::is_same_v<Op, ops::SplitHeads>;
 template <typename Op>
 inline constexpr bool pools = false;
 template <bool Tempered>
@@ -210,7 +211,7 @@ class SendersRead {
       if (!op.bits)
         throw Error("network over ranks", "pooling in codes, whose sums have no order",
                     "pooling in floats", "Set the model's attention_bits, such as {8, 8}.");
-    // Rows of heads could be as many as those of own nodes and ghosts, and be taken for them.
+    // No network has both, so that nothing has shown them to work.
     splits_ = splits_ || std::is_same_v<Op, ops::SplitHeads>;
     if (splits_ && std::find(read_.begin(), read_.end(), 1) != read_.end())
       throw Error("network over ranks", "edges that read their senders, or heads of nodes",
