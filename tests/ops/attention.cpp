@@ -100,6 +100,13 @@ TEST_CASE("masked attention has the bits of its sums in the order of their index
       ops::MaskedAttention{heads, masked}.forward(view(x), view(out), shares.data(),
                                                   serial_executor());
       CHECK((out.array() == y.array()).all());
+      // Some rows alone have the same bits.
+      for (const Index first : {Index{0}, n / 3, n}) {
+        const Index some = (n - first + 1) / 2;
+        Matrix part(some, y.cols());
+        ops::masked_attention(view(x), heads, masked, view(part), shares.data(), first);
+        CHECK((part.array() == y.middleRows(first, some).array()).all());
+      }
     }
 }
 

@@ -85,6 +85,26 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("clusters' rows cross as codes: a pass of GraphViT at 4 bits sends a seventh of floats") {
+  for (const int bits : {2, 4, 8}) {
+    CAPTURE(bits);
+    cases::Traffic of[2];
+    for (const int wide : {0, 1}) {
+      std::mutex mutex;
+      LocalRanks(3).run([&](Communicator& c) {
+        const auto t = cases::traffic_of_clusters(bits, 128, wide ? 512 : 128, c);
+        const std::lock_guard lock(mutex);
+        of[wide] = t;
+      });
+      if (bits == 4) CHECK(7 * of[wide].bytes <= of[wide].float_bytes);
+    }
+    // A channel more of a token costs its bits.
+    const std::int64_t floats = of[1].float_bytes - of[0].float_bytes;
+    REQUIRE(floats > 0);
+    CHECK(32 * (of[1].bytes - of[0].bytes) == bits * floats);
+  }
+}
+
 TEST_CASE("networks of time, of windows and of few clusters have the bits of one rank, too") {
   for (const char* network : cases::more_networks) {
     cases::Setting s;
@@ -134,6 +154,13 @@ TEST_CASE("attention between nodes, and tokens that are sums of floats, do not r
                        doctest::Contains("expected clusters that read products"), Error);
   CHECK_THROWS_WITH_AS(names.apply(ops::MaskedAttention{2}, x),
                        doctest::Contains("found attention between nodes"), Error);
+  // Where ranks share clusters, attention and whoever gets the rows read codes.
+  SendersRead::Tensor cluster{40, 24, RowKind::cluster, false, {}};
+  CHECK_THROWS_WITH_AS(
+      names.shared_rows(40, [&] { return names.apply(ops::MaskedAttention{2}, cluster); }),
+      doctest::Contains("found floats of clusters"), Error);
+  CHECK_THROWS_WITH_AS(names.shared_rows(40, [&] { return cluster; }),
+                       doctest::Contains("found floats of clusters"), Error);
 }
 
 TEST_CASE("a host that has cells, and numbers of its own, gets the same bits") {

@@ -110,13 +110,14 @@ typename A::Tensor residual(A& a, PointId point, const typename A::Tensor& x,
     return a.apply(ops::Add{}, x, branch(x));
 }
 
-/// f(), (cluster, cols): a row for each of n clusters, which depends on what f reads for this
-/// cluster alone. Where several share the work, f gives the rows of their share (ClusterShare), and
-/// all get all rows.
+/// f(), a row for each of n clusters. Each row depends on what f reads for this cluster alone, and
+/// on products of others' rows that MaskedAttention reads; the result is a product, too. Where
+/// several share the work, f runs on the rows of a share (ClusterShare): codes of the rows that
+/// those products multiply are told to all, so that all get all rows.
 template <arithmetic A, typename F>
-typename A::Tensor shared_rows(A& a, Index n, Index cols, const F& f) {
-  if constexpr (requires { a.shared_rows(n, cols, f); })
-    return a.shared_rows(n, cols, f);
+typename A::Tensor shared_rows(A& a, Index n, const F& f) {
+  if constexpr (requires { a.shared_rows(n, f); })
+    return a.shared_rows(n, f);
   else
     return f();
 }

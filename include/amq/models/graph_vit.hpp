@@ -68,7 +68,7 @@ struct GraphVitConfig {
 struct GraphVitMesh {
   Matrix edges;          ///< (edge, dim + 1) relative positions
   Matrix node_codes;     ///< (node, 2 code): of the position, of cluster centre - position
-  Matrix cluster_codes;  ///< (cluster, code): of the centre
+  Matrix cluster_codes;  ///< (cluster of the share, code): of the centre
   Matrix begin;          ///< (cluster of the share, width) zeros
   std::vector<std::int32_t> cluster_of;  ///< (node)
   std::vector<std::uint8_t> empty;       ///< (cluster)
@@ -90,7 +90,7 @@ struct GraphVitMesh {
   /// @param positions  (node, dim); of a part of a mesh own nodes', then ghosts'
   /// @param place      of a part of a mesh, whose clusters are those of the whole: (own node) its
   ///                   number there, by which clusters know it
-  /// @param share      the clusters whose nodes are read here; none: all
+  /// @param share      the clusters whose rows are computed here; none: all
   /// @throws amq::Error for positions or clusters that are not the graph's
   GraphVitMesh(const GraphVitConfig& config, const Graph& graph, MatrixView<const float> positions,
                const Clusters& clusters,
@@ -114,7 +114,8 @@ struct GraphVitMesh {
       cluster_of.push_back(clusters.of_node[static_cast<std::size_t>(
           place ? (*place)[static_cast<std::size_t>(i)] : std::int64_t{i})]);
     node_codes.resize(n, 2 * config.code());
-    cluster_codes.resize(c, config.code());
+    const ClusterShare own = share.value_or(ClusterShare{0, c});
+    cluster_codes.resize(own.count, config.code());
     std::vector<double> p(static_cast<std::size_t>(config.dim)), apart(p);
     for (Index i = 0; i < n; ++i) {
       for (Index d = 0; d < config.dim; ++d) {
@@ -126,12 +127,10 @@ struct GraphVitMesh {
       encode(p.data(), config.dim, config.frequencies, row);
       encode(apart.data(), config.dim, config.frequencies, row + config.code());
     }
-    for (Index k = 0; k < c; ++k) {
-      encode(clusters.centres().row(k), config.dim, config.frequencies,
+    for (Index k = 0; k < own.count; ++k)
+      encode(clusters.centres().row(own.first + k), config.dim, config.frequencies,
              cluster_codes.data() + k * config.code());
-      empty.push_back(clusters.members(k).empty());
-    }
-    const ClusterShare own = share.value_or(ClusterShare{0, c});
+    for (Index k = 0; k < c; ++k) empty.push_back(clusters.members(k).empty());
     begin = Matrix::Zero(own.count, config.width);
     if (share) {
       for (Index k = own.first; k < own.first + own.count; ++k)
@@ -230,7 +229,7 @@ class GraphVit {
   /// @param x       (own node, then ghost, dim)
   /// @param of_all  the clusters of the whole mesh
   /// @param place   (own node) its number there
-  /// @param share   the clusters whose nodes are read here; none: all
+  /// @param share   the clusters whose rows are computed here; none: all
   [[nodiscard]] MeshData part_data(const Graph& graph, MatrixView<const float> x,
                                    const mesh::Clusters& of_all,
                                    std::span<const std::int64_t> place,
@@ -256,17 +255,16 @@ class GraphVit {
       e = a.apply(ops::Add{}, std::move(e), step.edge);
     }
     const auto from_nodes = pool_.inputs(a, a.concat({v, positions}));
-    auto w = arithmetics::shared_rows(a, mesh.n_clusters(), config_.width, [&] {
-      return pooled_(a, pool_.states(a, from_nodes,
-                                     a.input(view(mesh.begin), ops::RowKind::cluster), mesh.order));
-    });
-    const auto codes = a.input(view(mesh.cluster_codes), ops::RowKind::cluster);
-    for (const auto& block : blocks_) w = block(a, w, codes, mesh.empty);
-    w = norm_(a, w);
     const auto& last = retrieve_.front();
     // A token's product is made once per cluster and given to its nodes.
-    const auto given =
-        a.apply(ops::Gather{mesh.cluster_of, ops::RowKind::node}, last.from(a, 1, w));
+    const auto from_tokens = arithmetics::shared_rows(a, mesh.n_clusters(), [&] {
+      const auto kind = ops::RowKind::cluster;
+      auto w = pooled_(a, pool_.states(a, from_nodes, a.input(view(mesh.begin), kind), mesh.order));
+      const auto codes = a.input(view(mesh.cluster_codes), kind);
+      for (const auto& block : blocks_) w = block(a, w, codes, mesh.empty);
+      return last.from(a, 1, norm_(a, w));
+    });
+    const auto given = a.apply(ops::Gather{mesh.cluster_of, ops::RowKind::node}, from_tokens);
     const auto own = a.apply(ops::Add{}, last.from(a, 0, v), given);
     const auto parts = a.apply(ops::Add{}, own, last.from(a, 2, positions));
     return decode_(a, last(a, graph, parts, e).node);

@@ -63,12 +63,12 @@ void masked_softmax(std::span<const std::uint8_t> masked, Index i, T scale, std:
 /// columns (torch.nn.MultiheadAttention between its projections).
 /// @param qkv     (row, 3 * channels): queries, keys, values
 /// @param masked  (row) keys to hide, or empty
-/// @param out     (row, channels)
-/// @param shares  heads * rows * rows numbers, kept for the gradient
+/// @param out     (row, channels), or some rows alone, of which the first is row `first`
+/// @param shares  heads * rows of out * rows numbers, kept for the gradient
 template <typename T>
 void masked_attention(MatrixView<const T> qkv, Index heads, std::span<const std::uint8_t> masked,
-                      MatrixView<T> out, T* shares) {
-  const Index n = qkv.rows, channels = out.cols, width = channels / heads;
+                      MatrixView<T> out, T* shares, Index first = 0) {
+  const Index n = qkv.rows, asked = out.rows, channels = out.cols, width = channels / heads;
   const auto rows = static_cast<std::size_t>(n);
   const T scale = T(1) / std::sqrt(static_cast<T>(width));
   thread_local std::vector<T> keys;  // (channel, row)
@@ -80,15 +80,14 @@ void masked_attention(MatrixView<const T> qkv, Index heads, std::span<const std:
   for (Index h = 0; h < heads; ++h) {
     for (Index j = 0; j < n; ++j)
       for (Index c = 0; c < width; ++c) transposed(c, j) = qkv(j, channels + h * width + c);
-    const auto part = [&](Index first) {
-      return MatrixView<const T>(qkv.data + first + h * width, n, width, qkv.stride);
-    };
-    const MatrixView<T> p(shares + h * n * n, n, n);
-    detail::ordered_product<T>(part(0), transposed, p);
-    for (Index i = 0; i < n; ++i)
-      detail::masked_softmax(masked, i, scale, std::span(p.row(i), rows),
+    const MatrixView<const T> queries(qkv.row(first) + h * width, asked, width, qkv.stride),
+        values(qkv.data + 2 * channels + h * width, n, width, qkv.stride);
+    const MatrixView<T> p(shares + h * asked * n, asked, n);
+    detail::ordered_product<T>(queries, transposed, p);
+    for (Index i = 0; i < asked; ++i)
+      detail::masked_softmax(masked, first + i, scale, std::span(p.row(i), rows),
                              std::span(scratch).first(rows));
-    detail::ordered_product<T>(p, part(2 * channels), {out.data + h * width, n, width, out.stride});
+    detail::ordered_product<T>(p, values, {out.data + h * width, asked, width, out.stride});
   }
 }
 /// @param d_qkv  (row, 3 * channels), added to

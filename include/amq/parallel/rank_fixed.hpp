@@ -57,9 +57,9 @@ struct KnownRows {
 /// Fixed of own rows. Points whose rows edges read from their senders travel: the codes and grids
 /// of sent nodes, at their owner's bits. But rows made of known inputs are coded here, ghosts',
 /// too. A product of such a point has own rows, then ghosts'; its own rows are computed while
-/// ghosts' codes are on their way. Where clusters read their nodes' rows one after the other, each
-/// rank does so for a share of the clusters: it gets the codes of their nodes, and tells all others
-/// the clusters' rows, bit by bit. All else has own rows alone. After two passes nothing is
+/// ghosts' codes are on their way. Clusters are shared: each rank gets the codes of its clusters'
+/// nodes, computes these clusters' rows alone, and tells all others the codes of rows that they
+/// attend to, and of the result. All else has own rows alone. After two passes nothing is
 /// allocated, whatever bits rows have: there is room for all rows at the scheme's highest level. A
 /// layer makes room once more when nodes first skip it.
 template <typename Scheme>
@@ -87,6 +87,7 @@ class RankFixed : public Fixed<Scheme> {
         made_here_(travels_.size(), 0),
         any_read_(std::find(travels_.begin(), travels_.end(), 1) != travels_.end()),
         by_clusters_(read.read_by_clusters()),
+        told_to_all_(read.told_to_all()),
         ghost_cluster_(std::move(ghost_cluster)),
         all_(all),
         halo_(&all_.part().halo),
@@ -125,6 +126,7 @@ class RankFixed : public Fixed<Scheme> {
   /// The bits of the next passes; all ranks call it. Ghosts get the bits of their owners.
   void begin(const BitPlan& plan) {
     Base::begin(plan);
+    n_shared_ = 0;
     mixed_.clear(), mixed_by_clusters_.clear();
     for (std::size_t p = 0; p < travels_.size(); ++p) {
       const PointEntry& point = this->layout_->points()[p];
@@ -133,6 +135,7 @@ class RankFixed : public Fixed<Scheme> {
       if (!of_point_[p].mixed) continue;
       if (reads_ghosts(p)) mixed_.push_back(p);
       if (by_clusters_[p]) mixed_by_clusters_.push_back(p);
+      if (told_to_all_[p]) sort_shared(of_point_[p], plan.by_point[p]);
     }
     share_bits(plan);
     share_bits_with_clusters(plan);
@@ -179,6 +182,7 @@ class RankFixed : public Fixed<Scheme> {
     if (made_here_[to_index(id)] && x.kind == RowKind::node)
       return {Base::quantize(id, own), rows_made_here(id, x)};
     if (by_clusters_[to_index(id)]) return {{rows_read_here(id, own), x.kind}, {}};
+    if (told(id)) return {{rows_of_all(id, own), x.kind}, {}};
     if (!travels_[to_index(id)] || x.kind != RowKind::node) return {Base::quantize(id, own), {}};
     send(id, own);
     return {Base::quantize(id, own), in_flight_.rows};
@@ -220,12 +224,12 @@ class RankFixed : public Fixed<Scheme> {
     return marked(std::move(y), true);
   }
   Tensor dense(PointId point, WeightId weight, const Tensor& x, Activation f = Activation::none) {
-    if (reads_ghosts(to_index(point))) return linear(weight, quantize(point, x), f);
+    if (reads_ghosts(to_index(point)) || told(point)) return linear(weight, quantize(point, x), f);
     return Base::dense(point, weight, own_rows(x), f);
   }
   Tensor dense_onto(Tensor x, PointId point, WeightId weight, Tensor of,
                     Activation f = Activation::none, Activation after = Activation::none) {
-    if (reads_ghosts(to_index(point)))
+    if (reads_ghosts(to_index(point)) || told(point))
       return this->activate_sum(after, std::move(x), linear(weight, quantize(point, of), f));
     return Base::dense_onto(own_rows(std::move(x)), point, weight, own_rows(std::move(of)), f,
                             after);
@@ -251,6 +255,8 @@ class RankFixed : public Fixed<Scheme> {
       return gather(op, std::move(in)...);
     } else if constexpr (detail::pools<Op>) {
       return pool(op, own_rows(std::move(in))...);
+    } else if constexpr (std::is_same_v<Op, ops::MaskedAttention>) {
+      return attention(op, std::move(in)...);
     } else {
       const bool ghosts = !detail::cuts_rows<Op> && all_with_ghosts(in...);
       if (!ghosts) ((in = own_rows(std::move(in))), ...);
@@ -342,37 +348,18 @@ class RankFixed : public Fixed<Scheme> {
   }
   /// See amq::arithmetics::shared_rows().
   template <typename F>
-  Tensor shared_rows(Index n, Index cols, const F& f) {
-    Communicator& c = all_.communicator();
+  Tensor shared_rows(Index n, const F& f) {
+    const Communicator& c = all_.communicator();
     if (c.size() == 1) return f();
-    arrive();
-    const auto share_of = [&](int rank) { return ClusterShare::of(n, rank, c.size()); };
-    const ClusterShare mine = share_of(c.rank());
+    share_ = ClusterShare::of(n, c.rank(), c.size());
     in_share_.assign(static_cast<std::size_t>(n), 0);
-    std::fill_n(in_share_.begin() + mine.first, mine.count, std::uint8_t{1});
-    const Tensor y = this->make(n, cols, RowKind::cluster);
-    const auto to = y.data.view();
-    this->live_.with(in_share_, [&](const LiveRows::Rows& own) {
-      if (own.empty()) return;
-      const Tensor z = f();
-      for (Index k = 0; k < mine.count; ++k)
-        std::copy_n(z.view().row(k), cols, to.row(mine.first + k));
+    std::fill_n(in_share_.begin() + share_.first, share_.count, std::uint8_t{1});
+    Tensor y;
+    this->live_.with(in_share_, [&](const LiveRows::Rows&) {
+      n_shared_ = n;
+      y = f();
+      n_shared_ = 0;
     });
-    out_.clear(), in_.clear();
-    const auto rows = [&](const ClusterShare& s) {
-      return std::as_writable_bytes(
-          std::span(to.row(s.first), static_cast<std::size_t>(s.count * cols)));
-    };
-    for (int r = 0; r < c.size(); ++r) {
-      if (r == c.rank()) continue;
-      if (mine.count > 0) out_.push_back({r, rows(mine)});
-      if (const auto theirs = share_of(r); theirs.count > 0) in_.push_back({r, rows(theirs)});
-      traffic_.bytes += mine.count * cols * static_cast<std::int64_t>(sizeof(float));
-      traffic_.float_bytes += mine.count * cols * static_cast<std::int64_t>(sizeof(float));
-    }
-    ++traffic_.exchanges;
-    c.begin(out_, in_);
-    c.finish();
     return y;
   }
   /// @throws Error where codes of a pass have not arrived: never after a whole one
@@ -398,7 +385,8 @@ class RankFixed : public Fixed<Scheme> {
     bool mixed = false;  ///< whether they have, in this plan
     Ordered sent, ghosts;
     std::vector<std::int32_t> sent_rows;  ///< own nodes, in the order of `sent`
-    Ordered own, read;                    ///< where clusters read: own nodes; those read here
+    Ordered own, read;  ///< where clusters read: own nodes, and those read here; of rows that ranks
+                        ///< share: own ones, and all
   };
   struct Box {
     std::vector<std::byte> out, in;
@@ -471,6 +459,16 @@ class RankFixed : public Fixed<Scheme> {
     return y;
   }
 
+  /// Of rows that ranks share own ones attend, to all.
+  Tensor attention(const ops::MaskedAttention& op, const Tensor& x) {
+    if (n_shared_ == 0) return Base::apply(op, x);
+    const MatrixShape s = op.shape({x.rows(), x.cols()});
+    Tensor y = this->make(share_.count, s.cols, x.kind);
+    shares_.resize(static_cast<std::size_t>(op.heads * share_.count * s.rows));
+    ops::masked_attention(x.view(), op.heads, op.masked, y.data.view(), shares_.data(),
+                          share_.first);
+    return y;
+  }
   /// Where edges read ghosts, these get rows of their clusters, too.
   Tensor gather(const ops::Gather& op, const Tensor& x) {
     if (x.kind != RowKind::cluster || op.of != RowKind::node || halo_->ghosts == 0)
@@ -556,6 +554,75 @@ class RankFixed : public Fixed<Scheme> {
     all_.communicator().begin(out_, in_);
     all_.communicator().finish();
     std::copy(to_readers_[me].begin(), to_readers_[me].end(), from_read_[me].begin());
+  }
+  /// Whether rows of a point, shared by ranks, are read by all now.
+  [[nodiscard]] bool told(PointId id) const noexcept {
+    return n_shared_ > 0 && told_to_all_[to_index(id)];
+  }
+  void sort_shared(PointBits& by, std::span<const std::uint8_t> bits) {
+    const Communicator& c = all_.communicator();
+    const auto s = ClusterShare::of(static_cast<Index>(bits.size()), c.rank(), c.size());
+    const auto own =
+        bits.subspan(static_cast<std::size_t>(s.first), static_cast<std::size_t>(s.count));
+    by.own.bits.assign(own.begin(), own.end());
+    by.read.bits.assign(bits.begin(), bits.end());
+    by.own.sort(), by.read.sort();
+  }
+  /// The codes of all rows that ranks share: own ones are told to all others.
+  Rows rows_of_all(PointId id, const Tensor& own) {
+    arrive();
+    Communicator& c = all_.communicator();
+    const PointEntry& point = this->layout_->point(id);
+    const PointBits& by = of_point_[to_index(id)];
+    const int bits = point.fixed_bits ? point.fixed_bits : this->plan_->uniform_bits;
+    const auto coded = Base::quantize(id, own);
+    const Rows rows = by.mixed ? Rows(&this->memory_, by.read.order.get(), own.cols())
+                               : Rows(&this->memory_, n_shared_, own.cols(), bits);
+    const WireRow wire(own.cols(), kind_of(this->weights_.rule()));
+    const std::size_t widest =
+        wire.bytes(point.fixed_bits ? point.fixed_bits : this->memory_.widest);
+    tell_.clear();
+    tell_.reserve(static_cast<std::size_t>(share_.count) * widest);
+    for (Index k = 0; k < share_.count; ++k)
+      wire.write(row_at(coded, by.mixed ? Index{by.own.at[static_cast<std::size_t>(k)]} : k),
+                 tell_);
+    const auto ranks = static_cast<std::size_t>(c.size()), me = static_cast<std::size_t>(c.rank());
+    told_.resize(ranks);
+    out_.clear(), in_.clear();
+    for (std::size_t r = 0; r < ranks; ++r) {
+      const ClusterShare s = share_of(r);
+      std::size_t bytes = static_cast<std::size_t>(s.count) * wire.bytes(bits);
+      if (by.mixed) {
+        bytes = 0;
+        for (Index k = 0; k < s.count; ++k)
+          bytes += wire.bytes(by.read.bits[static_cast<std::size_t>(s.first + k)]);
+      }
+      told_[r].reserve(static_cast<std::size_t>(s.count) * widest);
+      told_[r].resize(bytes);
+      if (r == me) continue;
+      if (!tell_.empty()) out_.push_back({static_cast<int>(r), tell_});
+      if (bytes > 0) in_.push_back({static_cast<int>(r), told_[r]});
+      traffic_.bytes += static_cast<std::int64_t>(tell_.size());
+      traffic_.float_bytes += static_cast<std::int64_t>(share_.count) *
+                              static_cast<std::int64_t>(own.cols()) * std::int64_t{sizeof(float)};
+    }
+    ++traffic_.exchanges;
+    c.begin(out_, in_);
+    c.finish();
+    std::copy(tell_.begin(), tell_.end(), told_[me].begin());
+    for (std::size_t r = 0; r < ranks; ++r) {
+      const ClusterShare s = share_of(r);
+      const std::byte* from = told_[r].data();
+      for (Index k = s.first; k < s.first + s.count; ++k) {
+        const PackedRow to =
+            row_at(rows, by.mixed ? Index{by.read.at[static_cast<std::size_t>(k)]} : k);
+        from = wire.read(from, to, known_grid(id, to.bits));
+      }
+    }
+    return rows;
+  }
+  [[nodiscard]] ClusterShare share_of(std::size_t rank) const noexcept {
+    return ClusterShare::of(n_shared_, static_cast<Index>(rank), all_.communicator().size());
   }
   /// Whether edges read senders' rows of a point.
   [[nodiscard]] bool reads_ghosts(std::size_t point) const noexcept {
@@ -727,7 +794,7 @@ class RankFixed : public Fixed<Scheme> {
   std::vector<char> travels_, made_here_;  // points whose senders are read: one or the other
   bool any_read_;
   std::vector<KnownRows> known_;
-  std::vector<char> by_clusters_;
+  std::vector<char> by_clusters_, told_to_all_;
   std::vector<std::int32_t> ghost_cluster_;
   // Where clusters read nodes:
   std::vector<std::vector<std::int64_t>> places_;   // (rank)(its node) number in the whole mesh
@@ -735,7 +802,13 @@ class RankFixed : public Fixed<Scheme> {
   std::vector<std::vector<std::int32_t>> reads_;    // (rank) rows among those read here
   std::vector<std::vector<std::byte>> to_readers_, from_read_;  // (rank) codes
   Index n_read_ = 0;
-  std::vector<std::uint8_t> in_share_;  // (cluster)
+  // Of rows that ranks share:
+  ClusterShare share_;
+  Index n_shared_ = 0;                        // inside shared_rows() their number, else 0
+  std::vector<std::uint8_t> in_share_;        // (row)
+  std::vector<std::byte> tell_;               // codes of own ones
+  std::vector<std::vector<std::byte>> told_;  // (rank) of its own ones
+  std::vector<float> shares_;                 // of attention
   AllRanks all_;
   const Halo* halo_;
   std::vector<std::int32_t> sent_place_;  // (own node) in Halo::sent, or -1

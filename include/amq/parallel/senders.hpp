@@ -76,7 +76,7 @@ inline constexpr bool across_ranks<ops::SoftmaxAttention> = true;  // of tokens,
 template <>
 inline constexpr bool across_ranks<ops::Gather> = true;
 template <>
-inline constexpr bool across_ranks<ops::MaskedAttention> = true;  // of clusters, which all have
+inline constexpr bool across_ranks<ops::MaskedAttention> = true;  // of clusters
 
 namespace detail {
 /// Operations that make another number of rows.
@@ -120,6 +120,7 @@ class SendersRead {
         inputs_(std::move(known)),
         read_(layout.points().size(), 0),
         by_clusters_(read_),
+        told_(read_),
         of_unknown_(read_.size(), 0),
         of_given_(of_unknown_) {}
 
@@ -148,6 +149,19 @@ class SendersRead {
 
   /// [PointId] whether clusters read the codes of their nodes.
   [[nodiscard]] const std::vector<char>& read_by_clusters() const noexcept { return by_clusters_; }
+  /// [PointId] whether rows that ranks share are told to all: attention among them, or whoever gets
+  /// the result of shared_rows(), reads their product.
+  [[nodiscard]] const std::vector<char>& told_to_all() const noexcept { return told_; }
+
+  /// See amq::arithmetics::shared_rows().
+  template <typename F>
+  Tensor shared_rows(Index, const F& f) {
+    shared_ = true;
+    const Tensor y = f();
+    shared_ = false;
+    tell(y);
+    return y;
+  }
 
   Tensor input(MatrixView<const float> x, RowKind kind) {
     Tensor t{x.rows, x.cols, kind, false, {}};
@@ -207,6 +221,8 @@ class SendersRead {
       if (y.kind != RowKind::cluster)
         throw Error("network over ranks", "attention between tokens, which every rank has",
                     "attention between nodes", "Pool nodes into tokens first.");
+    if constexpr (std::is_same_v<Op, ops::MaskedAttention>)
+      if (shared_) (tell(in), ...);
     if constexpr (detail::pools<Op>)
       if (!op.bits)
         throw Error("network over ranks", "pooling in codes, whose sums have no order",
@@ -228,6 +244,14 @@ class SendersRead {
     y.given = y.given || x.given;
     for (const PointId p : x.points)
       if (std::find(y.points.begin(), y.points.end(), p) == y.points.end()) y.points.push_back(p);
+  }
+  void tell(const Tensor& x) {
+    if (!x.of_codes)
+      throw Error(
+          "network over ranks", "clusters that are read through a product of their rows",
+          "floats of clusters",
+          "Quantize and multiply the rows before attention, and at the end of shared_rows().");
+    for (const PointId p : x.points) told_[to_index(p)] = 1;
   }
   void sender(const Tensor&, const Tensor& x) {
     if (!x.of_codes)
@@ -252,9 +276,10 @@ class SendersRead {
 
   const ParameterLayout* layout_;
   std::vector<Known> inputs_;
-  std::vector<char> read_, by_clusters_;
+  std::vector<char> read_, by_clusters_, told_;
   std::vector<std::int64_t> of_unknown_, of_given_;
   bool splits_ = false;  ///< rows of nodes into rows of heads
+  bool shared_ = false;  ///< inside shared_rows()
 };
 static_assert(arithmetic<SendersRead>);
 
