@@ -25,6 +25,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
@@ -56,6 +57,12 @@ class MpiCommunicator final : public Communicator {
     MPI_Comm_set_errhandler(faults_, MPI_ERRORS_RETURN);
     MPI_Comm_rank(data_, &rank_);
     MPI_Comm_size(data_, &size_);
+    MPI_Comm here = MPI_COMM_NULL;
+    MPI_Comm_split_type(data_, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
+    int ranks_here = 1;
+    MPI_Comm_size(here, &ranks_here);
+    MPI_Comm_free(&here);
+    crowded_ = ranks_here > static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     const auto peers = static_cast<std::size_t>(size_ - 1);
     for (Kept& k : kept_)
       k.send.reserve(peers), k.receive.reserve(peers), k.requests.reserve(2 * peers);
@@ -252,10 +259,13 @@ class MpiCommunicator final : public Communicator {
       int done = 0;
       check(test(done));
       if (done) return;
-      if (k % 16 == 0) {
-        look_for_faults();
-        std::this_thread::yield();  // there may be more ranks than cores
-      }
+      if (k % 16 != 0) continue;
+      look_for_faults();
+      // A rank that yields may soon be back, while the one it waits for has no core.
+      if (crowded_ && k > 64)
+        std::this_thread::sleep_for(std::chrono::microseconds(10));
+      else
+        std::this_thread::yield();
     }
   }
   void reduce(std::span<std::int64_t> x, MPI_Op op) {
@@ -273,6 +283,7 @@ class MpiCommunicator final : public Communicator {
 
   MPI_Comm data_ = MPI_COMM_NULL, faults_ = MPI_COMM_NULL;
   int rank_ = 0, size_ = 1;
+  bool crowded_ = false;  // more ranks on this machine than it has cores
   bool failed_ = false;
   std::vector<Kept> kept_ = std::vector<Kept>(most_kept);
   std::uint64_t exchanges_ = 0;

@@ -45,7 +45,7 @@ struct Recipe {
   std::vector<solver::ImposedValue> imposed{};
 };
 
-inline constexpr Index side = 13;  ///< nodes along a side of the square
+inline constexpr Index side = 9;  ///< nodes along a side of the square
 
 template <typename Model>
 struct Made {
@@ -199,7 +199,7 @@ std::string run(const Setting& s, const Made<Model>& made, const PartitionedMesh
   add(hash, solution.report);
   PartRollout<Model> rollout(part, given);
   rollout.options({}, variables);
-  rollout.allocate_every(2);
+  rollout.allocate_every(5);
   for (int step = 0; step < s.steps; ++step) rollout.step();
   const Field last = gathered(c, mesh, rollout.state());
   hash(view(last));
@@ -218,7 +218,7 @@ std::string run_alone(const Setting& s, const Made<Model>& made) {
   add(hash, solution.report);
   Rollout<Model> rollout(*made.solver, made.mesh, made.given);
   rollout.options({}, variables);
-  rollout.allocate_every(2);
+  rollout.allocate_every(5);
   for (int step = 0; step < s.steps; ++step) rollout.step();
   hash(view(rollout.state()));
   add(hash, rollout.report());

@@ -31,7 +31,8 @@ def main():
         _, said = run(3, "fail", kind, kind)
         if words not in said or "differs" in said:
             wrong.append(f"failure {kind}: expected '{words}' on all ranks, found {said}")
-    for ranks, partition, threads in (1, "strips", 2), (2, "random", 2), (3, "one empty", 1), (3, "Scotch", 1):
+    for ranks, partition, threads in ((1, "strips", 2), (2, "random", 2), (3, "one empty", 1), (3, "Scotch", 2),
+                                      (5, "strips", 1), (8, "idle ghosts", 1)):
         found = run(ranks, "table", partition, threads, seconds=300)
         if found != (0, "good"):
             wrong.append(f"{ranks} ranks, {partition}: {found}")

@@ -1,4 +1,5 @@
 #include "cases.hpp"
+#include "same_on.hpp"
 
 #include <amq/models/network.hpp>
 #include <amq/models/transolver.hpp>
@@ -16,46 +17,7 @@
 
 using namespace amq;
 using namespace amq::parallel;
-
-namespace {
-
-/// What f says on every rank; they must agree.
-template <typename F>
-std::string same_on(int ranks, const F& f) {
-  std::mutex mutex;
-  std::set<std::string> all;
-  LocalRanks(ranks).run([&](Communicator& c) {
-    const std::string own = f(c);
-    const std::lock_guard lock(mutex);
-    all.insert(own);
-  });
-  REQUIRE(all.size() == 1);
-  return *all.begin();
-}
-
-}  // namespace
-
-TEST_CASE(
-    "a solve, its bits and 50 steps are one number a network, on any number of ranks and threads, "
-    "however the mesh is cut") {
-  for (const cases::Row& row : cases::all_networks) {
-    CAPTURE(row.network);
-    cases::Setting s;
-    s.network = row.network;
-    const std::string alone = cases::alone(s);
-    CHECK(alone == row.hash);
-    for (const int ranks : {1, 2, 3, 5, 8})
-      for (const int threads : {1, 2})
-        for (const char* partition : cases::all_partitions) {
-          s.partition = partition;
-          s.threads = threads;
-          CAPTURE(ranks);
-          CAPTURE(threads);
-          CAPTURE(partition);
-          CHECK(same_on(ranks, [&](Communicator& c) { return cases::apart(s, c); }) == alone);
-        }
-  }
-}
+using cases::same_on;
 
 TEST_CASE(
     "a layer's halo has the bits of its codes and a grid a row: at 4 bits a seventh of floats") {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <deque>
 #include <exception>
 #include <map>
 #include <memory>
@@ -66,13 +67,18 @@ class LocalRanks {
   /// @pre mutex_ is held
   void give_up(const Error& why) {
     if (!error_) error_ = why;
-    changed_.notify_all();
+    wake_all();
+  }
+  /// Of a message alone its two ranks hear: woken in vain, the others would take the cores.
+  void wake(int rank) { changed_[static_cast<std::size_t>(rank)].notify_one(); }
+  void wake_all() {
+    for (auto& changed : changed_) changed.notify_one();
   }
   int size_;
   NetworkCost cost_;
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::pair<int, int>, Mail> mail_;  // (from, to)
+  std::deque<std::condition_variable> changed_;  // (rank), which alone waits for it
+  std::map<std::pair<int, int>, Mail> mail_;     // (from, to)
   Reduction reduction_;
   std::vector<char> ended_;  // (rank)
   std::optional<Error> error_;
@@ -97,8 +103,7 @@ class LocalCommunicator final : public Communicator {
         check_peer(m.peer);
         LocalRanks::Mail& mail = ranks_->mail_[{rank_, m.peer}];
         const auto peer = static_cast<std::size_t>(m.peer);
-        ranks_->changed_.wait(
-            lock, [&] { return ranks_->error_ || !mail.there || ranks_->ended_[peer]; });
+        wait(lock, [&] { return ranks_->error_ || !mail.there || ranks_->ended_[peer]; });
         if (mail.there) require_running(peer);
         require_good();
         const double bytes = static_cast<double>(m.bytes.size());
@@ -111,8 +116,8 @@ class LocalCommunicator final : public Communicator {
           mail.bytes.reserve(std::max<std::size_t>(4 * m.bytes.size(), 4096));
         mail.bytes.assign(m.bytes.begin(), m.bytes.end());
         ranks_->bytes_ += static_cast<std::int64_t>(m.bytes.size());
+        ranks_->wake(m.peer);
       }
-      ranks_->changed_.notify_all();
     }
     awaited_.assign(receive.begin(), receive.end());
     seen_ = cpu();
@@ -124,8 +129,7 @@ class LocalCommunicator final : public Communicator {
       check_peer(m.peer);
       LocalRanks::Mail& mail = ranks_->mail_[{m.peer, rank_}];
       const auto peer = static_cast<std::size_t>(m.peer);
-      ranks_->changed_.wait(lock,
-                            [&] { return ranks_->error_ || mail.there || ranks_->ended_[peer]; });
+      wait(lock, [&] { return ranks_->error_ || mail.there || ranks_->ended_[peer]; });
       if (!mail.there) require_running(peer);
       require_good();
       mail.there = false;
@@ -139,8 +143,8 @@ class LocalCommunicator final : public Communicator {
       }
       std::copy(mail.bytes.begin(), mail.bytes.end(), m.bytes.begin());
       clock_ = std::max(clock_, mail.arrives);
+      ranks_->wake(m.peer);  // it may wait to send the next one
     }
-    ranks_->changed_.notify_all();  // who waits to send the next ones
     awaited_.clear();
     seen_ = cpu();
   }
@@ -161,6 +165,10 @@ class LocalCommunicator final : public Communicator {
   }
 
  private:
+  template <typename Until>
+  void wait(std::unique_lock<std::mutex>& lock, const Until& until) {
+    ranks_->changed_[static_cast<std::size_t>(rank_)].wait(lock, until);
+  }
   static double cpu() noexcept {
     timespec t{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -194,7 +202,7 @@ class LocalCommunicator final : public Communicator {
     std::unique_lock lock(ranks_->mutex_);
     auto& r = ranks_->reduction_;
     // Those of the reduction before may still be reading it.
-    ranks_->changed_.wait(lock, [&] { return ranks_->error_ || r.leaving == 0; });
+    wait(lock, [&] { return ranks_->error_ || r.leaving == 0; });
     require_good();
     if (r.arrived == 0) {
       r.value.assign(x.begin(), x.end());
@@ -216,21 +224,20 @@ class LocalCommunicator final : public Communicator {
       r.result.swap(r.value);
       const int rounds = 2 * static_cast<int>(std::bit_width(static_cast<unsigned>(size() - 1)));
       r.done = r.time + rounds * ranks_->cost_.seconds(8.0 * static_cast<double>(x.size()));
-      ranks_->changed_.notify_all();
+      ranks_->wake_all();
     } else {
       const auto any_ended = [&] {
         return std::find(ranks_->ended_.begin(), ranks_->ended_.end(), 1);
       };
-      ranks_->changed_.wait(lock, [&] {
-        return ranks_->error_ || r.leaving > 0 || any_ended() != ranks_->ended_.end();
-      });
+      wait(lock,
+           [&] { return ranks_->error_ || r.leaving > 0 || any_ended() != ranks_->ended_.end(); });
       if (r.leaving == 0 && any_ended() != ranks_->ended_.end())
         require_running(static_cast<std::size_t>(any_ended() - ranks_->ended_.begin()));
       require_good();
     }
     std::copy(r.result.begin(), r.result.end(), x.begin());
     clock_ = std::max(clock_, r.done);
-    if (--r.leaving == 0) ranks_->changed_.notify_all();
+    if (--r.leaving == 0) ranks_->wake_all();
     seen_ = cpu();
   }
 
@@ -243,6 +250,7 @@ class LocalCommunicator final : public Communicator {
 inline LocalRanks::LocalRanks(int size, NetworkCost cost) : size_(size), cost_(cost) {
   if (size < 1)
     throw Error("LocalRanks", "at least one rank", std::to_string(size), "Ask for one.");
+  changed_.resize(static_cast<std::size_t>(size));
 }
 
 template <typename F>
@@ -261,7 +269,7 @@ void LocalRanks::run(const F& f) {
       const std::lock_guard lock(mutex_);
       seconds_ = std::max(seconds_, t);
       ended_[static_cast<std::size_t>(rank)] = 1;
-      changed_.notify_all();
+      wake_all();
     } catch (...) {
       c.abort(detail::caught_on(rank));
     }
