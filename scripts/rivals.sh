@@ -48,4 +48,4 @@ fi
 # One thread each, ours too: a second one that spins on the pinned core would cost both.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 exec "$environment/bin/python" "$root/scripts/time_rivals.py" "$out" "$machine" \
-  "${AMQ_BENCH:-$build/bench/kernels/bench_kernels_narrow}" "$rounds"
+  "${AMQ_BENCH:-$build/bench/kernels/bench_kernels_narrow}" --rounds="$rounds"

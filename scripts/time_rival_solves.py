@@ -7,8 +7,6 @@ while, on one core, so that what slows the machine slows all. Times are processo
 
 Usage: time_rival_solves.py OUT.csv MACHINE BENCH [--nodes=n] [--rounds=n]      (by scripts/rivals.sh --solves)
 """
-import csv
-import os
 import re
 import statistics
 import subprocess
@@ -18,11 +16,11 @@ import time
 import torch
 from torch import nn
 
-out, machine, bench = sys.argv[1:4]
-options = dict(a[2:].split("=") for a in sys.argv[4:])
-nodes, rounds = int(options.get("nodes", 1000)), int(options.get("rounds", 9))
-core = max(os.sched_getaffinity(0))
-os.sched_setaffinity(0, {core})
+import rival_table
+
+out, machine, bench, said = rival_table.options(nodes=1000, rounds=9)
+nodes, rounds = said["nodes"], said["rounds"]
+core = rival_table.pin()
 torch.set_num_threads(1)
 torch.manual_seed(1)
 swish = nn.functional.silu
@@ -116,13 +114,5 @@ with torch.inference_mode():
                 each.append(1e3 * (time.thread_time() - start))
             times.setdefault(key, []).append(statistics.median(each))
 
-medians = {key: statistics.median(ms) for key, ms in times.items()}
-best = min(medians[key] for key in forms)
-fresh = not os.path.exists(out)
-with open(out, "a", newline="") as f:
-    w = csv.writer(f, lineterminator="\n")
-    if fresh:
-        w.writerow("machine,level,bench,shape,bits,contender,threads,ms,ratio_to_best_rival,ratio_to_roof".split(","))
-    for (name, bits), ms in medians.items():
-        print(f"{bits:3} bits {name:32} {ms:10.3f} ms  {best / ms:6.2f} of the best rival's speed")
-        w.writerow([machine, level, "mp_pde_solve_rivals", shape, bits, name, 1, f"{ms:.4f}", f"{best / ms:.3f}", ""])
+rivals = {name for name, _ in forms}
+rival_table.append(out, machine, level, "mp_pde_solve_rivals", shape, times, lambda name: name in rivals)

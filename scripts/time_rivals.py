@@ -1,25 +1,24 @@
 #!/usr/bin/env python3
 """Times integer and float products of onnxruntime, openvino and torch beside bench_kernels_narrow, round by round.
 
-Usage: time_rivals.py OUT.csv MACHINE BENCH ROUNDS      (by scripts/rivals.sh)
+Usage: time_rivals.py OUT.csv MACHINE BENCH [--rounds=n]      (by scripts/rivals.sh)
 Every round runs our bench once and each rival for some milliseconds, on one core, so that what slows the machine
 slows all. Times are processor time of the thread, rows are medians over rounds. Rivals that are not installed are
 named and left out.
 """
 import csv
 import importlib.util
-import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-out, machine, bench, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+import rival_table
+
+out, machine, bench, said = rival_table.options(rounds=9)
 M, K, N = 960, 128, 128
-CORE = max(os.sched_getaffinity(0))
-os.sched_setaffinity(0, {CORE})
+CORE = rival_table.pin()
 have = {name: importlib.util.find_spec(name) is not None for name in ("numpy", "onnx", "onnxruntime", "openvino", "torch")}
 if not have["numpy"]:
     sys.exit("time_rivals: numpy is missing, and with it every rival")
@@ -104,7 +103,7 @@ for key, call in contenders.items():
         call()
     repeat[key] = max(3, int(0.01 * 5 / max(clock() - start, 1e-5)))
 times, level = {}, "?"
-for _ in range(rounds):
+for _ in range(said["rounds"]):
     with tempfile.TemporaryDirectory() as folder:
         table = pathlib.Path(folder) / "speed.csv"
         done = subprocess.run([bench, table, f"--core={CORE}", "--rounds=3", "--products"], stdout=subprocess.DEVNULL)
@@ -120,13 +119,5 @@ for _ in range(rounds):
         for _ in range(repeat[key]):
             call()
         times.setdefault(key, []).append(1e3 * (clock() - start) / repeat[key])
-medians = {key: statistics.median(t) for key, t in times.items()}
-rivals = [t for (name, _), t in medians.items() if not name.startswith("amq")]
-best = min(rivals) if rivals else 0
-new = not pathlib.Path(out).exists()
-with open(out, "a", encoding="utf-8") as file:
-    if new:
-        file.write("machine,level,bench,shape,bits,contender,threads,ms,ratio_to_best_rival,ratio_to_roof\n")
-    for (name, bits), t in medians.items():
-        print(f"{name:40} {bits:3} bits {t:9.4f} ms  {best / t:.2f} of the best rival")
-        file.write(f"{machine},{level},product_beside_rivals,{M}x{K}x{N},{bits},{name},1,{t:.4f},{best / t:.3f},\n")
+rival_table.append(out, machine, level, "product_beside_rivals", f"{M}x{K}x{N}", times,
+                   lambda name: not name.startswith("amq"))  # fmt: skip

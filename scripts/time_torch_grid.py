@@ -10,8 +10,6 @@ then each form, on one core and one thread. Times are processor time, rows media
 Usage: time_torch_grid.py OUT.csv MACHINE GRID_SPEED [--rounds=n] [--seconds=s]    (by scripts/rivals.sh --grids)
 """
 import copy
-import csv
-import os
 import statistics
 import subprocess
 import sys
@@ -21,11 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-out, machine, bench = sys.argv[1:4]
-options = dict(a[2:].split("=") for a in sys.argv[4:])
-rounds, seconds = int(options.get("rounds", 5)), float(options.get("seconds", 0.5))
-core = max(os.sched_getaffinity(0))
-os.sched_setaffinity(0, {core})
+import rival_table
+
+out, machine, bench, said = rival_table.options(rounds=5, seconds=0.5)
+rounds, seconds = said["rounds"], said["seconds"]
+core = rival_table.pin()
 torch.set_num_threads(1)
 torch.manual_seed(0)
 
@@ -196,16 +194,6 @@ with torch.inference_mode():
             for form, bits, run in runs:
                 times[key].setdefault((form, bits), []).append(milliseconds(run))
 
-fresh = not os.path.exists(out)
-with open(out, "a", newline="") as f:
-    w = csv.writer(f, lineterminator="\n")
-    if fresh:
-        w.writerow("machine,level,bench,shape,bits,contender,threads,ms,ratio_to_best_rival,ratio_to_roof".split(","))
-    for (name, batch), seen in times.items():
-        medians = {key: statistics.median(ms) for key, ms in seen.items()}
-        best = min(ms for (form, _), ms in medians.items() if form.startswith("torch_"))
-        for (form, bits), ms in medians.items():
-            print(f"{name:12} batch {batch:2} {bits:3} bits {form:32} {ms:10.3f} ms  {best / ms:6.2f} of the best "
-                  "rival's speed")
-            w.writerow([machine, level, f"{name}_rivals", f"64x64_batch{batch}", bits, form, 1, f"{ms:.4f}",
-                        f"{best / ms:.3f}", ""])
+for (name, batch), seen in times.items():
+    rival_table.append(out, machine, level, f"{name}_rivals", f"64x64_batch{batch}", seen,
+                       lambda form: form.startswith("torch_"))  # fmt: skip
