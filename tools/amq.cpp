@@ -38,8 +38,8 @@ constexpr const char* usage = R"(amq: quantized neural PDE solvers
 
   amq inspect FILE                     what a model file holds, and what it was trained on
   amq bench FILE [--threads N] [--runs N]
-                                       bit operations and milliseconds at every level, on the
-                                       problem of the file's self-test
+                                       bit operations and milliseconds at every level, of a solve and
+                                       of each layer beside float, on the problem of the self-test
   amq solve FILE MESH -o OUT.vtu       solves on a mesh of gmsh (.msh) or of VTK (.vtk legacy, .vtu)
       --given WHAT                     an .npy of (node, channel), or a number for each channel,
                                        as 7.5,7.5; without it, fields of .vtk or .vtu by their names
@@ -162,6 +162,24 @@ std::unique_ptr<any::Place> self_test(const Opened& o) {
   return o.solver->on(mesh);
 }
 
+/// Milliseconds of each product by itself; and what the level of most bits gains over float.
+void print_layers(const any::LayerTimes& all, const std::vector<int>& levels, int runs) {
+  std::printf("\nmilliseconds of each product alone, one thread, the least of %d\n", runs);
+  std::printf("%-32s %-22s %9s", "weight", "rows x in x out", "float");
+  for (const int b : levels)
+    if (b != 0) std::printf(" %9d", b);
+  std::printf(" %12s\n", "float over it");
+  for (const any::LayerTime& l : all.layers) {
+    const std::string sizes =
+        std::to_string(l.rows) + " x " + std::to_string(l.in) + " x " + std::to_string(l.out);
+    std::printf("%-32s %-22s %9.4f", l.weight.c_str(), sizes.c_str(), l.float_milliseconds);
+    for (std::size_t k = 0; k < levels.size(); ++k)
+      if (levels[k] != 0) std::printf(" %9.4f", l.milliseconds[k]);
+    const double most = l.milliseconds.back();
+    std::printf(" %12.2f\n", most > 0 ? l.float_milliseconds / most : 0);
+  }
+}
+
 int bench(const Arguments& a) {
   a.want(1, "amq bench FILE");
   const auto threads = static_cast<std::size_t>(a.number("--threads", 1, 1, 1024));
@@ -177,6 +195,11 @@ int bench(const Arguments& a) {
               place->rows(), threads, threads == 1 ? "" : "s", simd::Native::name, runs);
   std::printf("%9s %16s %15s %13s\n", "mean bits", "bit operations", "share of float",
               "milliseconds");
+  const any::LayerTimes layers = place->layer_times(runs);
+  double float_bops = 0;
+  const auto print = [&](const char* level, double bops, double milliseconds) {
+    std::printf("%9s %16.4g %14.2f%% %13.3f\n", level, bops, 100 * bops / float_bops, milliseconds);
+  };
   for (const int b : o.facts.levels) {
     if (b == 0) continue;
     wishes.budget = b;
@@ -194,11 +217,16 @@ int bench(const Arguments& a) {
       std::printf("%9d  %s\n", b, e.expected().c_str());
       continue;
     }
+    if (float_bops == 0) {
+      float_bops = static_cast<double>(s.report.float_bops);
+      print("float", float_bops, layers.float_milliseconds);
+    }
     std::nth_element(ms.begin() + 1, ms.begin() + 1 + runs / 2, ms.end());
-    std::printf("%9d %16.4g %14.2f%% %13.3f\n", b, static_cast<double>(s.report.bops),
-                100 * static_cast<double>(s.report.bops) / static_cast<double>(s.report.float_bops),
-                ms[static_cast<std::size_t>(1 + runs / 2)]);
+    print(std::to_string(b).c_str(), static_cast<double>(s.report.bops),
+          ms[static_cast<std::size_t>(1 + runs / 2)]);
   }
+  std::printf("float: a pass in float32 by amq's own kernels, one thread, the least of %d\n", runs);
+  print_layers(layers, o.facts.levels, runs);
   return 0;
 }
 

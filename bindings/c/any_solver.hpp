@@ -39,6 +39,19 @@ struct Facts {
   TrainedOn seen;
 };
 
+/// What one product of a pass takes on this machine and one thread, run alone: fused layers take
+/// less than their sum.
+struct LayerTime {
+  std::string weight, point;
+  Index rows = 0, in = 0, out = 0;
+  std::vector<double> milliseconds;  ///< (level of Facts); 0 at 0 bits, where nothing is computed
+  double float_milliseconds = 0;     ///< of the same product in float32, by amq's own kernel
+};
+struct LayerTimes {
+  std::vector<LayerTime> layers;  ///< in the order of a pass
+  double float_milliseconds = 0;  ///< of a whole pass in float32
+};
+
 /// A state that goes from step to step.
 class Steps {
  public:
@@ -62,6 +75,8 @@ class Place {
   [[nodiscard]] virtual std::unique_ptr<Steps> roll_out(Field start, const Wishes& w) const = 0;
   /// From now on budgets are time.
   virtual void measure() = 0;
+  /// @param rounds  of which the fastest counts
+  [[nodiscard]] virtual LayerTimes layer_times(int rounds) const = 0;
 };
 
 class Solver {

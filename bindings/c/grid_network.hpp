@@ -116,8 +116,24 @@ class OnGrid final : public Solver {
       throw Error("measure", "a network on meshes, which shares out time", std::string(Model::name),
                   "All points of a grid have the same bits: give a budget of bits or BOPs.");
     }
+    [[nodiscard]] LayerTimes layer_times(int rounds) const override {
+      const auto& net = solver_->net();
+      const Inputs i = inputs();
+      return layer_times_of(net, rounds, [&](auto& a) {
+        static_cast<void>(net.model(a, shape_, view(i.u), view(i.x)));
+      });
+    }
 
    private:
+    /// Of no field: costs and times do not depend on it.
+    struct Inputs {
+      Matrix u, x;
+    };
+    [[nodiscard]] Inputs inputs() const {
+      Inputs i{Matrix::Zero(shape_.points(), solver_->encoding().inputs()), {}};
+      solver_->encoding().positions(grid_, shape_, i.x);
+      return i;
+    }
     [[nodiscard]] double bits_of(const Wishes& w) const {
       if (w.unit == Unit::own) return solver_->budget().mean_bits;
       if (w.unit == Unit::mean_bits) return w.budget;
@@ -128,12 +144,11 @@ class OnGrid final : public Solver {
         throw Error("budget", "bits or BOPs", "a tolerance",
                     "Files of networks on grids keep no errors: compare the levels.");
       const auto& net = solver_->net();
-      Matrix x, u = Matrix::Zero(shape_.points(), solver_->encoding().inputs());
-      solver_->encoding().positions(grid_, shape_, x);
+      const Inputs i = inputs();
       return bits_within(net.quantizers.info().levels, false, w.budget, "BOPs", [&](double bits) {
         const BitPlan plan = BitPlan::uniform(static_cast<int>(bits));
         BasicCounting count(net.layout, net.quantizers, plan);
-        net.model(count, shape_, view(std::as_const(u)), view(std::as_const(x)));
+        net.model(count, shape_, view(i.u), view(i.x));
         return static_cast<double>(count.cost().bops());
       });
     }

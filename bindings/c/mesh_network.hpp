@@ -95,8 +95,22 @@ class OnMesh final : public Solver {
                                        w.variables);
     }
     void measure() override { of_->solver_.price_by(of_->solver_.measure_times(mesh_)); }
+    [[nodiscard]] LayerTimes layer_times(int rounds) const override {
+      const auto& net = of_->solver_.net();
+      const GraphSample s = sample();
+      return layer_times_of(net, rounds,
+                            [&](auto& a) { static_cast<void>(forward(net.model, a, s)); });
+    }
 
    private:
+    /// Of no field: costs and times do not depend on it.
+    [[nodiscard]] GraphSample sample() const {
+      const MeshEncoding& e = of_->solver_.encoding();
+      GraphSample s = e.on(mesh_);
+      s.v = Matrix::Zero(mesh_.n_nodes(), static_cast<Index>(e.variable_scale.size()));
+      prepare_sample(of_->solver_.net().model, s);
+      return s;
+    }
     [[nodiscard]] Budget budget_of(const Wishes& w) const {
       const Loaded& solver = of_->solver_;
       if (w.unit == Unit::own) return solver.budget();
@@ -114,10 +128,7 @@ class OnMesh final : public Solver {
                       "Give the time a solve may take.");
         return amq::milliseconds(w.budget);
       }
-      const MeshEncoding& e = solver.encoding();
-      GraphSample s = e.on(mesh_);  // of no field: costs do not depend on it
-      s.v = Matrix::Zero(mesh_.n_nodes(), static_cast<Index>(e.variable_scale.size()));
-      prepare_sample(solver.net().model, s);
+      const GraphSample s = sample();
       const PassWork work = solver.prepare(s);
       return amq::mean_bits(bits_within(solver.allocator().levels(), solver.auxiliary() != nullptr,
                                         w.budget, "BOPs", [&](double bits) {

@@ -4,7 +4,9 @@
 
 #include "any_solver.hpp"
 
+#include <amq/allocation/product_times.hpp>
 #include <amq/models/network.hpp>
+#include <amq/train/weightless.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -14,7 +16,7 @@
 
 namespace amq::any {
 
-using namespace quant;
+using namespace allocation;
 
 /// The most bits whose pass costs no more than `budget`. Between two levels the cost is a line.
 /// @param cost  cost(bits) of a pass with every row at so many
@@ -48,6 +50,45 @@ template <typename Model>
   for (std::size_t k = 0; k < net.quantizers.first_entry(); ++k)
     f.parameters += net.layout.entries()[k].size();
   return f;
+}
+
+/// @param run  run(arithmetic) is a pass of the network
+template <typename Model, typename Run>
+[[nodiscard]] LayerTimes layer_times_of(const amq::Network<Model>& net, int rounds,
+                                        const Run& run) {
+  using training::WeightlessProducts;
+  const std::vector<int>& levels = net.quantizers.info().levels;
+  RowTimesOptions o;
+  o.rounds = rounds;
+  const BitPlan plan = BitPlan::uniform(levels.back());
+  BasicCounting count(net.layout, net.quantizers, plan);
+  run(count);
+  const PassCost cost = count.cost();
+  const auto times =
+      measure_product_times(net.layout, net.quantizers, net.parameters, cost, levels, o);
+  const auto weightless = [&](std::size_t which) {
+    return training::weightless_seconds(net.layout, net.parameters, which, o, run);
+  };
+  const auto coded = weightless(WeightlessProducts::all),
+             exact = weightless(WeightlessProducts::none);
+  LayerTimes all;
+  std::size_t next = 0;
+  for (std::size_t k = 0; k < times.size(); ++k) {
+    const ProductCost& c = cost.products[k];
+    LayerTime& l =
+        all.layers.emplace_back(LayerTime{c.weight, c.point, c.rows, c.in, c.out,
+                                          times[k].milliseconds, times[k].float_milliseconds});
+    if (!training::is_weightless(net.layout, c.weight, c.point)) continue;
+    for (std::size_t b = 0; b < levels.size(); ++b)
+      l.milliseconds[b] = levels[b] == 0 ? 0 : 1e3 * coded[next];
+    l.float_milliseconds = 1e3 * exact[next++];
+  }
+  WeightlessProducts a(net.layout, net.parameters);
+  all.float_milliseconds = 1e3 * least_seconds(o, [&] {
+                             a.begin(WeightlessProducts::none);
+                             run(a);
+                           });
+  return all;
 }
 
 }  // namespace amq::any

@@ -34,6 +34,12 @@ for file in sorted(pathlib.Path(folder).glob("*.safetensors")):
     check(rc == 0 and len(re.findall(r"^ +[48] +\S+ +\S+% +\S+$", out, re.M)) == 2, f"bench {file}: {out}{err}")
 rc, out, err = run("inspect", pathlib.Path(folder) / "MpPde.safetensors")
 check(re.search(r"mean bits +relative L2.*\n +4 +25%\n +8 +6.25%\n", out), f"inspect says errors: {out}")
+    check(re.search(r"^ +float +\S+ +100.00% +\S+$", out, re.M), f"bench {file}: a float pass: {out}")
+    layers = re.findall(r"^(\S+) +(\d+) x (\d+) x (\d+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+)$", out, re.M)
+    weights = {name for name in re.findall(r"^(\S+)\.weights? ", run("inspect", file)[1], re.M)}
+    check(weights & {layer[0] for layer in layers}, f"bench {file}: layers by their names: {out}")
+    for k, what in enumerate(("float", "4 bits", "8 bits"), 4):
+        check(sum(float(layer[k]) for layer in layers) > 0, f"bench {file}: milliseconds in {what}: {out}")
 check("relative L2" not in run("inspect", darcy)[1], "inspect says no errors where there are none")
 rc, out, err = run("networks")
 check(rc == 0 and {"GraphVit", "Fno", "Transolver", "Flare"} <= set(out.split()), "networks")

@@ -152,13 +152,6 @@ inline double float_difference(const safetensors::File& f, const Field& own, con
   return difference;
 }
 
-/// Counting gives such a product the operation's name for both.
-[[nodiscard]] inline bool has_no_weights(const QuantizedLayer& l, const ParameterLayout& layout) {
-  const auto& all = layout.weights();
-  return l.weight == l.point &&
-         std::none_of(all.begin(), all.end(), [&](const auto& w) { return w.name == l.weight; });
-}
-
 /// Measures the pass and its layers. Alone, products take as long as they do or, where a layer is
 /// run as one, longer: then all are made shorter alike, so that they fill the pass.
 template <typename Model, typename Example>
@@ -172,22 +165,15 @@ void measure_layers(const Network<Model>& net, const Example& e, int bits, const
     integers.begin(plan);
     static_cast<void>(forward_sample(net.model, integers, e));
   });
-  WeightlessProducts weightless(net.layout, net.parameters);
-  weightless.clock(o.clock);
-  std::vector<double> least;
-  for (int round = 0; round <= o.rounds; ++round) {
-    weightless.begin(WeightlessProducts::all);
-    static_cast<void>(forward_sample(net.model, weightless, e));
-    const auto& now = weightless.seconds();
-    if (round < 2) least = now;  // the first warms up
-    for (std::size_t k = 0; k < now.size(); ++k) least[k] = std::min(least[k], now[k]);
-  }
+  const auto least = weightless_seconds(
+      net.layout, net.parameters, WeightlessProducts::all, o,
+      [&](WeightlessProducts& a) { static_cast<void>(forward_sample(net.model, a, e)); });
   double sum = 0;
   std::size_t next = 0;
   for (std::size_t k = 0; k < times.size(); ++k) {
     QuantizedLayer& l = r.layers[k];
-    l.milliseconds =
-        has_no_weights(l, net.layout) ? 1e3 * least[next++] : times[k].milliseconds.front();
+    l.milliseconds = is_weightless(net.layout, l.weight, l.point) ? 1e3 * least[next++]
+                                                                  : times[k].milliseconds.front();
     sum += l.milliseconds;
   }
   r.milliseconds = 1e3 * pass;
@@ -322,7 +308,8 @@ auto quantized_after_training(const File& from, std::span<const Problem> problem
     for (std::size_t k = 0; k < errors.size(); ++k) {
       QuantizedLayer& l = r.layers[k];
       l.of_weights = errors[k].of_weights;
-      l.of_rows = has_no_weights(l, net.layout) ? weightless[next++] : errors[k].of_rows;
+      l.of_rows =
+          is_weightless(net.layout, l.weight, l.point) ? weightless[next++] : errors[k].of_rows;
       l.share = l.of_weights * l.of_weights + l.of_rows * l.of_rows;
       sum += l.share;
     }

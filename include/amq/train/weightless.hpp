@@ -3,6 +3,7 @@
 /// Products without weights, such as those between tokens of latent attention or with a transform's
 /// matrix: what their codes spoil, and what they take.
 
+#include <amq/allocation/row_times.hpp>
 #include <amq/arithmetic/float32.hpp>
 #include <amq/train/network_training.hpp>
 
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <functional>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -59,6 +61,36 @@ class WeightlessProducts : public Float32 {
 };
 
 static_assert(arithmetic<WeightlessProducts>);
+
+/// Whether Counting's product is one of them: it gives both the operation's name.
+[[nodiscard]] inline bool is_weightless(const ParameterLayout& layout, const std::string& weight,
+                                        const std::string& point) {
+  const auto& all = layout.weights();
+  return weight == point &&
+         std::none_of(all.begin(), all.end(), [&](const auto& w) { return w.name == weight; });
+}
+
+/// (product) the least seconds of some passes and one that warms up, in the order of a pass.
+/// @param which  products have their bits: all, none
+/// @param run    run(arithmetic) is the pass
+template <typename Run>
+[[nodiscard]] std::vector<double> weightless_seconds(const ParameterLayout& layout,
+                                                     const Parameters& parameters,
+                                                     std::size_t which,
+                                                     const allocation::RowTimesOptions& o,
+                                                     const Run& run) {
+  WeightlessProducts a(layout, parameters);
+  a.clock(o.clock);
+  std::vector<double> least;
+  for (int round = 0; round <= o.rounds; ++round) {
+    a.begin(which);
+    run(a);
+    const auto& now = a.seconds();
+    if (round < 2) least = now;  // the first warms up
+    for (std::size_t k = 0; k < now.size(); ++k) least[k] = std::min(least[k], now[k]);
+  }
+  return least;
+}
 
 /// (product) |change of the answers| / |answers| where one product without weights has its codes
 /// and all else is float; 0 for those in float. In the order of a pass. Costs a pass over the
