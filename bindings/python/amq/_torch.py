@@ -12,6 +12,7 @@ from ._float_file import check_names, finish, names_of, take_normalization
 from ._float_file import layers_of as _layers
 from ._float_file import unwrapped as _unwrapped
 from ._mesh import is_sample
+from ._torch_grid import GRID_NETWORKS, grid_network
 from ._torch_mesh import NETWORKS, export_mesh
 
 SUPPORTED = {
@@ -20,7 +21,7 @@ SUPPORTED = {
     "the UNet of PDEBench (encoder1.enc1conv1, upconv1, decoder1, conv)": {
         "encoder1", "bottleneck", "upconv1", "decoder1", "conv",
     },
-    **{n.text: n.parts for n in NETWORKS},
+    **{n.text: n.parts for n in (*GRID_NETWORKS, *NETWORKS)},
 }  # fmt: skip
 
 
@@ -286,7 +287,7 @@ def _recognized(state):
         return _neuraloperator_fno
     if "encoder1.enc1conv1.weight" in state:
         return _unet
-    for network in NETWORKS:
+    for network in (*GRID_NETWORKS, *NETWORKS):
         if all(k in state for k in network.known_by):
             return network
     parts = {k.split(".")[0] for k in state}
@@ -341,7 +342,13 @@ def from_torch(module, path, sample, axes=None, *, normalization=None, given=(),
         _refuse("from_torch, sample", "finite numbers (point..., channel) of 1 to 3 axes", f"shape {sample.shape}",
                 "Give one given field, in your units.")  # fmt: skip
     bare = _unwrapped(module)
-    network, config, tensors = make(state, bare, sample, padding)
+    if make in GRID_NETWORKS:
+        if padding is not None:
+            _refuse("from_torch, padding", f"none: {make.name} does not pad", repr(padding)[:60], "Leave it out.")
+        network, config, tensors = grid_network(make, state, bare, sample)
+    else:
+        network, config, tensors = make(state, bare, sample, padding)
+    last = make is _published_fno or (make in GRID_NETWORKS and make.positions)  # the channels
     inputs, outputs, dims, points = config["inputs"], config["outputs"], config["dims"], sample.shape[:-1]
 
     encoding = {"input_mean": [0.0] * inputs, "input_deviation": [1.0] * inputs,
@@ -355,7 +362,7 @@ def from_torch(module, path, sample, axes=None, *, normalization=None, given=(),
     own = "closed"
     if make is _neuraloperator_fno or (getattr(bare, "network", None) == "Fno" and bare.periodic):
         own = "periodic"
-    elif len(takes) > 1 or make is _unet:
+    elif len(takes) > 1 or make is _unet or (make in GRID_NETWORKS and not last):
         own = "given"
     axes, low, high = _axes(own, points, axes)
     encoding.update(low=low, high=high, change=0)
@@ -369,7 +376,7 @@ def from_torch(module, path, sample, axes=None, *, normalization=None, given=(),
     module.eval()
     try:
         with torch.no_grad():
-            if make is _published_fno:
+            if last:
                 y = module(x, grid[None]) if len(takes) > 1 else module(x)
             else:
                 y = module(x.movedim(-1, 1)).movedim(1, -1)

@@ -2,8 +2,8 @@
 
 docs/pytorch.md shows how they are trained, written by from_torch() and made again by from_file(). Sizes are those of
 amq's C++ configurations, and so are their defaults. Parameters have the names of the public codes, which from_torch()
-and the C++ load_state_dict() take; ModernUnet and the transformers on grids go to C++ alone. All modules run in float32
-and float64 on any device, and refuse wrong sizes by one amq.Error. What they compute follows include/amq/models/.
+and the C++ load_state_dict() take. All modules run in float32 and float64 on any device, and refuse wrong sizes by one
+amq.Error. What they compute follows include/amq/models/.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ __all__ = [
 ]  # fmt: skip
 
 # Those that float files may hold.
-_NETWORKS = {c.network: c for c in (FNO, UNet, MpPde, MeshGraphNet, GraphVit, Transolver, Flare)}
+_NETWORKS = {c.network: c for c in (FNO, UNet, ModernUnet, PatchTransformer, GalerkinTransformer, MpPde, MeshGraphNet,
+                                    GraphVit, Transolver, Flare)}  # fmt: skip
 # What a C++ configuration says beside sizes, and the module has in one form.
-_FORMS = {"Unet": {"activation": "tanh", "beyond": "zero"}}
+_FORMS = {"Unet": {"activation": "tanh", "beyond": "zero"}, "ModernUnet": {"activation": "gelu", "beyond": "zero"}}
 
 _Path = Union[str, "os.PathLike[str]"]
 
