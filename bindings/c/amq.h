@@ -13,7 +13,7 @@
  * one thread at a time. Handles that were closed are refused, and are never read.
  *
  * The interface only grows. Structs begin with their size, so a program that was compiled with an
- * older header goes on working. Symbols carry the version they came with, AMQ_1 or AMQ_2.
+ * older header goes on working. Symbols carry the version they came with, AMQ_1 to AMQ_3.
  */
 #ifndef AMQ_H
 #define AMQ_H
@@ -33,7 +33,7 @@ extern "C" {
 #endif
 
 /* Of this header; amq_interface() is that of the library. */
-#define AMQ_INTERFACE 3
+#define AMQ_INTERFACE 4
 
 typedef enum amq_status {
   AMQ_OK = 0,
@@ -167,6 +167,12 @@ typedef struct amq_array {
   int64_t rows, channels;
   int64_t row_stride, channel_stride;  /* in numbers, within 2^31; both 0: row after row */
 } amq_array;
+
+/* distance (node, 1): how far each node is from the boundary of plane cells, in the unit of the points;
+ * 0 on it. It is the last given channel of a solver that was trained with boundary_distance, and may
+ * be written into that column of a field: a row_stride as of the field. Needs no solver; types of
+ * nodes are not read. Since AMQ_INTERFACE 4. */
+AMQ_API int amq_boundary_distance(const amq_mesh_data *data, const amq_array *distance);
 
 /* AMQ_RELATIVE_L2: the smallest budget whose error on samples held out of training was no more, as
  * the file keeps it; what your own problems err may be more. */

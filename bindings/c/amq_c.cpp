@@ -6,8 +6,10 @@
 
 #include <amq/core/float_environment.hpp>
 #include <amq/core/text.hpp>
+#include <amq/mesh/boundary_distance.hpp>
 #include <amq/mesh/sides.hpp>
 #include <amq/simd/arch.hpp>
+#include <amq/solver/examine.hpp>
 #include <amq/solver/workspaces.hpp>
 
 #include <algorithm>
@@ -431,8 +433,9 @@ int open(const amq_executor* executor, amq_solver** out, const auto& read) noexc
   });
 }
 
-[[nodiscard]] Mesh mesh_of(const amq_mesh_data* given) {
-  want(given, "amq_mesh_new, data", "an amq_mesh_data");
+/// @param where  names the data in errors
+[[nodiscard]] Mesh mesh_of(const amq_mesh_data* given, const char* where) {
+  want(given, where, "an amq_mesh_data");
   const amq_mesh_data d = read_struct(given, "amq_mesh_data");
   const auto text = [](auto x) { return std::to_string(x); };
   const auto refuse = [](const char* what, const std::string& expected, const std::string& found) {
@@ -643,10 +646,28 @@ int amq_mesh_new(amq_solver* solver, const amq_mesh_data* data, amq_mesh** mesh)
     *mesh = nullptr;
     auto made = std::make_shared<OpenMesh>();
     made->of = solvers().get(solver, "amq_mesh_new");
-    const Mesh m = mesh_of(data);
+    const Mesh m = mesh_of(data, "amq_mesh_new, data");
     const std::shared_lock lock(made->of->in_use);
     made->place = made->of->solver->on(m);
     *mesh = as_handle<amq_mesh>(meshes().add(std::move(made)));
+  });
+}
+int amq_boundary_distance(const amq_mesh_data* data, const amq_array* distance) {
+  return guarded(AMQ_INPUT, [&] {
+    const char* where = "amq_boundary_distance, data";
+    const Mesh m = mesh_of(data, where);
+    if (m.cells.empty())
+      throw argument(where, "cells, whose sides make the boundary", "none", "Give cells.");
+    const Strides out = check_array(distance, "amq_boundary_distance, distance", m.n_nodes(), 1);
+    static_cast<void>(examine(m, true));
+    const std::vector<double> all = mesh::boundary_distance(m);
+    for (Index i = 0; i < m.n_nodes(); ++i) {
+      const double x = all[static_cast<std::size_t>(i)];
+      if (distance->type == AMQ_FLOAT32)
+        static_cast<float*>(distance->data)[i * out.row] = static_cast<float>(x);
+      else
+        static_cast<double*>(distance->data)[i * out.row] = x;
+    }
   });
 }
 int amq_grid_new(amq_solver* solver, int dims, const int64_t* points, const double* const* axes,

@@ -18,7 +18,7 @@ module amq
   private
 
   public :: amq_solver, amq_mesh, amq_rollout, amq_info, amq_report, amq_executor
-  public :: amq_version, amq_boundary
+  public :: amq_version, amq_boundary, amq_boundary_distance
   integer, parameter, public :: amq_ok = 0, amq_argument = 1, amq_closed = 2, amq_file = 3, &
       amq_input = 4, amq_memory = 5, amq_host = 6, amq_internal = 7
   integer, parameter, public :: amq_ignore = 0, amq_do_report = 1, amq_refuse = 2
@@ -195,6 +195,12 @@ module amq
       type(c_ptr), intent(out) :: mesh
       integer(c_int) :: rc
     end function
+    function c_boundary_distance(data, distance) bind(c, name='amq_boundary_distance') result(rc)
+      import :: c_int, c_mesh_data, c_array
+      type(c_mesh_data), intent(in) :: data
+      type(c_array), intent(in) :: distance
+      integer(c_int) :: rc
+    end function
     function c_grid_new(solver, dims, points, axes, mesh) bind(c, name='amq_grid_new') result(rc)
       import :: c_ptr, c_int, c_int64_t
       type(c_ptr), value :: solver
@@ -260,6 +266,12 @@ module amq
       type(c_array), intent(in) :: state
       integer(c_int) :: rc
     end function
+  end interface
+
+  !> amq_boundary_distance(points, cells, distance [, cell_dim, stat, errmsg]): how far each node is from the boundary
+  !> of plane cells, in the unit of the points; the last given channel of solvers that were trained with it.
+  interface amq_boundary_distance
+    module procedure boundary_distance_32, boundary_distance_64
   end interface
 
   !> An array as the library takes it: address, extents, strides.
@@ -397,6 +409,48 @@ contains
 
   ! ---- Mesh
 
+  !> As the library takes it, without types of nodes. What it points to is the caller's.
+  function as_mesh_data(points, cells, cell_dim) result(d)
+    real(real64), intent(in), target, contiguous :: points(:, :)
+    integer(int32), intent(in), target, contiguous :: cells(:, :)
+    integer, intent(in), optional :: cell_dim
+    type(c_mesh_data) :: d
+    d%size = c_sizeof(d)
+    d%dim = size(points, 1)
+    d%nodes_per_cell = size(cells, 1)
+    d%cell_dim = 0
+    if (present(cell_dim)) d%cell_dim = cell_dim
+    d%first_id = 1
+    d%mark_boundary = 0
+    d%n_nodes = size(points, 2)
+    d%n_cells = size(cells, 2)
+    d%points = c_null_ptr
+    if (size(points) > 0) d%points = c_loc(points)
+    d%point_stride = 0
+    d%cells = c_null_ptr
+    if (size(cells) > 0) d%cells = c_loc(cells)
+    d%node_type = c_null_ptr
+  end function
+
+  subroutine boundary_distance_32(points, cells, distance, cell_dim, stat, errmsg)
+    real(real64), intent(in), target, contiguous :: points(:, :)    !< (dim, node)
+    integer(int32), intent(in), target, contiguous :: cells(:, :)   !< (corner, cell), ids from 1
+    real(real32), intent(inout), target :: distance(:)              !< (node)
+    integer, intent(in), optional :: cell_dim
+    integer, intent(out), optional :: stat
+    character(len=*), intent(inout), optional :: errmsg
+    call answer(c_boundary_distance(as_mesh_data(points, cells, cell_dim), as_array(distance)), stat, errmsg)
+  end subroutine
+  subroutine boundary_distance_64(points, cells, distance, cell_dim, stat, errmsg)
+    real(real64), intent(in), target, contiguous :: points(:, :)
+    integer(int32), intent(in), target, contiguous :: cells(:, :)
+    real(real64), intent(inout), target :: distance(:)
+    integer, intent(in), optional :: cell_dim
+    integer, intent(out), optional :: stat
+    character(len=*), intent(inout), optional :: errmsg
+    call answer(c_boundary_distance(as_mesh_data(points, cells, cell_dim), as_array(distance)), stat, errmsg)
+  end subroutine
+
   subroutine mesh_new(this, solver, points, cells, node_type, mark_boundary, cell_dim, stat, errmsg)
     class(amq_mesh), intent(inout) :: this
     type(amq_solver), intent(in) :: solver
@@ -411,22 +465,8 @@ contains
     type(c_ptr) :: made
     integer(c_int8_t), allocatable, target :: types(:)
     integer(c_int) :: rc
-    d%size = c_sizeof(d)
-    d%dim = size(points, 1)
-    d%nodes_per_cell = size(cells, 1)
-    d%cell_dim = 0
-    if (present(cell_dim)) d%cell_dim = cell_dim
-    d%first_id = 1
-    d%mark_boundary = 0
+    d = as_mesh_data(points, cells, cell_dim)
     if (present(mark_boundary)) d%mark_boundary = merge(1, 0, mark_boundary)
-    d%n_nodes = size(points, 2)
-    d%n_cells = size(cells, 2)
-    d%points = c_null_ptr
-    if (size(points) > 0) d%points = c_loc(points)
-    d%point_stride = 0
-    d%cells = c_null_ptr
-    if (size(cells) > 0) d%cells = c_loc(cells)
-    d%node_type = c_null_ptr
     allocate (types(max(1, size(points, 2))))
     if (present(node_type)) then
       if (size(node_type) /= size(points, 2)) then

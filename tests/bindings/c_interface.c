@@ -197,6 +197,45 @@ static void shipped_model(const char* path) {
   CHECK(amq_close(solver) == AMQ_OK);
 }
 
+static double least(double a, double b) {
+  return a < b ? a : b;
+}
+/* Of a square it is known; into a column of a field as into memory of its own. */
+static void boundary_distance(void) {
+  amq_mesh_data d = square(SIDE, 1);
+  amq_array a = amq_array_f64(given64, NODES, 1), column = amq_array_f32(given32 + 1, NODES, 1);
+  const int32_t tetrahedron[4] = {0, 1, 2, 3};
+  int i;
+  make_given();
+  CHECK(amq_boundary_distance(&d, &a) == AMQ_OK);
+  column.row_stride = 2;
+  CHECK(amq_boundary_distance(&d, &column) == AMQ_OK);
+  for (i = 0; i < NODES; ++i) {
+    const double x = points[2 * i], y = points[2 * i + 1];
+    CHECK(fabs(given64[i] - least(least(x, 1 - x), least(y, 1 - y))) < 1e-15);
+    CHECK(given32[2 * i + 1] == (float)given64[i]);
+    CHECK(given32[2 * i] == (float)(7.5 + 4.5 * sin(0.1 * (2 * i))));
+  }
+  REFUSED(amq_boundary_distance(NULL, &a), AMQ_ARGUMENT, "amq_boundary_distance, data");
+  REFUSED(amq_boundary_distance(&d, NULL), AMQ_ARGUMENT, "an amq_array");
+  a.rows = 3;
+  REFUSED(amq_boundary_distance(&d, &a), AMQ_ARGUMENT, "441 rows and 1 channels");
+  a.rows = NODES;
+  d.n_cells = 0;
+  REFUSED(amq_boundary_distance(&d, &a), AMQ_ARGUMENT, "cells, whose sides");
+  d = square(4, 0);
+  a.rows = 25;
+  cells[4] = 25;
+  REFUSED(amq_boundary_distance(&d, &a), AMQ_INPUT, "25");
+  d.dim = 3;
+  d.n_nodes = a.rows = 4;
+  d.nodes_per_cell = 4;
+  d.n_cells = 1;
+  d.cells = tetrahedron;
+  d.mark_boundary = 0;
+  REFUSED(amq_boundary_distance(&d, &a), AMQ_INPUT, "");
+}
+
 static void refusals(const char* path) {
   amq_solver* solver = NULL;
   amq_mesh* mesh = NULL;
@@ -524,6 +563,7 @@ int main(int argc, char** argv) {
   CHECK(strcmp(amq_status_text(AMQ_OK), "done") == 0);
   shipped_model(argv[1]);
   executors(argv[1]);
+  boundary_distance();
   refusals(argv[1]);
   every_network(argv[2]);
   words(argv[2]);

@@ -26,6 +26,7 @@ program fortran_interface
   call get_command_argument(2, folder)
   call square()
   call layouts()
+  call distances()
   call refusals()
   call rollouts()
   call words()
@@ -108,6 +109,29 @@ contains
     call solver%close()
     call mesh%solve(a, v(:, 1), mean_bits=3d0)  ! the mesh goes on
     call check(all(v(:, 1) == u), 'a closed solver')
+  end subroutine
+
+  !> Of a square it is known; into a column of a field as into an array of its own.
+  subroutine distances()
+    real(real64) :: d(nodes), sought(nodes), field(2, nodes)
+    real(real32) :: d32(nodes)
+    integer :: stat
+    character(len=400) :: errmsg
+    errmsg = ''
+    sought = min(minval(points, 1), minval(1 - points, 1))
+    call amq_boundary_distance(points, cells, d)
+    call check(all(abs(d - sought) < 1d-15), 'the distance from the boundary')
+    call amq_boundary_distance(points, cells, d32)
+    call check(all(d32 == real(d, real32)), 'the same in real32')
+    field = -1
+    call amq_boundary_distance(points, cells, field(2, :))
+    call check(all(field(2, :) == d .and. field(1, :) == -1), 'the same in a channel of a field')
+    call amq_boundary_distance(points, cells, d(:3), stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_argument, '49 rows and 1 channels')
+    call amq_boundary_distance(points, cells(:, :0), d, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_argument, 'cells, whose sides')
+    call amq_boundary_distance(points, cells - 1, d, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_argument, 'ids from 1')
   end subroutine
 
   subroutine refused(stat, errmsg, status, words)

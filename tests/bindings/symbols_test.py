@@ -14,7 +14,7 @@ if not shutil.which("nm") or not shutil.which("readelf"):
     print("nm and readelf are not there")
     sys.exit(77)
 # What came after the first version says so: programs that need it do not start with an older library.
-versions = {"amq_held_out_error": "AMQ_2"}
+versions = {"amq_held_out_error": "AMQ_2", "amq_boundary_distance": "AMQ_3"}
 declared = set(re.findall(r"^AMQ_API [^;(]*?\b(amq_\w+)\(", pathlib.Path(header).read_text(), re.M))
 mapped = set(re.findall(r"^\s+(amq_\w+);", pathlib.Path(version_map).read_text(), re.M))
 shown = set()
