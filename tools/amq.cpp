@@ -44,9 +44,9 @@ constexpr const char* usage = R"(amq: quantized neural PDE solvers
       --given WHAT                     an .npy of (node, channel), or a number for each channel,
                                        as 7.5,7.5; without it, fields of .vtk or .vtu by their names
       --bits B | --bops B              the budget; without it, the file's
-      --mark GROUP=TYPE                gmsh: nodes of a physical group are normal, obstacle, inflow,
-                                       outflow or wall; any number of times. Without any, the
-                                       boundary of a plane mesh is wall
+      --mark GROUP=TYPE                gmsh: nodes of a physical group are normal, obstacle, disabled,
+                                       handle, inflow, outflow or wall; any number of times. Without
+                                       any, the boundary of a plane mesh is wall
       --threads N
   amq quantize FLOAT --samples WHAT -o OUT
                                        a float file in integers, without training: what each layer
@@ -230,18 +230,6 @@ int bench(const Arguments& a) {
   return 0;
 }
 
-NodeType type_named(const std::string& text) {
-  const std::pair<const char*, NodeType> all[] = {{"normal", NodeType::normal},
-                                                  {"obstacle", NodeType::obstacle},
-                                                  {"inflow", NodeType::inflow},
-                                                  {"outflow", NodeType::outflow},
-                                                  {"wall", NodeType::wall}};
-  for (const auto& [name, type] : all)
-    if (text == name) return type;
-  refuse("--mark", "normal, obstacle, inflow, outflow or wall", "'" + text + "'",
-         "Write --mark GROUP=TYPE.");
-}
-
 MeshSample mesh_of(const Arguments& a, const std::string& path) {
   const auto marks = a.all("--mark");
   MeshSample s;
@@ -250,7 +238,8 @@ MeshSample mesh_of(const Arguments& a, const std::string& path) {
     for (const std::string& m : marks) {
       const std::size_t at = m.rfind('=');
       if (at == m.npos) refuse("--mark", "GROUP=TYPE", "'" + m + "'", "E.g. --mark inlet=inflow.");
-      mark_facets(file, m.substr(0, at), type_named(m.substr(at + 1)));
+      mark_facets(file, m.substr(0, at),
+                  stored::named<NodeType>(m.substr(at + 1), "--mark", "Write --mark GROUP=TYPE."));
     }
     s.mesh = std::move(file.mesh);
   } else if (path.ends_with(".vtk") || path.ends_with(".vtu")) {

@@ -43,13 +43,21 @@ std::set<std::string> trainer_names() {
   return all;
 }
 
+/// At commas, but for those behind a backslash, which are part of a name.
 std::vector<std::string> split(std::string_view text) {
   std::vector<std::string> all;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    all.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
+  std::string name;
+  for (std::size_t k = 0; k < text.size(); ++k) {
+    if (text[k] == '\\' && k + 1 < text.size() && text[k + 1] == ',') {
+      name += text[++k];
+    } else if (text[k] == ',') {
+      all.push_back(std::move(name));
+      name.clear();
+    } else {
+      name += text[k];
+    }
   }
+  if (!name.empty()) all.push_back(std::move(name));
   return all;
 }
 

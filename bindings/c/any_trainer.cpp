@@ -87,6 +87,19 @@ class Text {
     }
     return all;
   }
+  /// What stands between commas, each with a number behind =. A comma before = is part of a name.
+  [[nodiscard]] std::vector<std::string> assignments() const {
+    std::vector<std::string> all;
+    bool begun = false;
+    for (std::string& part : parts()) {
+      if (begun)
+        all.back() += ',' + part;
+      else
+        all.push_back(std::move(part));
+      begun = all.back().find('=') == std::string::npos;
+    }
+    return all;
+  }
 
  private:
   template <typename T>
@@ -216,7 +229,7 @@ const Setter setters[] = {
     {"solution_vectors",
      [](Said& to, const Text& t) { to.solution_vectors = t.counts<Index>(0, many); }},
     {"boundary_distance", [](Said& to, const Text& t) { to.boundary_distance = t.yes(); }},
-    {"imposed", [](Said& to, const Text& t) { to.imposed = t.parts(); }},
+    {"imposed", [](Said& to, const Text& t) { to.imposed = t.assignments(); }},
 };
 
 std::string listed(const std::vector<std::string>& names) {

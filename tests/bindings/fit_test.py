@@ -130,6 +130,20 @@ with tempfile.TemporaryDirectory() as name:
     refused("000.vtk, solution: expected 2.0", *bounded, "--imposed", "wall=2")
     refused("one of normal, obstacle", *bounded, "--imposed", "rim=2")
 
+    # A comma may be part of a name.
+    comma = here / "comma"
+    comma.mkdir()
+    for k, s in enumerate(samples):
+        edge = np.any((s["points"] == 0) | (s["points"] == 1), axis=1)
+        np.savez(comma / f"{k:03}.npz", points=s["points"], cells=s["cells"], given=s["given"],
+                 **{"u,x": np.where(edge[:, None], np.float32(0.5), s["solution"])})  # fmt: skip
+    rc, out, err = run(comma, "-o", e, *options, "--kind", "uniform", "--bits", 8, "--solution", "u\\,x",
+                       "--imposed", "wall:u,x=0.5")  # fmt: skip
+    check(rc == 0, f"a name with a comma: {out}{err}")
+    shown = subprocess.run([tool, "inspect", e], capture_output=True, text=True).stdout
+    check(re.search(r"^solution +0 +u,x +", shown, re.M), shown)
+    refused("TYPE:CHANNEL=VALUE", comma, "-o", e, *options, "--solution", "u\\,x", "--imposed", "wall:u,x")
+
     # A killed run goes on to the same bits, with any threads.
     c = here / "c.safetensors"
     kept = [data, "-o", c, *options, "--budget", 4, "--folder", here / "run", "--checkpoint-every", 1]

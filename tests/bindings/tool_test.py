@@ -106,6 +106,8 @@ with tempfile.TemporaryDirectory() as name:
     refused("GROUP=TYPE", "solve", darcy, msh, "-o", vtu, "--mark", "inlet")
     refused("--given", "solve", darcy, msh, "-o", vtu)
 refused("no_such_file", "inspect", "no_such_file")
+    refused("normal, obstacle, disabled, handle, inflow, outflow or wall, found rim. Write --mark", "solve", darcy, msh,
+            "-o", vtu, "--given", "7.5,7.5", "--mark", "inlet=rim")  # fmt: skip
 refused("safetensors", "inspect", __file__)
 refused("found 0", "inspect")
 refused("a number from", "bench", darcy, "--runs", "many")

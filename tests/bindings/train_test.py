@@ -147,6 +147,10 @@ with tempfile.TemporaryDirectory() as name:
     for same in ({amq.NodeType.wall: -1.5}, "wall=-1.5", [("wall", 0, np.float32(-1.5))]):
         amq.train(held, "mp_pde", out=here / "same", imposed=same, **wide)
         check((here / "same").read_bytes() == (here / "bound").read_bytes(), f"another way to say it: {same}")
+    comma = amq.train(held, "mp_pde", imposed={("wall", "u,x=1"): -1.5}, **dict(wide, solution=["u,x=1"]))
+    check(comma.info["solution"] == [("u,x=1", "")], f"a name with a comma: {comma.info['solution']}")
+    again = comma.mesh(p, c, mark_boundary=True).solve(a)[:, 0]
+    check(np.array_equal(again, said[1]), "and it is imposed")
     channel = [dict(s, given=np.column_stack([s["given"], amq.boundary_distance(s["points"], s["cells"])])) for s in held]
     amq.train(channel, "mp_pde", out=here / "same", given=["T", "boundary_distance"], **known)
     check((here / "same").read_bytes() == (here / "free").read_bytes(), "the channel is the user's own")

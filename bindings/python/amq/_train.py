@@ -40,8 +40,6 @@ def _imposed(value):
             _refuse("train, imposed", "{(type, channel): value}", repr(t), "E.g. {('wall', 0): 0.0}.")
         kind, channel, number = (t[0], None, t[1]) if len(t) == 2 else t
         kind = kind.name if isinstance(kind, enum.Enum) else str(kind)
-        if isinstance(channel, str) and "," in channel:
-            _refuse("train, imposed", "a channel's number, where its name has a comma", repr(channel), "Give its number.")
         if isinstance(number, bool) or not isinstance(number, (int, float, np.number)):
             _refuse("train, imposed", "a number a type and channel", repr(number), "E.g. {('wall', 0): 0.0}.")
         said.append(kind + ("" if channel is None else f":{channel}") + "=" + _text(number))

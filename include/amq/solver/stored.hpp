@@ -78,7 +78,8 @@ template <typename E>
 }
 /// @throws amq::Error listing the names for another one
 template <typename E>
-[[nodiscard]] E named(std::string_view text, const std::string& where) {
+[[nodiscard]] E named(std::string_view text, const std::string& where,
+                      const char* mend = "The file is of a newer amq, or damaged.") {
   static_assert(!names<E>.empty(), "amq::solver::stored: give the enumeration names in files");
   std::string all;
   for (std::size_t k = 0; k < names<E>.size(); ++k) {
@@ -86,7 +87,7 @@ template <typename E>
     all += std::string(k == 0 ? "" : k + 1 == names<E>.size() ? " or " : ", ");
     all += names<E>[k];
   }
-  throw Error(where, all, std::string(text), "The file is of a newer amq, or damaged.");
+  throw Error(where, all, std::string(text), mend);
 }
 
 /// What numbers of a file may be.
