@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from types import SimpleNamespace
 
 try:
     import numpy as np
@@ -64,6 +65,42 @@ class WithFeatures(MeshGraphNet):
             dv, de = block(v, e, ends)
             v, e = v + dv, e + de
         return self.decoder(v)
+
+
+def deep(inputs, hidden, outputs, norm=True):
+    between = [part for _ in range(2) for part in (nn.Linear(hidden, hidden), nn.ReLU())]
+    net = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), *between, nn.Linear(hidden, outputs))
+    return nn.Sequential(net, nn.LayerNorm(outputs)) if norm else net
+
+
+class GeometricBlock(nn.Module):
+    def __init__(self, hidden):
+        super().__init__()
+        self.nb_custom_func, self.eb_custom_func = deep(2 * hidden, hidden, hidden), deep(3 * hidden, hidden, hidden)
+        self.eb_module, self.nb_module = nn.Module(), nn.Module()
+        self.eb_module.net, self.nb_module.net = self.eb_custom_func, self.nb_custom_func
+
+    def forward(self, x, e, ends):
+        message = self.eb_module.net(torch.cat([x[ends[0]], x[ends[1]], e], 1))
+        sums = torch.zeros_like(x).index_add(0, ends[1], message)
+        return x + self.nb_module.net(torch.cat([x, sums], 1)), e + message
+
+
+class Geometric(nn.Module):
+    """MeshGraphNets of PyTorch Geometric: called with a graph; edges read their sender first."""
+
+    def __init__(self, inputs, features, hidden, layers, outputs):
+        super().__init__()
+        self.encoder, self.decoder = nn.Module(), nn.Module()
+        self.encoder.eb_encoder, self.encoder.nb_encoder = deep(features, hidden, hidden), deep(inputs, hidden, hidden)
+        self.processer_list = nn.ModuleList(GeometricBlock(hidden) for _ in range(layers))
+        self.decoder.decode_module = deep(hidden, hidden, outputs, norm=False)
+
+    def forward(self, graph):
+        x, e = self.encoder.nb_encoder(graph.x), self.encoder.eb_encoder(graph.edge_attr)
+        for block in self.processer_list:
+            x, e = block(x, e, graph.edge_index)
+        return self.decoder.decode_module(x)
 
 
 class InTime(MpPde):
@@ -151,6 +188,8 @@ def answer(module, sample, how, call, normalization):
             y = module(x[None], u[None])[0]
         elif call == "xu":
             y = module(torch.cat([x, u], -1)[None])[0]
+        elif call == "graph":
+            y = module(SimpleNamespace(x=u, edge_index=ends, edge_attr=features))
         else:
             y = module(u, x if call == "u, x, edges" else features, ends)
     return y.numpy() * normalization["output_deviation"] + normalization["output_mean"]
@@ -170,6 +209,7 @@ modules = {
     "mp_pde, layer norm": (LayerNormed(16, 2, 0, 1, 2, 0, 1), 1, {"lattices": [2, 4]}, "u, x, edges"),
     "mesh_graph_net": (WithFeatures(9, 2, 2, 16, 3, True), 2, {"node_types": 7}, "u, features, edges"),
     "mesh_graph_net, plain": (WithFeatures(1, 2, 1, 12, 2, False), 1, {"neighbours": 4}, "u, features, edges"),
+    "mesh graph nets of geometric": (Geometric(9, 3, 16, 2, 3), 2, {"node_types": 7}, "graph"),
 }
 with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)

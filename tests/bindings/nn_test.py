@@ -205,6 +205,8 @@ meshed = {
     "MeshGraphNet": (amq.nn.MeshGraphNet, dict(hidden=16, layers=3, inputs=9), {"node_types": 7}),
     "MeshGraphNet, plain": (amq.nn.MeshGraphNet, dict(hidden=12, layers=2, inputs=1, outputs=1, block_norm=False),
                             {"neighbours": 4}),
+    "MeshGraphNet, one layer": (amq.nn.MeshGraphNet, dict(hidden=12, layers=2, inputs=2, outputs=1, hidden_layers=1), {}),
+    "MeshGraphNet, three": (amq.nn.MeshGraphNet, dict(hidden=12, layers=1, inputs=2, outputs=3, hidden_layers=3), {}),
     "GraphVit": (amq.nn.GraphVit, dict(hidden=16, width=24, layers=2, blocks=2, inputs=9, outputs=2, cluster_size=6),
                  {"node_types": 7, "cluster_size": 6}),
     "Transolver": (

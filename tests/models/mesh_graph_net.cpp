@@ -61,6 +61,11 @@ TEST_CASE("MeshGraphNet has as many parameters as published") {
   eagle.outputs = 4;
   eagle.block_norm = false;
   CHECK(golden::parameter_count<MeshGraphNet>(eagle) == 1'584'644);
+  MeshGraphNetConfig geometric;  // the port to PyTorch Geometric, counted there
+  geometric.hidden_layers = 3;
+  CHECK(golden::parameter_count<MeshGraphNet>(geometric) == 2'877'826);
+  geometric.hidden_layers = 0;
+  CHECK_THROWS_AS(static_cast<void>(golden::parameter_count<MeshGraphNet>(geometric)), Error);
 }
 
 TEST_CASE("MeshGraphNet in integers is its simulated quantization, bit for bit") {

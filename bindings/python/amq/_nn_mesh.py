@@ -167,11 +167,11 @@ class _Mlp(nn.Module):
 class _MessagePassing(nn.Module):
     """A message for each edge of what both ends and the edge hold; an update of its receiver by their sum."""
 
-    def __init__(self, node: int, hidden: int, norm: bool) -> None:
+    def __init__(self, node: int, hidden: int, norm: bool, inner: int = 2) -> None:
         super().__init__()
         self.node, self.hidden = node, hidden
-        self.f_edge = _Mlp(2 * node + hidden, hidden, hidden, 2, norm)
-        self.f_node = _Mlp(node + hidden, hidden, hidden, 2, norm)
+        self.f_edge = _Mlp(2 * node + hidden, hidden, hidden, inner, norm)
+        self.f_node = _Mlp(node + hidden, hidden, hidden, inner, norm)
 
     def forward(self, v: Tensor, e: Tensor, edge_index: Tensor) -> Sequence[Tensor]:
         first = self.f_edge.f[0]
@@ -201,7 +201,8 @@ class MeshGraphNet(nn.Module):
     networks", ICLR 2021), named as in EAGLE's code: amq's MeshGraphNet.
 
     forward(u, edge_features, edge_index): u (..., node, inputs); edge_features (edge, dim + 1); edge_index (2, edge) ->
-    (..., node, outputs). block_norm: norms inside the blocks, too; without, EAGLE's variant."""
+    (..., node, outputs). block_norm: norms inside the blocks, too; without, EAGLE's variant. hidden_layers: of each
+    network inside."""
 
     network = "MeshGraphNet"
 
@@ -213,15 +214,17 @@ class MeshGraphNet(nn.Module):
         dim: int = 2,
         outputs: int = 2,
         block_norm: bool = True,
+        hidden_layers: int = 2,
     ) -> None:
         super().__init__()
-        check_sizes("MeshGraphNet", 1, hidden=hidden, layers=layers, inputs=inputs, dim=dim, outputs=outputs)
-        h = hidden
+        check_sizes("MeshGraphNet", 1, hidden=hidden, layers=layers, inputs=inputs, dim=dim, outputs=outputs,
+                    hidden_layers=hidden_layers)  # fmt: skip
+        h, n = hidden, hidden_layers
         self.inputs, self.dim = inputs, dim
-        self.encoder = _Parts(fv=_Mlp(inputs, h, h, 2, True), fe=_Mlp(dim + 1, h, h, 2, True))
-        blocks = nn.ModuleList(_MessagePassing(h, h, bool(block_norm)) for _ in range(layers))
+        self.encoder = _Parts(fv=_Mlp(inputs, h, h, n, True), fe=_Mlp(dim + 1, h, h, n, True))
+        blocks = nn.ModuleList(_MessagePassing(h, h, bool(block_norm), n) for _ in range(layers))
         self.processor = _Parts(gnn=blocks)
-        self.decoder = _Mlp(h, h, outputs, 2, False)
+        self.decoder = _Mlp(h, h, outputs, n, False)
 
     def forward(self, u: Tensor, edge_features: Tensor, edge_index: Tensor) -> Tensor:
         check_columns("MeshGraphNet, u", u, self.inputs)

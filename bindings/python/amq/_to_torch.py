@@ -7,6 +7,7 @@ import numpy as np
 
 from ._error import refuse as _refuse
 from ._float_file import names_of, unwrapped
+from ._torch_pyg import is_pyg, to_pyg
 
 
 def read_tensors(path):
@@ -126,6 +127,8 @@ def give(module, network, config, tensors, rename=None):
     make = _same_names
     if network == "Fno":
         make = _neuraloperator if any(k.startswith("fno_blocks.") for k in state) else _published
+    if network == "MeshGraphNet" and is_pyg(state):
+        make = lambda config, tensors, *_: to_pyg(config, tensors)  # noqa: E731
     given = make(config, tensors, state, unwrapped(module))
     problems = [f"{k} is missing in the module" for k in sorted(given.keys() - state.keys())]
     problems += [f"{k} is not in the file" for k in sorted(state.keys() - given.keys())

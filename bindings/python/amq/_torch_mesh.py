@@ -10,6 +10,7 @@ from ._error import Error
 from ._error import refuse as _refuse
 from ._float_file import State, check_names, finish, layers_of, unwrapped
 from ._mesh import MeshInputs, encoding_of, inputs_of, is_sample, sample_of
+from ._torch_pyg import KNOWN_BY, PARTS, TEXT, call_pyg, from_pyg
 
 BITS = {"input_bits": 16, "edge_of_net_bits": 8}
 
@@ -249,25 +250,26 @@ def _mesh_graph_net(state, dim, module, _):
     s, out = State(state, "MeshGraphNet"), {}
     layers = layers_of(state, r"processor\.gnn\.(\d+)\.f_edge\.f\.0\.weight$")
     h, inputs = _shape(s, "encoder.fv.f.0.weight")
+    inner = sum(re.match(r"decoder\.f\.\d+\.weight$", k) is not None for k in state) - 1  # hidden layers
 
     def mlp(at, given, said, norm):
-        _linear(s, out, f"{at}.f.0", (h, given))
-        _linear(s, out, f"{at}.f.2", (h, h))
-        _linear(s, out, f"{at}.f.4", (said, h))
+        widths = [given, *[h] * max(inner, 1), said]
+        for k in range(len(widths) - 1):
+            _linear(s, out, f"{at}.f.{2 * k}", (widths[k + 1], widths[k]))
         if norm:
-            _norm(s, out, f"{at}.f.5", said)
+            _norm(s, out, f"{at}.f.{2 * len(widths) - 3}", said)
 
-    norm = "processor.gnn.0.f_edge.f.5.weight" in state
+    norm = f"processor.gnn.0.f_edge.f.{2 * inner + 1}.weight" in state
     mlp("encoder.fv", inputs, h, True)
     mlp("encoder.fe", dim + 1, h, True)
     for k in range(max(layers, 1)):
         mlp(f"processor.gnn.{k}.f_edge", 3 * h, h, norm)
         mlp(f"processor.gnn.{k}.f_node", 2 * h, h, norm)
-    outputs = s.take("decoder.f.4.bias").size
+    outputs = s.take(f"decoder.f.{2 * max(inner, 1)}.bias").size
     mlp("decoder", h, outputs, False)
     s.finish()
     return {"hidden": h, "layers": layers, "inputs": inputs, "dim": dim, "outputs": outputs,
-            "block_norm": int(norm), **BITS}, out  # fmt: skip
+            "block_norm": int(norm), "hidden_layers": inner, **BITS}, out  # fmt: skip
 
 
 def _takes_one(module):
@@ -311,6 +313,8 @@ NETWORKS = (
             {"encoder", "processor", "decoder"},
             ("encoder.fv.f.0.weight", "processor.gnn.0.f_edge.f.0.weight"),
             _mesh_graph_net, lambda module, i: module(i.u, i.edge_features, i.edge_index)),
+    Network("MeshGraphNet", TEXT, PARTS, KNOWN_BY,
+            lambda state, *others: _mesh_graph_net(from_pyg(state), *others), call_pyg),
     Network("Flare", "FLARE of Puri et al. (in_proj, blocks.0.att.latent_q, out_proj)",
             {"in_proj", "blocks", "out_proj"}, ("in_proj.fc1.weight", "blocks.0.att.latent_q"),
             _flare, _call_flare),

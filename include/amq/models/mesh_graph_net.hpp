@@ -3,6 +3,7 @@
 /// MeshGraphNet (Pfaff, Fortunato, Sanchez-Gonzalez, Battaglia, "Learning mesh-based simulation
 /// with graph networks", ICLR 2021): the change of a state on a mesh in one step.
 
+#include <amq/models/may_lack.hpp>
 #include <amq/models/mesh_inputs.hpp>
 #include <amq/models/mesh_model.hpp>
 #include <amq/nn/mesh_graph_layer.hpp>
@@ -22,6 +23,7 @@ struct MeshGraphNetConfig {
   Index dim = 2;             ///< coordinates of a node
   Index outputs = 2;         ///< channels of the change of state
   bool block_norm = true;    ///< false: EAGLE's variant, norms in the encoders alone
+  int hidden_layers = 2;     ///< of each network inside; the ports to PyTorch Geometric have 1 or 3
   int input_bits = 16;       ///< given fields and relative positions
   int edge_of_net_bits = 8;  ///< encoders' and decoder's hidden rows, in every scheme
 
@@ -36,6 +38,7 @@ struct MeshGraphNetConfig {
     visit("dim", c.dim);
     visit("outputs", c.outputs);
     visit("block_norm", c.block_norm);
+    visit("hidden_layers", c.hidden_layers, may_lack);
     visit("input_bits", c.input_bits);
     visit("edge_of_net_bits", c.edge_of_net_bits);
   }
@@ -46,7 +49,8 @@ struct MeshGraphNetConfig {
 namespace amq {
 
 /// Encoders of nodes and edges, `layers` blocks with residuals on both, decoder. Each network is
-/// Linear ReLU Linear ReLU Linear and, but for the decoder, LayerNorm. Parameter names are those of
+/// Linear ReLU Linear ReLU Linear and, but for the decoder, LayerNorm; of other hidden layers where
+/// the configuration says so. Parameter names are those of
 /// the public EAGLE code (encoder.fv, encoder.fe, processor.gnn, decoder).
 class MeshGraphNet {
  public:
@@ -63,18 +67,22 @@ class MeshGraphNet {
     const Index h = config.hidden;
     const auto mlp = [&](const char* part, ops::RowKind kind, Index in, Index out, bool norm,
                          int first_bits) {
-      return nn::Mlp(layout, prefix + part, kind, {in, h, out, 2, norm, core::Activation::relu},
-                     first_bits, config.edge_of_net_bits);
+      return nn::Mlp(layout, prefix + part, kind,
+                     {in, h, out, config.hidden_layers, norm, core::Activation::relu}, first_bits,
+                     config.edge_of_net_bits);
     };
     encode_node_ =
         mlp("encoder.fv.f", ops::RowKind::node, config.inputs, h, true, config.input_bits);
     encode_edge_ =
         mlp("encoder.fe.f", ops::RowKind::edge, config.dim + 1, h, true, config.input_bits);
     for (Index m = 0; m < config.layers; ++m)
-      layers_.emplace_back(
-          layout, prefix + "processor.gnn." + std::to_string(m),
-          nn::MeshGraphLayer::Shape{
-              {{"features", h, ops::RowKind::node, 0}}, h, h, h, config.block_norm});
+      layers_.emplace_back(layout, prefix + "processor.gnn." + std::to_string(m),
+                           nn::MeshGraphLayer::Shape{{{"features", h, ops::RowKind::node, 0}},
+                                                     h,
+                                                     h,
+                                                     h,
+                                                     config.block_norm,
+                                                     config.hidden_layers});
     decode_ =
         mlp("decoder.f", ops::RowKind::node, h, config.outputs, false, config.edge_of_net_bits);
   }
@@ -109,11 +117,13 @@ class MeshGraphNet {
 
  private:
   static const Config& check(const Config& c) {
-    if (c.hidden < 1 || c.layers < 1 || c.inputs < 1 || c.dim < 1 || c.outputs < 1)
+    if (c.hidden < 1 || c.layers < 1 || c.inputs < 1 || c.dim < 1 || c.outputs < 1 ||
+        c.hidden_layers < 1)
       throw Error("MeshGraphNet", "positive sizes",
                   "hidden " + std::to_string(c.hidden) + ", layers " + std::to_string(c.layers) +
                       ", inputs " + std::to_string(c.inputs) + ", dim " + std::to_string(c.dim) +
-                      ", outputs " + std::to_string(c.outputs),
+                      ", outputs " + std::to_string(c.outputs) + ", hidden_layers " +
+                      std::to_string(c.hidden_layers),
                   "Correct the configuration.");
     return c;
   }

@@ -39,6 +39,7 @@ class MeshGraphLayer {
     Index hidden = 128;  ///< of phi and psi
     Index out = 128;     ///< channels of v'
     bool norm = true;
+    int n_hidden = 2;  ///< hidden layers of phi and psi
   };
 
   MeshGraphLayer(ParameterLayout& layout, const std::string& name, const Shape& s)
@@ -47,11 +48,11 @@ class MeshGraphLayer {
     for (const Source& source : s.sources) n += source.n;
     const std::string edge = name + ".f_edge.f", node = name + ".f_node.f";
     const auto [we, be] = layout.add_linear(edge + ".0", s.hidden, 2 * n + s.edge);
-    edge_tail_ =
-        MlpTail(layout, edge, RowKind::edge, {0, s.hidden, s.edge, 2, s.norm, Activation::relu});
+    edge_tail_ = MlpTail(layout, edge, RowKind::edge,
+                         {0, s.hidden, s.edge, s.n_hidden, s.norm, Activation::relu});
     const auto [wn, bn] = layout.add_linear(node + ".0", s.hidden, n + s.edge);
-    node_tail_ =
-        MlpTail(layout, node, RowKind::node, {0, s.hidden, s.out, 2, s.norm, Activation::relu});
+    node_tail_ = MlpTail(layout, node, RowKind::node,
+                         {0, s.hidden, s.out, s.n_hidden, s.norm, Activation::relu});
     Index first = 0;
     for (const Source& source : s.sources) {
       const bool last = first + source.n == n;
