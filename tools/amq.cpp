@@ -57,6 +57,8 @@ constexpr const char* usage = R"(amq: quantized neural PDE solvers
       --scheme S                       w8a8_by_range unless said otherwise
       --error E                        as few bits of weights as keep the change of the answers
                                        within this share, or more bits where it needs them
+      --bytes N                        instead: most bytes, weights of 4 and 2 bits where a byte saved
+                                       spoils least
   amq fit DATA -o OUT --network NAME   trains a solver on solved problems: a folder of .npz with points,
                                        cells, given, solution and node_type, or of .vtk or .vtu
       --given A,B  --solution C        fields that are given and sought, by their names in the files
@@ -383,6 +385,7 @@ int quantize(const Arguments& a) {
   QuantizeOptions o;
   if (scheme) o.scheme = SchemeInfo::named(*scheme, "--scheme");
   o.error = a.number("--error", 0, 0, 1);
+  o.bytes = a.number("--bytes", 0, 1, 1e15);
   safetensors::File file = safetensors::read(a.rest[0]);
   QuantizeReport r;
   if (any::quantizer_for(file).on_mesh) {
@@ -419,7 +422,7 @@ int main(int argc, char** argv) try {
   if (command == "solve")
     return solve({argc, argv, {"-o", "--given", "--bits", "--bops", "--mark", "--threads"}});
   if (command == "quantize")
-    return quantize({argc, argv, {"-o", "--samples", "--given", "--scheme", "--error"}});
+    return quantize({argc, argv, {"-o", "--samples", "--given", "--scheme", "--error", "--bytes"}});
   if (command == "fit") return tool::fit({argc, argv, tool::fit_options()});
   if (command == "networks") {
     for (const auto& n : any::networks()) std::printf("%s\n", std::string(n.name).c_str());

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -114,6 +115,41 @@ TEST_CASE("a float file becomes a model file without training") {
     o.error = 1e-9;
     CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
                          doctest::Contains("16 bits reach"), Error);
+  }
+  SUBCASE("bytes that are allowed are kept, by fewer bits where they spoil least") {
+    QuantizeOptions o;
+    double before = eight.report.error, codes = 0;
+    for (const QuantizedLayer& l : eight.report.layers) codes += l.bytes;
+    for (const double saved : {0.0, 0.2, 0.45, 0.74}) {  // of the codes, 2 bits save three quarters
+      o.bytes = eight.report.bytes - saved * codes;
+      const auto small = quantize(net, std::span<const Field>(few), o);
+      CHECK(small.report.bytes <= o.bytes);
+      CHECK(small.report.error >= before);
+      before = small.report.error;
+      save(file, small);
+      CHECK(load<Fno>(file).model_bytes() == small.report.bytes);
+    }
+    o.bytes = eight.report.bytes - 0.76 * codes;
+    CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
+                         doctest::Contains("which weights of 2 bits take"), Error);
+    // What spoils most goes first: worse at as many bytes.
+    o.bytes = eight.report.bytes - 0.2 * codes;
+    const double chosen = quantize(net, std::span<const Field>(few), o).report.error;
+    double bytes = eight.report.bytes;
+    std::vector<QuantizedLayer> order = eight.report.layers;
+    std::sort(order.begin(), order.end(), [](const QuantizedLayer& a, const QuantizedLayer& b) {
+      return a.of_weights * a.of_weights * b.bytes > b.of_weights * b.of_weights * a.bytes;
+    });
+    QuantizeOptions worst;
+    for (const QuantizedLayer& l : order) {
+      if (bytes <= o.bytes || l.bytes == 0) break;
+      worst.weight_bits[l.weight] = 4;
+      bytes -= l.bytes / 2;
+    }
+    CHECK(chosen < quantize(net, std::span<const Field>(few), worst).report.error);
+    o.error = 0.1;
+    CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
+                         doctest::Contains("one of the two"), Error);
   }
   SUBCASE("bits of weights that a file makes up are refused") {
     safetensors::File f = safetensors::read(file);

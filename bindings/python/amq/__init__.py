@@ -54,7 +54,7 @@ def boundary_distance(points, cells, *, cell_dim=0):
     return _boundary_distance(without_solution(taken), int(cell_dim))
 
 
-def quantize(file, samples, to, *, scheme="w8a8_by_range", error=0.0, mark_boundary=False, cell_dim=0):
+def quantize(file, samples, to, *, scheme="w8a8_by_range", error=0.0, bytes=0.0, mark_boundary=False, cell_dim=0):
     """A float file in integers, without training; see __init__.pyi."""
     import os
 
@@ -68,8 +68,8 @@ def quantize(file, samples, to, *, scheme="w8a8_by_range", error=0.0, mark_bound
         if samples and is_sample(samples[0]):
             few = [sample_of(s, f"quantize, sample {k}", solved=False) for k, s in enumerate(samples)]
             few = [without_solution(s) for s in few]
-            return _quantize_meshes(file, few, to, scheme, float(error), bool(mark_boundary), int(cell_dim))
-    return _quantize(file, np.asarray(samples, np.float32), to, scheme, float(error))
+            return _quantize_meshes(file, few, to, scheme, float(error), float(bytes), bool(mark_boundary), int(cell_dim))
+    return _quantize(file, np.asarray(samples, np.float32), to, scheme, float(error), float(bytes))
 
 
 def plot(points, cells, values, ax=None, **how):

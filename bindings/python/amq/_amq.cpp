@@ -476,7 +476,7 @@ void unlocked(const Call& call) {
 
 /// See __init__.pyi. Samples are one array (sample, point..., channel) of float32.
 py::dict quantize(const std::string& file, const py::array_t<float, py::array::c_style>& samples,
-                  const std::string& to, const std::string& scheme, double error) {
+                  const std::string& to, const std::string& scheme, double error, double bytes) {
   amq::training::QuantizeReport r;
   const std::span<const float> values(samples.data(), static_cast<std::size_t>(samples.size()));
   const amq::io::Extents shape(samples.shape(), samples.shape() + samples.ndim());
@@ -484,6 +484,7 @@ py::dict quantize(const std::string& file, const py::array_t<float, py::array::c
     amq::training::QuantizeOptions o;
     o.scheme = amq::arithmetics::SchemeInfo::named(scheme, "quantize, scheme");
     o.error = error;
+    o.bytes = bytes;
     for (const float x : values)
       if (!std::isfinite(x))
         throw amq::Error("quantize, samples", "finite numbers", std::to_string(x),
@@ -598,7 +599,7 @@ void mark(std::vector<amq::Sample>& samples, bool boundary) {
 }
 /// The same of a network on meshes. Samples as _mesh.py makes them.
 py::dict quantize_meshes(const std::string& file, const py::list& samples, const std::string& to,
-                         const std::string& scheme, double error, bool mark_boundary,
+                         const std::string& scheme, double error, double bytes, bool mark_boundary,
                          int cell_dim) {
   std::vector<amq::Sample> few;
   for (const auto& s : samples) few.push_back(as_sample(s.cast<py::tuple>(), cell_dim));
@@ -607,6 +608,7 @@ py::dict quantize_meshes(const std::string& file, const py::list& samples, const
     amq::training::QuantizeOptions o;
     o.scheme = amq::arithmetics::SchemeInfo::named(scheme, "quantize, scheme");
     o.error = error;
+    o.bytes = bytes;
     mark(few, mark_boundary);
     r = amq::any::quantize(amq::io::safetensors::read(file), few, to, o);
   });

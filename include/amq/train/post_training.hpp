@@ -36,6 +36,9 @@ struct QuantizeOptions {
   /// where the scheme does not reach it. 0: the scheme as it is. With rows of 16 bits the last
   /// layers' rows, which the model keeps apart, have them, too, and attention is in float.
   double error = 0;
+  /// Instead: most bytes of the network as it is deployed. Weights then have fewer bits of 8, 4 and
+  /// 2 where a byte saved spoils least, until it is small enough. 0: no limit.
+  double bytes = 0;
   /// How milliseconds are measured; `rows` are those of the first sample.
   allocation::RowTimesOptions times{};
 };
@@ -101,6 +104,57 @@ std::vector<double> weight_changes(const Network<Model>& from, const std::vector
     all.push_back(relative_change(answers(p), exact));
   }
   return all;
+}
+
+/// Bits of weights, fewer where a byte saved spoils least, until so many bytes are saved.
+/// @param bits   that weights have been given by name, which they keep
+/// @param bytes  of the network, @param most  that are allowed
+/// @throws amq::Error where 2 bits are not few enough
+template <typename Model, typename Example>
+std::map<std::string, int> bits_within_bytes(const Network<Model>& from,
+                                             const std::vector<Example>& few, int scheme_bits,
+                                             std::map<std::string, int> bits, double bytes,
+                                             double most) {
+  const auto& weights = from.layout.weights();
+  struct Steps {
+    std::size_t weight = 0, taken = 0;  // down the ladder
+  };
+  std::vector<int> ladder{scheme_bits};
+  for (const int b : {8, 4, 2})
+    if (b < scheme_bits) ladder.push_back(b);
+  std::vector<std::vector<double>> changes;  // (step of the ladder)(weight) squared
+  for (std::size_t j = 0; j < ladder.size(); ++j) {
+    changes.emplace_back(weights.size(), 0.0);
+    if (j == 0) continue;
+    changes[j] = weight_changes(from, few, ladder[j]);
+    for (double& c : changes[j]) c *= c;
+  }
+  std::vector<Steps> all;
+  for (std::size_t k = 0; k < weights.size(); ++k)
+    if (!bits.contains(weights[k].name) && weights[k].fixed_bits == 0) all.push_back({k});
+  const auto saved = [&](const Steps& s) {
+    const WeightEntry& w = weights[s.weight];
+    return static_cast<double>(w.out * w.in) * (ladder[s.taken] - ladder[s.taken + 1]) / 8.0;
+  };
+  while (bytes > most) {
+    Steps* best = nullptr;
+    double least = 0;
+    for (Steps& s : all) {
+      if (s.taken + 1 == ladder.size()) continue;
+      const double price = (changes[s.taken + 1][s.weight] - changes[s.taken][s.weight]) / saved(s);
+      if (best && price >= least) continue;
+      best = &s;
+      least = price;
+    }
+    if (!best)
+      throw Error("quantize, bytes",
+                  number_text(bytes) + " or more, which weights of " + number_text(ladder.back()) +
+                      " bits take",
+                  number_text(most), "Allow more, or train a smaller network.");
+    bytes -= saved(*best);
+    bits[weights[best->weight].name] = ladder[++best->taken];
+  }
+  return bits;
 }
 
 /// The configuration of a float file. @throws amq::Error for a file that is not one of this model
@@ -193,7 +247,7 @@ struct PostTraining {
 /// says
 ///                  of it (answer), a solver of a network (solver) and what that says (solved)
 /// @param problems  one or more
-/// @throws amq::Error for an error that 16 bits do not reach
+/// @throws amq::Error for an error that 16 bits do not reach, and bytes that 2 bits do not
 template <typename File, typename Problem>
 auto quantized_after_training(const File& from, std::span<const Problem> problems,
                               const QuantizeOptions& o) {
@@ -205,6 +259,9 @@ auto quantized_after_training(const File& from, std::span<const Problem> problem
   if (!(o.error >= 0) || !std::isfinite(o.error))
     throw Error("quantize, error", "0, or a share of the answers", number_text(o.error),
                 "E.g. 0.01.");
+  if (!(o.bytes >= 0) || !std::isfinite(o.bytes) || (o.bytes > 0 && o.error > 0))
+    throw Error("quantize, bytes", "0, or bytes above 0, and then no bound of the error",
+                number_text(o.bytes) + " and " + number_text(o.error), "Give one of the two.");
   std::vector<decltype(from.example(problems.front()))> few;
   std::vector<Field> exact;
   for (const Problem& p : problems) {
@@ -243,6 +300,11 @@ auto quantized_after_training(const File& from, std::span<const Problem> problem
   SchemeInfo scheme = o.scheme;
   std::map<std::string, int> weight_bits = o.weight_bits;
   Trial best = tried(scheme, weight_bits);
+  if (o.bytes > 0 && best.solver->model_bytes() > o.bytes) {
+    weight_bits = bits_within_bytes(*from.net, few, scheme.weight_bits, weight_bits,
+                                    best.solver->model_bytes(), o.bytes);
+    best = tried(scheme, weight_bits);
+  }
   if (o.error > 0) {
     for (const bool weights : {false, true}) {
       if (best.error <= o.error) break;
