@@ -8,6 +8,7 @@
 #include <amq/config.hpp>
 #include <amq/core/from_text.hpp>
 #include <amq/core/thread_pool.hpp>
+#include <amq/io/json.hpp>
 #include <amq/io/safetensors.hpp>
 #include <amq/io/vtu.hpp>
 #include <amq/mesh/sides.hpp>
@@ -104,6 +105,21 @@ void print_channels(const char* what, Index n, const std::vector<std::string>& n
   }
 }
 
+/// Of a parameter that is stored as codes: the scheme's, or what the file says of its weight. Where
+/// two weights read it, the larger.
+int weight_bits(const Opened& o, const std::string& parameter) {
+  const int usual = SchemeInfo::named(o.facts.scheme, "scheme").weight_bits;
+  const auto own = o.file.metadata.find("amq.weight_bits");
+  if (own == o.file.metadata.end()) return usual;
+  const std::string stem = parameter.substr(0, parameter.rfind('.'));
+  int bits = 0;
+  const json::Value all = json::parse(own->second, o.file.path + ": amq.weight_bits");
+  for (const auto& [weight, value] : all.as_object())
+    if (weight == stem || weight.starts_with(stem + ".") || stem.starts_with(weight + "."))
+      bits = std::max(bits, static_cast<int>(value.as_double()));
+  return bits > 0 ? bits : usual;
+}
+
 int inspect(const Arguments& a) {
   a.want(1, "amq inspect FILE");
   const Opened o(a.rest[0]);
@@ -132,7 +148,7 @@ int inspect(const Arguments& a) {
     std::printf("\n%9s %28s\n", "mean bits", "relative L2 on held-out data");
   for (const HeldOutError& e : f.seen.errors)
     std::printf("%9.3g %27.3g%%\n", e.mean_bits, 100 * e.relative_l2);
-  std::printf("\n%-48s %-16s %10s\n", "parameter", "shape", "numbers");
+  std::printf("\n%-48s %-16s %10s %5s %10s\n", "parameter", "shape", "numbers", "bits", "bytes");
   for (const auto& [name, t] : o.file.tensors) {
     if (name.starts_with("self_test.") || name.starts_with("quant.") ||
         name.find(".quant.") != name.npos)
@@ -140,7 +156,9 @@ int inspect(const Arguments& a) {
     std::string shape;
     Index n = 1;
     for (const Index s : t.shape) shape += (shape.empty() ? "" : " x ") + std::to_string(s), n *= s;
-    std::printf("%-48s %-16s %10td\n", name.c_str(), shape.c_str(), n);
+    const int bits = t.dtype == DType::f32 || t.dtype == DType::f64 ? 32 : weight_bits(o, name);
+    std::printf("%-48s %-16s %10td %5d %10.0f\n", name.c_str(), shape.c_str(), n, bits,
+                static_cast<double>(n) * bits / 8);
   }
   return 0;
 }

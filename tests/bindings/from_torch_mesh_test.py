@@ -4,6 +4,7 @@ Usage: from_torch_mesh_test.py AMQ  (the tool; with the built package on PYTHONP
 import copy
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -231,6 +232,9 @@ with tempfile.TemporaryDirectory() as folder:
             check(all(v > 0 for k, v in of_rows.items() if k.endswith(kept_apart)), f"{name}: {kept_apart} {of_rows}")
         check(report["float_difference"] < 1e-5, f"{name}: amq in float is {report['float_difference']} from torch")
         check(report["bytes"] < 0.7 * report["bytes_of_float"], f"{name}: {report['bytes']} bytes")
+        shown = subprocess.run([sys.argv[1], "inspect", to], capture_output=True, text=True).stdout
+        bits = re.findall(r"^\S+weight +\d+ x [\d x]*?\d +\d+ +(\d+) +\d+$", shown, re.M)
+        check("8" in bits, f"{name}: inspect says bits: {shown}")
         # And back: another module of these sizes gets every number.
         other = copy.deepcopy(module)
         with torch.no_grad():

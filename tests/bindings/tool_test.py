@@ -26,20 +26,22 @@ rc, out, err = run("inspect", darcy)
 check(rc == 0, err)
 for words in ("MpPde, on meshes of 2 dimensions", "w8a1,2,3,4,5,6,8_by_range", "rows differ", "given       1"):
     check(words in out, f"inspect says '{words}': {out}")
-check(len(re.findall(r"^\S+weight +\d+ x \d+ +\d+$", out, re.M)) > 5, "inspect lists weights")
+listed = re.findall(r"^(\S+) +([\d x]+?) +(\d+) +(\d+) +(\d+)$", out, re.M)
+check(len([t for t in listed if t[0].endswith("weight")]) > 5, f"inspect lists weights: {out}")
+check(all(int(bytes) == int(n) * int(bits) // 8 for _, _, n, bits, bytes in listed), f"inspect says bytes: {out}")
 for file in sorted(pathlib.Path(folder).glob("*.safetensors")):
     rc, out, err = run("inspect", file)
     check(rc == 0 and f"network    {file.stem}," in out, f"{file}: {out}{err}")
     rc, out, err = run("bench", file, "--runs", 1)
     check(rc == 0 and len(re.findall(r"^ +[48] +\S+ +\S+% +\S+$", out, re.M)) == 2, f"bench {file}: {out}{err}")
-rc, out, err = run("inspect", pathlib.Path(folder) / "MpPde.safetensors")
-check(re.search(r"mean bits +relative L2.*\n +4 +25%\n +8 +6.25%\n", out), f"inspect says errors: {out}")
     check(re.search(r"^ +float +\S+ +100.00% +\S+$", out, re.M), f"bench {file}: a float pass: {out}")
     layers = re.findall(r"^(\S+) +(\d+) x (\d+) x (\d+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+)$", out, re.M)
     weights = {name for name in re.findall(r"^(\S+)\.weights? ", run("inspect", file)[1], re.M)}
     check(weights & {layer[0] for layer in layers}, f"bench {file}: layers by their names: {out}")
     for k, what in enumerate(("float", "4 bits", "8 bits"), 4):
         check(sum(float(layer[k]) for layer in layers) > 0, f"bench {file}: milliseconds in {what}: {out}")
+rc, out, err = run("inspect", pathlib.Path(folder) / "MpPde.safetensors")
+check(re.search(r"mean bits +relative L2.*\n +4 +25%\n +8 +6.25%\n", out), f"inspect says errors: {out}")
 check("relative L2" not in run("inspect", darcy)[1], "inspect says no errors where there are none")
 rc, out, err = run("networks")
 check(rc == 0 and {"GraphVit", "Fno", "Transolver", "Flare"} <= set(out.split()), "networks")
@@ -104,10 +106,10 @@ with tempfile.TemporaryDirectory() as name:
     refused("both", "solve", darcy, msh, "-o", vtu, "--given", "7.5,7.5", "--bits", 3, "--bops", 4)
     refused("another ending", "solve", darcy, here / "square.stl", "-o", vtu)
     refused("GROUP=TYPE", "solve", darcy, msh, "-o", vtu, "--mark", "inlet")
-    refused("--given", "solve", darcy, msh, "-o", vtu)
-refused("no_such_file", "inspect", "no_such_file")
     refused("normal, obstacle, disabled, handle, inflow, outflow or wall, found rim. Write --mark", "solve", darcy, msh,
             "-o", vtu, "--given", "7.5,7.5", "--mark", "inlet=rim")  # fmt: skip
+    refused("--given", "solve", darcy, msh, "-o", vtu)
+refused("no_such_file", "inspect", "no_such_file")
 refused("safetensors", "inspect", __file__)
 refused("found 0", "inspect")
 refused("a number from", "bench", darcy, "--runs", "many")
