@@ -1,8 +1,10 @@
-"""Two networks of Darcy flow for scripts/time_ptq.py, trained here by torch: an FNO on a grid and a Transolver on meshes.
+"""Networks of Darcy flow for scripts/time_ptq.py, trained here by torch: an FNO, a UNet and a transformer on a grid, and a
+Transolver on meshes.
 
 -div(a grad u) = 1 in the unit square, u = 0 on its boundary; a is the exponential of a random smooth field.
 """
 import math
+from collections import OrderedDict
 
 import numpy as np
 import torch
@@ -154,6 +156,87 @@ class Fno2d(nn.Module):
         return self.fc2(nn.functional.gelu(self.fc1(h.permute(0, 2, 3, 1))))
 
 
+class Unet(nn.Module):
+    """PDEBench's."""
+
+    def __init__(self, features=16, levels=4):
+        super().__init__()
+        widths = [1, *(features * 2**k for k in range(levels + 1))]
+        self.levels, self.pool = levels, nn.MaxPool2d(2)
+        for k in range(1, levels + 1):
+            setattr(self, f"encoder{k}", self.twice(widths[k - 1], widths[k], f"enc{k}"))
+            setattr(self, f"upconv{k}", nn.ConvTranspose2d(widths[k + 1], widths[k], 2, 2))
+            setattr(self, f"decoder{k}", self.twice(2 * widths[k], widths[k], f"dec{k}"))
+        self.bottleneck = self.twice(widths[-2], widths[-1], "bottleneck")
+        self.conv = nn.Conv2d(features, 1, 1)
+
+    def twice(self, inputs, width, name):
+        layers = OrderedDict()
+        for k, given in ((1, inputs), (2, width)):
+            layers[f"{name}conv{k}"] = nn.Conv2d(given, width, 3, padding=1, bias=False)
+            layers[f"{name}norm{k}"] = nn.BatchNorm2d(width)
+            layers[f"{name}tanh{k}"] = nn.Tanh()
+        return nn.Sequential(layers)
+
+    def forward(self, a):  # (sample, channel, point, point)
+        kept = []
+        for k in range(1, self.levels + 1):
+            kept.append(getattr(self, f"encoder{k}")(a))
+            a = self.pool(kept[-1])
+        a = self.bottleneck(a)
+        for k in reversed(range(1, self.levels + 1)):
+            a = getattr(self, f"decoder{k}")(torch.cat((getattr(self, f"upconv{k}")(a), kept.pop()), 1))
+        return self.conv(a)
+
+
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.num_heads = heads
+        self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+
+    def forward(self, x):
+        b, n, width = map(int, x.shape)
+        d = width // self.num_heads
+        q, k, v = self.qkv(x).reshape(b, n, 3, self.num_heads, d).permute(2, 0, 3, 1, 4)
+        w = torch.softmax(q @ k.transpose(2, 3) * d**-0.5, -1)
+        return self.proj((w @ v).transpose(1, 2).reshape(b, n, width))
+
+
+class TokenBlock(nn.Module):
+    def __init__(self, width, heads, ratio):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn = Attention(width, heads)
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, ratio * width), "fc2": nn.Linear(ratio * width, width)})
+
+    def forward(self, x):
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp["fc2"](nn.functional.gelu(self.mlp["fc1"](self.norm2(x))))
+
+
+class Transformer(nn.Module):
+    """Over patches, with timm's names; positions are two given channels."""
+
+    def __init__(self, width=128, layers=4, heads=4, patch=4):
+        super().__init__()
+        self.patch = patch
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, patch, patch)})
+        self.blocks = nn.ModuleList(TokenBlock(width, heads, 4) for _ in range(layers))
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, patch**2)
+        x = torch.linspace(0, 1, SIDE)
+        self.grid = torch.stack(torch.meshgrid(x, x, indexing="ij"), -1)
+
+    def forward(self, a):  # (sample, point, point, channel)
+        b, p, n = int(a.shape[0]), self.patch, SIDE // self.patch
+        given = torch.cat((a, self.grid.expand(b, -1, -1, 2)), -1).permute(0, 3, 1, 2)
+        y = self.patch_embed["proj"](given).flatten(2).transpose(1, 2)
+        for block in self.blocks:
+            y = block(y)
+        y = self.head(self.norm(y)).reshape(b, n, n, p, p).permute(0, 1, 3, 2, 4)
+        return y.reshape(b, SIDE, SIDE, 1)
+
+
 class Mlp(nn.Module):
     def __init__(self, inputs, hidden, outputs):
         super().__init__()
@@ -240,14 +323,24 @@ def fit(module, inputs, sought, epochs, batch, lr):
     return module.eval()
 
 
-def grid_problem(epochs=25):
-    """Trains an FNO. Returns module, normalization, given fields and solutions of the training and test samples."""
+# On the grid: module, learning rate.
+ON_GRID = {"fno": (Fno2d, 3e-3), "unet": (Unet, 3e-3), "transformer": (Transformer, 1e-3)}
+
+
+def as_read(network, x):
+    """Fields (sample, point, point, channel) as a network on the grid reads and says them."""
+    return x.permute(0, 3, 1, 2).contiguous() if network == "unet" else x
+
+
+def grid_problem(network, epochs=25):
+    """Trains it. Returns module, normalization, given fields and solutions of the training and test samples."""
     a, u = on_grids(TRAINING + TEST, 1)
     norm = normalization(a[:TRAINING], u[:TRAINING])
-    x, y = normalized(a, u, norm)
+    x, y = (as_read(network, v[:TRAINING]) for v in normalized(a, u, norm))
     torch.manual_seed(1)
-    print("FNO", flush=True)
-    return fit(Fno2d(), [x[:TRAINING]], y[:TRAINING], epochs, 8, 3e-3), norm, a, u
+    print(network, flush=True)
+    make, lr = ON_GRID[network]
+    return fit(make(), [x], y, epochs, 8, lr), norm, a, u
 
 
 def mesh_problem(epochs=25):
@@ -258,7 +351,7 @@ def mesh_problem(epochs=25):
     x, y = normalized(a, u, norm)
     points = torch.as_tensor(np.stack([s["points"] for s in samples])).float()
     torch.manual_seed(1)
-    print("Transolver", flush=True)
+    print("transolver", flush=True)
     return fit(Transolver(), [points[:TRAINING], x[:TRAINING]], y[:TRAINING], epochs, 8, 3e-3), norm, samples
 
 
@@ -273,11 +366,11 @@ def normalized(a, u, norm):
             f32(u / np.float32(norm["output_deviation"])))  # fmt: skip
 
 
-def kept(name, make, folder):
-    """What make() returns, kept in the folder."""
-    path = folder / f"{name}.pt"
+def kept(network, folder):
+    """What its problem returns, kept in the folder."""
+    path = folder / f"{network}.pt"
     if not path.exists():
-        torch.save(make(), path)
+        torch.save(grid_problem(network) if network in ON_GRID else mesh_problem(), path)
     try:
         return torch.load(path, weights_only=False)  # whole modules, which are ours
     except TypeError:  # of a torch before 1.13

@@ -5,20 +5,18 @@ Usage: time_ptq.py OUT.csv FOLDER [--rounds=N]      (by scripts/ptq.sh)
 Networks are trained once and kept in FOLDER. Every tool quantizes on the same 16 training samples. Errors are of 64 test
 samples, relative L2, means over samples: `error` against the truth, `change` against torch's float answer. Contenders
 take turns on one pinned core, a sample each; times are medians of the process's own clock. ratio_to_float: over
-onnxruntime's float. 0 rounds: errors alone, for which a busy machine will do.
+onnxruntime's float. 0 rounds: errors alone, for which a busy machine will do. Rows that are there are written again.
 """
-import csv
 import json
 import logging
 import os
 import pathlib
-import statistics
 import sys
-import time
+
+import ptq_table
 
 out, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-rounds = next((int(a.split("=")[1]) for a in sys.argv[3:] if a.startswith("--rounds=")), 40)
-os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+rounds = int(ptq_table.options(["rounds"]).get("rounds", 40))
 
 import numpy as np
 import onnx
@@ -29,18 +27,11 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import amq
 import ptq_networks
+from ptq_table import CALIBRATION, session
 
 torch.set_num_threads(1)
 logging.disable(logging.WARNING)
-folder.mkdir(exist_ok=True)
-CALIBRATION, TRAINING, TEST = 16, ptq_networks.TRAINING, ptq_networks.TEST
-
-
-def session(path):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
+TRAINING, TEST = ptq_networks.TRAINING, ptq_networks.TEST
 
 # Without VNNI onnxruntime adds pairs of products in 16 bits, which saturate: its documentation advises weights of 7 bits.
 SEVEN_BITS = "vnni" not in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
@@ -66,7 +57,7 @@ def exported(name, module, feed):
 def by_onnxruntime(name, ready, feeds, apart):
     """Sessions by scheme. apart: says of a node whether it multiplies by what is no weight: transforms, attention."""
     made = {"float32": session(ready)}
-    products = ["MatMul", "Gemm", "Conv"]
+    products = ["MatMul", "Gemm", "Conv", "ConvTranspose"]
     nodes = [n for n in onnx.load(ready).graph.node if n.op_type in products]
     some = [n.name for n in nodes if apart(n)]
     static = dict(quant_format=ort.QuantFormat.QDQ, activation_type=ort.QuantType.QUInt8,
@@ -124,73 +115,78 @@ def by_amq(name, float_file, few, more=()):
     return made
 
 
-def compare(network, problem, contenders, truth, exact):
+def compare(network, contenders, truth, exact):
     """contenders: (tool, scheme, bytes) -> call(k), the answer to test sample k in the user's units."""
-    mean = lambda a, b: float(np.mean([np.linalg.norm(x - y) / np.linalg.norm(y) for x, y in zip(a, b)]))  # noqa: E731
-    rows, times = [], {key: [] for key in contenders}
+    rows, found = ptq_table.rows_of(out), []
     for key, call in contenders.items():
         said = [call(k).reshape(truth[k].shape).copy() for k in range(TEST)]
-        rows.append([key, mean(said, truth), mean(said, exact)])
-    for r in range(rounds):
-        for key, call in contenders.items():
-            start = time.process_time()
-            call(r % TEST)
-            times[key].append(1e3 * (time.process_time() - start))
-    ms = {key: statistics.median(t) for key, t in times.items() if t}  # none of 0 rounds
+        found.append([key, ptq_table.relative_l2(said, truth), ptq_table.relative_l2(said, exact)])
+    ms = ptq_table.turns(contenders, rounds, TEST)
     base = ms.get(next(k for k in contenders if k[:2] == (ONNXRUNTIME, "float32")))
-    new = not out.exists()
-    with out.open("a", encoding="utf-8", newline="") as file:
-        w = csv.writer(file, lineterminator="\n")
-        if new:
-            w.writerow("network,problem,tool,scheme,error,ms,ratio_to_float,change,bytes".split(","))
-        for key, error, change in rows:
-            tool, scheme, size = key
-            took = [f"{ms[key]:.4f}", f"{ms[key] / base:.3f}"] if key in ms else ["", ""]
-            print(f"{network:10} {tool:20} {scheme:40} error {error:.4f} change {change:.4f} {took[0]:>8} ms "
-                  f"{took[1]:>5} {size}", flush=True)  # fmt: skip
-            w.writerow([network, problem, tool, scheme, f"{error:.5f}", *took, f"{change:.5f}", size])
+    for key, error, change in found:
+        tool, scheme, size = key
+        took = [f"{ms[key]:.4f}", f"{ms[key] / base:.3f}"] if key in ms else ["", ""]
+        print(f"{network:11} {tool:20} {scheme:40} error {error:.4f} change {change:.4f} {took[0]:>8} ms "
+              f"{took[1]:>5} {size}", flush=True)  # fmt: skip
+        ptq_table.put(rows, dict(zip(ptq_table.COLUMNS, [network, ptq_table.PROBLEMS[network], tool, scheme,
+                                                         f"{error:.5f}", *took, f"{change:.5f}", str(size)])))  # fmt: skip
+    ptq_table.write(out, rows)
 
 
 ONNXRUNTIME = f"onnxruntime {onnxruntime.__version__}"
 AMQ = f"amq {amq.__version__}"
 TORCH = f"torch {torch.__version__.split('+')[0]}"
+CODES = [("w8a8, attention in codes of 8 bits", {"attention_bits": {"matrix": 8, "rows": 8}})]
 
 
-def fno():
-    module, norm, a, u = ptq_networks.kept("fno", ptq_networks.grid_problem, folder)
+def float_bytes(module):
+    return sum(4 * p.numel() * (2 if p.is_complex() else 1) for p in module.parameters())
+
+
+def among_rows(ready):
+    """Says of a node of a file of ONNX whether it multiplies rows by rows."""
+    constant = {t.name for t in onnx.load(ready).graph.initializer}
+    return lambda n: n.op_type == "MatMul" and not set(n.input) & constant
+
+
+def transforms(ready):
+    """The same of products with a transform's matrices: the modes' weights are of three axes."""
+    axes = {t.name: len(t.dims) for t in onnx.load(ready).graph.initializer}
+    return lambda n: "/conv" in n.name and 3 not in (axes.get(i) for i in n.input)
+
+
+def on_a_grid(network, more=()):
+    module, norm, a, u = ptq_networks.kept(network, folder)
     few, given, truth = a[:CALIBRATION], a[TRAINING : TRAINING + TEST], u[TRAINING : TRAINING + TEST]
-    x, _ = ptq_networks.normalized(a, u, norm)
+    x = ptq_networks.as_read(network, ptq_networks.normalized(a, u, norm)[0])
     feeds = [{"a": x[k : k + 1].numpy()} for k in range(len(x))]
     scale = np.float32(norm["output_deviation"])
-    with torch.no_grad():
-        exact = module(x[TRAINING : TRAINING + TEST]).numpy() * scale
-    contenders = {}
 
     def of_torch(k):
         with torch.no_grad():
             return module(x[TRAINING + k : TRAINING + k + 1]).numpy() * scale
 
-    contenders[TORCH, "float32", sum(4 * p.numel() * (2 if p.is_complex() else 1) for p in module.parameters())] = of_torch
-    float_file = folder / "fno_float.safetensors"
-    amq.from_torch(module, float_file, few[0], normalization=norm)
-    axis = np.linspace(0, 1, ptq_networks.SIDE)
-    for scheme, (solver, size) in by_amq("fno", float_file, few).items():
+    exact = [of_torch(k).reshape(truth[k].shape) for k in range(TEST)]
+    contenders = {(TORCH, "float32", float_bytes(module)): of_torch}
+    float_file, axis = folder / f"{network}_float.safetensors", np.linspace(0, 1, ptq_networks.SIDE)
+    amq.from_torch(module, float_file, few[0], [axis, axis], normalization=norm)
+    for scheme, (solver, size) in by_amq(network, float_file, few, more).items():
         at = solver.grid(axis, axis)
         contenders[AMQ, scheme, int(size)] = lambda k, at=at: at.solve(given[k].reshape(-1, 1))
-    for k in range(4):
-        getattr(module, f"conv{k}").as_matrices()
-    ready = exported("fno", module, feeds[0])
-    shapes = {t.name: len(t.dims) for t in onnx.load(ready).graph.initializer}
-    transform = lambda n: "/conv" in n.name and 3 not in (shapes.get(i) for i in n.input)  # noqa: E731
-    for scheme, s in by_onnxruntime("fno", ready, feeds[:CALIBRATION], transform).items():
+    if network == "fno":
+        for k in range(4):
+            getattr(module, f"conv{k}").as_matrices()
+    ready = exported(network, module, feeds[0])
+    apart = transforms(ready) if network == "fno" else among_rows(ready)
+    for scheme, s in by_onnxruntime(network, ready, feeds[:CALIBRATION], apart).items():
         size = os.path.getsize(s._model_path)
         contenders[ONNXRUNTIME, scheme, size] = (
             lambda k, s=s: s.run(None, feeds[TRAINING + k])[0] * scale)  # fmt: skip
-    compare("fno", "darcy on a grid", contenders, truth, exact)
+    compare(network, contenders, truth, exact)
 
 
 def transolver():
-    module, norm, samples = ptq_networks.kept("transolver", ptq_networks.mesh_problem, folder)
+    module, norm, samples = ptq_networks.kept("transolver", folder)
     few, test = samples[:CALIBRATION], samples[TRAINING : TRAINING + TEST]
     inputs = [amq.mesh_inputs(s, normalization=norm) for s in few + test]
     feeds = [{"x": i.x[None], "fx": i.u[None]} for i in inputs]
@@ -201,23 +197,22 @@ def transolver():
             return module(*(torch.as_tensor(v) for v in feeds[CALIBRATION + k].values())).numpy()[0] * scale
 
     exact, truth = [of_torch(k) for k in range(TEST)], [s["solution"] for s in test]
-    contenders = {(TORCH, "float32", sum(4 * p.numel() for p in module.parameters())): of_torch}
+    contenders = {(TORCH, "float32", float_bytes(module)): of_torch}
     float_file = folder / "transolver_float.safetensors"
-    codes = [("w8a8, attention in codes of 8 bits", {"attention_bits": {"matrix": 8, "rows": 8}})]
     amq.from_torch(module, float_file, few[0], normalization=norm)
-    for scheme, (solver, size) in by_amq("transolver", float_file, few, codes).items():
+    for scheme, (solver, size) in by_amq("transolver", float_file, few, CODES).items():
         at = [solver.mesh(s["points"], s["cells"]) for s in test]
         contenders[AMQ, scheme, int(size)] = lambda k, at=at: at[k].solve(test[k]["given"])
     ready = exported("transolver", module, feeds[0])
-    constant = {t.name for t in onnx.load(ready).graph.initializer}
-    among = lambda n: n.op_type == "MatMul" and not set(n.input) & constant  # noqa: E731
-    for scheme, s in by_onnxruntime("transolver", ready, feeds[:CALIBRATION], among).items():
+    for scheme, s in by_onnxruntime("transolver", ready, feeds[:CALIBRATION], among_rows(ready)).items():
         size = os.path.getsize(s._model_path)
         contenders[ONNXRUNTIME, scheme, size] = (
             lambda k, s=s: s.run(None, feeds[CALIBRATION + k])[0][0] * scale)  # fmt: skip
-    compare("transolver", "darcy on meshes", contenders, truth, exact)
+    compare("transolver", contenders, truth, exact)
 
 
 print(f"{AMQ} for {amq.instruction_set()}, {ONNXRUNTIME}, {TORCH}")
-fno()
+on_a_grid("fno")
+on_a_grid("unet")
+on_a_grid("transformer", CODES)
 transolver()
