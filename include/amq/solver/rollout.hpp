@@ -46,7 +46,7 @@ class Rollout {
     since_ = 0;
   }
 
-  /// One step. @param given  sets what the boundary prescribes: given(next), (node, channel)
+  /// One step. @param given  sets what the boundary prescribes: given(next), (node, channel);
   ///        what it throws ends the step: a way to cancel
   /// @throws amq::Error where the state is no longer finite, or the solver refuses what it has
   ///         become, and what `given` throws; the state stays as it was, and so does the number of
