@@ -15,6 +15,8 @@
 #include <cmath>
 #include <numeric>
 
+namespace test_allocator {
+
 using namespace amq;
 using namespace amq::training;
 using namespace amq::allocation;
@@ -500,3 +502,5 @@ TEST_CASE("bits do not depend on how nodes are numbered, but for a few that shar
     last = static_cast<double>(p.cost);
   }
 }
+
+}  // namespace test_allocator

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_engine {
+
 using namespace amq;
 using namespace amq::allocation;
 using namespace amq::allocation;
@@ -298,3 +300,5 @@ TEST_CASE("the chapter's example: four bits on average, more where the score is 
   for (const float s : score) uniform += static_cast<double>(s) * 0.0115;
   CHECK(a.distortion < 0.4 * uniform);
 }
+
+}  // namespace test_engine

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_plans {
+
 using namespace amq;
 using namespace amq::allocation;
 
@@ -165,3 +167,5 @@ TEST_CASE("plans are those of before the allocator was made of policies, to the 
   check(edge, true, 0xbd68be4eca4b6dedu, 0x4ece193ad012a927u);
   check(largest, true, 0xf520d5a4f53f8418u, 0x33022a08068f1e59u);
 }
+
+}  // namespace test_plans

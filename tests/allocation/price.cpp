@@ -13,6 +13,8 @@
 #include <limits>
 #include <vector>
 
+namespace test_price {
+
 using namespace amq;
 using namespace amq::allocation;
 using namespace amq::allocation;
@@ -255,3 +257,5 @@ TEST_CASE("times of another network, of other levels, or negative ones are refus
   refused([](RowTimes& t) { t.picoseconds[1].pop_back(); });
   refused([](RowTimes& t) { t.picoseconds[1][1] = -1; });
 }
+
+}  // namespace test_price

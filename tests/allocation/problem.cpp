@@ -9,6 +9,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_problem {
+
 using namespace amq;
 using namespace amq::allocation;
 using namespace amq::allocation;
@@ -96,3 +98,5 @@ TEST_CASE("the hull keeps exactly the levels that are best for some multiplier")
     }
   }
 }
+
+}  // namespace test_problem

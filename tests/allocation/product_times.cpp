@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+namespace test_product_times {
+
 using namespace amq;
 using namespace amq::allocation;
 
@@ -68,3 +70,5 @@ TEST_CASE("times of products are measured by the clock given, rows' codes counte
                                                           net.parameters, cost, {8}, o)),
                   Error);
 }
+
+}  // namespace test_product_times

@@ -13,6 +13,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace test_agreement {
+
 using namespace amq;
 using namespace amq::models;
 
@@ -296,3 +298,5 @@ TEST_CASE("weights of 16 bits pass through layers of messages, trained and deplo
     CHECK(s.deployed(plan) == s.trained(&plan));
   }
 }
+
+}  // namespace test_agreement

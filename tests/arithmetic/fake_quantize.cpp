@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_fake_quantize {
+
 using namespace amq;
 using namespace amq::arithmetics;
 
@@ -106,3 +108,5 @@ TEST_CASE("a row of 0 bits spreads its gradient where its mean stands for it, an
   CHECK(static_cast<double>(mean.dx[0]) == doctest::Approx(sum / 24).epsilon(1e-5));
   for (const float d : middle.dx) CHECK(d == 0.0f);
 }
+
+}  // namespace test_fake_quantize

@@ -7,6 +7,8 @@
 
 #include <utility>
 
+namespace test_fusions {
+
 using namespace amq;
 using namespace amq::arithmetics;
 using namespace amq::test;
@@ -226,3 +228,5 @@ TEST_CASE("results take the memory of temporaries, and of nothing else") {
   for (int k = 0; k < 5; ++k) x = activate(one, Activation::tanh, std::move(x));
   CHECK(one.buffer_bytes() == before);
 }
+
+}  // namespace test_fusions

@@ -10,6 +10,8 @@
 #include <functional>
 #include <vector>
 
+namespace test_gradients {
+
 using namespace amq;
 using namespace amq::training;
 
@@ -179,3 +181,5 @@ TEST_CASE("a quantized product passes gradients straight through, clipped") {
   const auto d_offset = gradient[static_cast<std::size_t>(layout.entry(q.offset(point)).offset)];
   CHECK(d_offset == doctest::Approx(12.0));
 }
+
+}  // namespace test_gradients

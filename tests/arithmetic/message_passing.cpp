@@ -10,6 +10,8 @@
 #include <cstring>
 #include <vector>
 
+namespace test_message_passing {
+
 using namespace amq;
 using namespace amq::arithmetics;
 
@@ -195,3 +197,5 @@ TEST_CASE("a layer taken whole keeps two rows a node besides its features") {
   const auto y = a.message_passing(s.graph, f, {to_receiver, to_sender}, s.id);
   CHECK(a.buffer_bytes() - before == 2u * 4000 * hidden * sizeof(float));
 }
+
+}  // namespace test_message_passing

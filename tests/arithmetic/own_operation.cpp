@@ -7,6 +7,8 @@
 #include <amq/arithmetic/fusions.hpp>
 #include <amq/core/portable_math.hpp>
 
+namespace test_own_operation {
+
 using namespace amq;
 using namespace amq::training;
 
@@ -153,3 +155,5 @@ TEST_CASE("a user's own operation refuses rows without a time, in every arithmet
   BasicCounting count(s.layout, quantizers, plan);
   refused(count);
 }
+
+}  // namespace test_own_operation

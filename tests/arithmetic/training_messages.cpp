@@ -11,6 +11,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_training_messages {
+
 using namespace amq;
 using namespace amq::allocation;
 
@@ -153,3 +155,5 @@ TEST_CASE("an edge layer without edges passes nothing and breaks nothing") {
   CHECK(r.y.allFinite());
   CHECK((r.y.rowwise() - r.y.row(0)).isZero());
 }
+
+}  // namespace test_training_messages

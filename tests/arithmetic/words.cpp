@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+namespace test_words {
+
 using namespace amq;
 using namespace amq::models;
 
@@ -184,3 +186,5 @@ TEST_CASE("schemes of words have names, and refuse what they are not made for") 
   CHECK_THROWS_WITH_AS(BasicFixed(s.net.layout, s.net.quantizers, s.net.parameters),
                        doctest::Contains("1 to 12 bits behind the point"), Error);
 }
+
+}  // namespace test_words

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_baselines {
+
 using namespace amq;
 using namespace amq::allocation;
 using allocation::Allocation;
@@ -155,3 +157,5 @@ TEST_CASE("with equal work a permuted allocation has the same histogram in anoth
   CHECK_THROWS_AS(static_cast<void>(baselines::permuted(p, Allocation{RowBits(3, 2)}, random)),
                   Error);
 }
+
+}  // namespace test_baselines

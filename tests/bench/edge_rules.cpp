@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <vector>
 
+namespace test_edge_rules {
+
 using namespace amq;
 using namespace amq::allocation;
 using namespace baselines;
@@ -97,3 +99,5 @@ TEST_CASE("the receiver's rule spends the budget with the edges counted") {
   CHECK(a.bits[1] == 8);
   CHECK_THROWS_AS(static_cast<void>(allocate_graph(g, w, std::vector<float>{1})), Error);
 }
+
+}  // namespace test_edge_rules

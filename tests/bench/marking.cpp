@@ -9,6 +9,8 @@
 #include <numeric>
 #include <vector>
 
+namespace test_marking {
+
 using namespace amq;
 using namespace amq::core;
 using namespace baselines;
@@ -56,3 +58,5 @@ TEST_CASE("marking refuses shares outside 0 to 1 and indicators that are not num
   CHECK_THROWS_AS(static_cast<void>(mark_doerfler(negative, 0.5)), Error);
   CHECK(mark_doerfler({}, 0.5).empty());
 }
+
+}  // namespace test_marking

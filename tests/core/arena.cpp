@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+namespace test_arena {
+
 TEST_CASE(
     "an arena hands out aligned rooms that do not overlap, and a second pass allocates nothing") {
   amq::core::Arena arena;
@@ -71,3 +73,5 @@ TEST_CASE("with room for the whole, a larger part needs no other buffer") {
   CHECK(pool.acquire(10, 7).view().data == first);
   CHECK(pool.bytes() == bytes);
 }
+
+}  // namespace test_arena

@@ -62,6 +62,8 @@ TEST_CASE("an OpenMP executor visits every index once and passes exceptions on")
 }
 #endif
 
+namespace test_chapter {
+
 TEST_CASE("the code of the chapter on core runs") {
   std::vector<float> x(1000);
   std::iota(x.begin(), x.end(), 0.0f);
@@ -101,3 +103,5 @@ TEST_CASE("the code of the chapter on core runs") {
   CHECK(host[7 * 3 + 2] == 0.5f);
   CHECK(noise == amq::core::Random::stream(42, 7).uniform(-1, 1));
 }
+
+}  // namespace test_chapter

@@ -4,6 +4,8 @@
 
 #include <string>
 
+namespace test_error {
+
 TEST_CASE("an error says what was expected, what came, where, and the mend") {
   const amq::Error e("darcy", "a mesh of at least 3 nodes", "2 nodes", "Pass a larger mesh.");
   const std::string text = e.what();
@@ -14,3 +16,5 @@ TEST_CASE("an error says what was expected, what came, where, and the mend") {
   CHECK(e.found() == "2 nodes");
   CHECK(e.mend() == "Pass a larger mesh.");
 }
+
+}  // namespace test_error

@@ -8,6 +8,8 @@
 #include <atomic>
 #include <limits>
 
+namespace test_float_environment {
+
 using namespace amq;
 using namespace amq::core;
 
@@ -66,3 +68,5 @@ TEST_CASE("every thread of an executor computes as a program begins") {
   CHECK(wrong == 0);
   CHECK(executor.threads() == 3);
 }
+
+}  // namespace test_float_environment

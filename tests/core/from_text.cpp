@@ -10,6 +10,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_from_text {
+
 namespace {
 
 /// What both ways read of a text must be equal: number, bits, how far, refusal.
@@ -62,3 +64,5 @@ TEST_CASE("a number is read with a point in every locale, and errno is left as i
   }
   std::setlocale(LC_ALL, before.c_str());
 }
+
+}  // namespace test_from_text

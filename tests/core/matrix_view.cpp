@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_matrix_view {
+
 TEST_CASE("Eigen sees the memory of a view and a view that of Eigen") {
   amq::core::Matrix m = amq::core::Matrix::Random(5, 7);
   const auto v = amq::view(m);
@@ -14,3 +16,5 @@ TEST_CASE("Eigen sees the memory of a view and a view that of Eigen") {
   const amq::MatrixView<const float> read = block;
   CHECK(read(1, 1) == 42.0f);
 }
+
+}  // namespace test_matrix_view

@@ -13,6 +13,8 @@
 #include <span>
 #include <vector>
 
+namespace test_portable_math {
+
 using namespace amq;
 using namespace amq::core;
 
@@ -122,3 +124,5 @@ TEST_CASE("their bits are those of every other machine") {
   }
   CHECK(hash == 11955467499775107018u);
 }
+
+}  // namespace test_portable_math

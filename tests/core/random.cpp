@@ -7,6 +7,8 @@
 #include <numeric>
 #include <vector>
 
+namespace test_random {
+
 TEST_CASE("the generator is xoshiro256++ as published") {
   amq::core::Random r;
   r.restore({1, 2, 3, 4});
@@ -49,3 +51,5 @@ TEST_CASE("streams of one seed differ, and a shuffle keeps every element") {
   std::sort(w.begin(), w.end());
   CHECK(w == v);
 }
+
+}  // namespace test_random

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace test_thread_pool {
+
 TEST_CASE("a pool visits every index exactly once, for any grain") {
   amq::ThreadPool pool(3);
   for (const std::size_t n : {0u, 1u, 7u, 1000u}) {
@@ -57,3 +59,5 @@ TEST_CASE("a body refers to the caller's function, and so do its copies, whateve
   kept(5, 10);
   for (const int s : seen) CHECK(s == 1);
 }
+
+}  // namespace test_thread_pool

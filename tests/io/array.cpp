@@ -4,6 +4,8 @@
 
 #include <limits>
 
+namespace test_array {
+
 using namespace amq;
 using namespace amq::io;
 
@@ -94,3 +96,5 @@ TEST_CASE("a finite double that no float holds is refused; the largest float is 
   AMQ_REFUSES(finite<float>(Array::of(std::vector<double>{infinite}), "u"),
               "finite numbers, found inf");
 }
+
+}  // namespace test_array

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+namespace test_dtype {
+
 using namespace amq;
 using namespace amq::io;
 
@@ -49,3 +51,5 @@ TEST_CASE("halfway between two neighbours rounds to the even one, beside it to t
   CHECK(to_f16(1e30f) == 0x7c00);
   CHECK(to_f16(std::nextafter(65520.0f, 0.0f)) == 0x7bff);
 }
+
+}  // namespace test_dtype

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+namespace test_file {
+
 using namespace amq;
 using namespace amq::io;
 
@@ -95,3 +97,5 @@ TEST_CASE("what cannot be read is refused by name") {
   AMQ_REFUSES(in.read_at(8, ~std::uint64_t{0}, "tail"), "");
   AMQ_REFUSES(in.read_at(~std::uint64_t{0}, 2, "tail"), "");
 }
+
+}  // namespace test_file

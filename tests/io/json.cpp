@@ -5,6 +5,8 @@
 #include <bit>
 #include <cmath>
 
+namespace test_json {
+
 using namespace amq;
 using namespace amq::io;
 using json::parse;
@@ -192,3 +194,5 @@ TEST_CASE("30000 mutated texts are refused or survive a round trip") {
   CHECK(refused > 15000);
   CHECK(refused < 30000);
 }
+
+}  // namespace test_json

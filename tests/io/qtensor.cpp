@@ -5,6 +5,8 @@
 #include <amq/kernels/gemm.hpp>
 #include <amq/quant/weights.hpp>
 
+namespace test_qtensor {
+
 using namespace amq;
 using namespace amq::io;
 
@@ -211,3 +213,5 @@ TEST_CASE("rows of 0 bits are read at once, however long the file says they are"
   // Looking at every code of them would take minutes.
   CHECK(safetensors::get<MixedQTensor<AnyLevels>>(f, "t").cols() == longest);
 }
+
+}  // namespace test_qtensor

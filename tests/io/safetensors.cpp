@@ -2,6 +2,8 @@
 
 #include "scratch.hpp"
 
+namespace test_safetensors {
+
 using namespace amq;
 using namespace amq::io;
 
@@ -166,3 +168,5 @@ TEST_CASE("20000 mutated files are refused or hold tensors whose bytes fit their
   CHECK(refusals > 10000);
   CHECK(refusals < 20000);
 }
+
+}  // namespace test_safetensors

@@ -10,6 +10,8 @@
 #include <limits>
 #include <map>
 
+namespace test_state_dict {
+
 using namespace amq;
 using namespace amq::models;
 using namespace amq::io;
@@ -277,3 +279,5 @@ TEST_CASE("a beginning that all names share is left off, and what is named is le
   f.file.tensors["module.fc0.bias"] = bias.mapped();
   f.refuses("fc0.bias is missing");
 }
+
+}  // namespace test_state_dict

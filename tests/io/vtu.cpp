@@ -2,6 +2,8 @@
 
 #include "scratch.hpp"
 
+namespace test_vtu {
+
 using namespace amq;
 using namespace amq::io;
 
@@ -91,3 +93,5 @@ TEST_CASE("files of ranks are joined by one that names their arrays and types") 
   CHECK(text.find("<PDataArray type=\"Float64\" Name=\"Points\" NumberOfComponents=\"3\"/>") !=
         text.npos);
 }
+
+}  // namespace test_vtu

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <limits>
 
+namespace test_activation {
+
 using namespace amq;
 using namespace amq::core;
 
@@ -211,3 +213,5 @@ TEST_CASE_TEMPLATE("slopes of activations are their derivatives, and carry gradi
     CHECK(worst < 3e-6);
   }
 }
+
+}  // namespace test_activation

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_fake_quantize {
+
 using namespace amq;
 using namespace amq::quant;
 
@@ -81,3 +83,5 @@ TEST_CASE_TEMPLATE("gradients pass inside the range of codes, stop outside, and 
           REQUIRE(blind.offset == s.offset);
         }
 }
+
+}  // namespace test_fake_quantize

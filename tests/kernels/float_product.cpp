@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_float_product {
+
 using namespace amq;
 
 namespace {
@@ -116,3 +118,5 @@ TEST_CASE("a matrix transposed is its mirror image") {
   for (Index i = 0; i < 37; ++i)
     for (Index j = 0; j < 19; ++j) REQUIRE(b(j, i) == a(i, j));
 }
+
+}  // namespace test_float_product

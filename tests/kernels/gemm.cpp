@@ -11,6 +11,8 @@
 #include <cmath>
 #include <numeric>
 
+namespace test_gemm {
+
 using namespace amq;
 using namespace amq::arithmetics;
 using namespace amq::kernels;
@@ -395,3 +397,5 @@ TEST_CASE("layers have the same bits in every build") {
   }
   CHECK(f.value() == 16992040594509875099u);
 }
+
+}  // namespace test_gemm

@@ -8,6 +8,8 @@
 #include <numeric>
 #include <span>
 
+namespace test_latent_attention {
+
 using namespace amq;
 using namespace amq::mesh;
 
@@ -134,3 +136,5 @@ TEST_CASE("the codes of latent attention are the same at every level") {
   f.add(y.data(), y.size());
   CHECK(f.value() == 13605565553353294538u);
 }
+
+}  // namespace test_latent_attention

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_layer_update {
+
 using namespace amq;
 using namespace amq::arithmetics;
 using namespace amq::kernels;
@@ -197,3 +199,5 @@ TEST_CASE("parts of a fused layer that do not fit together are refused") {
   CHECK_THROWS_AS(layer_update(c.layer, {out.data(), 20, 15}), Error);
   CHECK_THROWS_AS(coded_linear(c.layer.nodes.features, c.senders, {out.data(), 20, 16}), Error);
 }
+
+}  // namespace test_layer_update

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+namespace test_level {
+
 namespace {
 const bool ready = [] {
   if (amq::simd::native_supported()) {
@@ -17,3 +19,5 @@ const bool ready = [] {
   std::_Exit(77);
 }();
 }  // namespace
+
+}  // namespace test_level

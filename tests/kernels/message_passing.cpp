@@ -9,6 +9,8 @@
 
 #include <algorithm>
 
+namespace test_message_passing {
+
 using namespace amq;
 using namespace amq::arithmetics;
 using namespace amq::kernels;
@@ -153,3 +155,5 @@ TEST_CASE("parts of a message layer that do not fit together are refused") {
   refused([](MessageLayer& l) { l.bits = 17; });
   CHECK_THROWS_AS(message_mean(c.layer, {out.data(), 20, 7}), Error);
 }
+
+}  // namespace test_message_passing

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_moments {
+
 using namespace amq;
 
 TEST_CASE_TEMPLATE("moments of sixteen rows have the bits of the plain loops, at every length",
@@ -70,3 +72,5 @@ TEST_CASE("moments have the same bits in every build") {
   }
   CHECK(f.value() == 18260144411788684666u);
 }
+
+}  // namespace test_moments

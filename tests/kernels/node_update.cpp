@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_node_update {
+
 using namespace amq;
 using namespace amq::arithmetics;
 using namespace amq::kernels;
@@ -138,3 +140,5 @@ TEST_CASE("parts of a node update that do not fit together are refused") {
   refused([&](NodeUpdate& u) { u.second.row_bits = std::span(c.bits_update).first(5); });
   CHECK_THROWS_AS(node_update(c.update, {out.data(), 20, 11}), Error);
 }
+
+}  // namespace test_node_update

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 
+namespace test_patches {
+
 using namespace amq;
 using namespace amq::quant;
 using namespace amq::kernels;
@@ -112,3 +114,5 @@ TEST_CASE("patches of other rules, bits or shapes are refused") {
   CHECK_THROWS_AS(run({RowRule::min_max, 0, 1, 0}, 5), Error);
   CHECK_THROWS_AS(run({RowRule::min_max, 8, 1, 0}, 4), Error);
 }
+
+}  // namespace test_patches

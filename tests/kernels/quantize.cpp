@@ -8,6 +8,8 @@
 #include <cmath>
 #include <limits>
 
+namespace test_quantize {
+
 using namespace amq;
 using namespace amq::quant;
 
@@ -113,3 +115,5 @@ TEST_CASE("quantized rows have the same bits in every build") {
       }
   CHECK(f.value() == 2257110809537381609u);
 }
+
+}  // namespace test_quantize

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_softmax {
+
 using namespace amq;
 using namespace amq::training;
 
@@ -95,3 +97,5 @@ TEST_CASE("shares have the same bits in every build") {
   }
   CHECK(f.value() == 829005039916795880u);
 }
+
+}  // namespace test_softmax

@@ -11,6 +11,8 @@
 #include <atomic>
 #include <limits>
 
+namespace test_words {
+
 using namespace amq;
 using namespace amq::arithmetics;
 using namespace amq::kernels;
@@ -385,3 +387,5 @@ TEST_CASE("fractions leave room for the largest number") {
   CHECK(fraction_for(91) == 8);
   CHECK(fraction_for(1e30) == 1);
 }
+
+}  // namespace test_words

@@ -10,6 +10,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_bisection {
+
 namespace {
 
 // What must hold of any triangulation of the unit square.
@@ -175,3 +177,5 @@ TEST_CASE("bisection refuses quads and marks of another mesh; random squares ref
   CHECK_THROWS_AS(static_cast<void>(amq::mesh::random_refined_square(random, 1000, options)),
                   amq::Error);
 }
+
+}  // namespace test_bisection

@@ -10,6 +10,8 @@
 #include <cmath>
 #include <limits>
 
+namespace test_boundary_distance {
+
 namespace {
 /// By all sides, and by another formula: the triangle's height where both angles are acute.
 double by_all_sides(const amq::Mesh& mesh, const amq::mesh::Sides& sides, amq::Index i) {
@@ -85,3 +87,5 @@ TEST_CASE("a surface without a boundary, and cells that have no sides, are refus
                        doctest::Contains("closed"), amq::Error);
   CHECK_THROWS_AS(static_cast<void>(amq::mesh::boundary_distance(shapes::cube(1, 4))), amq::Error);
 }
+
+}  // namespace test_boundary_distance

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_chapter {
+
 TEST_CASE("the code of the chapter on meshes runs and does what it says") {
   // [mesh_graph]
   amq::core::Random random(42);
@@ -43,3 +45,5 @@ TEST_CASE("the code of the chapter on meshes runs and does what it says") {
   CHECK(jump.size() == error.size());
   CHECK(slope.size() == 2 * weight.size());
 }
+
+}  // namespace test_chapter

@@ -10,6 +10,8 @@
 #include <set>
 #include <vector>
 
+namespace test_edges {
+
 using amq::mesh::Side;
 
 TEST_CASE("a cell graph holds every side of every cell once in each direction") {
@@ -99,3 +101,5 @@ TEST_CASE("cells that are empty, out of range, collapsed or of unknown kind make
   odd.nodes_per_cell = 6;
   CHECK_THROWS_AS(static_cast<void>(amq::mesh::cell_edges(odd)), amq::Error);
 }
+
+}  // namespace test_edges

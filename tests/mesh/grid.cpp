@@ -4,6 +4,8 @@
 
 #include <vector>
 
+namespace test_grid {
+
 using namespace amq;
 using namespace amq::mesh;
 
@@ -33,3 +35,5 @@ TEST_CASE("a set takes samples of its own size over and refuses others by name")
       "the problem that described this set.",
       Error);
 }
+
+}  // namespace test_grid

@@ -12,6 +12,8 @@
 #include <numeric>
 #include <vector>
 
+namespace test_indicators {
+
 namespace {
 
 template <typename F>
@@ -184,3 +186,5 @@ TEST_CASE("fields of another size and meshes of other cells are refused") {
                   amq::Error);
   CHECK_THROWS_AS(static_cast<void>(amq::mesh::spread(g, few, 1)), amq::Error);
 }
+
+}  // namespace test_indicators

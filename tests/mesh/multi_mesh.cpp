@@ -9,6 +9,8 @@
 #include <queue>
 #include <vector>
 
+namespace test_multi_mesh {
+
 using namespace amq;
 using namespace amq::mesh;
 
@@ -68,3 +70,5 @@ TEST_CASE("no lattice changes nothing, and bad ones are refused") {
   CHECK_THROWS_AS(
       static_cast<void>(multi_mesh_edges(sides, std::span(mesh.points).first(4), 2, {})), Error);
 }
+
+}  // namespace test_multi_mesh

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_neighbours {
+
 namespace {
 
 // Strongly graded, with a lattice part whose distances tie.
@@ -114,3 +116,5 @@ TEST_CASE("points that are not finite, too many neighbours and bad radii are ref
   CHECK_THROWS_WITH_AS(static_cast<void>(amq::mesh::knn_edges(p, 2, 3)),
                        doctest::Contains("node 3"), amq::Error);
 }
+
+}  // namespace test_neighbours

@@ -10,6 +10,8 @@
 #include <numeric>
 #include <span>
 
+namespace test_renumber {
+
 namespace {
 
 amq::mesh::NodeOrder shuffled(amq::Index n) {
@@ -124,3 +126,5 @@ TEST_CASE("orders that are no permutation or of another size are refused") {
   CHECK_THROWS_AS(static_cast<void>(amq::mesh::hilbert_order(std::vector<double>(7), 2)),
                   amq::Error);
 }
+
+}  // namespace test_renumber

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_sides {
+
 TEST_CASE("the sides of a grid are counted, joined to their cells, and marked on the rim") {
   const int n = 3;
   for (const int corners : {3, 4}) {
@@ -83,3 +85,5 @@ TEST_CASE("whoever goes to nodes by cells refuses ids that name none, and leaves
     }
   }
 }
+
+}  // namespace test_sides

@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+namespace test_validate {
+
 namespace {
 
 void refused(const auto& thing, const char* words) {
@@ -124,3 +126,5 @@ TEST_CASE("a cell that a mesh holds twice is refused, whatever its corners' orde
   m.cells = {0, 1, 2, 0, 2, 3, 2, 3, 0};
   refused(m, "mesh, cell 2: expected every cell once, found the nodes of cell 1");
 }
+
+}  // namespace test_validate

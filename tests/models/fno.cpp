@@ -6,6 +6,8 @@
 
 #include <tuple>
 
+namespace test_fno {
+
 using namespace amq;
 using namespace amq::models;
 using namespace amq::test;
@@ -174,3 +176,5 @@ TEST_CASE("fields of the wrong shape or with NaN, and configurations without sen
   c.modes = {0, 1, 1};
   CHECK_THROWS_AS(Fno(layout, c), Error);
 }
+
+}  // namespace test_fno

@@ -5,6 +5,8 @@
 #include "agreement.hpp"
 #include "golden.hpp"
 
+namespace test_graph_vit {
+
 using namespace amq;
 using namespace amq::models;
 
@@ -132,3 +134,5 @@ TEST_CASE("GraphViT refuses heads that do not divide, and clusters of another me
   Float32 a(s.net.layout, s.net.parameters);
   CHECK_THROWS_WITH_AS(s(a), doctest::Contains("input u: expected finite numbers"), Error);
 }
+
+}  // namespace test_graph_vit

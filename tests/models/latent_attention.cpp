@@ -7,6 +7,8 @@
 #include "agreement.hpp"
 #include "golden.hpp"
 
+namespace test_latent_attention {
+
 using namespace amq;
 using namespace amq::models;
 using namespace amq::io;
@@ -190,3 +192,5 @@ TEST_CASE("Transolver has as many parameters as the public one") {
   TransolverConfig c;
   CHECK(golden::parameter_count<Transolver>(c) == 713'665);
 }
+
+}  // namespace test_latent_attention

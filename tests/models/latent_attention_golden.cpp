@@ -5,6 +5,8 @@
 
 #include "golden.hpp"
 
+namespace test_latent_attention_golden {
+
 using namespace amq;
 using namespace amq::arithmetics;
 
@@ -45,3 +47,5 @@ TEST_CASE("Transolver computes what its rendering in PyTorch computes") {
 TEST_CASE("Flare computes what its rendering in PyTorch computes") {
   check_golden<Flare>("flare.npz", small<Flare>());
 }
+
+}  // namespace test_latent_attention_golden

@@ -5,6 +5,8 @@
 #include "agreement.hpp"
 #include "golden.hpp"
 
+namespace test_mesh_graph_net {
+
 using namespace amq;
 using namespace amq::models;
 
@@ -101,3 +103,5 @@ TEST_CASE("MeshGraphNet refuses rows that are not its graph's, and NaN") {
   ParameterLayout layout;
   CHECK_THROWS_AS(MeshGraphNet(layout, none), Error);
 }
+
+}  // namespace test_mesh_graph_net

@@ -6,6 +6,8 @@
 
 #include "golden.hpp"
 
+namespace test_modern_unet {
+
 using namespace amq;
 using namespace amq::models;
 
@@ -83,3 +85,5 @@ TEST_CASE("the modern UNet refuses grids it cannot halve, NaN and senseless size
   c.features = 12;
   CHECK_THROWS_WITH_AS(ModernUnet(other, c), doctest::Contains("groups that divide 12"), Error);
 }
+
+}  // namespace test_modern_unet

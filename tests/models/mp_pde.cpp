@@ -5,6 +5,8 @@
 
 #include "golden.hpp"
 
+namespace test_mp_pde {
+
 using namespace amq;
 using namespace amq::models;
 
@@ -88,3 +90,5 @@ TEST_CASE("a temporal decoder that the publication does not have is refused") {
   ParameterLayout other;
   CHECK_THROWS_WITH_AS(MpPde(other, narrow), doctest::Contains("window 25 at 64 channels"), Error);
 }
+
+}  // namespace test_mp_pde

@@ -6,6 +6,8 @@
 
 #include "golden.hpp"
 
+namespace test_transformer {
+
 using namespace amq;
 using namespace amq::models;
 
@@ -153,3 +155,5 @@ TEST_CASE("heads that do not divide, broken patches, other channels and NaN are 
   g.grid = GridShape(1, {64, 1});
   both("2 axes of a multiple of");
 }
+
+}  // namespace test_transformer

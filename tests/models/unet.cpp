@@ -6,6 +6,8 @@
 
 #include "golden.hpp"
 
+namespace test_unet {
+
 using namespace amq;
 using namespace amq::models;
 
@@ -114,3 +116,5 @@ TEST_CASE("grids that cannot be halved, other channels, NaN and senseless sizes 
   ParameterLayout layout;
   CHECK_THROWS_WITH_AS(Unet(layout, c), doctest::Contains("levels 0"), Error);
 }
+
+}  // namespace test_unet

@@ -4,6 +4,8 @@
 
 #include <amq/nn/linear.hpp>
 
+namespace test_conv {
+
 using namespace amq;
 using namespace amq::arithmetics;
 using namespace amq::test;
@@ -331,3 +333,5 @@ TEST_CASE("a diverged batch norm is refused when it is folded") {
   CHECK_THROWS_WITH_AS(BasicFixed(net.layout, net.quantizers, net.parameters),
                        doctest::Contains("layer c: expected a batch norm of finite scale"), Error);
 }
+
+}  // namespace test_conv

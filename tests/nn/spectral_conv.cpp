@@ -4,6 +4,8 @@
 
 #include <amq/nn/linear.hpp>
 
+namespace test_spectral_conv {
+
 using namespace amq;
 using namespace amq::arithmetics;
 using namespace amq::test;
@@ -252,3 +254,5 @@ TEST_CASE("grids too small for the modes are refused by axis") {
                        doctest::Contains("at least 4 points along axis 1 for 3 modes"), Error);
   CHECK_THROWS_AS(static_cast<void>(net.reference({1, {64}}, random_matrix(64, 2, 1))), Error);
 }
+
+}  // namespace test_spectral_conv

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <vector>
 
+namespace test_attention {
+
 using namespace amq;
 using namespace amq::arithmetics;
 using namespace amq::test;
@@ -202,3 +204,5 @@ TEST_CASE("a matrix that is encoded again, of any shape and bits, is as one that
       CHECK(y == z);
     }
 }
+
+}  // namespace test_attention

@@ -4,6 +4,8 @@
 
 #include "../nn/grid_laws.hpp"
 
+namespace test_convolution {
+
 using namespace amq;
 using namespace amq::ops;
 using namespace amq::test;
@@ -69,3 +71,5 @@ TEST_CASE("grids smaller than a kernel or a block are refused") {
   CHECK_THROWS_AS(ops::Patches({1, {2}}, 5, 1, 1), Error);
   CHECK_THROWS_AS(ops::Patches({1, {2}}, 3, 1, 3, Padding::circular), Error);
 }
+
+}  // namespace test_convolution

@@ -4,6 +4,8 @@
 
 #include <numeric>
 
+namespace test_latent_attention {
+
 using namespace amq;
 using namespace amq::ops;
 using namespace amq::test;
@@ -200,3 +202,5 @@ TEST_CASE("nodes, tokens and logits of other heads are refused") {
       Error);
   CHECK_THROWS_AS(shape(ops::SplitHeads{2}, MatrixShape{4, 7}), Error);
 }
+
+}  // namespace test_latent_attention

@@ -2,6 +2,8 @@
 
 #include <amq/ops.hpp>
 
+namespace test_laws {
+
 using namespace amq;
 using namespace amq::ops;
 using namespace amq::test;
@@ -141,3 +143,5 @@ TEST_CASE("inputs that do not fit an operation are refused with both shapes") {
   CHECK_THROWS_AS(shape(ops::FoldWindows{3}, MatrixShape{4, 2}), Error);
   CHECK_THROWS_AS(shape(ops::ScaleColumns{}, MatrixShape{4, 2}), Error);
 }
+
+}  // namespace test_laws

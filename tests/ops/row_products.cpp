@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_row_products {
+
 using namespace amq;
 using namespace amq::core;
 
@@ -81,3 +83,5 @@ TEST_CASE("in double it is the same sum") {
   CHECK(y ==
         std::vector<double>{1 + 1 + 1 + 9, 1 - 1 + 4 + 0.75, 1 + 4 + 2.5 + 18, 1 - 4 + 10 + 1.5});
 }
+
+}  // namespace test_row_products

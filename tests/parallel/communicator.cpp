@@ -7,6 +7,8 @@
 #include <mutex>
 #include <set>
 
+namespace test_communicator {
+
 using namespace amq;
 using namespace amq::parallel;
 
@@ -41,3 +43,5 @@ TEST_CASE("a rank that gives up, or sends what nobody expects, ends all with one
       CHECK(met.count(*met.begin()) == 4);
     }
 }
+
+}  // namespace test_communicator

@@ -11,6 +11,8 @@
 #include <limits>
 #include <vector>
 
+namespace test_everyone {
+
 using namespace amq;
 using namespace amq::parallel;
 
@@ -217,3 +219,5 @@ TEST_CASE("a clock counts what a network would take") {
   CHECK(ranks.seconds() == doctest::Approx(1.5 + 2 * 1.008).epsilon(0.1));
   CHECK(ranks.bytes_sent() == 1000);
 }
+
+}  // namespace test_everyone

@@ -23,6 +23,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_hosts {
+
 using namespace amq;
 using namespace amq::parallel;
 
@@ -291,3 +293,5 @@ TEST_CASE("an exception that is no std::exception ends all ranks, too") {
                        doctest::Contains("one without a message"), Error);
   CHECK(met == 3);
 }
+
+}  // namespace test_hosts

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+namespace test_imposed {
+
 using namespace amq;
 using namespace amq::parallel;
 using cases::column;
@@ -193,3 +195,5 @@ TEST_CASE("ranks that say another time, or allocate in other steps, are told so"
     CHECK_MESSAGE(met.begin()->find(words[what]) != std::string::npos, *met.begin());
   }
 }
+
+}  // namespace test_imposed

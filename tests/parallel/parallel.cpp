@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+namespace test_parallel {
+
 using namespace amq;
 using namespace amq::parallel;
 using cases::same_on;
@@ -172,3 +174,5 @@ TEST_CASE("whatever one rank gets wrong, all ranks end with the same error") {
       CHECK(errors.size() == 1);
     }
 }
+
+}  // namespace test_parallel

@@ -3,6 +3,8 @@
 #include "cases.hpp"
 #include "same_on.hpp"
 
+namespace test_table {
+
 #if defined(AMQ_ANOTHER_LEVEL) && defined(__AVX2__)
 #error "built with instructions that the native build has, too"
 #endif
@@ -30,3 +32,5 @@ TEST_CASE(
         }
   }
 }
+
+}  // namespace test_table

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+namespace test_training {
+
 using namespace amq;
 using namespace amq::parallel;
 
@@ -117,3 +119,5 @@ TEST_CASE("a rank whose pass throws ends the training of all") {
   o.ranks = {2, 2, {}};
   CHECK_THROWS_WITH_AS(Trainer({&n.learner}, 23, o), doctest::Contains("training_ranks"), Error);
 }
+
+}  // namespace test_training

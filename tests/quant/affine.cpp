@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_affine {
+
 using namespace amq;
 using namespace amq::quant;
 
@@ -32,3 +34,5 @@ TEST_CASE("an affine tensor encodes as a row of the same grid does") {
     REQUIRE(q.decode(q.encode(x)) == grid.decode(grid.encode(x, -8, 7)));
   }
 }
+
+}  // namespace test_affine

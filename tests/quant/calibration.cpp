@@ -10,6 +10,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_calibration {
+
 using namespace amq;
 using namespace amq::training;
 
@@ -138,3 +140,5 @@ TEST_CASE("the chapter's example: calibrate on a stream, quantize rows at bits o
   CHECK(error < 0.02 * power);
   CHECK(q.bytes() < static_cast<Index>(values.size()));  // a quarter of float, grids included
 }
+
+}  // namespace test_calibration

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_eigen {
+
 using namespace amq;
 using namespace amq::quant;
 
@@ -32,3 +34,5 @@ TEST_CASE("decoding into Eigen is within half a step") {
   const MixedQTensor<Levels<8>, RowMinMax> m(view(x), RowBits(6, 8));
   CHECK((decode(m) - x).cwiseAbs().maxCoeff() <= 0.5001f * 2 / 255);
 }
+
+}  // namespace test_eigen

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+namespace test_gaussian {
+
 namespace {
 /// Golden-section search: the minimum of a unimodal function.
 template <typename F>
@@ -51,3 +53,5 @@ TEST_CASE("a bit more never costs distortion, and never wins more than fourfold"
     CHECK(4 * amq::quant::gaussian_distortion(b) > amq::quant::gaussian_distortion(b - 1));
   }
 }
+
+}  // namespace test_gaussian

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_histogram {
+
 using amq::quant::Histogram;
 
 TEST_CASE("quantiles from a stream are those of the sorted values, to within a bin") {
@@ -53,3 +55,5 @@ TEST_CASE("constant values have a range of no width; values that are not finite 
   CHECK(h.count() == 10);
   CHECK(Histogram().quantile(0.5) == 0.0f);
 }
+
+}  // namespace test_histogram

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_levels {
+
 using amq::quant::Levels;
 
 static_assert(Levels<2, 4, 8>::count == 3 && Levels<2, 4, 8>::lowest == 2);
@@ -21,3 +23,5 @@ TEST_CASE("a code fits its container, and the container is the smallest of 0, 2,
   CHECK(amq::core::container_bits(3) == 4);
   CHECK(amq::core::container_bits(5) == 8);
 }
+
+}  // namespace test_levels

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <vector>
 
+namespace test_mixed_qtensor {
+
 using namespace amq;
 using namespace amq::quant;
 
@@ -150,3 +152,5 @@ TEST_CASE("bits for another mesh, or outside the levels, are refused") {
   CHECK_THROWS_AS(t.decode({y.data(), 4, 10}), Error);
   CHECK(T({x.data(), 0, 4}, RowBits()).rows() == 0);
 }
+
+}  // namespace test_mixed_qtensor

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+namespace test_qtensor {
+
 using namespace amq;
 using namespace amq::quant;
 
@@ -139,3 +141,5 @@ TEST_CASE("codes move between layouts and containers, unless they do not fit") {
   CHECK_THROWS_WITH_AS(back.copy_codes(blocked), doctest::Contains("8 in row 7"), Error);
   CHECK_THROWS_AS(Narrow({}, 40, 69).copy_codes(rows), Error);
 }
+
+}  // namespace test_qtensor

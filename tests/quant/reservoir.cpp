@@ -5,6 +5,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_reservoir {
+
 TEST_CASE("every row of the stream is as likely to be in the sample") {
   std::vector<int> met(40, 0);
   for (std::uint64_t seed = 0; seed < 4000; ++seed) {
@@ -33,3 +35,5 @@ TEST_CASE("a short stream is kept whole, and rows of another length are refused"
   CHECK(r.view()(1, 2) == 6.0f);
   CHECK_THROWS_AS(r.add({x.data(), 3, 2}), amq::Error);
 }
+
+}  // namespace test_reservoir

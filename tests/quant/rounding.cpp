@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstddef>
 
+namespace test_rounding {
+
 using namespace amq;
 using namespace amq::quant;
 
@@ -25,3 +27,5 @@ TEST_CASE("the compiler rounds as the machine does, ties included") {
     REQUIRE(nearest_even(y) == static_cast<int>(std::nearbyint(y)));
   }
 }
+
+}  // namespace test_rounding

@@ -4,6 +4,8 @@
 
 #include <numeric>
 
+namespace test_row_bits {
+
 TEST_CASE("row bits count and average the rows of each level") {
   const amq::quant::RowBits bits(std::vector<std::uint8_t>{2, 4, 8, 2, 0});
   const auto h = bits.histogram();
@@ -29,3 +31,5 @@ TEST_CASE("a row of more than sixteen or fewer than no bits is refused") {
   bits.set(1, 16);
   CHECK(bits[1] == 16);
 }
+
+}  // namespace test_row_bits

@@ -8,6 +8,8 @@
 #include <numeric>
 #include <vector>
 
+namespace test_row_order {
+
 TEST_CASE("sorting rows by bits is the stable sort") {
   amq::core::Random random(4);
   for (std::size_t n : {0u, 1u, 5u, 1000u}) {
@@ -40,3 +42,5 @@ TEST_CASE("a shared order is made again in place, unless a tensor still has the 
   CHECK(kept->row == std::vector<std::int32_t>{2, 0, 1});
   CHECK(shared.get()->row == std::vector<std::int32_t>{1, 2, 0});
 }
+
+}  // namespace test_row_order

@@ -11,6 +11,8 @@
 #include <limits>
 #include <vector>
 
+namespace test_row_rule {
+
 using namespace amq;
 using namespace amq::quant;
 
@@ -163,3 +165,5 @@ TEST_CASE_TEMPLATE("a rule at some bits is a quantizer like any other and keeps 
   check(std::integral_constant<int, 5>());
   check(std::integral_constant<int, 8>());
 }
+
+}  // namespace test_row_rule

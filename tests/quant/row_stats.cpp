@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_row_stats {
+
 TEST_CASE("row statistics agree with double for every remainder of sixteen") {
   amq::core::Random random(1);
   for (amq::Index n = 1; n < 70; ++n) {
@@ -49,3 +51,5 @@ TEST_CASE("an empty row has zero statistics and NaN reaches the mean") {
   CHECK(std::isnan(amq::quant::mean_deviation(x, 3).mean));
   CHECK(std::isnan(amq::quant::mean_deviation(x, 3).deviation));
 }
+
+}  // namespace test_row_stats

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+namespace test_scale {
+
 using namespace amq;
 using namespace amq::quant;
 
@@ -19,3 +21,5 @@ TEST_CASE("a step is looked up where its policy says") {
   CHECK(row.step(0, 2) == 1.0f);
   CHECK(PerTensor{0.5f}.step(3, 4) == 0.5f);
 }
+
+}  // namespace test_scale

@@ -4,6 +4,8 @@
 
 #include <type_traits>
 
+namespace test_scheme {
+
 using namespace amq;
 using namespace amq::quant;
 
@@ -21,3 +23,5 @@ TEST_CASE("a scheme's name tells weights, levels and rule") {
   CHECK(Scheme<Weights<4>, Activations<8>, Static>::name() == "w4a8_static");
   CHECK(Scheme<Weights<2>, Activations<0, 16>, ByRange>::name() == "w2a0,16_by_range");
 }
+
+}  // namespace test_scheme

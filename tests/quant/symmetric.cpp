@@ -6,6 +6,8 @@
 
 #include <type_traits>
 
+namespace test_symmetric {
+
 using namespace amq;
 using namespace amq::quant;
 
@@ -34,3 +36,5 @@ TEST_CASE("the code of -x is minus the code of x") {
     REQUIRE(q.encode(-x) == -q.encode(x));
   }
 }
+
+}  // namespace test_symmetric

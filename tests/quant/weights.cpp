@@ -8,6 +8,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_weights {
+
 namespace {
 std::vector<float> gaussian(std::size_t n, std::uint64_t seed) {
   amq::core::Random random(seed);
@@ -89,3 +91,5 @@ TEST_CASE("weights that are not finite, or an unknown width, are refused") {
                        doctest::Contains("channel 1"), amq::Error);
   CHECK(amq::quant::encode_weights({w.data(), 0, 4}, 8).size() == 0);
 }
+
+}  // namespace test_weights

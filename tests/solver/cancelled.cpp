@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_cancelled {
+
 using namespace amq;
 using namespace amq::solver;
 
@@ -170,3 +172,5 @@ TEST_CASE("a rollout whose callback throws keeps its state, and goes on to the b
     }
   }
 }
+
+}  // namespace test_cancelled

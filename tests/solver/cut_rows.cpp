@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_cut_rows {
+
 using namespace amq;
 using namespace amq::solver;
 
@@ -122,3 +124,5 @@ TEST_CASE("where the policy ignores what is out of range, rows that are cut are 
   CHECK(blind.report.cut_share == 0);
   CHECK(blind.field == looked.field);
 }
+
+}  // namespace test_cut_rows

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_fingerprints {
+
 using namespace amq;
 using namespace amq::solver;
 using fingerprints::Expected;
@@ -228,3 +230,5 @@ TEST_CASE("MP-PDE with a window and variables has the bits it always had") {
   }
   fingerprints::check(table, "MpPde with a window", hash);
 }
+
+}  // namespace test_fingerprints

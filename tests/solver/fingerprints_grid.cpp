@@ -10,6 +10,8 @@
 
 #include <vector>
 
+namespace test_fingerprints_grid {
+
 using namespace amq;
 using namespace amq::models;
 using fingerprints::Expected;
@@ -126,3 +128,5 @@ TEST_CASE("transformers in integers have the bits they always had") {
   check<GalerkinTransformer>("GalerkinTransformer, w8 affine", g, {8, RowRule::affine, {4, 8}},
                              {1, {12, 12}});
 }
+
+}  // namespace test_fingerprints_grid

@@ -18,6 +18,8 @@
 
 #include <unistd.h>
 
+namespace test_grid_solver {
+
 using namespace amq;
 using namespace amq::solver;
 
@@ -208,3 +210,5 @@ TEST_CASE("a grid outside of the trained box is reported, whichever way its axes
   CHECK_THROWS_WITH_AS(static_cast<void>((*m.solver)(grid, m.a)),
                        doctest::Contains("widths of the box"), Error);
 }
+
+}  // namespace test_grid_solver

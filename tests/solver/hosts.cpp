@@ -22,6 +22,8 @@
 #include <xmmintrin.h>
 #endif
 
+namespace test_hosts {
+
 namespace {
 
 struct Problem {
@@ -205,3 +207,5 @@ TEST_CASE("64 KiB of stack are enough to load and to solve") {
   CHECK(small == plain);
 }
 #endif
+
+}  // namespace test_hosts

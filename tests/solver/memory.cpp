@@ -14,6 +14,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_memory {
+
 namespace {
 
 struct Problem {
@@ -113,3 +115,5 @@ TEST_CASE("a solve that runs out of memory anywhere throws, and the next gives t
     CHECK(tried > 100);
   }
 }
+
+}  // namespace test_memory

@@ -19,6 +19,8 @@
 
 #include <unistd.h>
 
+namespace test_model_file {
+
 using namespace amq;
 using namespace amq::solver;
 
@@ -467,3 +469,5 @@ TEST_CASE("a host's rounding mode changes no answer and no load, and is the host
   }
   std::filesystem::remove(path);
 }
+
+}  // namespace test_model_file

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_own_score {
+
 namespace {
 
 // [score]
@@ -113,3 +115,5 @@ TEST_CASE("a file does not hold a score, and a loaded solver that is given it so
   CHECK_THROWS_WITH_AS(solver.allocate_by({loaded.net().layout, {2, 4}}),
                        doctest::Contains("Allocator"), Error);
 }
+
+}  // namespace test_own_score

@@ -14,6 +14,8 @@
 #include <memory>
 #include <string>
 
+namespace test_rollout {
+
 using namespace amq;
 using namespace amq::training;
 
@@ -254,3 +256,5 @@ TEST_CASE("a solver that returns something else, and states that are not finite,
   CHECK_THROWS_WITH_AS(static_cast<void>(v.solver->solve(s)), doctest::Contains("prepare_sample"),
                        Error);
 }
+
+}  // namespace test_rollout

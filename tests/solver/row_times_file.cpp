@@ -7,6 +7,8 @@
 
 #include <unistd.h>
 
+namespace test_row_times_file {
+
 using namespace amq;
 using namespace amq::solver;
 
@@ -42,3 +44,5 @@ TEST_CASE("row times survive their file, and a damaged file is refused by name")
   std::remove(path.c_str());
   CHECK_THROWS_AS(static_cast<void>(load_row_times(path)), Error);
 }
+
+}  // namespace test_row_times_file

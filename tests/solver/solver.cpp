@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+namespace test_solver {
+
 using namespace amq;
 using namespace amq::solver;
 
@@ -226,3 +228,5 @@ TEST_CASE("budgets, meshes and fields that cannot be are refused with the mend")
   CHECK_THROWS_WITH_AS((*m.solver)(m.mesh, wrong), doctest::Contains("nan at node 7"), Error);
   CHECK_THROWS_AS((*m.solver)(Mesh{}, Field()), Error);
 }
+
+}  // namespace test_solver

@@ -8,6 +8,8 @@
 #include <memory>
 #include <vector>
 
+namespace test_time_budget {
+
 using namespace amq;
 using namespace amq::solver;
 
@@ -181,3 +183,5 @@ TEST_CASE("what is measured here is a budget here") {
   CHECK(s.report.picoseconds > 0);
   CHECK(s.report.picoseconds <= s.report.picosecond_budget);
 }
+
+}  // namespace test_time_budget

@@ -11,6 +11,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_adaptive {
+
 using namespace amq;
 using namespace amq::training;
 using namespace learning;
@@ -210,3 +212,5 @@ TEST_CASE("training at several budgets serves each of them; at one it is trainin
   CHECK_THROWS_WITH_AS(train(std::vector<double>{}, 1), doctest::Contains("a budget to train at"),
                        Error);
 }
+
+}  // namespace test_adaptive

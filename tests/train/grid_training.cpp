@@ -20,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_grid_training {
+
 using namespace amq;
 using namespace amq::training;
 
@@ -478,3 +480,5 @@ TEST_CASE(
   CHECK_THROWS_WITH_AS(static_cast<void>(train<Fno>(seen, usual, how, small())),
                        doctest::Contains("no augmentation"), Error);
 }
+
+}  // namespace test_grid_training

@@ -13,6 +13,8 @@
 
 #include <unistd.h>
 
+namespace test_latent_attention {
+
 using namespace amq;
 using namespace amq::mesh;
 
@@ -126,3 +128,5 @@ TEST_CASE("a Transolver learns with uniform and with adaptive bits, 0 bits among
   CHECK(s.report.bops <= s.report.budget);
   CHECK(relative_error(samples, adaptive) < 1);
 }
+
+}  // namespace test_latent_attention

@@ -24,6 +24,8 @@
 #include <xmmintrin.h>
 #endif
 
+namespace test_own_data {
+
 using namespace amq;
 using namespace amq::training;
 
@@ -542,3 +544,5 @@ TEST_CASE("a user's own loss sees the user's units, and its gradient reaches the
   CHECK(relative.curve.back().training < 0.6);
   CHECK(relative.curve.back().training < relative.curve.rows()[0].training);
 }
+
+}  // namespace test_own_data

@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+namespace test_own_rule {
+
 using namespace amq;
 using namespace amq::training;
 
@@ -142,3 +144,5 @@ TEST_CASE("an arithmetic refuses a network of another scheme") {
           Fixed<Own>(net->layout, net->quantizers, net->parameters);
         }).find("w8a2,4,8_by_quartiles") != std::string::npos);
 }
+
+}  // namespace test_own_rule

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+namespace test_quantize {
+
 using namespace amq;
 using namespace amq::training;
 
@@ -189,3 +191,5 @@ TEST_CASE("what is no float file, and what are no samples, is refused") {
   CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
                        doctest::Contains("quantize, error"), Error);
 }
+
+}  // namespace test_quantize

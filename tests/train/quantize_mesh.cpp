@@ -14,6 +14,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace test_quantize_mesh {
+
 using namespace amq;
 using namespace amq::training;
 
@@ -305,3 +307,5 @@ TEST_CASE("a report has milliseconds of every layer, in all those of the pass or
   CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, samples, o)),
                        doctest::Contains("at least one round"), Error);
 }
+
+}  // namespace test_quantize_mesh

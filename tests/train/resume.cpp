@@ -15,6 +15,8 @@
 
 #include <unistd.h>
 
+namespace test_resume {
+
 using namespace amq;
 using namespace amq::training;
 using namespace learning;
@@ -236,3 +238,5 @@ TEST_CASE("the learning curve is written after every epoch") {
   CHECK(t.curve().rows()[2].training < t.curve().rows()[0].training);
   std::filesystem::remove(o.trainer.curve);
 }
+
+}  // namespace test_resume

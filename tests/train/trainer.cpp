@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace test_trainer {
+
 using namespace amq;
 using namespace amq::training;
 using namespace learning;
@@ -289,3 +291,5 @@ TEST_CASE("the run may end with a running mean of its parameters") {
   CHECK(a.parameters.values[0] == doctest::Approx(mean).epsilon(1e-5));
   CHECK(a.parameters.values[0] != seen.back());
 }
+
+}  // namespace test_trainer

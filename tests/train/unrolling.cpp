@@ -10,6 +10,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_unrolling {
+
 using namespace amq;
 using namespace amq::training;
 
@@ -245,3 +247,5 @@ TEST_CASE("samples that do not hang together are refused") {
       },
       "a mark for each");
 }
+
+}  // namespace test_unrolling

@@ -8,6 +8,8 @@
 
 #include "../../io/scratch.hpp"
 
+namespace test_chapter {
+
 TEST_CASE("the code of the chapter on files keeps a sample, a model and a solution") {
   const amq::test::Scratch dir("chapter");
   amq::Mesh mesh;
@@ -46,3 +48,5 @@ TEST_CASE("the code of the chapter on files keeps a sample, a model and a soluti
   // [io_pictures]
   CHECK(dir.n_files() == 4);
 }
+
+}  // namespace test_chapter

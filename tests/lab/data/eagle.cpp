@@ -8,6 +8,8 @@
 #include <amq_lab/data/npz_zlib.hpp>
 #endif
 
+namespace test_eagle {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -109,3 +111,5 @@ TEST_CASE("the reference flows have the published shapes and still air on walls"
   CHECK(t.channels("pressure") == 2);
 }
 #endif
+
+}  // namespace test_eagle

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <filesystem>
 
+namespace test_geo_fno {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -68,3 +70,5 @@ TEST_CASE("the reference set has 972 nodes and stress round its hole") {
   CHECK(*std::min_element(stress.begin(), stress.end()) >= 0);
   CHECK(geo_fno::Elasticity(folder, "10_t1e5").size() == 8);
 }
+
+}  // namespace test_geo_fno

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+namespace test_gmsh {
+
 namespace {
 
 enum class Kind { ascii, binary, swapped };
@@ -382,3 +384,5 @@ TEST_CASE("no truncation and no damage does more than throw amq::Error") {
     }
   }
 }
+
+}  // namespace test_gmsh

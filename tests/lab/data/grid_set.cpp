@@ -5,6 +5,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_grid_set {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -100,3 +102,5 @@ TEST_CASE("a time-dependent set without input keeps its sizes") {
   CHECK(back.input.empty());
   CHECK(back.u.n_samples == 3);
 }
+
+}  // namespace test_grid_set

@@ -4,6 +4,8 @@
 
 #include <vector>
 
+namespace test_grid_set_hdf5 {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -82,3 +84,5 @@ TEST_CASE("MATLAB 7.3 arrays come out with MATLAB's axes") {
                 static_cast<float>(((t * 3 + j) * 3 + i) * 2 + n));
   AMQ_REFUSES(read_mat73(dir.path("u.mat"), {"w"}), "w");
 }
+
+}  // namespace test_grid_set_hdf5

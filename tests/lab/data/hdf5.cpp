@@ -7,6 +7,8 @@
 #include <cmath>
 #include <filesystem>
 
+namespace test_hdf5 {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -182,3 +184,5 @@ TEST_CASE("the reference files have the published shapes") {
     for (const float a : in.coefficient(3).as<float>()) CHECK_MESSAGE((a == 0.1f || a == 1.0f), a);
   }
 }
+
+}  // namespace test_hdf5

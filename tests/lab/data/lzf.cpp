@@ -2,6 +2,8 @@
 
 #include "../../io/scratch.hpp"
 
+namespace test_lzf {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -61,3 +63,5 @@ TEST_CASE("mutated LZF streams never write beyond their bounds") {
     if (n > 16 || (!whole && n != 0) || out[16] != std::byte{0x55}) FAIL(k);
   }
 }
+
+}  // namespace test_lzf

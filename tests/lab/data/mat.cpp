@@ -2,6 +2,8 @@
 
 #include "../../io/scratch.hpp"
 
+namespace test_mat {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -104,3 +106,5 @@ TEST_CASE("five thousand mutated files are read or refused, nothing else") {
   CHECK(refused > 1000);
   CHECK(refused < 5000);
 }
+
+}  // namespace test_mat

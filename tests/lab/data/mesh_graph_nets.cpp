@@ -5,6 +5,8 @@
 #include <cmath>
 #include <filesystem>
 
+namespace test_mesh_graph_nets {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -198,3 +200,5 @@ TEST_CASE("the reference trajectory is that of its .npz twin") {
     CHECK(std::abs(last.node.at("velocity")[static_cast<std::size_t>(2 * i)]) < 1e-6f);
   }
 }
+
+}  // namespace test_mesh_graph_nets

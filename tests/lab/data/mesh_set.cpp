@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+namespace test_mesh_set {
+
 namespace {
 
 // A strip of i + 1 triangles whose fields tell where they come from.
@@ -164,3 +166,5 @@ TEST_CASE("another recipe, unlike samples, absent and damaged shards are refused
                     amq::Error);
   }
 }
+
+}  // namespace test_mesh_set

@@ -2,6 +2,8 @@
 
 #include "../../io/scratch.hpp"
 
+namespace test_npy {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -100,3 +102,5 @@ TEST_CASE("ten thousand mutated files are read or refused, nothing else") {
   CHECK(refused > 5000);
   CHECK(refused < 10000);
 }
+
+}  // namespace test_npy

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+namespace test_npz {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -111,3 +113,5 @@ TEST_CASE("without a decompressor a deflated entry is refused with the mend") {
   }
   AMQ_REFUSES(npz::read(path), "npz_zlib.hpp");
 }
+
+}  // namespace test_npz

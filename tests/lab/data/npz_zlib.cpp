@@ -7,6 +7,8 @@
 
 #include <filesystem>
 
+namespace test_npz_zlib {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -91,3 +93,5 @@ TEST_CASE("the reference .mat files have the published shapes and zeros at the r
   CHECK(u[141 * 70 + 70] > 0);
   AMQ_REFUSES(mat::read(path), "npz_zlib.hpp");
 }
+
+}  // namespace test_npz_zlib

@@ -16,6 +16,8 @@
 
 #include <bit>
 
+namespace test_people {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -343,3 +345,5 @@ TEST_CASE("PDEBench's flows, a dataset a variable, give channels in one order") 
   AMQ_REFUSES(pdebench::Reader(dir.path("other.hdf5")), "temperature");
 }
 #endif
+
+}  // namespace test_people

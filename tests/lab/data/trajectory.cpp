@@ -2,6 +2,8 @@
 
 #include "../../io/scratch.hpp"
 
+namespace test_trajectory {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -28,3 +30,5 @@ TEST_CASE("a trajectory keeps what stands still once and cuts frames of the rest
   amq::lab::detail::keep_changes(std::vector<int>{1, 2, 1, 3}, 2, still, moving);
   CHECK(moving == std::vector<int>{1, 2, 1, 3});
 }
+
+}  // namespace test_trajectory

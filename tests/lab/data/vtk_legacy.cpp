@@ -6,6 +6,8 @@
 
 #include <filesystem>
 
+namespace test_vtk_legacy {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -146,3 +148,5 @@ TEST_CASE("preprocessed cars that disagree are refused by file") {
   write("x", Array(DType::f32, {4, 7}));
   AMQ_REFUSES(shapenet_car::preprocessed(dir.path("")), "x.npy: expected shape (3, 7)");
 }
+
+}  // namespace test_vtk_legacy

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+namespace test_vtu {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -124,3 +126,5 @@ TEST_CASE("a compressed array without blocks that is cut short is refused") {
         lab::vtu::detail::Parser(head + std::string(n, '\0'), "hand.vtu", nothing).read(), Error);
   }
 }
+
+}  // namespace test_vtu

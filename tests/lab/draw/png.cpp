@@ -2,6 +2,8 @@
 
 #include "../../io/scratch.hpp"
 
+namespace test_png {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -36,3 +38,5 @@ TEST_CASE("smooth pictures shrink and plain ones nearly vanish") {
   CHECK(png::encode(smooth).size() < 480000 / 20);
   AMQ_REFUSES(png::encode(Image()), "0 x 0");
 }
+
+}  // namespace test_png

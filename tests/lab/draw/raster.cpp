@@ -4,6 +4,8 @@
 
 #include <limits>
 
+namespace test_raster {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -176,3 +178,5 @@ TEST_CASE("NaN in a field is drawn grey") {
   f.add({.title = "", .mesh = &m, .values = {std::numeric_limits<float>::quiet_NaN(), 1}});
   CHECK(count(f.draw(), {160, 160, 160}) > 4500);
 }
+
+}  // namespace test_raster

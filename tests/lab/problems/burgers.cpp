@@ -9,6 +9,8 @@
 #include <set>
 #include <vector>
 
+namespace test_burgers {
+
 using namespace amq;
 using namespace amq::lab;
 static_assert(sampler<Burgers> && sampler<FnoBurgers>);
@@ -187,3 +189,5 @@ TEST_CASE("states and sizes that make no sense are refused") {
   p.stride_x = 3;
   CHECK_THROWS_AS(static_cast<void>(p.describe()), Error);
 }
+
+}  // namespace test_burgers

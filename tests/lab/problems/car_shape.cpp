@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+namespace test_car_shape {
+
 TEST_CASE("a random car lies inside its box, is symmetric and stands on four wheels") {
   amq::core::Random random(9);
   for (int i = 0; i < 8; ++i) {
@@ -45,3 +47,5 @@ TEST_CASE("surface points lie on the surface, apart from each other, and normals
   CHECK(closest > 0.1);
   CHECK_THROWS_AS(static_cast<void>(amq::lab::surface_points(c, 0, random)), amq::Error);
 }
+
+}  // namespace test_car_shape

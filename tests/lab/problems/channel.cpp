@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+namespace test_channel {
+
 TEST_CASE("an obstacle's border turns with it and keeps its semi-axes") {
   const double right_angle = 1.5707963267948966;
   const amq::lab::Obstacle o{0.3, 0.2, 0.1, 0.05, right_angle, 0};
@@ -14,3 +16,5 @@ TEST_CASE("an obstacle's border turns with it and keeps its semi-axes") {
   CHECK(side[1] == doctest::Approx(0.2));
   CHECK(o.radius() == 0.1);
 }
+
+}  // namespace test_channel

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+namespace test_channel_mesh {
+
 namespace {
 amq::lab::Channel two_obstacles() {
   amq::lab::Channel c;
@@ -77,3 +79,5 @@ TEST_CASE("obstacles at a wall, on each other or without area are refused") {
   r.grade = 0;
   CHECK_THROWS_AS(static_cast<void>(amq::lab::channel_mesh(two_obstacles(), r)), amq::Error);
 }
+
+}  // namespace test_channel_mesh

@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+namespace test_darcy {
+
 using std::numbers::pi;
 
 namespace {
@@ -275,3 +277,5 @@ TEST_CASE("an independent solver's solutions are met, and the closer the finer t
   }
 }
 #endif
+
+}  // namespace test_darcy

@@ -10,6 +10,8 @@
 #include <numbers>
 #include <vector>
 
+namespace test_darcy_grid {
+
 using namespace amq;
 using namespace amq::lab;
 static_assert(sampler<PdebenchDarcy> && sampler<FnoDarcy>);
@@ -208,3 +210,5 @@ TEST_CASE("the chapter's example: a set is generated in parallel and halved") {
   CHECK(half.u.values.size() == 6 * 32 * 32);
   CHECK(half.input.sample(5).size() == 32 * 32);
 }
+
+}  // namespace test_darcy_grid

@@ -13,6 +13,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_darcy_sampler {
+
 static_assert(amq::lab::sampler<amq::lab::DarcySampler>);
 
 namespace {
@@ -217,3 +219,5 @@ TEST_CASE("the code of the chapter on problems makes a set and solves on a mesh 
   // [darcy_solve]
   CHECK(*std::max_element(u.begin(), u.end()) > 0);
 }
+
+}  // namespace test_darcy_sampler

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_diffusion_sorption {
+
 using namespace amq;
 using namespace amq::lab;
 using Boundary = DiffusionSorption::Boundary;
@@ -153,3 +155,5 @@ TEST_CASE("sizes that make no sense are refused") {
   p.n = 2;
   CHECK_THROWS_AS(static_cast<void>(p.describe()), Error);
 }
+
+}  // namespace test_diffusion_sorption

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+namespace test_elasticity {
+
 namespace {
 
 amq::lab::Hole some_hole() {
@@ -263,3 +265,5 @@ TEST_CASE("bad shapes are refused with a mend") {
   CHECK_THROWS_AS(amq::lab::HoleRadius{hole}, amq::Error);
   CHECK_THROWS_AS(amq::lab::HyperelasticSheet({{0, 0}, {}}, {}, {1}), amq::Error);
 }
+
+}  // namespace test_elasticity

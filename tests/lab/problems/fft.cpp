@@ -7,6 +7,8 @@
 #include <complex>
 #include <numbers>
 
+namespace test_fft {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -101,3 +103,5 @@ TEST_CASE("a transform of no rows, or of a grid of another size, is refused") {
   ComplexGrid g(6, 2), work;
   CHECK_THROWS_AS(ColumnFft(5)(g, work, false), Error);
 }
+
+}  // namespace test_fft

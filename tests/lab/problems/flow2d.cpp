@@ -11,6 +11,8 @@
 #include <amq_lab/data/npz_zlib.hpp>
 #endif
 
+namespace test_flow2d {
+
 TEST_CASE(
     "without obstacles the parabola flows through unchanged and the pressure falls linearly") {
   amq::lab::ChannelResolution r;
@@ -179,3 +181,5 @@ TEST_CASE("on its own mesh an independent solver's trajectory is met, one second
   MESSAGE("skipped: built without zlib");
 #endif
 }
+
+}  // namespace test_flow2d

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+namespace test_flow3d {
+
 TEST_CASE(
     "a coarse car: pressed at the bow, sucked elsewhere, the same for the same seed and index") {
   amq::lab::CarSampler sampler;
@@ -46,3 +48,5 @@ TEST_CASE("boxes smaller than the car and hasty lattices are refused") {
   o.lattice_speed = 0.5;
   CHECK_THROWS_AS(static_cast<void>(amq::lab::solve_car({}, o, random)), amq::Error);
 }
+
+}  // namespace test_flow3d

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+namespace test_gaussian_field {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -100,3 +102,5 @@ TEST_CASE("a field of no modes is refused") {
   Random r(1);
   CHECK_THROWS_AS(GaussianField1(FieldBasis::cosine, {}, 0, r), Error);
 }
+
+}  // namespace test_gaussian_field

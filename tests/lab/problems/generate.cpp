@@ -7,6 +7,8 @@
 
 #include <vector>
 
+namespace test_generate {
+
 namespace {
 // Fails on every third sample.
 struct Dice {
@@ -34,3 +36,5 @@ TEST_CASE("samples are the same for one and for three threads, and failures are 
   CHECK(b.failures[0].reason.find("lost die") != std::string::npos);
   CHECK(steps == std::vector<std::size_t>{1, 2, 3, 4, 5, 6, 7});
 }
+
+}  // namespace test_generate

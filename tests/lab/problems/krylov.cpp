@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_krylov {
+
 namespace {
 // Diffusion with wind on a ring of n points.
 amq::lab::RowMatrix ring(int n, double wind) {
@@ -84,3 +86,5 @@ TEST_CASE(
   CHECK(steps > 0);
   CHECK(steps < 40);
 }
+
+}  // namespace test_krylov

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_lattice {
+
 namespace {
 
 amq::lab::LatticeOptions box(int nx, int ny, int nz) {
@@ -196,3 +198,5 @@ TEST_CASE("empty boxes, lone periodic faces and hasty velocities are refused") {
   o.viscosity = 0;
   CHECK_THROWS_AS(amq::lab::Lattice{o}, amq::Error);
 }
+
+}  // namespace test_lattice

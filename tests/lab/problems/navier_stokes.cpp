@@ -8,6 +8,8 @@
 #include <cmath>
 #include <numbers>
 
+namespace test_navier_stokes {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -145,3 +147,5 @@ TEST_CASE("sizes that make no sense, and flows that are no numbers, are refused"
   s.start(std::vector<double>(64, std::nan("")));
   CHECK_THROWS_AS(s.advance(1), Error);
 }
+
+}  // namespace test_navier_stokes

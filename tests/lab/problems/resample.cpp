@@ -8,6 +8,8 @@
 #include <numbers>
 #include <vector>
 
+namespace test_resample {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -160,3 +162,5 @@ TEST_CASE("coarse sizes and refusals") {
   std::vector<float> x(7), y(4);
   CHECK_THROWS_AS(LineResampling(GridPoints::nodes, 3, 4)(x, y, 1), Error);
 }
+
+}  // namespace test_resample

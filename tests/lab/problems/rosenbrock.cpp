@@ -5,6 +5,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_rosenbrock {
+
 using namespace amq;
 using namespace amq::lab;
 
@@ -92,3 +94,5 @@ TEST_CASE("a start that is no number is refused by name") {
   CHECK_THROWS_AS(ode.advance(1), Error);
   CHECK_THROWS_AS(Rosenbrock(chain, std::vector<double>(1, 0.0)), Error);
 }
+
+}  // namespace test_rosenbrock

@@ -7,6 +7,8 @@
 
 #include <cmath>
 
+namespace test_taylor_hood {
+
 namespace {
 struct Space {
   amq::Mesh mesh;
@@ -108,3 +110,5 @@ TEST_CASE("clockwise cells and quadrilaterals are refused") {
   mesh.cells = {0, 1, 2, 0};
   CHECK_THROWS_AS(amq::lab::TaylorHood{mesh}, amq::Error);
 }
+
+}  // namespace test_taylor_hood

@@ -9,6 +9,8 @@
 #include <set>
 #include <vector>
 
+namespace test_triangulate {
+
 namespace {
 
 double area(const std::vector<double>& p, const std::vector<std::int32_t>& t, std::size_t c) {
@@ -70,3 +72,5 @@ TEST_CASE("points that coincide, are too few or not finite are refused") {
                       {0, 0, 1, 0, 0, 1, std::numeric_limits<double>::quiet_NaN(), 0.5})),
                   amq::Error);
 }
+
+}  // namespace test_triangulate
