@@ -1,7 +1,8 @@
 // Questions: what do two ranks cost beside two threads? What travels in a layer? What would a pass
 // take on 64 to 4,096 ranks, by a model that a simulation is held against?
 //
-//   bench_ranks FILE.csv
+//   bench_ranks FILE.csv       all of it, on a quiet machine
+//   bench_ranks FILE.csv two   two ranks beside two threads
 #include "../../examples/common/timing.hpp"
 
 #include <amq/core/thread_pool.hpp>
@@ -232,63 +233,78 @@ double work() {
   return timing::seconds(timing::Clock::process);
 }
 
-/// Least milliseconds of wall clock and of processors together.
-struct Least {
-  double wall = 1e9, work = 1e9;
-  void operator()(double w, double p) {
-    wall = std::min(wall, 1e3 * w);
-    work = std::min(work, 1e3 * p);
+/// What one of the two took, round by round, and what both took in each.
+struct Rounds {
+  std::vector<double> threads, ranks;  ///< milliseconds
+
+  void print(std::FILE* to, const char* clock, What what, Index nodes) const {
+    std::vector<double> ratio;
+    for (std::size_t k = 0; k < threads.size(); ++k) ratio.push_back(ranks[k] / threads[k]);
+    std::sort(ratio.begin(), ratio.end());
+    const auto line = [&](const char* who, const char* which, int n, double ms) {
+      std::fprintf(to, "%s %s %s,%s,%d,%td,,,4,,,,,%.3f,,,\n", who, clock, which, name(what), n,
+                   nodes, ms);
+    };
+    const auto both = [&](const char* which, const auto& of) {
+      line("two threads", which, 1, of(threads));
+      line("two ranks", which, 2, of(ranks));
+    };
+    both("least", [](const auto& x) { return *std::min_element(x.begin(), x.end()); });
+    both("median", [](const auto& x) { return timing::median(x); });
+    for (const int percent : {25, 50, 75})
+      std::fprintf(to, "two ranks over two threads %s percentile %d,%s,2,%td,,,4,,,,,,,,%.3f\n",
+                   clock, percent, name(what), nodes,
+                   ratio[ratio.size() * static_cast<std::size_t>(percent) / 100]);
+    std::fflush(to);
   }
 };
 
-void two_and_two(const Task& p, std::FILE* to) {
+/// Two threads, then two ranks, then two threads, ...: what else the machine does meets both.
+void two_and_two(const Task& p, int rounds, std::FILE* to) {
   ThreadPool two(2);
   const Solver threads = untrained(two), alone = untrained();
   const auto ready = threads.prepare(p.mesh);
   const auto owner = p.owners(2);
+  const BitPlan four = BitPlan::uniform(4);
   for (const What what : {What::pass, What::solve}) {
-    Least by_threads, by_ranks;
-    const BitPlan four = BitPlan::uniform(4);
-    for (int round = 0; round < 25; ++round) {
+    Rounds walls, works;
+    LocalRanks(2).run([&](Communicator& c) {
+      const auto mine = cut(alone, p.mesh, owner, c.rank());
+      PartSolver<MpPde, Deployed> part(alone, mine, c);
+      const Field given = p.of(mine);
       Field out;
-      Solution s;
-      for (int k = 0; k < 4; ++k) {
-        const double w = wall(), c = work();
+      Solution solution;
+      const auto solve = [&](auto& solver, const Field& a) {
         if (what == What::solve)
-          ready.solve(view(p.given), s);
+          solver.solve(view(a), solution);
         else
-          ready.solve(view(p.given), four, out);
-        if (k > 0) by_threads(wall() - w, work() - c);
+          solver.solve(view(a), four, out);
+      };
+      std::int64_t zero = 0;
+      const auto timed = [&](const auto& f, Rounds& wall_of, Rounds& work_of, auto member,
+                             bool counts) {
+        const double w = wall(), at = work();
+        f();
+        if (!counts) return;
+        (wall_of.*member).push_back(1e3 * (wall() - w));
+        (work_of.*member).push_back(1e3 * (work() - at));
+      };
+      for (int k = -3; k < rounds; ++k) {
+        // Rank 1 waits for rank 0 to have done with its threads, and takes no core.
+        if (c.rank() == 0)
+          timed([&] { solve(ready, p.given); }, walls, works, &Rounds::threads, k >= 0);
+        c.sum({&zero, 1});
+        timed(
+            [&] {
+              solve(part, given);
+              c.sum({&zero, 1});
+            },
+            walls, works, &Rounds::ranks, k >= 0 && c.rank() == 0);
+        c.sum({&zero, 1});
       }
-      LocalRanks(2).run([&](Communicator& c) {
-        const auto mine = cut(alone, p.mesh, owner, c.rank());
-        PartSolver<MpPde, Deployed> part(alone, mine, c);
-        const Field given = p.of(mine);
-        Field own;
-        Solution of_part;
-        for (int k = 0; k < 4; ++k) {
-          std::int64_t zero = 0;
-          c.sum({&zero, 1});
-          const double w = wall(), at = work();
-          if (what == What::solve)
-            part.solve(view(given), of_part);
-          else
-            part.solve(view(given), four, own);
-          c.sum({&zero, 1});
-          if (k > 0 && c.rank() == 0) by_ranks(wall() - w, work() - at);
-          c.sum({&zero, 1});
-        }
-      });
-    }
-    std::fprintf(to, "two threads,%s,1,%td,,,4,,,,,%.3f,,\n", name(what), p.mesh.n_nodes(),
-                 by_threads.wall);
-    std::fprintf(to, "two ranks,%s,2,%td,,,4,,,,,%.3f,,\n", name(what), p.mesh.n_nodes(),
-                 by_ranks.wall);
-    std::fprintf(to, "two threads processors,%s,1,%td,,,4,,,,,%.3f,,\n", name(what),
-                 p.mesh.n_nodes(), by_threads.work);
-    std::fprintf(to, "two ranks processors,%s,2,%td,,,4,,,,,%.3f,,\n", name(what), p.mesh.n_nodes(),
-                 by_ranks.work);
-    std::fflush(to);
+    });
+    walls.print(to, "clock", what, p.mesh.n_nodes());
+    works.print(to, "processors", what, p.mesh.n_nodes());
   }
 }
 
@@ -312,7 +328,7 @@ void bytes(const Task& p, std::FILE* to) {
         const std::lock_guard lock(mutex);
         most = std::max(most, own);
       });
-      std::fprintf(to, "bytes a layer and rank,pass,%d,%td,,,%d,,,,,,,%.0f\n", ranks,
+      std::fprintf(to, "bytes a layer and rank,pass,%d,%td,,,%d,,,,,,,%.0f,\n", ranks,
                    p.mesh.n_nodes(), bits, most);
     }
   }
@@ -324,25 +340,25 @@ void model(const Task& small, const Task& large, std::FILE* to) {
   Seen some;
   for (const What what : {What::pass, What::solve}) {
     const OneRank one(solver, small, large, what);
-    std::fprintf(to, "one rank fixed,%s,1,,,,4,%.4f,,,,,,\n", name(what), 1e3 * one.fixed);
-    std::fprintf(to, "one rank a node,%s,1,,,,4,%.6f,,,,,,\n", name(what), 1e3 * one.per_node);
+    std::fprintf(to, "one rank fixed,%s,1,,,,4,%.4f,,,,,,,\n", name(what), 1e3 * one.fixed);
+    std::fprintf(to, "one rank a node,%s,1,,,,4,%.6f,,,,,,,\n", name(what), 1e3 * one.per_node);
     for (const NetworkCost& net : nets)
       for (const int ranks : {2, 4, 8, 16, 32, 64}) {
         const Seen s = simulate(solver, large, ranks, net, what, 7);
         const auto p =
             predict(one, static_cast<double>(s.most_own), static_cast<double>(s.most_ghosts), ranks,
                     net, s.reductions, s.exchanges);
-        std::fprintf(to, "simulated,%s,%d,%td,%g,%g,4,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%zu\n",
+        std::fprintf(to, "simulated,%s,%d,%td,%g,%g,4,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%zu,\n",
                      name(what), ranks, large.mesh.n_nodes(), 1e6 * net.latency,
                      1e-9 * net.bandwidth, 1e3 * p.compute, 1e3 * p.halo, 1e3 * p.exposed,
                      1e3 * p.reductions, 1e3 * p.total(), 1e3 * s.seconds, s.buffers);
         std::fflush(to);
         some = s;
       }
-    std::fprintf(to, "reductions,%s,,,,,,,,,,,,%zu\n", name(what), some.reductions.size());
-    std::fprintf(to, "reduced bytes,%s,,,,,,,,,,,,%.0f\n", name(what),
+    std::fprintf(to, "reductions,%s,,,,,,,,,,,,%zu,\n", name(what), some.reductions.size());
+    std::fprintf(to, "reduced bytes,%s,,,,,,,,,,,,%.0f,\n", name(what),
                  std::accumulate(some.reductions.begin(), some.reductions.end(), 0.0));
-    std::fprintf(to, "exchanges,%s,,,,,,,,,,,,%zu\n", name(what), some.exchanges.size());
+    std::fprintf(to, "exchanges,%s,,,,,,,,,,,,%zu,\n", name(what), some.exchanges.size());
     // Volumes: a rank's part is a cube, one layer of nodes around it is ghosts. Sent bytes are
     // those of as many rows, the shares of exchanges as measured.
     const double measured =
@@ -357,8 +373,8 @@ void model(const Task& small, const Task& large, std::FILE* to) {
               ghosts * row * measured / static_cast<double>(some.exchanges.size()));
           const auto p = predict(one, own, ghosts, ranks, nets[0], some.reductions, exchanges);
           std::fprintf(
-              to, "model,%s,%.0f,%.0f,%g,%g,%d,%.4f,%.4f,%.4f,%.4f,%.4f,,%.0f\n", name(what), ranks,
-              nodes, 1e6 * nets[0].latency, 1e-9 * nets[0].bandwidth, bits, 1e3 * p.compute,
+              to, "model,%s,%.0f,%.0f,%g,%g,%d,%.4f,%.4f,%.4f,%.4f,%.4f,,%.0f,\n", name(what),
+              ranks, nodes, 1e6 * nets[0].latency, 1e-9 * nets[0].bandwidth, bits, 1e3 * p.compute,
               1e3 * p.halo, 1e3 * p.exposed, 1e3 * p.reductions, 1e3 * p.total(),
               own * static_cast<double>(some.buffers) / static_cast<double>(some.most_own));
         }
@@ -369,15 +385,18 @@ void model(const Task& small, const Task& large, std::FILE* to) {
 
 int main(int argc, char** argv) {
   try {
+    const bool two_alone = argc > 2 && std::string(argv[2]) == "two";
     std::FILE* to = argc > 1 ? std::fopen(argv[1], "w") : stdout;
     if (!to) throw Error("bench_ranks", "a file to write", argv[1], "Does its folder exist?");
     const Task small(1000), large(16'000);
     std::fprintf(to,
                  "what,of,ranks,nodes,latency_us,GB_per_s,bits,compute_ms,halo_ms,exposed_ms,"
-                 "reductions_ms,total_ms,simulated_ms,bytes\n");
-    bytes(large, to);
-    two_and_two(large, to);
-    model(small, large, to);
+                 "reductions_ms,total_ms,simulated_ms,bytes,ratio\n");
+    two_and_two(large, 60, to);
+    if (!two_alone) {
+      bytes(large, to);
+      model(small, large, to);
+    }
     if (to != stdout) std::fclose(to);
     return 0;
   } catch (const std::exception& e) {
