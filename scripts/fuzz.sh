@@ -3,7 +3,8 @@
 #   sh scripts/fuzz.sh MINUTES [TARGET...]     MINUTES in all
 # Time is shared out by tests/fuzz/record.csv: a target that is further from 10,000,000 inputs, or
 # slower, gets more; one that has had them waits for the others, unless it is named. AMQ_FUZZ_MERGE=0
-# leaves the corpus as it is. Ends with a table. A fault leaves its input in build-fuzz/ and a
+# leaves the corpus as it is. AMQ_FUZZ_TIMEOUT: seconds of the clock that an input may take, more than
+# 2 on a busy machine. Ends with a table. A fault leaves its input in build-fuzz/ and a
 # status of 1.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -59,7 +60,7 @@ while read -r target seconds; do
     clang++ $flags -DAMQ_FUZZ_TARGET="$target" tests/fuzz/fuzz.cpp $out/libtargets.a \
       -fsanitize=fuzzer,address,undefined -lz -o "$out/fuzz_$target" || exit 1
   faults=0
-  "$out/fuzz_$target" -max_total_time="$seconds" -timeout=2 -rss_limit_mb=1024 -malloc_limit_mb=128 \
+  "$out/fuzz_$target" -max_total_time="$seconds" -timeout="${AMQ_FUZZ_TIMEOUT:-2}" -rss_limit_mb=1024 -malloc_limit_mb=128 \
     -max_len=65536 -reload=0 -artifact_prefix="$out/${target}_" -print_final_stats=1 \
     "$out/$target" "$corpus" >"$out/$target.log" 2>&1 </dev/null || {
     status=1 faults=1
