@@ -33,7 +33,7 @@ def main():
             wrong.append(f"failure {kind}: expected '{words}' on all ranks, found {said}")
     for ranks, partition, threads in ((1, "strips", 2), (2, "random", 2), (3, "one empty", 1), (3, "Scotch", 2),
                                       (5, "strips", 1), (8, "idle ghosts", 1)):
-        found = run(ranks, "table", partition, threads, seconds=300)
+        found = run(ranks, "table", partition, threads, seconds=600)
         if found != (0, "good"):
             wrong.append(f"{ranks} ranks, {partition}: {found}")
     _, faults = run(1, "faults")
