@@ -70,8 +70,9 @@ TEST_CASE("whoever goes to nodes by cells refuses ids that name none, and leaves
       {"cut_longest_sides_first", [](auto& m) { cut_longest_sides_first(m); }},
       {"bisect", [&](auto& m) { static_cast<void>(bisect(m, marked)); }},
       {"renumber", [&](auto& m) { static_cast<void>(renumber(m, order)); }}};
-  for (const auto& [name, run] : all) {
-    CAPTURE(name);
+  for (const auto& of : all) {
+    CAPTURE(of.first);
+    const auto& run = of.second;
     auto good = whole;
     CHECK_NOTHROW(run(good));
     for (const std::int32_t id : {-1, n, n + 6, std::numeric_limits<std::int32_t>::max(),
