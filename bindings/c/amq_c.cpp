@@ -57,7 +57,7 @@ struct LastError {
   char text[4096] = "";
   void set(std::string_view s) noexcept {
     const std::size_t n = std::min(s.size(), sizeof text - 1);
-    std::memcpy(text, s.data(), n);
+    if (n > 0) std::memcpy(text, s.data(), n);
     text[n] = 0;
     if (n < s.size()) std::memcpy(text + n - 3, "...", 3);
   }
@@ -402,17 +402,16 @@ void fill(amq_report* to, const SolveReport& s, double bits, double milliseconds
   write_struct(to, r);
 }
 
-template <std::size_t n>
-void put(char (&to)[n], std::string_view from) noexcept {
-  const std::size_t m = std::min(from.size(), n - 1);
-  std::memcpy(to, from.data(), m);
-  to[m] = 0;
-}
+/// Cut to the room there is. A text of no bytes may have no address, which memcpy wants.
 void put(char* to, std::size_t n, std::string_view from) noexcept {
   if (!to || n == 0) return;
   const std::size_t m = std::min(from.size(), n - 1);
-  std::memcpy(to, from.data(), m);
+  if (m > 0) std::memcpy(to, from.data(), m);
   to[m] = 0;
+}
+template <std::size_t n>
+void put(char (&to)[n], std::string_view from) noexcept {
+  put(to, n, from);
 }
 
 int open(const amq_executor* executor, amq_solver** out, const auto& read) noexcept {
