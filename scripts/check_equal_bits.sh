@@ -17,11 +17,12 @@ lacks() { ! grep -qw "$1" /proc/cpuinfo; }
 way() {
   name=$1 runner=$2
   shift 2
+  # What older sources gave is no part of the matrix.
+  [ -f "$out/$name.log" ] && [ -n "$(find include tests/equal_bits tests/solver/fingerprints.hpp \
+    tests/train/learnable.hpp -newer "$out/$name.log" -type f)" ] && rm -f "$out/$name.log"
   case " $wanted " in "  " | *" $name "*) ;; *) return ;; esac
   command -v "$1" >/dev/null || { echo "left out" >"$out/$name.log"; return; }
-  [ -f "$out/$name.log" ] && grep -q "ways to run" "$out/$name.log" &&
-    [ -z "$(find include tests/equal_bits tests/solver/fingerprints.hpp tests/train/learnable.hpp \
-      -newer "$out/$name.log" -type f)" ] && return
+  [ -f "$out/$name.log" ] && grep -q "ways to run" "$out/$name.log" && return
   for part in $parts; do echo "$part"; done |
     xargs -P "${AMQ_JOBS:-$(nproc)}" -I{} "$@" $flags -c tests/equal_bits/{}.cpp -o "$out/$name.{}.o" \
       2>"$out/$name.log" || { echo "does not compile" >>"$out/$name.log"; return; }

@@ -62,7 +62,8 @@ constexpr const char* usage = R"(amq: quantized neural PDE solvers
                                        spoils least
   amq fit DATA -o OUT --network NAME   trains a solver on solved problems: a folder of .npz with points,
                                        cells, given, solution and node_type, or of .vtk or .vtu
-      --given A,B  --solution C        fields that are given and sought, by their names in the files
+      --given A,B  --solution C        fields that are given and sought, by their names in the files; a comma
+                                       of a name is written \,
       --kind K                         adaptive, uniform or quantized (without further training)
       --budget B | --bits B            mean bits of adaptive; bits of the others
       --folder F                       a run that was stopped goes on from there
@@ -105,21 +106,6 @@ void print_channels(const char* what, Index n, const std::vector<std::string>& n
   }
 }
 
-/// Of a parameter that is stored as codes: the scheme's, or what the file says of its weight. Where
-/// two weights read it, the larger.
-int weight_bits(const Opened& o, const std::string& parameter) {
-  const int usual = SchemeInfo::named(o.facts.scheme, "scheme").weight_bits;
-  const auto own = o.file.metadata.find("amq.weight_bits");
-  if (own == o.file.metadata.end()) return usual;
-  const std::string stem = parameter.substr(0, parameter.rfind('.'));
-  int bits = 0;
-  const json::Value all = json::parse(own->second, o.file.path + ": amq.weight_bits");
-  for (const auto& [weight, value] : all.as_object())
-    if (weight == stem || weight.starts_with(stem + ".") || stem.starts_with(weight + "."))
-      bits = std::max(bits, static_cast<int>(value.as_double()));
-  return bits > 0 ? bits : usual;
-}
-
 int inspect(const Arguments& a) {
   a.want(1, "amq inspect FILE");
   const Opened o(a.rest[0]);
@@ -156,7 +142,11 @@ int inspect(const Arguments& a) {
     std::string shape;
     Index n = 1;
     for (const Index s : t.shape) shape += (shape.empty() ? "" : " x ") + std::to_string(s), n *= s;
-    const int bits = t.dtype == DType::f32 || t.dtype == DType::f64 ? 32 : weight_bits(o, name);
+    const auto own = f.weight_bits.find(name);
+    const int bits = t.dtype == DType::f32 || t.dtype == DType::f64 ? 32
+                     : own != f.weight_bits.end()
+                         ? own->second
+                         : SchemeInfo::named(f.scheme, "scheme").weight_bits;
     std::printf("%-48s %-16s %10td %5d %10.0f\n", name.c_str(), shape.c_str(), n, bits,
                 static_cast<double>(n) * bits / 8);
   }

@@ -202,6 +202,7 @@ typedef struct amq_report {
   float *node_bits;         /* (node) the caller's memory for the mean bits of each node, or NULL */
   /* Since AMQ_INTERFACE 3. */
   int64_t saturated;        /* rows of messages kept in words that were cut at the largest word */
+  /* Since AMQ_INTERFACE 4. */
   double cut_share;         /* of rows of static ranges, by a sample: those with numbers beyond them */
 } amq_report;
 

@@ -9,6 +9,7 @@
 #include <amq/solver/solution.hpp>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -37,6 +38,7 @@ struct Facts {
   double bytes = 0;
   double budget = 8;  ///< mean bits of solves that ask for none
   TrainedOn seen;
+  std::map<std::string, int> weight_bits;  ///< of each parameter that products read: the largest
 };
 
 /// What one product of a pass takes on this machine and one thread, run alone: fused layers take

@@ -49,6 +49,11 @@ template <typename Model>
   f.parameters = 0;
   for (std::size_t k = 0; k < net.quantizers.first_entry(); ++k)
     f.parameters += net.layout.entries()[k].size();
+  for (const auto& w : net.layout.weights())
+    for (const auto& part : w.parts) {
+      int& bits = f.weight_bits[net.layout.entry(part.weight).name];
+      bits = std::max(bits, net.quantizers.weight_bits(w));
+    }
   return f;
 }
 

@@ -234,7 +234,12 @@ with tempfile.TemporaryDirectory() as folder:
         check(report["bytes"] < 0.7 * report["bytes_of_float"], f"{name}: {report['bytes']} bytes")
         shown = subprocess.run([sys.argv[1], "inspect", to], capture_output=True, text=True).stdout
         bits = re.findall(r"^\S+weight +\d+ x [\d x]*?\d +\d+ +(\d+) +\d+$", shown, re.M)
-        check("8" in bits, f"{name}: inspect says bits: {shown}")
+        check("8" in bits and "4" not in bits, f"{name}: inspect says bits: {shown}")
+        small = pathlib.Path(folder) / "small.safetensors"
+        amq.quantize(at, few, small, bytes=int(0.75 * report["bytes"]))
+        shown = subprocess.run([sys.argv[1], "inspect", small], capture_output=True, text=True).stdout
+        bits = re.findall(r"^\S+weight +\d+ x [\d x]*?\d +\d+ +(\d+) +\d+$", shown, re.M)
+        check(bits.count("4") > 2, f"{name}: inspect says weights of 4 bits: {shown}")
         # And back: another module of these sizes gets every number.
         other = copy.deepcopy(module)
         with torch.no_grad():

@@ -162,6 +162,36 @@ TEST_CASE("a step that throws on all ranks leaves state and count, and the next 
   });
 }
 
+TEST_CASE("a step over ranks reports those of its static rows that were cut, as one solver") {
+  const cases::Made<MpPde> made({.scheme = {8, RowRule::fixed, {2}}, .bits = 2});
+  const Field far = 1000 * made.given;
+  const auto shares_of = [](auto& rollout) {
+    rollout.allocate_every(3);
+    std::vector<double> shares;
+    for (int step = 0; step < 4; ++step) {
+      rollout.step();
+      shares.push_back(rollout.report().cut_share);
+    }
+    return shares;
+  };
+  Rollout<MpPde> whole(*made.solver, made.mesh, far);
+  const std::vector<double> expected = shares_of(whole);
+  CHECK(expected.front() > 0);
+  LocalRanks(1).run([&](Communicator& c) {
+    const PartitionedMesh m = cases::cut_of({}, made, c);
+    PartSolver<MpPde> part(*made.solver, m, c);
+    PartRollout<MpPde> rollout(part, own_rows(m, far));
+    CHECK(shares_of(rollout) == expected);
+  });
+  made.solver->out_of_range(OutOfRange::ignore);
+  LocalRanks(1).run([&](Communicator& c) {
+    const PartitionedMesh m = cases::cut_of({}, made, c);
+    PartSolver<MpPde> part(*made.solver, m, c);
+    PartRollout<MpPde> rollout(part, own_rows(m, far));
+    CHECK(shares_of(rollout) == std::vector<double>(4));
+  });
+}
+
 TEST_CASE("ranks that say another time, or allocate in other steps, are told so") {
   const Bounded made(2);
   for (const int what : {0, 1, 2, 3}) {

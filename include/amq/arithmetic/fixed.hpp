@@ -325,6 +325,8 @@ class Fixed : public FloatRows {
   [[nodiscard]] const RowsCut& cut() const noexcept { return *cut_; }
   /// Whether rows of static ranges are looked at; they are at first.
   void look_for_cut(bool look) noexcept { looks_ = look; }
+  /// What follows is counted from nothing; begin() does the same.
+  void forget_cut() noexcept { cut_->clear(); }
   /// Of all buffers that passes have needed so far.
   [[nodiscard]] std::size_t buffer_bytes() const noexcept {
     return pool_.bytes() + memory_.bytes() + sender_words_.size() * sizeof(std::int16_t);

@@ -23,9 +23,9 @@ struct MeshGraphNetConfig {
   Index dim = 2;             ///< coordinates of a node
   Index outputs = 2;         ///< channels of the change of state
   bool block_norm = true;    ///< false: EAGLE's variant, norms in the encoders alone
-  int hidden_layers = 2;     ///< of each network inside; the ports to PyTorch Geometric have 1 or 3
   int input_bits = 16;       ///< given fields and relative positions
   int edge_of_net_bits = 8;  ///< encoders' and decoder's hidden rows, in every scheme
+  int hidden_layers = 2;     ///< of each network inside; the ports to PyTorch Geometric have 1 or 3
 
   [[nodiscard]] MeshChannels channels() const noexcept { return {inputs, dim, 0, outputs}; }
 

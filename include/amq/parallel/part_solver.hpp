@@ -176,6 +176,7 @@ class PartSolver {
       if (begun == 0 || begun != begun_) begin(plan);
       begun = begun_;
       const std::int64_t before = main_->saturated();
+      main_->forget_cut();
       pass(in, into);
       return CutRows{main_->saturated() - before, main_->cut().share()};
     });
@@ -538,6 +539,7 @@ class PartSolver {
     }
   }
   void begin(const BitPlan& plan) {
+    main_->look_for_cut(solver_->out_of_range() != OutOfRange::ignore);
     main_->begin(plan);
     ++begun_;
   }

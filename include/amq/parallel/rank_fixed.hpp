@@ -628,7 +628,8 @@ class RankFixed : public Fixed<Scheme> {
   [[nodiscard]] bool reads_ghosts(std::size_t point) const noexcept {
     return travels_[point] || made_here_[point];
   }
-  /// The codes of ghosts' rows of x, which has them, at their owners' bits.
+  /// The codes of ghosts' rows of x, which has them, at their owners' bits. Their owners count what
+  /// is cut.
   Rows rows_made_here(PointId id, const Tensor& x) {
     if (halo_->ghosts == 0) return {};
     if (!x.with_ghosts)
@@ -643,11 +644,12 @@ class RankFixed : public Fixed<Scheme> {
                                 : Rows(&this->memory_, halo_->ghosts, x.cols(), bits);
     for (std::size_t k = 0; k < rows.buckets().size(); ++k)
       kernels::quantize_rows<simd::Native, Base::stored>(
-          last_rows(x.view()), this->weights_.coder(this->counter(), id, rows.bits(k)),
-          rows.span(k), *this->executor_);
+          last_rows(x.view()), this->weights_.coder(nullptr, id, rows.bits(k)), rows.span(k),
+          *this->executor_);
     return rows;
   }
-  /// Sends the codes of sent rows of x, and asks for the ghosts'.
+  /// Sends the codes of sent rows of x, and asks for the ghosts'. What is cut is counted where own
+  /// rows are coded for the product.
   void send(PointId id, const Tensor& x) {
     arrive();
     const PointEntry& point = this->layout_->point(id);
@@ -662,8 +664,7 @@ class RankFixed : public Fixed<Scheme> {
       span.order = (own.mixed ? own.sent_rows.data() : halo_->sent.data()) + first;
       first += span.rows;
       kernels::quantize_rows<simd::Native, Base::stored>(
-          x.view(), this->weights_.coder(this->counter(), id, rows.bits(k)), span,
-          *this->executor_);
+          x.view(), this->weights_.coder(nullptr, id, rows.bits(k)), span, *this->executor_);
     }
     in_flight_.point = id;
     in_flight_.rows = own.mixed ? Rows(&this->memory_, own.ghosts.order.get(), x.cols())

@@ -243,7 +243,7 @@ template <row_rule R>
 }
 
 /// Rows of static ranges whose numbers lie beyond them, by a sample: one row in some 64, chosen by
-/// the bits of its first number, so that threads, tiles and rungs choose the same.
+/// the bits of three of its numbers, so that threads, tiles and rungs choose the same.
 struct RowsCut {
   std::atomic<std::int64_t> looked{0}, cut{0};
 

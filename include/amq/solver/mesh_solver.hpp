@@ -142,6 +142,7 @@ class MeshSolver {
     policy_ = policy;
     tolerance_ = tolerance;
   }
+  [[nodiscard]] solver::OutOfRange out_of_range() const noexcept { return policy_; }
 
   /// From now on a budget is time, milliseconds() or what a uniform pass of so many bits takes by
   /// these measurements. Empty times: BOPs again. Not while others solve.
