@@ -164,7 +164,11 @@ TEST_CASE("twenty kills at random moments, most of them while a checkpoint is wr
       }
       ::_exit(0);
     }
-    ::usleep(static_cast<useconds_t>(1e6 * seconds * random.uniform(0, reach)));
+    // Where chance has met no write, the write is waited for.
+    if (kills < 20)
+      ::usleep(static_cast<useconds_t>(1e6 * seconds * random.uniform(0, reach)));
+    else
+      for (int k = 0; k < 100'000 && !killed.has_part(); ++k) ::usleep(20);
     ::kill(child, SIGKILL);
     int status = 0;
     ::waitpid(child, &status, 0);
