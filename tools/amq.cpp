@@ -8,7 +8,6 @@
 #include <amq/config.hpp>
 #include <amq/core/from_text.hpp>
 #include <amq/core/thread_pool.hpp>
-#include <amq/io/json.hpp>
 #include <amq/io/safetensors.hpp>
 #include <amq/io/vtu.hpp>
 #include <amq/mesh/sides.hpp>

@@ -4,8 +4,9 @@
 #include <amq/core/random.hpp>
 #include <amq/core/thread_pool.hpp>
 #include <amq/kernels/quantize.hpp>
-#include <amq/mesh/random_square.hpp>
 #include <amq/train/calibrate.hpp>
+
+#include "noise_on_square.hpp"
 
 #include <doctest/doctest.h>
 
@@ -25,17 +26,8 @@ namespace {
 
 using OfTraining = Scheme<Weights<8>, Activations<4, 8>, Static>;
 
-struct Task {
-  Mesh mesh;
-  Field a;
-  MeshEncoding encoding;
-
-  Task() {
-    Random random(4);
-    mesh = random_refined_square(random, 200);
-    a.resize(mesh.n_nodes(), 1);
-    for (Index i = 0; i < a.rows(); ++i) a(i, 0) = static_cast<float>(random.normal());
-  }
+struct Task : solver_tests::NoiseOnSquare {
+  Task() : NoiseOnSquare(200) {}
   /// An untrained network, calibrated on the field.
   [[nodiscard]] MeshSolver<MpPde, OfTraining> solver(Executor& executor) const {
     MpPdeConfig c;

@@ -1,9 +1,7 @@
 #include <amq/solver.hpp>
 
-#include <amq/core/random.hpp>
-#include <amq/mesh/random_square.hpp>
-
 #include "../quant/own_rule.hpp"
+#include "noise_on_square.hpp"
 
 #include <doctest/doctest.h>
 
@@ -25,17 +23,8 @@ using Wide = Scheme<Weights<16>, Activations<4, 16>>;
 using Own = Scheme<Weights<8>, Activations<2, 4, 8>, ByQuartiles>;
 
 /// A mesh, a field on it and an untrained network of a scheme: what bits do, not what they know.
-struct Task {
-  Mesh mesh;
-  Field a;
-  MeshEncoding encoding;
-
-  Task() {
-    Random random(4);
-    mesh = random_refined_square(random, 60);
-    a.resize(mesh.n_nodes(), 1);
-    for (Index i = 0; i < a.rows(); ++i) a(i, 0) = static_cast<float>(random.normal());
-  }
+struct Task : solver_tests::NoiseOnSquare {
+  Task() : NoiseOnSquare(60) {}
   template <typename S = AnyScheme>
   [[nodiscard]] MeshSolver<MpPde, S> solver(const SchemeInfo& info, bool adaptive) const {
     MpPdeConfig c;

@@ -1,10 +1,10 @@
 #include <amq/solver.hpp>
 
-#include <amq/core/random.hpp>
 #include <amq/io/safetensors.hpp>
-#include <amq/mesh/random_square.hpp>
 #include <amq/train/calibrate.hpp>
 #include <amq/train/mesh_training.hpp>
+
+#include "noise_on_square.hpp"
 
 #include <doctest/doctest.h>
 
@@ -23,17 +23,8 @@ namespace {
 using InInts = Scheme<Weights<8>, InWords<Activations<4, 8>>>;
 
 /// A mesh, a field on it and an untrained network, calibrated on that field.
-struct Task {
-  Mesh mesh;
-  Field a;
-  MeshEncoding encoding;
-
-  Task() {
-    Random random(4);
-    mesh = random_refined_square(random, 60);
-    a.resize(mesh.n_nodes(), 1);
-    for (Index i = 0; i < a.rows(); ++i) a(i, 0) = static_cast<float>(random.normal());
-  }
+struct Task : solver_tests::NoiseOnSquare {
+  Task() : NoiseOnSquare(60) {}
   [[nodiscard]] std::unique_ptr<Network<MpPde>> network(const SchemeInfo& info) const {
     MpPdeConfig c;
     c.hidden = 16;
