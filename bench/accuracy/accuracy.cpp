@@ -14,7 +14,7 @@
 
 namespace {
 const char* const usage =
-    "accuracy --problem elasticity|darcy|car --network mp_pde|graph_vit|transolver|flare\n"
+    "accuracy --problem elasticity|darcy|car|flow --network mp_pde|graph_vit|transolver|flare\n"
     "  [--arms float,uniform:3,amq:3,...]  [--seed N] [--training N] [--test N] [--folder DIR]\n"
     "  [--hidden N] [--layers N] [--epochs N] [--quantized-epochs N] [--batch N] [--lr X]\n"
     "  [--quantized-lr X] [--average X] [--weights FILE] [--csv FILE] [--front FILE]\n"

@@ -4,6 +4,7 @@
 
 #include "../kernels/timing.hpp"
 #include "networks.hpp"
+#include "rollouts.hpp"
 #include "table.hpp"
 
 #include <amq/io/state_dict.hpp>
@@ -21,7 +22,7 @@ namespace accuracy {
 /// Mean over the test samples.
 struct Errors {
   double rel_l2 = 0;
-  double mse = 0;  ///< of solutions divided by their deviation over all training samples
+  double mse = 0;  ///< of solutions divided by their deviations over all training samples
 };
 
 struct Passes {
@@ -31,7 +32,7 @@ struct Passes {
 };
 
 /// @param solve  (sample, bops) -> field
-inline Passes measured(const Problem& p, double deviation, const auto& solve) {
+inline Passes measured(const Problem& p, const std::vector<float>& deviation, const auto& solve) {
   Passes all;
   std::vector<double> ms;
   for (const Sample& s : p.test) {
@@ -39,15 +40,17 @@ inline Passes measured(const Problem& p, double deviation, const auto& solve) {
     const double start = timing::seconds(timing::Clock::thread);
     const Field u = solve(s, all.bops);
     ms.push_back(1000 * (timing::seconds(timing::Clock::thread) - start));
-    double error = 0, norm = 0;
+    double error = 0, normalized = 0, norm = 0;
     for (Index i = 0; i < u.rows(); ++i)
       for (Index c = 0; c < u.cols(); ++c) {
         const double t = static_cast<double>(s.solution(i, c)),
                      d = static_cast<double>(u(i, c)) - t;
         error += d * d, norm += t * t;
+        const double of = d / static_cast<double>(deviation[static_cast<std::size_t>(c)]);
+        normalized += of * of;
       }
     all.errors.rel_l2 += std::sqrt(error / norm);
-    all.errors.mse += error / (deviation * deviation) / static_cast<double>(u.size());
+    all.errors.mse += normalized / static_cast<double>(u.size());
   }
   const auto n = static_cast<double>(p.test.size());
   all.errors.rel_l2 /= n, all.errors.mse /= n, all.bops /= n;
@@ -68,7 +71,7 @@ class Arms {
     how_.quantized_lr = r.quantized_lr;
     how_.rate = RateShape::one_cycle;
     how_.average = r.average;
-    how_.loss = Loss::relative_l2;
+    how_.loss = p.loss;
     how_.augmentation = p.augmentation;
     how_.graph = p.graph;
     how_.imposed = p.imposed;
@@ -98,7 +101,7 @@ class Arms {
       load_state_dict(safetensors::read(r.weights), net_->net->layout, net_->net->parameters);
     }
     std::filesystem::create_directories(how_.folder);
-    deviation_ = static_cast<double>(net_->encoding.output_deviation[0]);
+    deviation_ = net_->encoding.output_deviation;
     float_row();
   }
 
@@ -190,12 +193,30 @@ class Arms {
     const std::string front =
         r_.network + "," + p_.name + ",float32,32," + std::to_string(r_.seed) + ",";
     if (!has_row(r_.front, front)) front_row(front, m, net_->net->layout.size() * 4);
+    rolled_out(front, [&](const study::Trajectory& t) {
+      return [&, state = t.state[0]](const auto& given) mutable -> const Field& {
+        state += (*net_)(t.mesh, state);
+        given(state);
+        return state;
+      };
+    });
   }
   void front_row(const std::string& key, const Passes& m, Index bytes) {
     std::ostringstream row;
     row << key << m.errors.rel_l2 << "," << m.errors.mse << "," << m.bops << "," << bytes << ","
         << m.ms;
     add_row(r_.front, front_head, row.str());
+  }
+  /// Rows of the rollouts, where the problem has any.
+  void rolled_out(const std::string& key, const auto& stepper) const {
+    const std::string csv =
+        std::filesystem::path(r_.csv).replace_filename("accuracy_rollouts.csv").string();
+    if (p_.trajectories.empty() || has_row(csv, key)) return;
+    for (const RolledOut& e : roll_out(p_.trajectories, net_->encoding.input_deviation, stepper)) {
+      std::ostringstream row;
+      row << key << e.step << "," << e.error << "," << e.mean_flow;
+      add_row(csv, rollout_head, row.str());
+    }
   }
   template <typename Trained>
   void deployed(const std::string& key, double bits, Trained& made) {
@@ -214,6 +235,11 @@ class Arms {
     const std::string file = how_.folder + "/" + name + ".safetensors";
     save(file, made);
     front_row(key, m, static_cast<Index>(std::filesystem::file_size(file)));
+    rolled_out(key, [&](const study::Trajectory& t) {
+      auto rollout = std::make_shared<RolloutOf<Trained>>(made.solver, t.mesh, t.state[0]);
+      rollout->options(mean_bits(bits));
+      return [rollout](const auto& given) -> const Field& { return rollout->step(given); };
+    });
   }
   /// Without training.
   void quantized(const std::string& key, int bits) {
@@ -287,7 +313,7 @@ class Arms {
   const Problem& p_;
   TrainOptions how_;
   std::optional<FloatSolver<Model>> net_;
-  double deviation_ = 1;
+  std::vector<float> deviation_;  ///< (channel) of the solution
 };
 
 }  // namespace accuracy

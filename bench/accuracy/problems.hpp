@@ -21,6 +21,8 @@ using namespace amq::lab;
 struct Problem {
   std::string name;
   std::vector<Sample> training, test;
+  std::vector<study::Trajectory> trajectories;  ///< of an unsteady test, for rollouts
+  Loss loss = Loss::relative_l2;
   GraphOptions graph;
   Augmentation augmentation;          ///< of its symmetries
   std::vector<ImposedValue> imposed;  ///< boundary values that are known
@@ -32,7 +34,7 @@ struct Problem {
 /// What is asked for. Samples are made once and kept in the folder.
 struct Wish {
   std::string problem = "elasticity", folder = "out/accuracy";
-  std::size_t training = 1000, test = 200;
+  std::size_t training = 1000, test = 200;  ///< samples; of flow trajectories
   std::uint64_t data_seed = 2026;
 };
 
@@ -60,6 +62,54 @@ inline std::vector<Sample> kept(const Wish& w, const std::string& recipe, const 
 inline Field column(const std::vector<float>& values, Index channels = 1) {
   return Eigen::Map<const Field>(values.data(), static_cast<Index>(values.size()) / channels,
                                  channels);
+}
+
+/// Mirrors a flow across its channel half of the time, and adds noise to the state, whose
+/// correction becomes part of the change (Pfaff et al. 2021, section 3.3).
+/// @param noise  (channel) in the state's units
+inline Augmentation mirrored_and_noisy(const std::vector<double>& noise, double middle) {
+  const Augmentation mirrored = reflections({1}, {0, middle}, {{}, {1}}, {{}, {1}});
+  return {mirrored.name + ", noise " + numbers_text(noise), [=](Sample& s, core::Random& random) {
+            mirrored.change(s, random);
+            for (Index i = 0; i < s.given.rows(); ++i)
+              if (s.mesh.node_type[static_cast<std::size_t>(i)] == NodeType::normal)
+                for (Index c = 0; c < s.given.cols(); ++c) {
+                  const auto by =
+                      static_cast<float>(noise[static_cast<std::size_t>(c)] * random.normal());
+                  s.given(i, c) += by;
+                  s.solution(i, c) -= by;
+                }
+          }};
+}
+
+/// Velocity and pressure in a channel with one or two cylinders -> their change in 0.04 s.
+inline void flow(const Wish& w, Problem& p, Executor& executor) {
+  study::Options o;
+  o.folder = w.folder + "/flow_" + std::to_string(w.data_seed);
+  o.training = w.training;
+  o.test = w.test;
+  o.data_seed = w.data_seed;
+  const auto training = study::flow2d_trajectories(o, false, executor);
+  p.trajectories = study::flow2d_trajectories(o, true, executor);
+  study::detail::Moments state;
+  const auto steps = [](const study::Trajectory& t, std::size_t every, std::vector<Sample>& to) {
+    for (std::size_t f = 0; f + 1 < t.state.size(); f += every)
+      to.push_back({t.mesh, t.state[f], t.state[f + 1] - t.state[f]});
+  };
+  for (const auto& t : training) {
+    for (const Field& f : t.state) state.add(f);
+    steps(t, 1, p.training);
+  }
+  for (const auto& t : p.trajectories) steps(t, 10, p.test);
+  std::vector<float> mean, deviation;
+  state.give(mean, deviation);
+  std::vector<double> noise;
+  for (const float d : deviation) noise.push_back(0.02 * static_cast<double>(d));
+  p.augmentation = mirrored_and_noisy(noise, 0.205);
+  p.loss = Loss::mse;  // velocities and pressures have no common unit
+  p.given_names = p.solution_names = {"velocity x", "velocity y", "pressure"};
+  p.given_units = p.solution_units = {"m/s", "m/s", "m2/s2"};
+  p.length_unit = "m";
 }
 
 }  // namespace detail
@@ -140,8 +190,11 @@ inline Problem problem(const Wish& w, Executor& executor) {
     p.given_names = {"normal x", "normal y", "normal z"};
     p.solution_names = {"pressure"};
     p.length_unit = "m";
+  } else if (w.problem == "flow") {
+    detail::flow(w, p, executor);
+    return p;
   } else {
-    throw Error("accuracy --problem", "elasticity, darcy or car", w.problem,
+    throw Error("accuracy --problem", "elasticity, darcy, car or flow", w.problem,
                 "Name one of these problems.");
   }
   p.training.assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(w.training));
