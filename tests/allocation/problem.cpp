@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <string>
 #include <vector>
 
 namespace test_problem {
@@ -61,6 +63,63 @@ TEST_CASE("a malformed problem is refused") {
   refused([](auto& p) { p.price[0][1] = -1; });
   refused([](auto& p) { p.error[0][1] = NAN; });
   refused([](auto& p) { p.error[0].pop_back(); });
+}
+
+TEST_CASE("runs of one group cover all elements in their order, whether groups alternate or not") {
+  core::Random random(3);
+  for (const std::size_t longest : {1u, 3u, 40u, 1000u})
+    for (std::size_t n = 0; n < 600; n += 1 + n / 7) {
+      std::vector<std::uint16_t> group;
+      while (group.size() < n) {
+        const auto g = static_cast<std::uint16_t>(random.index(3));
+        group.insert(group.end(), std::min(n - group.size(), 1 + random.index(longest)), g);
+      }
+      std::size_t next = 0;
+      bool alike = true;
+      allocation::detail::each_run(group, n,
+                                   [&](std::size_t first, std::size_t last, std::size_t g) {
+                                     alike &= first == next && last > first;
+                                     for (std::size_t e = first; e < last; ++e)
+                                       alike &= group[e] == g;
+                                     next = last;
+                                   });
+      CHECK(alike);
+      CHECK(next == n);
+    }
+  std::size_t all = 0;
+  allocation::detail::each_run({}, 7, [&](std::size_t first, std::size_t last, std::size_t g) {
+    all = last - first + 10 * g;
+  });
+  CHECK(all == 7);
+}
+
+TEST_CASE("one bad element is found wherever it stands") {
+  for (const std::size_t groups : {1u, 2u, 45u})
+    for (std::size_t bad = 0; bad < 45; ++bad) {
+      std::vector<Cost> work(45, 3);
+      std::vector<float> scores(45, 0.5f);
+      std::vector<std::uint16_t> group(45);
+      for (std::size_t e = 0; e < group.size(); ++e)
+        group[e] = static_cast<std::uint16_t>(e * groups / 45);
+      Problem p{{2, 4}, {{2, 4}}, {}, work, scores, group, 0, 0};
+      p.error.assign(groups, {0.1, 0.01});
+      scores[bad] = -0.0f;
+      CHECK_NOTHROW(check(p));
+      const std::string where = "element " + std::to_string(bad);
+      const auto refused = [&] {
+        CHECK_THROWS_WITH_AS(check(p), doctest::Contains(where.c_str()), Error);
+      };
+      for (const float wrong : {-1.0f, NAN, -NAN, INFINITY, 3.1e38f}) {
+        scores[bad] = wrong;
+        refused();
+      }
+      scores[bad] = 1;
+      work[bad] = -1;
+      refused();
+      work[bad] = 1;
+      group[bad] = static_cast<std::uint16_t>(groups);
+      refused();
+    }
 }
 
 TEST_CASE("the hull keeps exactly the levels that are best for some multiplier") {

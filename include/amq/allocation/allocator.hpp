@@ -209,7 +209,12 @@ class Competition {
           relative_[i] = static_cast<double>(scores(static_cast<Index>(i), column)) / mean;
         portable::pow(relative_, curves.score_power);
       }
-      for (std::size_t i = 0; i < n; ++i) add(i, 1.0);
+      if (over_points && element.over_mesh) {
+        float* const own = score.data() + element(0, c);
+        for (std::size_t i = 0; i < n; ++i) own[i] += static_cast<float>(relative_[i]);
+      } else {
+        for (std::size_t i = 0; i < n; ++i) add(i, 1.0);
+      }
       last = c;
     }
   }

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -100,15 +101,27 @@ class Auxiliary {
   /// @param to       (node, point)
   void scores(MatrixView<const float> outputs, MatrixView<float> to,
               const ScoreColumns& columns) const {
-    thread_local std::vector<double> row;
-    row.resize(static_cast<std::size_t>(outputs.cols));
-    for (Index i = 0; i < to.rows; ++i) {
-      for (std::size_t c = 0; c < row.size(); ++c)
-        row[c] = static_cast<double>(
-            std::clamp(std::fma(outputs.row(i)[c], scale[c], centre[c] + lift[c]), -80.0f, 80.0f));
-      portable::exp(row);
-      for (Index c = 0; c < to.cols; ++c)
-        to(i, c) = static_cast<float>(row[columns.of[static_cast<std::size_t>(c)]]);
+    // Exponentials take lanes of numbers, so rows are taken together.
+    constexpr Index block = 32;
+    thread_local std::vector<double> rows;
+    const auto n = static_cast<std::size_t>(outputs.cols);
+    rows.resize(static_cast<std::size_t>(std::min(block, to.rows)) * n);
+    for (Index first = 0; first < to.rows; first += block) {
+      const Index here = std::min(block, to.rows - first);
+      for (Index i = 0; i < here; ++i) {
+        const float* const y = outputs.row(first + i);
+        double* const x = rows.data() + static_cast<std::size_t>(i) * n;
+        for (std::size_t c = 0; c < n; ++c)
+          x[c] = static_cast<double>(
+              std::clamp(std::fma(y[c], scale[c], centre[c] + lift[c]), -80.0f, 80.0f));
+      }
+      portable::exp(std::span(rows).first(static_cast<std::size_t>(here) * n));
+      for (Index i = 0; i < here; ++i) {
+        const double* const x = rows.data() + static_cast<std::size_t>(i) * n;
+        float* const own = to.row(first + i);
+        for (std::size_t c = 0; c < columns.of.size(); ++c)
+          own[c] = static_cast<float>(x[columns.of[c]]);
+      }
     }
   }
   /// Centre and scale of every column from observed scores: (node, column) of some samples.

@@ -145,7 +145,14 @@ class GroupedSteps {
   [[nodiscard]] std::size_t group(std::size_t e) const noexcept {
     return group_.empty() ? 0 : group_[e];
   }
+  /// f(first, last, group) for elements in a row of one group.
+  template <typename F>
+  void each_run(const F& f) const {
+    detail::each_run(group_, n_elements(), f);
+  }
   [[nodiscard]] double per_work(std::size_t e) const noexcept { return per_work_[e]; }
+  /// (element)
+  [[nodiscard]] std::span<const double> per_work() const noexcept { return per_work_; }
   [[nodiscard]] Cost work(std::size_t e) const noexcept { return work_[e]; }
 
   /// Calls f(step, key, cost) for the first `count` steps of element e.
@@ -180,16 +187,20 @@ class StepCosts {
   void begin(const GroupedSteps& steps, All& all) {
     groups_ = &steps.groups();
     above_.resize(steps.groups().size());
-    double most = 0;
+    // Bits of numbers that are not negative are ordered as they are; a maximum of integers has no
+    // NaN to look for.
+    std::int64_t bits = ordered_bits(0.0);
     for (std::size_t e = 0; e < steps.n_elements(); ++e)
-      if (steps.work(e) > 0) most = std::max(most, steps.per_work(e));
-    std::int64_t bits = ordered_bits(most);
+      bits = std::max(bits, steps.work(e) > 0 ? ordered_bits(steps.per_work(e)) : bits);
     all.max({&bits, 1});
-    most = from_ordered_bits(bits);
+    const double most = from_ordered_bits(bits);
     first_ = std::max<std::int64_t>(0, bin_of(most) - n_bins + 1);
     for (auto& a : above_) a.fill(0);
-    for (std::size_t e = 0; e < steps.n_elements(); ++e)
-      above_[steps.group(e)][place(steps.per_work(e))] += steps.per_work(e) > 0 ? steps.work(e) : 0;
+    steps.each_run([&](std::size_t first, std::size_t last, std::size_t g) {
+      Above& own = above_[g];
+      for (std::size_t e = first; e < last; ++e)
+        own[place(steps.per_work(e))] += steps.per_work(e) > 0 ? steps.work(e) : 0;
+    });
     all.sum({above_.front().data(), above_.size() * (n_bins + 1)});
     for (auto& a : above_)
       for (std::size_t b = n_bins; b-- > 0;) a[b] += a[b + 1];
@@ -346,24 +357,51 @@ class StepTaker {
     close_.clear();
     close_.reserve(n);  // more may be close in the next plan
     Cost spent = 0;
-    for (std::size_t e = 0; e < n; ++e) {
-      const StepLimits& l = limits_[steps_->group(e)];
-      const double x = steps_->per_work(e);
-      int sure = 0, possible = 0;
-      for (std::size_t j = 0; j < static_cast<std::size_t>(steps_->of(e).count); ++j) {
-        sure += x > l.surely[j];
-        possible += x >= l.perhaps[j];
+    steps_->each_run([&](std::size_t first, std::size_t last, std::size_t g) {
+      const auto count = static_cast<std::size_t>(steps_->groups()[g].count);
+      for (; first < last; first += block) {
+        spent += take_sure(first, std::min(block, last - first), limits_[g], count);
       }
-      taken_.steps[e] = static_cast<std::uint8_t>(sure);
-      spent += steps_->work(e) * l.cost[static_cast<std::size_t>(sure)];
-      if (possible > sure)
-        close_.push_back({static_cast<std::uint32_t>(e), static_cast<std::uint8_t>(sure),
-                          static_cast<std::uint8_t>(possible)});
-    }
+    });
     more_.reserve(n);
     more_.assign(close_.size(), 0);
     all.sum({&spent, 1});
     taken_.left -= spent;
+  }
+  /// Elements that are looked at together: comparisons of a block need no branch.
+  static constexpr std::size_t block = 64;
+  static constexpr std::size_t few = 8;  ///< where groups alternate a block has no use
+  /// Of n elements of one group. @returns what their sure steps cost
+  [[nodiscard]] Cost take_sure(std::size_t first, std::size_t n, const StepLimits& l,
+                               std::size_t count) {
+    const double* const x = steps_->per_work().data() + first;
+    Cost spent = 0;
+    const auto take = [&](std::size_t i, std::int64_t sure, std::int64_t possible) {
+      taken_.steps[first + i] = static_cast<std::uint8_t>(sure);
+      spent += steps_->work(first + i) * l.cost[static_cast<std::size_t>(sure)];
+      if (possible > sure)
+        close_.push_back({static_cast<std::uint32_t>(first + i), static_cast<std::uint8_t>(sure),
+                          static_cast<std::uint8_t>(possible)});
+    };
+    if (n < few) {
+      for (std::size_t i = 0; i < n; ++i) {
+        std::int64_t sure = 0, possible = 0;
+        for (std::size_t j = 0; j < count; ++j)
+          sure += x[i] > l.surely[j], possible += x[i] >= l.perhaps[j];
+        take(i, sure, possible);
+      }
+      return spent;
+    }
+    std::array<std::int64_t, block> sure, possible;  // as wide as what is compared
+    std::fill_n(sure.begin(), n, 0);
+    std::fill_n(possible.begin(), n, 0);
+    for (std::size_t j = 0; j < count; ++j)
+      for (std::size_t i = 0; i < n; ++i) {
+        sure[i] += x[i] > l.surely[j];
+        possible[i] += x[i] >= l.perhaps[j];
+      }
+    for (std::size_t i = 0; i < n; ++i) take(i, sure[i], possible[i]);
+    return spent;
   }
   [[nodiscard]] std::uint64_t turn(std::size_t e, std::size_t j) const noexcept {
     const auto own =
@@ -521,8 +559,10 @@ class Engine {
     steps_.begin(p.work, p.score, p.group);
     const detail::Taken& taken = taker_.take(steps_, p.budget - cheapest, all, number);
     level_.resize(p.n_elements());
-    for (std::size_t e = 0; e < level_.size(); ++e)
-      level_[e] = groups_[p.group_of(e)].hull.level[taken.steps[e]];
+    p.each_run([&](std::size_t first, std::size_t last, std::size_t g) {
+      const auto& level = groups_[g].hull.level;
+      for (std::size_t e = first; e < last; ++e) level_[e] = level[taken.steps[e]];
+    });
     give_the_rest(p, taken.left, all, number);
     finish(p, taken.lambda, all);
     return result_;
@@ -537,6 +577,17 @@ class Engine {
   /// What is left goes to the first elements whose next step still fits, one after the other.
   template <everyone All>
   void give_the_rest(const Problem& p, Cost left, All& all, std::span<const std::int64_t> number) {
+    if (std::is_same_v<std::remove_const_t<All>, Alone> && number.empty()) {
+      p.each_run([&](std::size_t first, std::size_t last, std::size_t g) {
+        const auto& next = groups_[g].next;
+        for (std::size_t e = first; e < last; ++e) {
+          const Cost rise = next[level_[e]];
+          if (rise != detail::GroupLevels::none && p.work[e] * rise <= left && p.score[e] > 0)
+            left -= improve(p, e, left);
+        }
+      });
+      return;
+    }
     if (!number.empty()) {
       in_turn_.clear();
       in_turn_.reserve(p.n_elements());  // more may fit in the next plan
@@ -588,11 +639,20 @@ class Engine {
     a.bits.resize(static_cast<Index>(level_.size()));
     a.cost = 0;
     a.distortion = 0;
-    for (std::size_t e = 0; e < level_.size(); ++e) {
-      a.bits.set(static_cast<Index>(e), p.levels[level_[e]]);
-      a.cost += p.cost(e, level_[e]);
-      a.distortion += p.distortion(e, level_[e]);
-    }
+    p.each_run([&](std::size_t first, std::size_t last, std::size_t g) {
+      const Cost* const price = p.price_of(g).data();
+      const double* const error = p.error[g].data();
+      Cost cost = 0;
+      double distortion = a.distortion;  // summed in the order of the elements
+      for (std::size_t e = first; e < last; ++e) {
+        const std::size_t k = level_[e];
+        a.bits.set(static_cast<Index>(e), p.levels[k]);
+        cost += p.work[e] * price[k];
+        distortion += static_cast<double>(p.score[e]) * error[k];
+      }
+      a.cost += cost;
+      a.distortion = distortion;
+    });
     all.sum({&a.cost, 1});
     a.cost += p.overhead;
     a.budget = p.budget;

@@ -8,9 +8,13 @@
 #include <amq/quant/row_bits.hpp>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
@@ -21,6 +25,43 @@ namespace amq::allocation {
 /// BOPs, or any other unit: picoseconds, bytes. Integers, so that a budget is kept exactly. Sums
 /// stay below 2^63.
 using Cost = std::int64_t;
+
+namespace detail {
+
+/// f(first, last, group) for elements [first, last) that stand in a row and are of one group, as
+/// many as do so or fewer.
+/// @param group  (element); empty: all n are of group 0
+template <typename F>
+void each_run(std::span<const std::uint16_t> group, std::size_t n, const F& f) {
+  if (group.empty()) {
+    if (n > 0) f(std::size_t{0}, n, std::size_t{0});
+    return;
+  }
+  // Points of a mesh come one after the other. Where groups alternate, looking for an end costs
+  // more than it saves.
+  const std::size_t look = std::min<std::size_t>(n, 256);
+  std::size_t ends = 0;
+  for (std::size_t e = 1; e < look; ++e) ends += group[e] != group[e - 1];
+  if (16 * ends > look) {
+    for (std::size_t e = 0; e < n; ++e) f(e, e + 1, static_cast<std::size_t>(group[e]));
+    return;
+  }
+  for (std::size_t first = 0; first < n;) {
+    const std::uint16_t g = group[first];
+    std::size_t last = first + 1;
+    // Runs of meshes are long: four elements at a time.
+    const std::uint64_t four = g * std::uint64_t{0x0001000100010001};
+    for (std::uint64_t next = 0; last + 4 <= n; last += 4) {
+      std::memcpy(&next, group.data() + last, sizeof next);
+      if (next != four) break;
+    }
+    while (last < n && group[last] == g) ++last;
+    f(first, last, static_cast<std::size_t>(g));
+    first = last;
+  }
+}
+
+}  // namespace detail
 
 /// Element e of group g costs work[e] * price[g][k] at level k, and leaves score[e] * error[g][k].
 /// The spans are somebody else's memory, and must live as long as the problem.
@@ -42,6 +83,11 @@ struct Problem {
   [[nodiscard]] const std::vector<Cost>& price_of(std::size_t g) const noexcept {
     return price.size() == 1 ? price.front() : price[g];
   }
+  /// f(first, last, group) for elements in a row of one group.
+  template <typename F>
+  void each_run(const F& f) const {
+    detail::each_run(group, n_elements(), f);
+  }
   /// Of element e at level k.
   [[nodiscard]] Cost cost(std::size_t e, std::size_t k) const noexcept {
     return work[e] * price_of(group_of(e))[k];
@@ -52,7 +98,11 @@ struct Problem {
   /// (group) work of its elements together.
   void work_of_groups(std::vector<Cost>& sum) const {
     sum.assign(error.size(), 0);
-    for (std::size_t e = 0; e < work.size(); ++e) sum[group_of(e)] += work[e];
+    each_run([&](std::size_t first, std::size_t last, std::size_t g) {
+      Cost own = 0;
+      for (std::size_t e = first; e < last; ++e) own += work[e];
+      sum[g] += own;
+    });
   }
   [[nodiscard]] std::vector<Cost> work_of_groups() const {
     std::vector<Cost> sum;
@@ -153,14 +203,39 @@ inline void check(const Problem& p) {
     return static_cast<double>(*std::max_element(p.price_of(g).begin(), p.price_of(g).end()));
   };
   const double of_all = p.price.size() == 1 ? dearest(0) : 0;
-  for (std::size_t e = 0; e < n; ++e) {
-    if (p.work[e] < 0 || !(p.score[e] >= 0 && p.score[e] <= 3e38f) ||
-        p.group_of(e) >= p.error.size())
-      refuse("work and finite scores of at least 0, and a known group",
-             "another at element " + std::to_string(e),
-             "Look at the score's input field and the auxiliary model.");
-    most += static_cast<double>(p.work[e]) * (of_all > 0 ? of_all : dearest(p.group_of(e)));
-  }
+  p.each_run([&](std::size_t first, std::size_t last, std::size_t g) {
+    const auto wrong = [&](std::size_t e) {
+      return p.work[e] < 0 || !(p.score[e] >= 0 && p.score[e] <= 3e38f) || g >= p.error.size();
+    };
+    // Whatever is wrong sets a high bit, so that good elements are looked at without a branch.
+    std::uint32_t highest = 0;
+    Cost any = 0;
+    double work = 0;
+    std::size_t e = first;
+    if (last - first >= 16) {
+      for (std::size_t i = first; i < last; ++i)
+        highest = std::max(highest, std::bit_cast<std::uint32_t>(p.score[i]));
+      std::array<double, 8> sums{};
+      for (; e + sums.size() <= last; e += sums.size())
+        for (std::size_t i = 0; i < sums.size(); ++i) {
+          any |= p.work[e + i];
+          sums[i] += static_cast<double>(p.work[e + i]);
+        }
+      work = std::accumulate(sums.begin(), sums.end(), 0.0);
+    }
+    for (; e < last; ++e) {
+      highest = std::max(highest, std::bit_cast<std::uint32_t>(p.score[e]));
+      any |= p.work[e];
+      work += static_cast<double>(p.work[e]);
+    }
+    if (any < 0 || highest > std::bit_cast<std::uint32_t>(3e38f) || g >= p.error.size())
+      for (e = first; e < last; ++e)
+        if (wrong(e))
+          refuse("work and finite scores of at least 0, and a known group",
+                 "another at element " + std::to_string(e),
+                 "Look at the score's input field and the auxiliary model.");
+    most += work * (of_all > 0 ? of_all : dearest(g));
+  });
   if (most > 9e18) refuse("a cost below 9e18", std::to_string(most), "Count in larger units.");
 }
 
