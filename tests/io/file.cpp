@@ -6,6 +6,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace test_file {
 
@@ -75,6 +80,36 @@ TEST_CASE("a link is followed, also to a file that is not there yet, and rights 
 TEST_CASE("a device is not replaced by a file") {
   AMQ_REFUSES(write_file("/dev/null", "x"), "a regular file, or none yet");
   CHECK(std::filesystem::is_character_file("/dev/null"));
+}
+
+TEST_CASE("what is no file is refused by its kind, behind links and open descriptors, too") {
+  const test::Scratch dir("file");
+  AMQ_REFUSES(write_file(dir.path(""), "x"), "found a folder");
+  REQUIRE(::mkfifo(dir.path("pipe").c_str(), 0600) == 0);
+  AMQ_REFUSES(write_file(dir.path("pipe"), "x"), "found a pipe");
+  std::filesystem::create_symlink("pipe", dir.path("link"));
+  AMQ_REFUSES(write_file(dir.path("link"), "x"), "found a pipe");
+  // Nobody writes into it: reading would wait for ever.
+  AMQ_REFUSES(static_cast<void>(read_file(dir.path("link"))), "found a pipe");
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  AMQ_REFUSES(write_file("/dev/fd/" + std::to_string(ends[1]), "x"), "found a pipe");
+  AMQ_REFUSES(write_file("/proc/self/fd/" + std::to_string(ends[1]), "x"), "found a pipe");
+  AMQ_REFUSES(static_cast<void>(read_file("/dev/fd/" + std::to_string(ends[0]))), "found a pipe");
+  ::close(ends[0]);
+  ::close(ends[1]);
+  AMQ_REFUSES(write_file("/dev/full", "x"), "found a device");
+
+  // An open file is the file it was opened as, as long as that has a name.
+  write_file(dir.path("open"), "old");
+  const int file = ::open(dir.path("open").c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(file >= 0);
+  const std::string by_number = "/dev/fd/" + std::to_string(file);
+  write_file(by_number, "new");
+  CHECK(as_text(read_file(dir.path("open"))) == "new");
+  AMQ_REFUSES(write_file(by_number, "x"), "an open file that has no name");
+  ::close(file);
+  CHECK(dir.n_files() == 3);
 }
 
 TEST_CASE("a rename that fails leaves no temporary") {

@@ -37,6 +37,54 @@ struct CloseFile {
   void operator()(std::FILE* f) const noexcept { std::fclose(f); }
 };
 using FileHandle = std::unique_ptr<std::FILE, CloseFile>;
+
+/// What there is in place of a regular file.
+[[nodiscard]] inline const char* kind_of(::mode_t mode) noexcept {
+  return S_ISDIR(mode)    ? "a folder"
+         : S_ISFIFO(mode) ? "a pipe"
+         : S_ISSOCK(mode) ? "a socket"
+                          : "a device";
+}
+
+/// Where a new file takes its place.
+struct Target {
+  std::string path;
+  bool is_there = false;
+  ::mode_t rights = 0;  ///< of the file that is there
+
+  /// @throws amq::Error for what no file may replace: a device, pipe, socket or folder, also behind
+  ///         links, /dev/stdout and /dev/fd/N; and for an open file that has lost its name
+  explicit Target(const std::string& given) : path(followed(given)) {
+    const auto refuse = [&](const std::string& found) {
+      throw Error(given, "a regular file, or none yet", found,
+                  "Name a file to write to: it is replaced as a whole.");
+    };
+    // The links of /proc lead to what has no path, "pipe:[123]": stat() knows it all the same.
+    struct stat by_name {
+    }, at_end{};
+    const bool named = ::stat(given.c_str(), &by_name) == 0;
+    if (named && !S_ISREG(by_name.st_mode)) refuse(kind_of(by_name.st_mode));
+    is_there = ::stat(path.c_str(), &at_end) == 0;
+    if (is_there && !S_ISREG(at_end.st_mode)) refuse(kind_of(at_end.st_mode));
+    if (named && (!is_there || by_name.st_ino != at_end.st_ino || by_name.st_dev != at_end.st_dev))
+      refuse("an open file that has no name");
+    rights = at_end.st_mode & 07777;
+  }
+
+ private:
+  /// Where a chain of links ends, whether or not there is a file.
+  [[nodiscard]] static std::string followed(std::string path) {
+    for (int k = 0; k < 40; ++k) {
+      char to[4096];
+      const auto n = ::readlink(path.c_str(), to, sizeof to);
+      if (n < 0 || static_cast<std::size_t>(n) == sizeof to) break;
+      const std::string name(to, static_cast<std::size_t>(n));
+      const auto slash = path.rfind('/');
+      path = name[0] == '/' || slash == std::string::npos ? name : path.substr(0, slash + 1) + name;
+    }
+    return path;
+  }
+};
 }  // namespace detail
 
 /// A file open for reading at any place. Throws Error naming the file for a missing file, a folder,
@@ -44,13 +92,18 @@ using FileHandle = std::unique_ptr<std::FILE, CloseFile>;
 class InputFile {
  public:
   explicit InputFile(std::string path) : path_(std::move(path)) {
-    handle_.reset(std::fopen(path_.c_str(), "rb"));
+    // A pipe that nobody writes to would be waited for.
+    const int file = ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file >= 0) handle_.reset(::fdopen(file, "rb"));
     if (!handle_) {
-      throw Error(path_, "a readable file", std::strerror(errno), "Check the path and its rights.");
+      const std::string why = std::strerror(errno);
+      if (file >= 0) ::close(file);
+      throw Error(path_, "a readable file", why, "Check the path and its rights.");
     }
     struct stat info {};
-    if (::fstat(::fileno(handle_.get()), &info) != 0 || !S_ISREG(info.st_mode)) {
-      throw Error(path_, "a regular file", "a folder, pipe or device", "Give the file itself.");
+    if (::fstat(file, &info) != 0 || !S_ISREG(info.st_mode)) {
+      throw Error(path_, "a regular file", detail::kind_of(info.st_mode),
+                  "Give the file itself: it is read at any place.");
     }
     size_ = static_cast<std::uint64_t>(info.st_size);
   }
@@ -106,18 +159,15 @@ inline constexpr std::uint64_t largest_file = std::uint64_t{1} << 36;  // 64 GiB
 class AtomicFile {
  public:
   /// @throws amq::Error for a folder that cannot be written into, and for a device, pipe or folder
-  explicit AtomicFile(std::string path) : path_(std::move(path)), target_(followed(path_)) {
-    struct stat old {};
-    const bool is_there = ::stat(target_.c_str(), &old) == 0;
-    if (is_there && !S_ISREG(old.st_mode))
-      throw Error(path_, "a regular file, or none yet", "a folder, pipe or device",
-                  "Name a file to write to.");
+  explicit AtomicFile(std::string path) : path_(std::move(path)) {
+    const detail::Target target(path_);
+    target_ = target.path;
     for (int k = 0; k < 1000 && !handle_; ++k) {
       temporary_ = target_ + ".part" + std::to_string(k);
       const int file = claimed(temporary_.c_str());
       if (file < 0 && errno != EWOULDBLOCK) break;
       if (file < 0) continue;
-      if (is_there) static_cast<void>(::fchmod(file, old.st_mode & 07777));
+      if (target.is_there) static_cast<void>(::fchmod(file, target.rights));
       handle_.reset(::fdopen(file, "wb"));
       if (handle_) break;
       const int why = errno;
@@ -166,18 +216,6 @@ class AtomicFile {
   }
 
  private:
-  /// Where a chain of links ends, whether or not there is a file.
-  [[nodiscard]] static std::string followed(std::string path) {
-    for (int k = 0; k < 40; ++k) {
-      char to[4096];
-      const auto n = ::readlink(path.c_str(), to, sizeof to);
-      if (n < 0 || static_cast<std::size_t>(n) == sizeof to) break;
-      const std::string name(to, static_cast<std::size_t>(n));
-      const auto slash = path.rfind('/');
-      path = name[0] == '/' || slash == std::string::npos ? name : path.substr(0, slash + 1) + name;
-    }
-    return path;
-  }
   /// A new temporary, or one whose writer is dead: a lock dies with its process.
   /// @returns -1 with EWOULDBLOCK where somebody writes to it
   [[nodiscard]] static int claimed(const char* name) {
