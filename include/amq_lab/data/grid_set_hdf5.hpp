@@ -52,11 +52,20 @@ namespace amq::lab {
 
 /// The numeric arrays of a MATLAB 7.3 file, with MATLAB's order of axes, for fno_navier_stokes and
 /// the like. Whole arrays: for the largest files ask `names` only for what is needed.
+/// @throws amq::Error naming file and array for what is missing or no array of numbers
 [[nodiscard]] inline npz::Arrays read_mat73(const std::string& path,
                                             const std::vector<std::string>& names) {
   const hdf5::Reader in(path);
   npz::Arrays out;
   for (const auto& name : names) {
+    // An empty array is stored as its extents, text as the numbers of its letters.
+    if (in.has_attribute(name, "MATLAB_empty"))
+      throw Error(path + ": " + name, "numbers", "an empty array of MATLAB", "Leave it out.");
+    if (in.has_attribute(name, "MATLAB_class"))
+      if (const std::string kind = in.text_attribute(name, "MATLAB_class");
+          kind == "char" || kind == "cell" || kind == "struct")
+        throw Error(path + ": " + name, "numbers", "MATLAB's class " + kind,
+                    "Save the numbers in it as arrays of their own.");
     const Array stored = in.read(name);
     // MATLAB writes columns first, so HDF5 sees the axes reversed.
     const auto values = stored.as<float>(path + ": " + name);

@@ -10,6 +10,7 @@
 ///         in.read("tensor", {.start = {0, 0, 0}, .count = {16, 41, 256}, .stride = {1, 5, 4}});
 
 #include <amq/io/array.hpp>
+#include <amq/io/file.hpp>
 #include <amq_lab/data/lzf.hpp>
 
 #include <algorithm>
@@ -117,6 +118,34 @@ inline hid_t native(DType t) {
       return H5T_NATIVE_DOUBLE;
   }
 }
+/// h5py's bool: an enumeration of FALSE and TRUE. Others are names of numbers.
+inline bool is_bool(hid_t type) {
+  if (H5Tget_size(type) != 1 || H5Tget_nmembers(type) != 2) return false;
+  bool all = true;
+  for (unsigned k = 0; k < 2; ++k) {
+    unsigned char value = 255;
+    all = all && H5Tget_member_value(type, k, &value) >= 0 && value < 2;
+  }
+  return all;
+}
+/// What a type is that is not read.
+inline std::string type_name(hid_t type) {
+  switch (H5Tget_class(type)) {
+    case H5T_FLOAT:
+    case H5T_INTEGER:
+      return "numbers of " + std::to_string(H5Tget_size(type)) + " bytes";
+    case H5T_STRING:
+      return "text";
+    case H5T_COMPOUND:
+      return "a compound, as complex numbers and records are";
+    case H5T_REFERENCE:
+      return "references, as of MATLAB's cells";
+    case H5T_VLEN:
+      return "rows of various lengths";
+    default:
+      return "another HDF5 type";
+  }
+}
 /// What a file's type becomes in memory. Half floats are widened by HDF5 itself.
 inline DType dtype_of(hid_t type, const std::string& where) {
   const std::size_t n = H5Tget_size(type);
@@ -132,13 +161,21 @@ inline DType dtype_of(hid_t type, const std::string& where) {
       if (n == 4) return s ? DType::i32 : DType::u32;
       if (n == 8) return s ? DType::i64 : DType::u64;
       break;
-    case H5T_ENUM:
-      if (n == 1) return DType::boolean;  // h5py's bool
-      break;
+    case H5T_ENUM: {
+      if (is_bool(type)) return DType::boolean;
+      const Id base(H5Tget_super(type), H5Tclose);
+      return dtype_of(base, where);
+    }
     default:
       break;
   }
-  throw Error(where, "real numbers", "another HDF5 type", "Read it with h5py and save numbers.");
+  throw Error(where, "real numbers", type_name(type), "Read it with h5py and save numbers.");
+}
+/// How elements are read into memory. An enumeration has no conversion to another type than its
+/// own: its numbers are taken as they are, in this machine's byte order.
+inline Id in_memory(hid_t type, DType dtype) {
+  if (H5Tget_class(type) == H5T_ENUM) return {H5Tget_native_type(type, H5T_DIR_DEFAULT), H5Tclose};
+  return {H5Tcopy(native(dtype)), H5Tclose};
 }
 
 inline std::vector<hsize_t> extents(hid_t space) {
@@ -157,11 +194,7 @@ class Reader {
  public:
   explicit Reader(const std::string& path) : path_(path), file_(-1, H5Fclose) {
     const detail::Quiet quiet;
-    if (std::FILE* f = std::fopen(path.c_str(), "rb")) {
-      std::fclose(f);
-    } else {
-      throw Error(path, "a readable file", "none", "Check the path and its rights.");
-    }
+    static_cast<void>(InputFile(path));  // which says why it cannot be read
     detail::provide_lzf();
     file_ = detail::Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
     if (!file_.good())
@@ -237,6 +270,9 @@ class Reader {
       }
     }
     const DType dtype = detail::dtype_of(type, where);
+    if (H5Sget_simple_extent_type(space) == H5S_NULL)
+      throw Error(where, "numbers", "a dataset without a shape (H5S_NULL)",
+                  "It was written empty: leave it out.");
     justify(count, size_of(dtype), H5Dget_storage_size(d), where);
     Array a(dtype, detail::shape_of(count));
     if (empty) return a;
@@ -248,9 +284,7 @@ class Reader {
       H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), stride.data(), count.data(),
                           nullptr);
     }
-    // An enumeration has no conversion to a number: its one byte is taken as it is.
-    const hid_t in_memory =
-        a.dtype == DType::boolean ? static_cast<hid_t>(type) : detail::native(a.dtype);
+    const detail::Id in_memory = detail::in_memory(type, a.dtype);
     if (H5Dread(d, in_memory, memory, space, H5P_DEFAULT, a.bytes.data()) < 0) {
       throw Error(where, "to read " + text_of(a.shape), "an error of HDF5",
                   "The file is damaged, or a filter is missing.");
@@ -258,6 +292,10 @@ class Reader {
     return a;
   }
 
+  [[nodiscard]] bool has_attribute(const std::string& object, const std::string& name) const {
+    const detail::Quiet quiet;
+    return H5Aexists_by_name(file_, object.c_str(), name.c_str(), H5P_DEFAULT) > 0;
+  }
   /// A number or an array of numbers at a dataset or group ("/" for the file).
   [[nodiscard]] Array attribute(const std::string& object, const std::string& name) const {
     const detail::Quiet quiet;
@@ -268,8 +306,7 @@ class Reader {
     const auto all = detail::extents(space);
     justify(all, size_of(dtype), H5Aget_storage_size(a), where);
     Array out(dtype, detail::shape_of(all));
-    const hid_t in_memory =
-        out.dtype == DType::boolean ? static_cast<hid_t>(type) : detail::native(out.dtype);
+    const detail::Id in_memory = detail::in_memory(type, out.dtype);
     if (H5Aread(a, in_memory, out.bytes.data()) < 0)
       throw Error(where, "to read it", "an error of HDF5", "The file is damaged.");
     return out;
@@ -331,11 +368,12 @@ class Reader {
   detail::Id file_;
 };
 
-/// A new file, which takes its name on commit(); without it nothing remains.
+/// A new file, which takes its name on commit(); without it nothing remains. Links are followed,
+/// the rights of an old file kept, devices and pipes refused, as by amq::io::AtomicFile.
 class Writer {
  public:
   explicit Writer(const std::string& path)
-      : path_(path), temporary_(path + ".part"), file_(-1, H5Fclose) {
+      : path_(path), target_(path), temporary_(target_.path + ".part"), file_(-1, H5Fclose) {
     const detail::Quiet quiet;
     file_ = detail::Id(H5Fcreate(temporary_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
                        H5Fclose);
@@ -392,7 +430,8 @@ class Writer {
   }
   void commit() {
     const bool closed = file_.close() >= 0;
-    if (!closed || std::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    if (target_.is_there) static_cast<void>(::chmod(temporary_.c_str(), target_.rights));
+    if (!closed || std::rename(temporary_.c_str(), target_.path.c_str()) != 0) {
       std::remove(temporary_.c_str());
       throw Error(path_, "to put the new file in its place", "an error",
                   "Check the disk and the rights.");
@@ -418,7 +457,9 @@ class Writer {
       throw Error(path_ + ": " + what, "to write it once", "an error of HDF5",
                   "Names occur once; check the disk.");
   }
-  std::string path_, temporary_;
+  std::string path_;
+  amq::io::detail::Target target_;
+  std::string temporary_;
   detail::Id file_;
 };
 

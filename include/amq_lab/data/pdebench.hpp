@@ -37,8 +37,16 @@ class Reader {
       // One of these names alone is somebody else's.
       if (!there("Vx")) variables_.clear();
     }
-    if (variables_.empty()) groups_ = all;
-    if (variables_.empty() && (groups_.empty() || !in_.contains(groups_[0] + "/data"))) {
+    if (variables_.empty())
+      for (const auto& name : all)
+        if (in_.contains(name + "/data")) groups_.push_back(name);
+    // What stands beside the samples is read past; a sample without data is damage.
+    if (!groups_.empty())
+      for (const auto& name : all)
+        if (name.find_first_not_of("0123456789") == name.npos && !in_.contains(name + "/data"))
+          throw Error(path + ": " + name, "'data', as the other samples have", "none",
+                      "The file is damaged, or was not written to its end.");
+    if (variables_.empty() && groups_.empty()) {
       std::string names;
       for (const auto& name : all) names += (names.empty() ? "" : ", ") + name;
       throw Error(path,
@@ -87,14 +95,20 @@ class Reader {
     expect_finite(a, where(i, "nu"));
     return a;
   }
-  /// Of an axis, "x", "y" or "t". The published times of Burgers and of flows have one entry too
-  /// many, which is dropped.
+  /// Of an axis, "x", "y", "z" or "t". The published times of Burgers and of flows have one entry
+  /// too many, which is dropped.
+  /// @throws amq::Error where there are not as many as the solution has points or frames
   [[nodiscard]] std::vector<double> coordinate(const std::string& axis, Thinning every = {}) const {
     const std::string name = stacked() ? axis + "-coordinate" : groups_[0] + "/grid/" + axis;
+    check(every);
     auto all = finite<double>(in_.read(name), in_.path() + ": " + name);
-    if (stacked() && axis == "t") {
-      all.resize(std::min(all.size(), static_cast<std::size_t>(in_.shape(variables_[0]).at(1))));
-    }
+    const Extents shape = in_.shape(stacked() ? variables_[0] : groups_[0] + "/data");
+    const std::size_t at = std::string("txyz").find(axis) + (stacked() ? 1 : 0);
+    const auto n = at < shape.size() ? static_cast<std::size_t>(shape[at]) : 0;
+    if (stacked() && axis == "t" && all.size() == n + 1) all.pop_back();
+    if (all.size() != n)
+      throw Error(in_.path() + ": " + name, std::to_string(n) + " numbers, as the solution has",
+                  std::to_string(all.size()), "The file is damaged, or its axes have other names.");
     const auto step = static_cast<std::size_t>(axis == "t" ? every.time : every.space);
     std::vector<double> out;
     for (std::size_t k = 0; k < all.size(); k += step) out.push_back(all[k]);
@@ -109,6 +123,11 @@ class Reader {
       throw Error(in_.path() + ": " + name, "axes (sample, time, x ..)", text_of(shape),
                   "This is no layout of PDEBench.");
     return shape[0];
+  }
+  void check(Thinning every) const {
+    if (every.time < 1 || every.space < 1)
+      throw Error(in_.path(), "strides of 1 or more",
+                  std::to_string(std::min(every.time, every.space)), "Check the thinning.");
   }
   [[nodiscard]] std::string where(Index i, const std::string& name) const {
     return in_.path() + ": " + name + " of sample " + std::to_string(i);
@@ -125,10 +144,7 @@ class Reader {
   /// grouped).
   [[nodiscard]] Array read(Index i, const std::string& name, Thinning every,
                            std::size_t n_time) const {
-    if (every.time < 1 || every.space < 1) {
-      throw Error(in_.path(), "strides of 1 or more",
-                  std::to_string(std::min(every.time, every.space)), "Check the thinning.");
-    }
+    check(every);
     const Extents all = in_.shape(name);
     const std::size_t first = stacked() ? 1 : 0, channels = stacked() ? 0 : 1;
     if (all.size() < first + n_time + 1 + channels) {

@@ -72,6 +72,10 @@ TEST_CASE("MATLAB 7.3 arrays come out with MATLAB's axes") {
   // MATLAB's u (N = 2, 3, 3, T = 4) lies in HDF5 as (4, 3, 3, 2).
   hdf5::Writer out(dir.path("u.mat"));
   out.write("u", numbered({4, 3, 3, 2}));
+  out.write("text", numbered({1, 3}));
+  out.attribute("text", "MATLAB_class", std::string("char"));
+  out.write("none", Array::of(std::vector<double>{0, 0}));
+  out.attribute("none", "MATLAB_empty", Array::scalar(std::uint8_t{1}));
   out.commit();
   const auto arrays = read_mat73(dir.path("u.mat"), {"u"});
   CHECK(arrays.at("u").shape == Extents{2, 3, 3, 4});
@@ -83,6 +87,8 @@ TEST_CASE("MATLAB 7.3 arrays come out with MATLAB's axes") {
           CHECK(set.u.frame(n, t)[static_cast<std::size_t>(i * 3 + j)] ==
                 static_cast<float>(((t * 3 + j) * 3 + i) * 2 + n));
   AMQ_REFUSES(read_mat73(dir.path("u.mat"), {"w"}), "w");
+  AMQ_REFUSES(read_mat73(dir.path("u.mat"), {"text"}), "MATLAB's class char");
+  AMQ_REFUSES(read_mat73(dir.path("u.mat"), {"none"}), "an empty array of MATLAB");
 }
 
 }  // namespace test_grid_set_hdf5

@@ -165,6 +165,115 @@ TEST_CASE("PDEBench's layouts give samples with time, space and channel") {
   AMQ_REFUSES(pdebench::Reader(dir.path("other.h5")), "no layout");
 }
 
+TEST_CASE("an enumeration is its numbers; h5py's FALSE and TRUE alone are a bool") {
+  const test::Scratch dir("hdf5");
+  const auto write = [](const std::string& path, hid_t of, bool is_bool) {
+    const hdf5::detail::Id file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
+                                H5Fclose);
+    const hdf5::detail::Id type(H5Tenum_create(of), H5Tclose);
+    const hsize_t n = 3;
+    const hdf5::detail::Id space(H5Screate_simple(1, &n, nullptr), H5Sclose);
+    for (const auto& [name, value] :
+         is_bool ? std::vector<std::pair<const char*, int>>{{"FALSE", 0}, {"TRUE", 1}}
+                 : std::vector<std::pair<const char*, int>>{{"NORMAL", 0}, {"INFLOW", 4}}) {
+      int bytes = value;
+      H5Tconvert(H5T_NATIVE_INT, of, 1, &bytes, nullptr, H5P_DEFAULT);
+      H5Tenum_insert(type, name, &bytes);
+    }
+    const hdf5::detail::Id d(
+        H5Dcreate2(file, "x", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Dclose);
+    std::vector<int> values{0, is_bool ? 1 : 4, 0};
+    H5Tconvert(H5T_NATIVE_INT, of, values.size(), values.data(), nullptr, H5P_DEFAULT);
+    return H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0;
+  };
+  const std::string path = dir.path("enum.h5");
+  for (const hid_t of : {H5T_STD_I8LE, H5T_STD_U8BE, H5T_STD_I32LE, H5T_STD_I16BE}) {
+    REQUIRE(write(path, of, false));
+    CHECK(hdf5::Reader(path).read("x").as<int>() == std::vector<int>{0, 4, 0});
+  }
+  REQUIRE(write(path, H5T_STD_I8LE, true));
+  const Array flags = hdf5::Reader(path).read("x");
+  CHECK(flags.dtype == DType::boolean);
+  CHECK(flags.as<int>() == std::vector<int>{0, 1, 0});
+}
+
+TEST_CASE("what is no array of numbers is named by its kind") {
+  const test::Scratch dir("hdf5");
+  const std::string path = dir.path("kinds.h5");
+  {
+    const hdf5::detail::Id file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
+                                H5Fclose);
+    const auto add = [&](const char* name, hid_t type, H5S_class_t kind) {
+      const hdf5::detail::Id space(H5Screate(kind), H5Sclose);
+      const hdf5::detail::Id d(
+          H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Dclose);
+      return d.good();
+    };
+    const hdf5::detail::Id pair(H5Tcreate(H5T_COMPOUND, 16), H5Tclose);
+    H5Tinsert(pair, "r", 0, H5T_NATIVE_DOUBLE);
+    H5Tinsert(pair, "i", 8, H5T_NATIVE_DOUBLE);
+    REQUIRE(add("complex", pair, H5S_SCALAR));
+    REQUIRE(add("text", H5T_C_S1, H5S_SCALAR));
+    REQUIRE(add("long double", H5T_NATIVE_LDOUBLE, H5S_SCALAR));
+    REQUIRE(add("none", H5T_NATIVE_FLOAT, H5S_NULL));
+  }
+  const hdf5::Reader in(path);
+  AMQ_REFUSES(in.read("complex"), "found a compound, as complex numbers");
+  AMQ_REFUSES(in.read("text"), "found text");
+  AMQ_REFUSES(in.read("long double"), "found numbers of 16 bytes");
+  AMQ_REFUSES(in.read("none"), "without a shape");
+}
+
+TEST_CASE("HDF5 is written as other files are: through links, with rights kept, to no device") {
+  namespace fs = std::filesystem;
+  const test::Scratch dir("hdf5");
+  const auto write = [](const std::string& path) {
+    hdf5::Writer out(path);
+    out.write("x", Array::scalar(1));
+    out.commit();
+  };
+  write(dir.path("run.h5"));
+  fs::permissions(dir.path("run.h5"), fs::perms::owner_read | fs::perms::owner_write);
+  fs::create_symlink("run.h5", dir.path("latest.h5"));
+  write(dir.path("latest.h5"));
+  CHECK(fs::is_symlink(dir.path("latest.h5")));
+  CHECK(fs::status(dir.path("run.h5")).permissions() ==
+        (fs::perms::owner_read | fs::perms::owner_write));
+  CHECK(dir.n_files() == 2);
+  AMQ_REFUSES(hdf5::Writer("/dev/null"), "found a device");
+  AMQ_REFUSES(hdf5::Reader(dir.path("")), "found a folder");
+}
+
+TEST_CASE("what stands beside PDEBench's samples is read past, what lacks in them is named") {
+  const test::Scratch dir("pdebench");
+  const auto grouped = [&](const std::vector<std::string>& more, std::size_t nx = 8) {
+    hdf5::Writer out(dir.path("g.h5"));
+    for (const std::string g : {"0000", "0001"}) {
+      out.write(g + "/data", Array::of(std::vector<float>(80, 1), {10, 8, 1}));
+      out.write(g + "/grid/x", Array::of(std::vector<float>(nx)));
+    }
+    for (const auto& name : more) out.write(name, Array::scalar(1));
+    out.commit();
+    return pdebench::Reader(dir.path("g.h5"));
+  };
+  CHECK(grouped({".meta/a", "config/nu", "x"}).size() == 2);
+  AMQ_REFUSES(grouped({"0002/grid/x"}), "0002: expected 'data'");
+  AMQ_REFUSES(grouped({}, 9).coordinate("x"), "8 numbers, as the solution has, found 9");
+  AMQ_REFUSES(grouped({}).coordinate("x", {1, 0}), "strides of 1 or more");
+  const auto stacked = [&](std::size_t nx, std::size_t nt) {
+    hdf5::Writer out(dir.path("s.h5"));
+    out.write("tensor", Array::of(std::vector<float>(80, 1), {2, 5, 8}));
+    out.write("x-coordinate", Array::of(std::vector<float>(nx)));
+    out.write("t-coordinate", Array::of(std::vector<float>(nt)));
+    out.commit();
+    return pdebench::Reader(dir.path("s.h5"));
+  };
+  CHECK(stacked(8, 5).coordinate("t").size() == 5);
+  CHECK(stacked(8, 6).coordinate("t").size() == 5);
+  AMQ_REFUSES(stacked(8, 4).coordinate("t"), "5 numbers, as the solution has, found 4");
+  AMQ_REFUSES(stacked(7, 5).coordinate("x"), "8 numbers, as the solution has, found 7");
+}
+
 TEST_CASE("the reference files have the published shapes") {
   if (const auto path = shared("burgers/1D_Burgers_Sols_Nu0.01_ref_full.hdf5"); !path.empty()) {
     const pdebench::Reader in(path);
