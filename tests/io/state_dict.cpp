@@ -274,6 +274,29 @@ TEST_CASE("a beginning that all names share is left off, and what is named is le
   const std::vector<std::string> leave{"grid"};
   f.load(leave);
   CHECK(f.net.parameters.values == plain.net.parameters.values);
+  // What is left need not share a prefix, and a part may be wrapped alone.
+  for (const std::string prefix : {"", "model.", "module.model."}) {
+    CAPTURE(prefix);
+    SmallFno g;
+    std::map<std::string, Array> tensors;
+    for (const auto& [name, t] : g.file.tensors) {
+      const auto dot = name.find('.') + 1;
+      const bool wrapped = name.starts_with("conv0.") || name.starts_with("fc1.");
+      tensors[prefix + name.substr(0, dot) + (wrapped ? "_orig_mod." : "") + name.substr(dot)] = t;
+    }
+    tensors["grid"] = Array(DType::f32, {9, 8, 2});
+    tensors["criterion.weight"] = Array(DType::f32, {2});
+    g.file.tensors = tensors;
+    const std::vector<std::string> both{"grid", "criterion.weight"};
+    g.load(both);
+    CHECK(g.net.parameters.values == plain.net.parameters.values);
+  }
+  SmallFno eight;
+  eight.file.unread["scale"] = "F8_E4M3";
+  eight.refuses("scale has dtype F8_E4M3, which is not read");
+  const std::vector<std::string> scale{"scale"};
+  eight.load(scale);
+  CHECK(eight.net.parameters.values == plain.net.parameters.values);
   // A prefix that some names lack is no prefix.
   auto bias = f.file.tensors.extract("fc0.bias");
   f.file.tensors["module.fc0.bias"] = bias.mapped();

@@ -22,16 +22,23 @@ namespace amq::io::safetensors {
 struct File {
   std::map<std::string, Array> tensors;
   std::map<std::string, std::string> metadata;
+  /// Tensors of types that amq has no numbers for (F8_E4M3, ..): name -> dtype. Read past.
+  std::map<std::string, std::string> unread{};
   std::string path = "safetensors";  ///< named in errors; set by read()
 
   /// Throws Error for a name that is not there.
   [[nodiscard]] const Array& at(const std::string& name) const {
     const auto it = tensors.find(name);
     if (it != tensors.end()) return it->second;
+    if (const auto other = unread.find(name); other != unread.end())
+      throw Error(path + ": " + name, "one of BOOL, U8 to I64, F16, BF16, F32, F64, C64",
+                  "dtype '" + other->second + "'", "Convert the tensor before saving it.");
     throw Error(path, "a tensor '" + name + "'", "none among " + std::to_string(tensors.size()),
                 "Check the model's architecture.");
   }
-  bool operator==(const File& o) const { return tensors == o.tensors && metadata == o.metadata; }
+  bool operator==(const File& o) const {
+    return tensors == o.tensors && metadata == o.metadata && unread == o.unread;
+  }
 };
 
 inline constexpr std::uint64_t largest_header =
@@ -52,6 +59,7 @@ inline constexpr Code codes[] = {
 /// Where a tensor lies, counted from the end of the header.
 struct Place {
   std::string name;
+  std::string unread;  ///< its type, where amq does not have it
   Array tensor;  ///< type and shape; its bytes are read last, when everything else is believed
   std::uint64_t begin = 0, end = 0;
 };
@@ -60,30 +68,27 @@ inline Place place_of(const std::string& name, const json::Value& v, const std::
   const std::string where = file + ": " + name;
   Place p;
   p.name = name;
-  if (v.as_object(where).size() != 3) {
-    throw Error(where, "dtype, shape and data_offsets",
-                std::to_string(v.as_object().size()) + " members", "The file is damaged.");
-  }
   const auto& type = v.at("dtype", where).as_string(where);
   const auto code = std::find_if(std::begin(codes), std::end(codes),
                                  [&](const Code& c) { return c.text == type; });
-  if (code == std::end(codes)) {
-    throw Error(where, "one of BOOL, U8 to I64, F16, BF16, F32, F64, C64", "dtype '" + type + "'",
-                "Convert the tensor before saving it.");
-  }
-  p.tensor.dtype = code->dtype;
+  const bool known = code != std::end(codes);
+  if (known)
+    p.tensor.dtype = code->dtype;
+  else
+    p.unread = type;
   for (const auto& n : v.at("shape", where).as_list(where)) {
     p.tensor.shape.push_back(static_cast<Index>(n.as_int(where)));
   }
-  const std::uint64_t bytes =
-      count_of(p.tensor.shape, size_of(code->dtype), where) * size_of(code->dtype);
+  // A number of a type that is not known may be less than a byte.
+  const std::size_t each = known ? size_of(code->dtype) : 1;
+  const std::uint64_t bytes = count_of(p.tensor.shape, each, where) * each;
   const auto& offsets = v.at("data_offsets", where).as_list(where);
   if (offsets.size() != 2) {
     throw Error(where, "two data_offsets", std::to_string(offsets.size()), "The file is damaged.");
   }
   p.begin = offsets[0].as_uint(where);
   p.end = offsets[1].as_uint(where);
-  if (p.end < p.begin || p.end - p.begin != bytes) {
+  if (p.end < p.begin || (known && p.end - p.begin != bytes)) {
     throw Error(where, std::to_string(bytes) + " bytes for " + type + text_of(p.tensor.shape),
                 "offsets " + std::to_string(p.begin) + " to " + std::to_string(p.end),
                 "The file is damaged.");
@@ -148,6 +153,10 @@ File read(std::uint64_t size, const std::string& path, Fetch fetch) {
                 "The file is damaged.");
   }
   for (auto& p : places) {
+    if (!p.unread.empty()) {
+      f.unread.emplace(std::move(p.name), std::move(p.unread));
+      continue;
+    }
     p.tensor.bytes = fetch(8 + n_header + p.begin, p.end - p.begin);
     f.tensors.emplace(std::move(p.name), std::move(p.tensor));
   }
@@ -156,8 +165,9 @@ File read(std::uint64_t size, const std::string& path, Fetch fetch) {
 
 }  // namespace detail
 
-/// Throws Error naming file and tensor for whatever is truncated, overlapping, unknown or hostile;
-/// memory is taken only for tensors whose bytes are there.
+/// Throws Error naming file and tensor for whatever is truncated, overlapping or hostile; memory is
+/// taken only for tensors whose bytes are there. Tensors of types that amq does not have are read
+/// past, and named when they are asked for; so is what an entry says beside type, shape and place.
 [[nodiscard]] inline File read(const std::string& path) {
   InputFile in(path);
   return detail::read(in.size(), path, [&](std::uint64_t offset, std::uint64_t n) {
@@ -173,7 +183,12 @@ File read(std::uint64_t size, const std::string& path, Fetch fetch) {
 
 /// Equal content gives equal bytes. Tensors are ordered as the reference writer orders them, wide
 /// types first, so that each is aligned to its own type.
+/// @throws amq::Error for what the format cannot hold, for tensors that were not read, and for a
+///         failing disk
 inline void write(const std::string& path, const File& f) {
+  if (!f.unread.empty())
+    throw Error(path + ": " + f.unread.begin()->first, "tensors that were read",
+                "dtype " + f.unread.begin()->second, "Copy the file, or take this entry out.");
   std::vector<std::pair<std::string_view, const Array*>> order;
   for (const auto& [name, a] : f.tensors) order.emplace_back(name, &a);
   std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
@@ -234,7 +249,9 @@ struct Expected {
     asked[e.name] = true;
     const auto it = f.tensors.find(e.name);
     if (it == f.tensors.end()) {
-      out.push_back(e.name + ": expected " + text_of(e.shape) + ", found nothing");
+      const auto other = f.unread.find(e.name);
+      out.push_back(e.name + ": expected " + text_of(e.shape) + ", found " +
+                    (other == f.unread.end() ? "nothing" : "dtype " + other->second));
       continue;
     }
     const Extents& s = it->second.shape;
@@ -247,6 +264,9 @@ struct Expected {
       out.push_back(name + ": not expected, found " + text_of(a.shape));
     }
   }
+  for (const auto& [name, type] : f.unread)
+    if (!extra_allowed && !asked.contains(name))
+      out.push_back(name + ": not expected, found dtype " + type);
   return out;
 }
 

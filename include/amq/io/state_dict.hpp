@@ -93,13 +93,15 @@ namespace detail {
 }
 /// What wrappers put before every name (DistributedDataParallel "module.", torch.compile
 /// "_orig_mod."): the dotted beginning that all tensors share, as long as the model's own names do
-/// not begin so.
+/// not begin so. What is to be left, and counters, need not have it.
 [[nodiscard]] inline std::string shared_prefix(const std::map<std::string, Array>& tensors,
-                                               const std::set<std::string>& expected) {
+                                               const std::set<std::string>& expected,
+                                               std::span<const std::string> leave) {
   std::string prefix;
   for (;;) {
     std::string longer;
     for (const auto& [name, t] : tensors) {
+      if (std::find(leave.begin(), leave.end(), name) != leave.end()) continue;
       if (is_counter(name) && !name.starts_with(prefix)) continue;
       const auto dot = name.find('.', prefix.size());
       if (dot == std::string::npos && is_counter(name.substr(prefix.size()))) continue;
@@ -115,6 +117,18 @@ namespace detail {
     prefix = longer;
   }
 }
+/// A name without what PyTorch puts where it wraps a part of a model alone: "fc0._orig_mod.weight"
+/// of torch.compile, and the like of FSDP and of checkpoints in memory.
+[[nodiscard]] inline std::string unwrapped(std::string name) {
+  for (const std::string wrap :
+       {"_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."})
+    for (std::size_t at = 0; (at = name.find(wrap, at)) != name.npos;)
+      if (at == 0 || name[at - 1] == '.')
+        name.erase(at, wrap.size());
+      else
+        ++at;
+  return name;
+}
 /// Whether a name is `beginning`, or goes on after it with a dot.
 [[nodiscard]] inline bool begins_with(const std::string& name, const std::string& beginning) {
   return name.starts_with(beginning) &&
@@ -129,13 +143,16 @@ struct NamedTensors {
 
   /// @param expected  the model's names
   NamedTensors(const safetensors::File& file, const StateDictNames& names,
-               const std::set<std::string>& expected) {
+               const std::set<std::string>& expected, std::span<const std::string> leave) {
     std::set<std::string> own = expected;
     for (const auto& [theirs, ours] : names.rename) own.insert(theirs);
-    const std::string prefix = shared_prefix(file.tensors, own);
+    const std::string prefix = shared_prefix(file.tensors, own, leave);
+    for (const auto& [name, type] : file.unread)
+      if (std::find(leave.begin(), leave.end(), name) == leave.end())
+        problems += "\n  " + name + " has dtype " + type + ", which is not read";
     std::vector<bool> used(names.rename.size());
     for (const auto& [name, t] : file.tensors) {
-      std::string to = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+      std::string to = unwrapped(name.starts_with(prefix) ? name.substr(prefix.size()) : name);
       for (std::size_t k = 0; k < used.size(); ++k) {
         const auto& [theirs, ours] = names.rename[k];
         if (!begins_with(to, theirs)) continue;
@@ -154,7 +171,8 @@ struct NamedTensors {
 }  // namespace detail
 
 /// Copies every parameter of a model from the tensor of its name, by name and shape. A beginning
-/// that all names share (`module.`, `_orig_mod.`) is left off, then other names are mapped.
+/// that all names share (`module.`, `_orig_mod.`) is left off, as are wrappers of parts, then other
+/// names are mapped.
 /// Quantizers ("quant.") keep what they have: fit or calibrate them afterwards. Counters of batches
 /// and of averaged models are not read.
 /// @param p      already as long as the layout; untouched where something is refused
@@ -178,7 +196,7 @@ inline void load_state_dict(const safetensors::File& file, const ParameterLayout
     else
       expected.insert(e.name);
   }
-  const detail::NamedTensors tensors(file, names, expected);
+  const detail::NamedTensors tensors(file, names, expected, leave);
   std::string problems = tensors.problems;
   const auto tensor = [&](const std::string& name) -> const Array* {
     const auto it = tensors.of_model.find(name);
