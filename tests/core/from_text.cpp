@@ -4,9 +4,11 @@
 
 #include <bit>
 #include <clocale>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -20,7 +22,7 @@ void check_alike(const std::string& text) {
   CAPTURE(text);
   double a = 7, b = 7;
   const char *first = text.data(), *last = first + text.size();
-  const auto by_standard = std::from_chars(first, last, a);
+  const auto by_standard = amq::core::from_text(first, last, a);
   const auto by_strtod = amq::core::detail::double_by_strtod(first, last, b);
   CHECK(by_standard.ec == by_strtod.ec);
   CHECK(std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b));
@@ -47,6 +49,20 @@ TEST_CASE("a double is read alike by from_chars and by the floor under it") {
         "1e5 rest", "1e", "1e+", "12,5", "inf",   "-inf",  "nan",    "infinity", "0x10",
         "",         "-",  ".",   "+1",   " 1",    "e5",    "1..2",   "--1"})
     check_alike(text);
+}
+
+TEST_CASE("what is too small for a double is 0, what is too large is out of range") {
+  for (const auto& [text, sign] : {std::pair{"1e-400", 1.0}, {"-1e-400", -1.0}}) {
+    const std::string all = text;
+    double x = 7;
+    CHECK(amq::core::from_text(all.data(), all.data() + all.size(), x).ec == std::errc{});
+    CHECK(x == 0);
+    CHECK(std::copysign(1.0, x) == sign);
+  }
+  const std::string large = "1e400";
+  double x = 7;
+  CHECK(amq::core::from_text(large.data(), large.data() + large.size(), x).ec ==
+        std::errc::result_out_of_range);
 }
 
 TEST_CASE("a number is read with a point in every locale, and errno is left as it was") {

@@ -44,31 +44,31 @@ inline std::from_chars_result double_by_strtod(const char* first, const char* la
   const bool out_of_range = std::exchange(errno, before) == ERANGE;
   const auto length = end - number.c_str();
   if (length == 0) return {first, std::errc::invalid_argument};
-  // What is merely subnormal is within range.
-  if (out_of_range && (value == 0 || std::isinf(value)))
-    return {first + length, std::errc::result_out_of_range};
+  // What is merely too small for a double is 0, or subnormal.
+  if (out_of_range && std::isinf(value)) return {first + length, std::errc::result_out_of_range};
   x = value;
   return {first + length, std::errc{}};
 }
 
 }  // namespace detail
 
-/// As std::from_chars(first, last, x): no blanks, no plus, a point for decimals.
+/// As std::from_chars(first, last, x): no blanks, no plus, a point for decimals. But what is too
+/// small for a double is 0, as every other program reads it.
 template <typename T>
 requires(std::integral<T> || std::floating_point<T>) std::from_chars_result
     from_text(const char* first, const char* last, T& x) {
-#if defined(__cpp_lib_to_chars)
-  return std::from_chars(first, last, x);
-#else
   if constexpr (std::integral<T>) {
     return std::from_chars(first, last, x);
   } else {
+#if defined(__cpp_lib_to_chars)
+    const auto by_standard = std::from_chars(first, last, x);
+    if (by_standard.ec != std::errc::result_out_of_range) return by_standard;
+#endif
     double wide = 0;
     const auto result = detail::double_by_strtod(first, last, wide);
     if (result.ec == std::errc{}) x = static_cast<T>(wide);
     return result;
   }
-#endif
 }
 
 }  // namespace amq::core
