@@ -4,6 +4,7 @@
 /// all speak.
 
 #include <amq/core/error.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/core/matrix_view.hpp>
 #include <amq/io/dtype.hpp>
 
@@ -263,6 +264,7 @@ template <typename T, typename S>
 template <array_element T>
 requires(!std::same_as<T, bool>) std::vector<T> Array::as(const std::string& where)
 const {
+  const FloatEnvironment own;
   if (is_complex(dtype)) {
     throw Error(where, "real numbers", std::string(name_of(dtype)), "Take real_pairs() first.");
   }
@@ -325,6 +327,7 @@ inline std::vector<std::byte> detail::reorder(const std::vector<std::byte>& in,
 }
 
 inline void expect_finite(const Array& a, const std::string& where) {
+  const FloatEnvironment own;
   const Array reals = a.real_pairs();
   detail::visit_elements(reals, [&](std::size_t i, auto x) {
     if constexpr (std::is_floating_point_v<decltype(x)>) {

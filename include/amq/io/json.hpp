@@ -9,6 +9,7 @@
 ///     o.emplace_back("name", "darcy");
 ///     amq::io::json::dump(o);                                              // {"name":"darcy"}
 
+#include <amq/core/float_environment.hpp>
 #include <amq/core/from_text.hpp>
 #include <amq/io/json_value.hpp>
 
@@ -234,6 +235,7 @@ class Parser {
 
 /// The one value of a text. Throws Error naming `where`, line and column.
 [[nodiscard]] inline Value parse(std::string_view text, const std::string& where = "json") {
+  const FloatEnvironment own;
   return detail::Parser(text, where).document();
 }
 
@@ -323,6 +325,7 @@ class Writer {
 /// @param indent  blanks per level; -1 writes one line without blanks
 /// Throws for NaN, infinities, strings that are not UTF-8, and nesting beyond `deepest`.
 [[nodiscard]] inline std::string dump(const Value& v, int indent = -1) {
+  const FloatEnvironment own;
   Writer w(indent);
   w.value(v);
   return w.take();

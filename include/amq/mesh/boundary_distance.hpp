@@ -3,6 +3,7 @@
 /// How far each node is from the boundary: what networks that read no cells need to know of it.
 
 #include <amq/core/error.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/core/rounded.hpp>
 #include <amq/mesh/mesh.hpp>
 #include <amq/mesh/neighbours.hpp>
@@ -41,6 +42,7 @@ namespace detail {
 /// @throws Error  for cells of dimension 3, a side at which three cells meet, coordinates that are
 ///                not finite, and a closed surface, which has no boundary
 [[nodiscard]] inline std::vector<double> boundary_distance(const Mesh& mesh) {
+  const FloatEnvironment own;
   const Sides sides = find_sides(mesh);
   std::vector<Side> boundary;
   std::vector<double> middles;  // (side of the boundary, dim)

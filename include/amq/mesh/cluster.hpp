@@ -3,6 +3,7 @@
 /// Clusters of nodes that lie together, none larger than a capacity: same-size constrained k-means.
 
 #include <amq/core/error.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/core/matrix_view.hpp>
 
 #include <algorithm>
@@ -246,6 +247,7 @@ class ConstrainedKMeans {
 ///         nodes, a start of another shape
 [[nodiscard]] inline Clusters same_size_clusters(MatrixView<const float> positions,
                                                  const ClusterOptions& options) {
+  const FloatEnvironment own;
   const std::string where = "same_size_clusters";
   const Index n = positions.rows, s = options.capacity;
   if (n == 0 || positions.cols == 0)

@@ -4,6 +4,7 @@
 /// reach across the domain.
 
 #include <amq/core/error.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/core/rounded.hpp>
 #include <amq/mesh/edges.hpp>
 
@@ -83,6 +84,7 @@ inline void check_lattices(int dim, std::span<const int> lattices) {
 /// @throws Error if points and graph differ in nodes, or a lattice is not positive
 [[nodiscard]] inline Graph multi_mesh_edges(const Graph& graph, std::span<const double> points,
                                             int dim, std::span<const int> lattices) {
+  const FloatEnvironment own;
   const auto n = static_cast<std::size_t>(graph.n_nodes()), d = static_cast<std::size_t>(dim);
   detail::check_lattices(dim, lattices);
   if (points.size() != n * d)

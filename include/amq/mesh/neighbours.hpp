@@ -3,6 +3,7 @@
 /// Edges for clouds of points: k nearest neighbours, or all within a radius.
 
 #include <amq/core/error.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/core/rounded.hpp>
 #include <amq/mesh/edges.hpp>
 
@@ -176,6 +177,7 @@ template <typename Query>
 /// @throws Error  for k < 1, fewer than k + 1 nodes, or coordinates that are not finite
 [[nodiscard]] inline Graph knn_edges(std::span<const double> points, int dim, int k,
                                      SelfLoops loops = SelfLoops::reject) {
+  const FloatEnvironment own;
   const PointTree tree(points, dim);
   if (k < 1 || k >= tree.size()) {
     throw Error("knn_edges", "1 <= k < number of nodes (" + std::to_string(tree.size()) + ")",
@@ -194,6 +196,7 @@ template <typename Query>
 /// @throws Error  for a radius that is not positive, no nodes, or coordinates that are not finite
 [[nodiscard]] inline Graph radius_edges(std::span<const double> points, int dim, double radius,
                                         SelfLoops loops = SelfLoops::reject) {
+  const FloatEnvironment own;
   const PointTree tree(points, dim);
   if (!(radius > 0) || !std::isfinite(radius) || tree.size() == 0) {
     throw Error("radius_edges", "points, and a positive finite radius",

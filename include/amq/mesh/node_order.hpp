@@ -4,6 +4,7 @@
 /// senders stay in cache in message passing; it needs only points.
 
 #include <amq/core/error.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/graph.hpp>
 #include <amq/mesh/mesh.hpp>
@@ -111,6 +112,7 @@ template <typename T>
 
 /// @param points  (node, dim), dim 2 or 3, finite
 [[nodiscard]] inline NodeOrder hilbert_order(std::span<const double> points, int dim) {
+  const FloatEnvironment own;
   const auto d = static_cast<std::size_t>(dim);
   if (dim < 2 || dim > 3 || points.size() % d != 0) {
     throw Error("hilbert_order", "points (node, 2) or (node, 3)",

@@ -4,6 +4,7 @@
 /// cell or edge at fault.
 
 #include <amq/core/error.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/mesh/edges.hpp>
 #include <amq/mesh/graph.hpp>
 #include <amq/mesh/mesh.hpp>
@@ -80,6 +81,7 @@ using Corners = std::array<std::int32_t, 8>;  // the most a cell has
 ///                finite, ids out of range, collapsed, flat or inverted cells, a cell twice, nodes
 ///                of no cell
 inline void validate(const Mesh& mesh) {
+  const FloatEnvironment own;
   const auto n = mesh.n_nodes(), n_cells = mesh.n_cells();
   const auto text = [](auto x) { return std::to_string(x); };
   if (mesh.dim < 2 || mesh.dim > 3) {
