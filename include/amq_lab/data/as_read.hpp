@@ -14,6 +14,7 @@
 #include <amq/mesh/validate.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -24,6 +25,8 @@ namespace amq::lab {
 
 /// Heights up to so much of a surface's width are rounding: writers of float leave 1e-7 of it.
 inline constexpr double plane_tolerance = 1e-6;
+/// And so much of the height itself: two steps of a float. A map's plane lies at 100 m, not at 0.
+inline constexpr double height_tolerance = 0x1p-22;
 
 /// Makes a surface in space one of the plane where its z agree; other meshes stay as they are.
 /// @pre cells have two dimensions, points (node, 3)
@@ -35,7 +38,10 @@ inline void to_plane(Mesh& m) {
     low[k % 3] = std::min(low[k % 3], m.points[k]);
     high[k % 3] = std::max(high[k % 3], m.points[k]);
   }
-  if (high[2] - low[2] > plane_tolerance * std::max(high[0] - low[0], high[1] - low[1])) return;
+  const double rounding =
+      std::max(plane_tolerance * std::max(high[0] - low[0], high[1] - low[1]),
+               height_tolerance * std::max(std::abs(low[2]), std::abs(high[2])));
+  if (high[2] - low[2] > rounding) return;
   std::size_t to = 0;
   for (std::size_t k = 0; k < m.points.size(); ++k)
     if (k % 3 < 2) m.points[to++] = m.points[k];

@@ -8,6 +8,7 @@
 ///     amq::Graph graph = amq::mesh::cell_edges(file.mesh);
 
 #include <amq/core/error.hpp>
+#include <amq/core/float_environment.hpp>
 #include <amq/io/file.hpp>
 #include <amq/mesh/mesh.hpp>
 #include <amq_lab/data/as_read.hpp>
@@ -249,8 +250,16 @@ class GmshReader {
     for (const auto& k : gmsh_kinds) {
       if (k.type == type) return k;
     }
-    in_.fail("points, lines, triangles, quads, tetrahedra or hexahedra of first order",
-             "element type " + std::to_string(type));
+    const bool high = (type >= 8 && type <= 14) || (type >= 16 && type <= 139);
+    throw Error(path_ + ", $" + in_.section,
+                "points, lines, triangles, quads, tetrahedra or hexahedra of first order",
+                std::string(type == 6   ? "prisms"
+                            : type == 7 ? "pyramids"
+                            : high      ? "elements of higher order"
+                                        : "elements that are not known") +
+                    ", element type " + std::to_string(type),
+                high ? "Write it by gmsh -order 1 (Mesh.ElementOrder = 1)."
+                     : "Mesh with triangles or tetrahedra alone.");
   }
   void add_element_node(GmshElements& e, std::int64_t id) {
     const auto it = place_.find(id);
@@ -424,6 +433,7 @@ class GmshReader {
 /// The bytes of a .msh file. @param name  for error messages
 [[nodiscard]] inline GmshFile parse_gmsh(std::span<const std::byte> bytes,
                                          const std::string& name = "gmsh") {
+  const FloatEnvironment own;
   return detail::GmshReader(name, bytes).read();
 }
 
@@ -438,18 +448,28 @@ class GmshReader {
 }
 
 namespace detail {
-/// The members of a physical group by its name, or its number in digits.
+/// The members of the physical groups of a name, each once, ascending; or of the one whose number
+/// these digits are, where no group is called so.
 /// @throws amq::Error for a group without any, listing those there are
-inline const std::vector<std::int32_t>& gmsh_group(
+[[nodiscard]] inline std::vector<std::int32_t> gmsh_group(
     const GmshFile& file, const std::map<std::int32_t, std::vector<std::int32_t>>& groups, int dim,
     const std::string& group, const std::string& where, const std::string& what) {
   std::string all;
+  std::vector<std::int32_t> found;
+  const std::vector<std::int32_t>* by_number = nullptr;
   for (const auto& [tag, members] : groups) {
     const auto it = file.names.find({dim, tag});
     const auto digits = std::to_string(tag);
     const auto& name = it == file.names.end() ? digits : it->second;
-    if (group == name || group == digits) return members;
+    if (group == name) found.insert(found.end(), members.begin(), members.end());
+    if (group == digits) by_number = &members;
     all += (all.empty() ? "" : ", ") + name;
+  }
+  if (found.empty() && by_number) found = *by_number;
+  if (!found.empty()) {
+    std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
   }
   throw Error(where, "a physical group '" + group + "' with " + what,
               all.empty() ? "no group with " + what + " at all" : "only: " + all,
@@ -459,12 +479,12 @@ inline const std::vector<std::int32_t>& gmsh_group(
 
 /// Gives the nodes of the facets of this physical group a type. A facet may be in several groups:
 /// the last call decides.
-/// @param group  name, or number in digits
+/// @param group  name, which several groups may have, or number in digits
 /// @return       how many facets there were
 /// @throws Error for a group without facets, listing those there are
 inline std::size_t mark_facets(GmshFile& file, const std::string& group, NodeType type) {
-  const auto& facets = detail::gmsh_group(file, file.facets_of, file.mesh.cell_dimension() - 1,
-                                          group, "mark_facets", "facets");
+  const auto facets = detail::gmsh_group(file, file.facets_of, file.mesh.cell_dimension() - 1,
+                                         group, "mark_facets", "facets");
   const auto width = static_cast<std::size_t>(file.nodes_per_facet);
   for (const auto k : facets)
     for (const auto v : std::span(file.facets).subspan(static_cast<std::size_t>(k) * width, width))
@@ -473,10 +493,10 @@ inline std::size_t mark_facets(GmshFile& file, const std::string& group, NodeTyp
 }
 
 /// The cells of a physical group, ascending; a cell may be in several.
-/// @param group  name, or number in digits
+/// @param group  name, which several groups may have, or number in digits
 /// @throws Error for a group without cells, listing those there are
-[[nodiscard]] inline const std::vector<std::int32_t>& cells_in(const GmshFile& file,
-                                                               const std::string& group) {
+[[nodiscard]] inline std::vector<std::int32_t> cells_in(const GmshFile& file,
+                                                        const std::string& group) {
   return detail::gmsh_group(file, file.cells_of, file.mesh.cell_dimension(), group, "cells_in",
                             "cells");
 }

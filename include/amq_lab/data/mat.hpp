@@ -36,6 +36,9 @@ class Parser {
       throw Error(path_, "MATLAB version 5 to 7", "version 7.3, which is HDF5",
                   "Read it with amq_lab/data/hdf5.hpp, and amq::io::transposed().");
     }
+    if (text.starts_with("# Created by Octave"))
+      throw Error(path_, "MATLAB version 5 to 7", "Octave's text format",
+                  "Save it in Octave with save -v7.");
     if (text.substr(126) != "IM" || b[125] != std::byte{1}) {
       throw Error(path_, "a little-endian MATLAB 5 file",
                   text.substr(126) == "MI" ? "a big-endian one" : "another header",

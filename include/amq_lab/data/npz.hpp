@@ -54,8 +54,12 @@ class Reader {
   [[nodiscard]] std::optional<Array> read_numbers(const std::string& name) {
     const auto it = entries_.find(name);
     if (it == entries_.end()) return read(name);
+    const std::string& whole = it->second->name;
+    const bool named = whole.ends_with(".npy");
+    // What macOS keeps beside each file has the file's name and another content.
+    if (whole.starts_with("__MACOSX/") || !(named || zip_.can_read(*it->second)))
+      return std::nullopt;
     Bytes file = zip_.read(*it->second);
-    const bool named = it->second->name.ends_with(".npy");
     if (!npy::holds_numbers(file) || (!named && !npy::begins(file))) return std::nullopt;
     return npy::decode(std::move(file), zip_.path() + ": " + name);
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,7 @@ struct Cells {
 /// Of a VTK cell type; -1 for one that is not known.
 [[nodiscard]] inline int dimension(std::int64_t type) noexcept {
   switch (type) {
+    case 0:  // an empty cell
     case 1:  // vertex
     case 2:  // poly-vertex
       return 0;
@@ -54,6 +56,24 @@ struct Cells {
   }
 }
 
+/// What VTK calls cells of a type, with its number.
+[[nodiscard]] inline std::string name_of(std::int64_t type) {
+  static constexpr const char* first_order[] = {
+      "empty cells", "vertices", "poly-vertices", "lines",  "poly-lines",
+      "triangles",   "strips",   "polygons",      "pixels", "quads",
+      "tetrahedra",  "voxels",   "hexahedra",     "wedges", "pyramids"};
+  const bool known = type >= 0 && type < static_cast<std::int64_t>(std::size(first_order));
+  return (known                                                  ? first_order[type]
+          : (type > 20 && type < 38) || (type > 59 && type < 82) ? "cells of higher order"
+          : type == 42                                           ? "polyhedra"
+                                                                 : "cells") +
+         std::string(", VTK cell type ") + std::to_string(type);
+}
+/// How a mesh becomes one of cells that are read.
+inline constexpr const char* of_one_kind =
+    "Cut the cells into triangles or tetrahedra (ParaView's Triangulate and Tetrahedralize, "
+    "vtkDataSetTriangleFilter), or mesh again with one kind of first order.";
+
 namespace detail {
 /// The cells of the highest dimension.
 template <typename Fail>
@@ -62,7 +82,7 @@ std::vector<std::size_t> highest(const Cells& cells, const Fail& fail) {
   int most = -1;
   for (const auto type : cells.types) {
     if (dimension(type) < 0)
-      fail("triangles, quads, tetrahedra or hexahedra", "VTK cell type " + std::to_string(type));
+      fail("triangles, quads, tetrahedra or hexahedra", name_of(type), of_one_kind);
     most = std::max(most, dimension(type));
   }
   for (std::size_t c = 0; c < cells.count(); ++c)
@@ -77,7 +97,7 @@ std::vector<std::size_t> highest(const Cells& cells, const Fail& fail) {
 
 /// Gives a sample the cells, and its cell fields the rows of those that it got.
 /// @param sample  with points, and cell fields with a row for every cell of the file
-/// @param fail    (expected, found), throws
+/// @param fail    (expected, found) or (expected, found, mend), throws
 template <typename Fail>
 void keep_cells(MeshSample& sample, std::size_t n_points, const Cells& cells, const Fail& fail) {
   Mesh& m = sample.mesh;
@@ -94,7 +114,12 @@ void keep_cells(MeshSample& sample, std::size_t n_points, const Cells& cells, co
                                       std::to_string(cells.ids.size()) + " nodes");
     const auto t = cells.polygons ? 0 : cells.types[c];
     if (c != keep.front() && (end - begin != corners || t != type))
-      fail("cells of one kind", "another in cell " + std::to_string(c));
+      fail("cells of one kind",
+           (cells.polygons ? "polygons of " + std::to_string(corners) + " and " +
+                                 std::to_string(end - begin) + " corners"
+                           : name_of(type) + ", and " + name_of(t)) +
+               ", another in cell " + std::to_string(c),
+           of_one_kind);
     corners = end - begin;
     type = t;
     for (auto k = begin; k < end; ++k) {
@@ -107,7 +132,9 @@ void keep_cells(MeshSample& sample, std::size_t n_points, const Cells& cells, co
   const bool flat = cells.polygons ? corners == 3 || corners == 4 : type == 5 || type == 9;
   const auto needed = cells.polygons && flat ? corners : detail::corners_of(type);
   if (!keep.empty() && needed == 0)
-    fail("triangles, quads, tetrahedra or hexahedra", "VTK cell type " + std::to_string(type));
+    fail("triangles, quads, tetrahedra or hexahedra",
+         cells.polygons ? "polygons of " + std::to_string(corners) + " corners" : name_of(type),
+         of_one_kind);
   if (!keep.empty() && corners != needed)
     fail(std::to_string(needed) + " nodes a cell", std::to_string(corners));
   m.nodes_per_cell = keep.empty() ? 3 : static_cast<int>(corners);

@@ -11,6 +11,7 @@
 ///     const amq::mesh::MeshSample s = amq::lab::vtk_legacy::read("quadpress_smpl.vtk");
 ///     s.node.at("point_scalars");            // (node, channel)
 
+#include <amq/core/float_environment.hpp>
 #include <amq/core/from_text.hpp>
 #include <amq/mesh/sample.hpp>
 #include <amq_lab/data/as_read.hpp>
@@ -77,9 +78,10 @@ class Parser {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& expected, const std::string& found) const {
-    throw Error(path_, expected, "'" + found.substr(0, 60) + "'",
-                "Write it with VTK or meshio as a legacy unstructured grid.");
+  [[noreturn]] void fail(
+      const std::string& expected, const std::string& found,
+      const char* mend = "Write it with VTK or meshio as a legacy unstructured grid.") const {
+    throw Error(path_, expected, "'" + found.substr(0, 90) + "'", mend);
   }
   static std::string upper(std::string_view s) {
     std::string out(s);
@@ -164,12 +166,15 @@ class Parser {
     }
     if (n > rest_.size()) fail(std::to_string(n) + " values of " + name, "the end");
     if (is_float(type)) {
-      std::vector<double> v(n);
-      for (auto& x : v) x = value<double>();
-      return Array::of(v);
+      return from_words<double>(n);
     }
-    std::vector<std::int64_t> v(n);
-    for (auto& x : v) x = value<std::int64_t>();
+    if (type == DType::u64) return from_words<std::uint64_t>(n);
+    return from_words<std::int64_t>(n);
+  }
+  template <typename T>
+  Array from_words(std::size_t n) {
+    std::vector<T> v(n);
+    for (auto& x : v) x = value<T>();
     return Array::of(v);
   }
   /// 0 and 1; in binary eight a byte, the first one highest.
@@ -186,7 +191,8 @@ class Parser {
   }
   template <typename T>
   T value() {
-    const auto w = word();
+    auto w = word();
+    if (w.size() > 1 && w[0] == '+') w.remove_prefix(1);
     T x{};
     const auto [end, error] = from_text(w.data(), w.data() + w.size(), x);
     if (error != std::errc() || end != w.data() + w.size()) fail("a number", std::string(w));
@@ -234,9 +240,13 @@ class Parser {
     if (key == "SCALARS") {
       const std::string name(word()), type(word());
       const auto tail = line();  // an optional number of components
+      const auto digits = tail.find_first_not_of(" \t");
       std::size_t components = 1;
-      for (const char c : tail) {
-        if (c >= '1' && c <= '9') components = static_cast<std::size_t>(c - '0');
+      if (digits != tail.npos) {
+        const auto [end, error] =
+            from_text(tail.data() + digits, tail.data() + tail.size(), components);
+        if (error != std::errc() || end != tail.data() + tail.size())
+          fail("a number of components of " + name, std::string(tail));
       }
       const auto before = rest_;
       if (upper(word()) == "LOOKUP_TABLE")
@@ -263,8 +273,10 @@ class Parser {
     } else if (key == "FIELD") {
       field([&](const std::string& name, std::size_t components, std::size_t rows,
                 std::string_view type) {
-        if (rows != rows_) fail(std::to_string(rows_) + " rows of " + name, std::to_string(rows));
+        if (rows != rows_ && components > 0)
+          fail(std::to_string(rows_) + " rows of " + name, std::to_string(rows));
         const std::string kind = lower(type);
+        if (components == 0) return;  // an array that was never filled
         if (kind == "bit" || type_of(kind) != DType::c128)
           keep(fields, name, components, type);
         else
@@ -354,16 +366,16 @@ class Parser {
         decoded += name[k];
       }
     }
-    fields[decoded] = finite<float>(a, path_ + ": " + name);
+    if (!fields.emplace(decoded, finite<float>(a, path_ + ": " + name)).second)
+      fail("names of fields that occur once", decoded + " again",
+           "Give one of the two another name: they would be mistaken for each other.");
   }
 
   void build() {
     if (n_points_ == 0) fail("POINTS", "none");
     cells_.types = std::move(types_);
     cells_.before = n_before_;
-    vtk::keep_cells(
-        sample_, n_points_, cells_,
-        [&](const std::string& expected, const std::string& found) { fail(expected, found); });
+    vtk::keep_cells(sample_, n_points_, cells_, [&](const auto&... words) { fail(words...); });
   }
 
   std::string_view rest_;
@@ -382,6 +394,7 @@ class Parser {
 /// Every point as the file has it, those of no cell too, and all three of its coordinates.
 /// @throws amq::Error as read()
 [[nodiscard]] inline MeshSample read_as_stored(const std::string& path) {
+  const FloatEnvironment own;
   const Bytes file = read_file(path);
   return detail::Parser(as_text(file), path).read();
 }
@@ -389,6 +402,7 @@ class Parser {
 /// @throws amq::Error naming the file for what is cut short, damaged, not finite as a float, of
 ///         several kinds of cells of the highest dimension, or no legacy unstructured grid
 [[nodiscard]] inline MeshSample read(const std::string& path) {
+  const FloatEnvironment own;
   MeshSample s = read_as_stored(path);
   drop_orphans(s);
   to_plane(s.mesh);

@@ -8,6 +8,7 @@
 ///     const amq::mesh::MeshSample s = amq::lab::vtu::read("plate.vtu", amq::lab::zlib_inflate);
 ///     s.node.at("stress");                   // (node, channel)
 
+#include <amq/core/float_environment.hpp>
 #include <amq/core/from_text.hpp>
 #include <amq/io/array.hpp>
 #include <amq/io/file.hpp>
@@ -92,9 +93,10 @@ class Parser {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& expected, const std::string& found) const {
-    throw Error(path_, expected, "'" + found.substr(0, 60) + "'",
-                "Write it with ParaView, VTK or meshio as an unstructured grid.");
+  [[noreturn]] void fail(
+      const std::string& expected, const std::string& found,
+      const char* mend = "Write it with ParaView, VTK or meshio as an unstructured grid.") const {
+    throw Error(path_, expected, "'" + found.substr(0, 90) + "'", mend);
   }
 
   // ---- XML, as far as VTK writes it
@@ -202,7 +204,11 @@ class Parser {
     rest_ = text_.substr(0, at);
   }
   void file(const Tag& t) {
-    if (said(t, "type") != "UnstructuredGrid") fail("type UnstructuredGrid", said(t, "type"));
+    const std::string type = said(t, "type");
+    if (type == "PUnstructuredGrid")
+      fail("a mesh", "a list of the pieces of one, " + type,
+           "Merge them (ParaView's Merge Blocks, vtkAppendFilter with MergePoints) into one .vtu.");
+    if (type != "UnstructuredGrid") fail("type UnstructuredGrid", type);
     const std::string order = said(t, "byte_order", "LittleEndian"),
                       header = said(t, "header_type", "UInt32"), compressor = said(t, "compressor");
     if (order != "LittleEndian" && order != "BigEndian") fail("LittleEndian or BigEndian", order);
@@ -219,7 +225,10 @@ class Parser {
   }
   void piece(const Tag& t) {
     if (!known_) fail("<VTKFile first", "<Piece");
-    if (has_piece_) fail("one piece", "several");
+    if (has_piece_)
+      fail(
+          "one piece", "several",
+          "Merge them (ParaView's Merge Blocks, vtkAppendFilter with MergePoints) and save again.");
     has_piece_ = true;
     n_points_ = count(t, "NumberOfPoints");
     n_cells_ = count(t, "NumberOfCells");
@@ -230,7 +239,9 @@ class Parser {
     const std::size_t components = count(t, "NumberOfComponents", "1");
     const bool own = section_ == "Points" || section_ == "Cells";
     const std::size_t rows = section_ == "PointData" || section_ == "Points" ? n_points_ : n_cells_;
-    if (!own && (components < 1 || components > 1000)) fail("1 to 1000 components of " + name, "");
+    if (!own && components == 0) return;  // an array that was never filled
+    if (!own && components > 1000)
+      fail("1 to 1000 components of " + name, std::to_string(components));
     const std::string type = said(t, "type");
     if (!own && (type == "String" || type.empty())) return;
     const Array a = numbers(t);
@@ -255,7 +266,9 @@ class Parser {
     } else {
       want(rows * components);
       auto& fields = section_ == "PointData" ? sample_.node : sample_.cell;
-      fields[name] = finite<float>(a, where);
+      if (!fields.emplace(name, finite<float>(a, where)).second)
+        fail("names of fields that occur once", name + " again",
+             "Give one of the two another name: they would be mistaken for each other.");
     }
   }
 
@@ -410,9 +423,7 @@ class Parser {
     if (!whole_) fail("</UnstructuredGrid>", "the end of the file");
     if (!has_piece_ || n_points_ == 0 || sample_.mesh.points.empty()) fail("points", "none");
     if (n_cells_ > 0 && cells_.first.empty()) fail("offsets of cells", "none");
-    vtk::keep_cells(
-        sample_, n_points_, cells_,
-        [&](const std::string& expected, const std::string& found) { fail(expected, found); });
+    vtk::keep_cells(sample_, n_points_, cells_, [&](const auto&... words) { fail(words...); });
     return std::move(sample_);
   }
 
@@ -433,6 +444,7 @@ class Parser {
 /// Every point as the file has it, those of no cell too, and all three of its coordinates.
 /// @throws amq::Error as read()
 [[nodiscard]] inline MeshSample read_as_stored(const std::string& path, Inflate inflate = nullptr) {
+  const FloatEnvironment own;
   const Bytes file = read_file(path);
   return detail::Parser(as_text(file), path, inflate).read();
 }
@@ -442,6 +454,7 @@ class Parser {
 /// @throws amq::Error naming the file for what is cut short, damaged, not finite as a float, of
 ///         several pieces or kinds of cells of the highest dimension, or no unstructured grid
 [[nodiscard]] inline MeshSample read(const std::string& path, Inflate inflate = nullptr) {
+  const FloatEnvironment own;
   MeshSample s = read_as_stored(path, inflate);
   drop_orphans(s);
   to_plane(s.mesh);

@@ -17,6 +17,7 @@ struct Entry {
   std::uint64_t packed = 0, size = 0;
   std::uint32_t crc = 0;
   std::uint16_t method = 0;  ///< 0 stored, 8 deflated
+  bool encrypted = false;
 };
 
 namespace detail {
@@ -67,9 +68,17 @@ class Reader {
   [[nodiscard]] const std::string& path() const noexcept { return in_.path(); }
   [[nodiscard]] const std::vector<Entry>& entries() const noexcept { return entries_; }
 
+  /// Whether it is kept in a way that read() knows.
+  [[nodiscard]] static bool can_read(const Entry& e) noexcept {
+    return !e.encrypted && (e.method == 0 || e.method == 8);
+  }
   [[nodiscard]] Bytes read(const Entry& e) {
     using detail::number;
     const std::string where = path() + ": " + e.name;
+    if (!can_read(e))
+      throw Error(where, "a stored or deflated entry",
+                  e.encrypted ? "encryption" : "method " + std::to_string(e.method),
+                  "Save it with numpy.savez.");
     const Bytes head = in_.read_at(e.local, 30, e.name);
     if (number(head, 0, 4) != detail::local_mark) damaged(where, "a local header");
     const auto n_name = number(head, 26, 2), n_extra = number(head, 28, 2);
@@ -161,11 +170,7 @@ class Reader {
       std::uint64_t* const fields[] = {&e.size, &e.packed, &e.local};
       const std::string where = path() + ": " + e.name;
       if (!detail::widen(d.subspan(46 + n_name, n_extra), fields)) damaged(where, "a zip64 field");
-      if ((number(d, 8, 2) & 1) != 0 || (e.method != 0 && e.method != 8)) {
-        throw Error(where, "a stored or deflated entry",
-                    "encryption or method " + std::to_string(e.method),
-                    "Save it with numpy.savez.");
-      }
+      e.encrypted = (number(d, 8, 2) & 1) != 0;
       if (e.local > directory_ || e.packed > directory_ - e.local ||
           (e.method == 0 && e.size != e.packed)) {
         damaged(where, "sizes that fit the archive");

@@ -1,5 +1,8 @@
 // Files as people have them: what stands beside the mesh and the numbers is read past, and what no
 // solver can use is refused in one sentence. Each case was met in public reports.
+#include <amq/io/json.hpp>
+#include <amq/mesh/boundary_distance.hpp>
+#include <amq/mesh/neighbours.hpp>
 #include <amq/mesh/sides.hpp>
 #include <amq_lab/data/eagle.hpp>
 #include <amq_lab/data/gmsh.hpp>
@@ -8,13 +11,17 @@
 #include <amq_lab/data/mesh_graph_nets.hpp>
 #include <amq_lab/data/mesh_set.hpp>
 #include <amq_lab/data/vtk_legacy.hpp>
+#include <amq_lab/data/vtu.hpp>
 #ifdef AMQ_TEST_HDF5
 #include <amq_lab/data/grid_set_hdf5.hpp>
 #endif
 
 #include "../../io/scratch.hpp"
 
+#include <array>
 #include <bit>
+#include <cfenv>
+#include <limits>
 
 namespace test_people {
 
@@ -46,6 +53,14 @@ GmshFile msh(const std::string& elements, const std::string& z = "0") {
                            "$EndElements\n";
   return parse_gmsh(as_bytes(text));
 }
+
+/// What files say, and what is made of it.
+struct Read {
+  std::vector<double> numbers;
+  std::vector<float> narrow;
+  std::vector<std::int32_t> edges;
+  bool operator==(const Read&) const = default;
+};
 
 }  // namespace
 
@@ -270,6 +285,186 @@ TEST_CASE("files that are no arrays are passed over in an .npz, numbers of other
               "y: expected a numeric element type");
   npz::Reader in(dir.path("x.npz"));
   CHECK(in.read("x").shape == Extents{2});
+}
+
+TEST_CASE("all physical groups of a name are found by it, and a name goes before a number") {
+  const std::string names =
+      "$PhysicalNames\n4\n1 3 \"wall\"\n1 4 \"wall\"\n1 5 \"4\"\n2 1 \"all\"\n"
+      "$EndPhysicalNames\n";
+  const auto parse = [&] {
+    return parse_gmsh(
+        as_bytes("$MeshFormat\n2.2 0 8\n$EndMeshFormat\n" + names +
+                 "$Nodes\n4\n1 0 0 0\n2 1 0 0\n3 1 1 0\n4 0 1 0\n$EndNodes\n$Elements\n6\n"
+                 "1 1 2 3 1 1 2\n2 1 2 4 2 2 3\n3 1 2 5 3 3 4\n4 1 2 3 1 2 3\n"
+                 "5 2 2 1 1 1 2 3\n6 2 2 1 1 1 3 4\n$EndElements\n"));
+  };
+  GmshFile f = parse();
+  CHECK(mark_facets(f, "wall", NodeType::wall) == 2);  // one of them in both groups
+  CHECK(f.mesh.node_type ==
+        std::vector<NodeType>{NodeType::wall, NodeType::wall, NodeType::wall, NodeType::normal});
+  f = parse();
+  CHECK(mark_facets(f, "4", NodeType::inflow) == 1);  // the one called so, not that of the number
+  CHECK(f.mesh.node_type[0] == NodeType::normal);
+  CHECK(mark_facets(f, "3", NodeType::inflow) == 2);
+  CHECK(cells_in(f, "all").size() == 2);
+}
+
+TEST_CASE("elements that no solver has are named by their kind, with what helps") {
+  AMQ_REFUSES(msh("1\n1 9 2 1 1 1 2 3 1 2 3\n"), "elements of higher order, element type 9");
+  AMQ_REFUSES(msh("1\n1 9 2 1 1 1 2 3 1 2 3\n"), "gmsh -order 1");
+  AMQ_REFUSES(msh("1\n1 7 2 1 1 1 2 3 4 1\n"), "pyramids");
+  const auto grid = [](const std::string& cells) {
+    const test::Scratch dir("people");
+    const std::string path = dir.path("grid.vtk");
+    write_file(path,
+               "# vtk DataFile Version 3.0\nt\nASCII\nDATASET UNSTRUCTURED_GRID\nPOINTS 5 "
+               "float\n0 0 0 1 0 0 1 1 0 0 1 0 2 0.5 0\n" +
+                   cells);
+    return vtk_legacy::read(path);
+  };
+  AMQ_REFUSES(grid("CELLS 2 9\n4 0 1 2 3\n3 1 4 2\nCELL_TYPES 2\n9 5\n"),
+              "quads, VTK cell type 9, and triangles");
+  AMQ_REFUSES(grid("CELLS 2 9\n4 0 1 2 3\n3 1 4 2\nCELL_TYPES 2\n9 5\n"), "Triangulate");
+  AMQ_REFUSES(grid("CELLS 1 5\n4 0 1 3 2\nCELL_TYPES 1\n8\n"), "pixels, VTK cell type 8");
+  AMQ_REFUSES(grid("CELLS 1 5\n4 0 1 3 2\nCELL_TYPES 1\n69\n"), "cells of higher order");
+  AMQ_REFUSES(legacy_of("POLYGONS 1 5\n4 0 1 2 3\nPOLYGONS 1 6\n5 0 1 2 3 0\n"), "5 corners");
+  // An empty cell is none.
+  CHECK(grid("CELLS 3 9\n0\n3 0 1 2\n3 1 4 2\nCELL_TYPES 3\n0 5 5\n").mesh.n_cells() == 2);
+}
+
+TEST_CASE("a name of a field twice is refused, and arrays that were never filled are passed over") {
+  const std::string twice =
+      "POINT_DATA 4\nSCALARS u float\nLOOKUP_TABLE default\n1.5 2.5 3.5 4.5\n"
+      "FIELD f 1\nu 1 4 float\n9 9 9 9\n";
+  AMQ_REFUSES(legacy_of(triangles + twice), "u again");
+  const auto s = legacy_of(triangles +
+                           "POINT_DATA 4\nFIELD f 3\nnone 0 0 float\n\nother 0 4 double\n\n"
+                           "u 1 4 float\n+1.5 2.5 3.5 4.5\n");
+  CHECK(s.node.size() == 1);
+  CHECK(s.node.at("u") == u);
+  const auto ten = legacy_of(triangles +
+                             "CELL_DATA 2\nSCALARS ten float 10\nLOOKUP_TABLE default\n"
+                             "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19\n"
+                             "SCALARS id unsigned_long\nLOOKUP_TABLE default\n"
+                             "1 18446744073709551615\n");
+  CHECK(ten.cell.at("ten").size() == 20);
+  CHECK(ten.cell.at("id")[1] == 0x1p64f);
+  AMQ_REFUSES(legacy_of(triangles + "CELL_DATA 2\nSCALARS x float two\n1 2\n"), "components of x");
+}
+
+TEST_CASE("a plane at the height of a map is a plane, whatever a float makes of the height") {
+  const auto at = [](const char* z) { return legacy_of(triangles, "", z).mesh.dim; };
+  CHECK(at("0.0000005") == 2);
+  CHECK(at("0.00001") == 3);
+  const GmshFile high = parse_gmsh(
+      as_bytes("$MeshFormat\n2.2 0 8\n$EndMeshFormat\n$Nodes\n4\n1 388000 5572000 100.00001\n"
+               "2 388001 5572000 100\n3 388001 5572001 99.999995\n4 388000 5572001 100\n"
+               "$EndNodes\n$Elements\n2\n1 2 2 7 1 1 2 3\n2 2 2 7 1 1 3 4\n$EndElements\n"));
+  CHECK(high.mesh.dim == 2);
+}
+
+TEST_CASE("a file is read alike, whatever the host has set, and an infinity ends in words") {
+  const test::Scratch dir("people");
+  // Decimals that no double has, in every reader of numbers as text, and doubles to be narrowed.
+  const std::string legacy =
+      "# vtk DataFile Version 3.0\nt\nASCII\nDATASET POLYDATA\nPOINTS 4 double\n0.1 0.3 0  1.1 0.7 "
+      "0 "
+      " 1.3 1.7 0  0.3 1.1 0\n" +
+      triangles + "POINT_DATA 4\nSCALARS u double\nLOOKUP_TABLE default\n0.1 0.2 0.3 0.7\n";
+  write_file(dir.path("a.vtk"), legacy);
+  write_file(dir.path("a.msh"),
+             "$MeshFormat\n2.2 0 8\n$EndMeshFormat\n$Nodes\n4\n1 0.1 0.3 0\n2 1.1 0.7 0\n3 1.3 1.7 "
+             "0\n4 0.3 1.1 0\n$EndNodes\n$Elements\n2\n1 2 2 7 1 1 2 3\n2 2 2 7 1 1 3 4\n"
+             "$EndElements\n");
+  std::string vtu =
+      "<VTKFile type=\"UnstructuredGrid\"><UnstructuredGrid><Piece NumberOfPoints=\"4\" "
+      "NumberOfCells=\"2\"><Points><DataArray type=\"Float64\" format=\"ascii\">0.1 0.3 0 1.1 0.7 "
+      "0 "
+      "1.3 1.7 0 0.3 1.1 0</DataArray></Points><Cells>";
+  for (const auto& [name, type, values] :
+       {std::array{"connectivity", "Int8", "0 1 2 0 2 3"}, std::array{"offsets", "UInt64", "3 6"},
+        std::array{"types", "UInt8", "5 5"}})
+    vtu += std::string("<DataArray type=\"") + type + "\" Name=\"" + name + "\" format=\"ascii\">" +
+           values + "</DataArray>";
+  write_file(dir.path("a.vtu"), vtu + "</Cells></Piece></UnstructuredGrid></VTKFile>");
+  const std::vector<double> tenths{0.1, 0.3, 0.7, -0.1};
+  npz::write(dir.path("a.npz"), {{"x", Array::of(tenths)}});
+  const auto read = [&] {
+    Read all;
+    const auto add = [&](const Mesh& m) {
+      all.numbers.insert(all.numbers.end(), m.points.begin(), m.points.end());
+      validate(m);
+      for (const double d : boundary_distance(m)) all.numbers.push_back(d);
+      const Graph g = knn_edges(m.points, m.dim, 2);
+      all.edges.insert(all.edges.end(), g.sender.begin(), g.sender.end());
+    };
+    const auto sample = vtk_legacy::read(dir.path("a.vtk"));
+    add(sample.mesh);
+    add(read_gmsh(dir.path("a.msh")).mesh);
+    add(vtu::read(dir.path("a.vtu")).mesh);
+    all.narrow = sample.node.at("u");
+    for (const float x : finite<float>(npz::read(dir.path("a.npz")).at("x"), "x"))
+      all.narrow.push_back(x);
+    all.numbers.push_back(json::parse("[0.1]").as_list()[0].as_double());
+    return all;
+  };
+  const Read expected = read();
+  CHECK(expected.numbers.size() == 3 * (8 + 4) + 1);
+  for (const int mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+    CAPTURE(mode);
+    REQUIRE(std::fesetround(mode) == 0);
+    const Read here = read();
+    CHECK(std::fegetround() == mode);
+    std::fesetround(FE_TONEAREST);
+    CHECK(here == expected);
+  }
+#if defined(__GLIBC__) && defined(__x86_64__)
+  // inf - inf is how infinities were looked for: under traps that ended the host.
+  constexpr double endless = std::numeric_limits<double>::infinity();
+  feenableexcept(FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW);
+  bool alike = read() == expected;
+  for (const auto& a : {Array::of(std::vector<double>{1, endless}), Array::scalar(1e300)}) try {
+      static_cast<void>(finite<float>(a, "x"));
+      alike = false;
+    } catch (const Error&) {
+    }
+  try {
+    static_cast<void>(json::dump(endless));
+    alike = false;
+  } catch (const Error&) {
+  }
+  fedisableexcept(FE_ALL_EXCEPT);
+  std::feclearexcept(FE_ALL_EXCEPT);
+  CHECK(alike);
+#endif
+}
+
+TEST_CASE("what lies beside arrays in an .npz may be packed as it likes") {
+  const test::Scratch dir("people");
+  const std::string path = dir.path("a.npz");
+  const auto x = Array::of(std::vector<double>{1, 2, 3});
+  {
+    zip::Writer out(path);
+    out.add("x.npy", as_bytes(npy::front(x)), x.bytes);
+    out.add("notes.txt", as_bytes("hello"));
+    out.add("__MACOSX/._x.npy", as_bytes(std::string_view("\0\5\x16\7", 4)));
+    out.commit();
+  }
+  CHECK(npz::read(path).size() == 1);
+  // A method that is not known (LZMA), in both of the entry's headers.
+  Bytes b = read_file(path);
+  const std::string name = "notes.txt";
+  for (auto at = std::search(b.begin(), b.end(), as_bytes(name).begin(), as_bytes(name).end());
+       at != b.end();
+       at = std::search(at + 1, b.end(), as_bytes(name).begin(), as_bytes(name).end())) {
+    const bool local = *(at - 30) == std::byte{0x50} && *(at - 29) == std::byte{0x4b};
+    *(at - (local ? 22 : 36)) = std::byte{14};
+  }
+  write_file(path, b);
+  const auto arrays = npz::read(path);
+  CHECK(arrays.size() == 1);
+  CHECK(arrays.at("x") == x);
+  AMQ_REFUSES(npz::Reader(path).read("notes.txt"), "method 14");
 }
 
 TEST_CASE("a MATLAB file of another age is named, and not called damaged") {
