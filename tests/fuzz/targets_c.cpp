@@ -191,11 +191,20 @@ struct Report {
 };
 
 /// Points and cells, of which some are wrong.
-void new_mesh(Script& s, amq_solver* solver, amq_mesh** into) {
-  amq_mesh_data d = amq_mesh_data_init();
-  const std::uint8_t how = s.byte(), side = 1 + s.byte() % 7;
+struct Mesh {
   std::vector<double> points;
   std::vector<std::int32_t> cells;
+  std::vector<std::uint8_t> types;
+  std::int64_t nodes = 0;  ///< that there is memory for
+  amq_mesh_data d = amq_mesh_data_init();
+  const amq_mesh_data* address = nullptr;
+
+  explicit Mesh(Script& s);
+  Mesh(const Mesh&) = delete;
+  Mesh& operator=(const Mesh&) = delete;
+};
+Mesh::Mesh(Script& s) {
+  const std::uint8_t how = s.byte(), side = 1 + s.byte() % 7;
   const bool any = how & 1;  // else a square of triangles
   d.dim = any ? static_cast<std::int32_t>(s.number()) : 2;
   const int dim = std::clamp(d.dim, 1, 3);
@@ -208,7 +217,7 @@ void new_mesh(Script& s, amq_solver* solver, amq_mesh** into) {
         const int a = i * side + j, b = a + side;
         for (const int v : {a, b, a + 1, b, b + 1, a + 1}) cells.push_back(v);
       }
-  d.n_nodes = side * side;
+  d.n_nodes = nodes = side * side;
   if (any) {
     d.nodes_per_cell = static_cast<std::int32_t>(s.number());
     d.cell_dim = static_cast<std::int32_t>(s.number());
@@ -224,7 +233,7 @@ void new_mesh(Script& s, amq_solver* solver, amq_mesh** into) {
     cells[s.byte() % cells.size()] = static_cast<std::int32_t>(s.number());
   if (how & 8) d.first_id = static_cast<std::int32_t>(s.number());
   if (how & 16) d.mark_boundary = 1;
-  std::vector<std::uint8_t> types(static_cast<std::size_t>(d.n_nodes), 0);
+  types.assign(static_cast<std::size_t>(d.n_nodes), 0);
   if (how & 32) {
     d.node_type = types.data();
     types[s.byte() % types.size()] = s.byte();
@@ -251,7 +260,25 @@ void new_mesh(Script& s, amq_solver* solver, amq_mesh** into) {
     }
   d.points = how & 128 && s.byte() % 2 ? nullptr : points.data();
   d.cells = how & 128 && s.byte() % 2 ? nullptr : cells.data();
-  told(amq_mesh_new(solver, how == 255 ? nullptr : &d, into));
+  if (how != 255) address = &d;
+}
+void new_mesh(Script& s, amq_solver* solver, amq_mesh** into) {
+  const Mesh m(s);
+  told(amq_mesh_new(solver, m.address, into));
+}
+/// Of a mesh that needs no solver, into a column of a field.
+void boundary_distance(Script& s) {
+  const Mesh m(s);
+  const Array distance(s, m.nodes, 1);
+  told(amq_boundary_distance(m.address, distance.address));
+}
+/// What answers by a text, whatever it is asked.
+void texts(Script& s) {
+  const auto k = static_cast<int>(s.number());
+  for (const char* text : {amq_version(), amq_instruction_set(), amq_status_text(k)})
+    if (std::strlen(text) == 0) std::abort();
+  const char* network = amq_network_name(k);
+  if ((network != nullptr) != (k >= 0 && k < 2) || amq_interface() != AMQ_INTERFACE) std::abort();
 }
 
 void new_grid(Script& s, amq_solver* solver, amq_mesh** into) {
@@ -284,8 +311,9 @@ void target_c_interface(std::span<const std::byte> b) {
   Handles<amq_rollout> rollouts;
   std::array<int, 8> hosts{0, 1, 2, 3, 4, 5, 6, 7};
   int opened = 0;
+  bool measured = false;
   for (int calls = 0; !s.empty() && calls < 64; ++calls) {
-    const std::uint8_t call = s.byte() % 17, which = s.byte();
+    const std::uint8_t call = s.byte() % 20, which = s.byte();
     amq_solver* const solver = solvers.pick(which);
     amq_mesh* const mesh = meshes.pick(which);
     amq_rollout* const rollout = rollouts.pick(which);
@@ -404,8 +432,20 @@ void target_c_interface(std::span<const std::byte> b) {
       case 15:
         told(amq_rollout_allocate_every(rollout, s.number()));
         break;
-      default:
+      case 16:
         told(amq_rollout_close(rollout));
+        break;
+      case 17:
+        texts(s);
+        break;
+      case 18:
+        // What is measured takes a second: once, and not for every handle that may be good.
+        if (which < 253 && (measured || which % 8 != 1)) break;
+        measured = measured || which < 253;
+        told(amq_measure(mesh));
+        break;
+      default:
+        boundary_distance(s);
     }
   }
   // In any order: what is closed already is refused, what was forgotten is not.
