@@ -120,6 +120,20 @@ TEST_CASE("components are counted, and more than one is refused where one is nee
   CHECK(amq::mesh::count_components(amq::Graph{}) == 0);
 }
 
+TEST_CASE("a mesh that says no dimension, or no corners of a cell, has none and is refused") {
+  for (const int nothing : {0, -1}) {
+    amq::Mesh m = shapes::square(3);
+    m.dim = nothing;
+    CHECK(m.n_nodes() == 0);
+    refused(m, "2 or 3 dimensions");
+    m = shapes::square(3);
+    m.nodes_per_cell = nothing;
+    CHECK(m.n_cells() == 0);
+    CHECK_THROWS_AS(amq::mesh::validate(m), amq::Error);
+    CHECK_THROWS_AS(static_cast<void>(amq::mesh::cell_edges(m)), amq::Error);
+  }
+}
+
 TEST_CASE("a cell that a mesh holds twice is refused, whatever its corners' order") {
   amq::Mesh m;
   m.points = {0, 0, 1, 0, 1, 1, 0, 1};

@@ -41,9 +41,12 @@ struct Mesh {
   std::vector<std::int32_t> cell_tag;  ///< (cell), e.g. gmsh's physical group; may be empty
   int cell_dim = 0;  ///< 0: as the cell says (4 nodes in 3-D: a tetrahedron); 2: quads on a surface
 
-  [[nodiscard]] Index n_nodes() const noexcept { return static_cast<Index>(points.size()) / dim; }
+  /// 0 where dim or nodes_per_cell say nothing.
+  [[nodiscard]] Index n_nodes() const noexcept {
+    return dim < 1 ? 0 : static_cast<Index>(points.size()) / dim;
+  }
   [[nodiscard]] Index n_cells() const noexcept {
-    return static_cast<Index>(cells.size()) / nodes_per_cell;
+    return nodes_per_cell < 1 ? 0 : static_cast<Index>(cells.size()) / nodes_per_cell;
   }
   [[nodiscard]] const double* point(Index i) const noexcept { return points.data() + i * dim; }
   [[nodiscard]] const std::int32_t* cell(Index c) const noexcept {
