@@ -438,12 +438,14 @@ void target_c_interface(std::span<const std::byte> b) {
       case 17:
         texts(s);
         break;
-      case 18:
-        // What is measured takes a second: once, and not for every handle that may be good.
-        if (which < 253 && (measured || which % 8 != 1)) break;
-        measured = measured || which < 253;
+      case 18: {
+        // A good one is measured for a second: once, and for one byte of all.
+        const bool may_be_good = which < 253 && mesh != nullptr;
+        if (may_be_good && (measured || which != 9)) break;
+        measured = measured || may_be_good;
         told(amq_measure(mesh));
         break;
+      }
       default:
         boundary_distance(s);
     }

@@ -431,11 +431,102 @@ TEST_CASE("a folder is one run's: other options, samples and a second process ar
   other = o;
   other.validation = 0.5;
   refused(other, "data");
+  const auto with = [&](auto change, const char* why) {
+    TrainOptions changed = o;
+    change(changed);
+    CAPTURE(why);
+    refused(changed, why);
+  };
+  with([](auto& t) { t.batch = 3; }, "batch 2 (here 3)");
+  with([](auto& t) { t.lr = 2e-2; }, "lr 0.01 to 1e-06 (here 0.02 to 1e-06)");
+  with([](auto& t) { t.lr_end = 1e-5; }, "(here 0.01 to 1e-05)");
+  with([](auto& t) { t.rate = RateShape::one_cycle; }, "one cycle");
+  with([](auto& t) { t.warm_up = 0.6; }, "warm-up");
+  with([](auto& t) { t.clip = 0; }, "adam");
+  with([](auto& t) { t.weight_decay = 0; }, "adam");
+  with([](auto& t) { t.average = 0.9; }, "average 0 (here 0.9)");
+  with([](auto& t) { t.keep_best = false; }, "keep_best yes (here no)");
+  with([](auto& t) { t.patience = 3; }, "patience 0 (here 3)");
+  with([](auto& t) { t.seed = 1; }, "seed 0 (here 1)");
+  with([](auto& t) { t.graph.lattices = {2}; }, "encoding");
+  with([](auto& t) { t.graph.neighbours = 4; }, "encoding");
+  with([](auto& t) { t.own_loss = {"mine", [](auto, auto, auto) { return 0.0; }}; }, "own: mine");
+  // What leaves the shapes of parameters as they are makes another network all the same.
+  MpPdeConfig layered = small();
+  layered.norm = nn::NodeNorm::layer;
+  CHECK_THROWS_WITH_AS(static_cast<void>(train<MpPde>(samples, o, layered)),
+                       doctest::Contains("configuration"), Error);
+  MpPdeConfig deeper = small();
+  deeper.layers = 3;
+  CHECK_THROWS_AS(static_cast<void>(train<MpPde>(samples, o, deeper)), Error);
   samples[0].solution(0, 0) += 1;
   refused(o, "encoding");
   samples[0].solution(0, 0) -= 1;
   const FileLock busy(folder.path + "/lock");
   refused(o, "another process or thread that holds the lock");
+}
+
+TEST_CASE("a stage of bits is resumed under its own options, from its first moment on") {
+  struct Stopped {};
+  const auto samples = own_samples(6);
+  const Folder folder("stage");
+  auto o = quick();
+  o.epochs = 1;
+  const auto net = train<MpPde>(samples, o, small());
+  o.folder = folder.path;
+  o.report_every = 1;
+  const std::string weight = net.net->layout.weights()[1].name;
+  // Stopped as soon as the auxiliary model is prepared, and nothing else is kept.
+  o.progress = [](const Progress& p) {
+    if (p.what.starts_with("adaptive")) throw Stopped();
+  };
+  CHECK_THROWS_AS(static_cast<void>(train_adaptive<Ladder>(net, samples, o)), Stopped);
+  const auto refused = [&](auto change, const char* why) {
+    TrainOptions changed = o;
+    change(changed);
+    CAPTURE(why);
+    CHECK_THROWS_WITH_AS(static_cast<void>(train_adaptive<Ladder>(net, samples, changed)),
+                         doctest::Contains(why), Error);
+  };
+  refused([](auto& t) { t.clip = 2; }, "adam");
+  refused([](auto& t) { t.weight_decay = 0; }, "adam");
+  refused([](auto& t) { t.lr_end = 1e-5; }, "lr of the auxiliary");
+  refused([](auto& t) { t.rate = RateShape::constant; }, "lr of the auxiliary");
+  refused([](auto& t) { t.warm_up = 0.6; }, "lr of the auxiliary");
+  refused([](auto& t) { t.batch = 3; }, "batch");
+  refused([](auto& t) { t.seed = 1; }, "seed");
+  refused([](auto& t) { t.validation = 0.5; }, "data");
+  refused([](auto& t) { t.adaptive.auxiliary_lr = 1e-3; }, "lr of the auxiliary");
+  refused([](auto& t) { t.adaptive.auxiliary.hidden = 6; }, "auxiliary");
+  refused([](auto& t) { t.adaptive.score = ScoreTarget::loss(); }, "scores");
+  refused([](auto& t) { t.adaptive.score_power = 0.5; }, "score power");
+  refused([](auto& t) { t.adaptive.sharing = allocation::PerNode(); }, "sharing");
+  refused([](auto& t) { t.adaptive.clusters = ClusterScore::max; }, "clusters");
+  refused([&](auto& t) { t.weight_bits = {{weight, 4}}; }, "begins as");
+  refused([](auto& t) { t.learn_weight_steps = true; }, "steps of weights");
+  // And what is compared once the training itself has begun.
+  o.progress = {};
+  static_cast<void>(train_adaptive<Ladder>(net, samples, o));
+  refused([](auto& t) { t.quantized_epochs = 3; }, "epochs 2 (here 3)");
+  refused([](auto& t) { t.quantized_lr = 1e-3; }, "lr 5e-04 to 1e-06 (here 0.001");
+  refused([](auto& t) { t.average = 0.9; }, "average");
+  refused([](auto& t) { t.adaptive.random_share = 0.2; }, "scores");
+  refused([](auto& t) { t.adaptive.probe_share = 0.5; }, "scores");
+}
+
+TEST_CASE("a curve that cannot be written is said before an update is made") {
+  const auto samples = own_samples(6);
+  auto o = quick();
+  o.curve = "/dev/null";
+  o.report_every = 1;
+  int updates = 0;
+  o.progress = [&](const Progress&) { ++updates; };
+  CHECK_THROWS_WITH_AS(static_cast<void>(train<MpPde>(samples, o, small())),
+                       doctest::Contains("found a device"), Error);
+  o.curve = "/nowhere/curve.csv";
+  CHECK_THROWS_WITH_AS(static_cast<void>(train<MpPde>(samples, o, small())),
+                       doctest::Contains("a folder to write into"), Error);
+  CHECK(updates == 0);
 }
 
 TEST_CASE("quantized without training, a solver says which layer lost what") {
@@ -489,6 +580,21 @@ TEST_CASE("samples and shares that cannot be are refused in a sentence") {
   for (std::size_t k = 0; k < good.size(); ++k)
     refused([k](auto& s, auto&) { s[k].given(3, 0) = std::nanf(""); },
             ("sample " + std::to_string(k)).c_str());
+  // What a solver would refuse is said before the training, and not when it is saved.
+  refused([](auto& s, auto&) { s[1].mesh.points[4] = std::nan(""); }, "sample 1, mesh, node 2");
+  refused([](auto& s, auto&) { s[1].mesh.cells[4] = 1 << 20; }, "sample 1, mesh, cell 1");
+  refused([](auto& s, auto&) { s[1].mesh.node_type[4] = static_cast<NodeType>(200); },
+          "sample 1, mesh, node 4");
+  refused(
+      [](auto& s, auto&) {
+        s[3].mesh.points.insert(s[3].mesh.points.end(), {110.0, 110.0});
+        s[3].mesh.node_type.push_back(NodeType::normal);
+        for (Field* f : {&s[3].given, &s[3].solution}) {
+          f->conservativeResize(f->rows() + 1, Eigen::NoChange);
+          f->row(f->rows() - 1).setZero();
+        }
+      },
+      "expected a node of at least one cell");
   refused([](auto&, auto& o) { o.validation = 1; }, "a validation share from 0 to below 1");
   refused([](auto&, auto& o) { o.validation = -0.1; }, "a validation share");
   refused([](auto&, auto& o) { o.validation = 0, o.patience = 2; },

@@ -9,6 +9,7 @@
 #include <amq/mesh/multi_mesh.hpp>
 #include <amq/mesh/neighbours.hpp>
 #include <amq/models/graph_sample.hpp>
+#include <amq/solver/examine.hpp>
 #include <amq/solver/solution.hpp>
 #include <amq/solver/stored.hpp>
 
@@ -124,9 +125,9 @@ struct MeshEncoding {
   /// whether nodes have types, and more than inside and wall.
   /// @param samples  each with mesh, given (node, channel) and solution (node, channel)
   /// @param imposed  on every answer; solutions of the samples have these values, too
-  /// @throws amq::Error for no samples, samples of different channels or dimensions, numbers that
-  ///         are not finite, a solution that is the same everywhere, and one that does not have an
-  ///         imposed value
+  /// @throws amq::Error for no samples, samples of different channels or dimensions, meshes that a
+  ///         solver refuses (see examine()), numbers that are not finite, a solution that is the
+  ///         same everywhere, and one that does not have an imposed value
   template <typename Samples>
   [[nodiscard]] static MeshEncoding of(const Samples& samples, const GraphOptions& graph = {},
                                        std::vector<ImposedValue> imposed = {});
@@ -166,14 +167,15 @@ struct MeshEncoding {
   /// The same without the graph.
   [[nodiscard]] GraphSample nodes_of(const Mesh& mesh) const {
     const bool typed = boundary || node_types > 0;
-    if (mesh.dim != static_cast<int>(centre.size()) || mesh.dim < 1 ||
-        (typed && static_cast<Index>(mesh.node_type.size()) != mesh.n_nodes()))
-      throw Error(
-          "solver",
-          "a mesh of " + std::to_string(centre.size()) + " dimensions with a type for every node",
-          std::to_string(mesh.dim) + " dimensions and " + std::to_string(mesh.node_type.size()) +
-              " types",
-          "Mark the nodes of the boundary with NodeType::wall.");
+    if (mesh.dim != static_cast<int>(centre.size()) || mesh.dim < 1)
+      throw Error("solver", "a mesh of " + std::to_string(centre.size()) + " dimensions",
+                  std::to_string(mesh.dim) + " dimensions",
+                  "Leave out the coordinate that is the same everywhere, or train on such meshes.");
+    if (typed && static_cast<Index>(mesh.node_type.size()) != mesh.n_nodes())
+      throw Error("solver", "a mesh with a type for every node",
+                  std::to_string(mesh.node_type.size()) + " types for " +
+                      std::to_string(mesh.n_nodes()) + " nodes",
+                  "Mark the nodes of the boundary with NodeType::wall.");
     const Index n = mesh.n_nodes();
     GraphSample s;
     s.u = Matrix::Zero(n, inputs());
@@ -400,6 +402,12 @@ MeshEncoding MeshEncoding::of(const Samples& samples, const GraphOptions& graph,
                       std::to_string(s.given.rows()) + " rows given and " +
                       std::to_string(s.solution.rows()) + " of a solution",
                   "Complete the sample, or leave it out.");
+    // What a solver would refuse is refused before it is trained on.
+    try {
+      static_cast<void>(examine(s.mesh, !s.mesh.cells.empty()));
+    } catch (const Error& bad) {
+      throw Error(where + ", " + bad.where(), bad.expected(), bad.found(), bad.mend());
+    }
     given.add(s.given, where + ", given");
     solution.add(s.solution, where + ", solution");
     for (Index i = 0; i < n; ++i)

@@ -5,7 +5,9 @@
 
 #include <amq/arithmetic/training.hpp>
 #include <amq/core/float_environment.hpp>
+#include <amq/io/json.hpp>
 #include <amq/models/network.hpp>
+#include <amq/solver/stored.hpp>
 #include <amq/train/loss.hpp>
 #include <amq/train/trainer.hpp>
 
@@ -17,6 +19,7 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -222,6 +225,9 @@ class NetworkTraining {
     for (const auto& p : net_->layout.points())
       points.add(p.name).add(static_cast<std::uint64_t>(p.fixed_bits));
     r["network"] = points.text();
+    // Heads, norms and paddings leave the shapes of parameters as they are.
+    if constexpr (solver::stored::with_members<std::remove_cvref_t<decltype(net_->model.config())>>)
+      r["configuration"] = json::dump(solver::stored::to_json(net_->model.config()));
     r["data"] = fingerprint(samples_);
     if (!validation_.empty()) r["validation data"] = fingerprint(validation_);
     if (approach_) r["approach"] = approach_name_;
@@ -279,6 +285,8 @@ class NetworkTraining {
     for (const Sample& s : samples) {
       f.add(view(s.u)).add(view(s.x)).add(view(s.y));
       if constexpr (requires { s.graph.sender; }) f.add(s.graph.first).add(s.graph.sender);
+      if constexpr (requires { s.v; })
+        if (s.v.size() > 0) f.add(view(s.v));
     }
     return f.text();
   }

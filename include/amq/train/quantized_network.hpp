@@ -135,7 +135,12 @@ template <typename Model>
     recipe["auxiliary"] = "hidden " + number_text(how.auxiliary.hidden) + ", layers " +
                           number_text(how.auxiliary.layers) + ", bits " +
                           number_text(how.auxiliary.bits);
-    recipe["lr of the auxiliary"] = number_text(options.auxiliary_lr);
+    recipe["lr of the auxiliary"] =
+        number_text(options.auxiliary_lr) + " to " + number_text(options.lr_end) + ", shape " +
+        number_text(static_cast<int>(options.rate)) + ", warm-up " + number_text(options.warm_up);
+    const AdamWOptions& adam = options.adam;
+    recipe["adam"] = numbers_text(std::vector<double>{
+        adam.beta1, adam.beta2, adam.eps, adam.weight_decay, adam.step_factor, adam.clip});
     recipe["batch"] = number_text(options.trainer.batch);
     recipe["begins as"] = Fingerprint().add(net->parameters.values).text();
   }

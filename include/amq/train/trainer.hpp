@@ -5,6 +5,7 @@
 
 #include <amq/core/executor.hpp>
 #include <amq/core/float_environment.hpp>
+#include <amq/io/file.hpp>
 #include <amq/io/file_lock.hpp>
 #include <amq/train/checkpoint.hpp>
 #include <amq/train/learner.hpp>
@@ -127,6 +128,8 @@ class Trainer {
                   "Give a validation share, or no patience.");
     std::optional<FileLock> alone;
     if (!options_.checkpoint.empty() && writes()) alone.emplace(options_.checkpoint + ".lock");
+    // What cannot be written is said before the first epoch, and not after it.
+    if (!options_.curve.empty() && writes()) io::AtomicFile(options_.curve);
     const Recipe recipe = whole_recipe(bool(validate));
     std::int64_t step = begin(recipe);
     const Stopwatch watch(step);
