@@ -215,12 +215,7 @@ class Parser {
     if (header != "UInt32" && header != "UInt64") fail("header_type UInt32 or UInt64", header);
     swapped_ = order == "BigEndian";
     word_ = header == "UInt32" ? 4 : 8;
-    if (!compressor.empty() && compressor != "vtkZLibDataCompressor")
-      fail("no compressor, or vtkZLibDataCompressor", compressor);
-    compressed_ = !compressor.empty();
-    if (compressed_ && !inflate_)
-      throw Error(path_, "numbers that are not compressed: this program has no zlib", compressor,
-                  "Build with zlib, or write the file without a compressor.");
+    compressor_ = compressor;
     known_ = true;
   }
   void piece(const Tag& t) {
@@ -244,7 +239,7 @@ class Parser {
       fail("1 to 1000 components of " + name, std::to_string(components));
     const std::string type = said(t, "type");
     if (!own && (type == "String" || type.empty())) return;
-    const Array a = numbers(t);
+    const Array a = type == "Bit" ? bits(t, rows * components) : numbers(t);
     const auto n = static_cast<std::size_t>(a.size());
     const auto want = [&](std::size_t expected) {
       if (n != expected) fail(std::to_string(expected) + " numbers of " + name, std::to_string(n));
@@ -291,9 +286,18 @@ class Parser {
     rest_.remove_prefix(end);
     return out;
   }
-  Array numbers(const Tag& t) {
+  /// 0 and 1, eight a byte, the first one highest.
+  Array bits(const Tag& t, std::size_t n) {
+    Array a = numbers(t, "UInt8");
+    if (said(t, "format", "ascii") == "ascii" || a.size() != (n + 7) / 8) return a;
+    Array one(DType::u8, {static_cast<Index>(n)});
+    for (std::size_t k = 0; k < n; ++k) one.bytes[k] = a.bytes[k / 8] >> (7 - k % 8) & std::byte{1};
+    return one;
+  }
+  Array numbers(const Tag& t) { return numbers(t, said(t, "type")); }
+  Array numbers(const Tag& t, const std::string& type_name) {
     const std::string format = said(t, "format", "ascii");
-    const DType type = type_of(said(t, "type"));
+    const DType type = type_of(type_name);
     const std::string_view inside = t.empty ? std::string_view() : content();
     if (format == "ascii") return from_words(inside, type);
     Array a;
@@ -357,7 +361,14 @@ class Parser {
   }
   /// What a header and the numbers behind it hold, decompressed.
   Bytes decoded(std::string_view s, bool raw) const {
-    if (!compressed_) return plain(s, raw);
+    if (compressor_.empty()) return plain(s, raw);
+    // Files of text name a compressor, too, which has nothing to do in them.
+    if (compressor_ != "vtkZLibDataCompressor")
+      fail("no compressor, or vtkZLibDataCompressor", compressor_,
+           "Save it with the compressor ZLib, or none (ParaView: Compressor Type).");
+    if (!inflate_)
+      throw Error(path_, "numbers that are not compressed: this program has no zlib", compressor_,
+                  "Build with zlib, or write the file without a compressor.");
     // The header is encoded by itself: blocks, their size, the last one's, each one's compressed.
     const auto head_of = [&](std::size_t words) {
       return raw ? Bytes(as_bytes(s.substr(0, words * word_)).begin(),
@@ -431,8 +442,8 @@ class Parser {
   const std::string& path_;
   Inflate inflate_;
   const std::size_t most_ = 8 * 1100 * text_.size();  ///< what deflate makes of a file at most
-  bool raw_ = false, swapped_ = false, compressed_ = false, known_ = false, has_piece_ = false,
-       whole_ = false;
+  std::string compressor_;
+  bool raw_ = false, swapped_ = false, known_ = false, has_piece_ = false, whole_ = false;
   std::size_t word_ = 4, n_points_ = 0, n_cells_ = 0;
   std::string section_;
   vtk::Cells cells_;

@@ -75,6 +75,25 @@ TEST_CASE("what amq::io::vtu writes is read back, number by number and type by t
   }
 }
 
+TEST_CASE("bits are numbers, and a compressor that nothing was packed by does not matter") {
+  for (const std::string bits :
+       {"<DataArray type=\"Bit\" Name=\"b\" format=\"ascii\">1 0 1 1</DataArray>",
+        "<DataArray type=\"Bit\" Name=\"b\" format=\"binary\">AQAAALA=</DataArray>"}) {
+    CAPTURE(bits);
+    const MeshSample s = parse(with("</PointData>", bits + "</PointData>"));
+    CHECK(s.node.at("b") == std::vector<float>{1, 0, 1, 1});
+  }
+  AMQ_REFUSES(parse(with("</PointData>",
+                         "<DataArray type=\"Bit\" Name=\"b\" "
+                         "format=\"binary\">AgAAALCw</DataArray></PointData>")),
+              "4 numbers of b");
+  std::string text = with("'LittleEndian'", "'LittleEndian' compressor=\"vtkLZMADataCompressor\"");
+  const std::string packed = "format=\"binary\">AgAAAAcJ";
+  REQUIRE(text.find(packed) != text.npos);
+  text.replace(text.find(packed), packed.size(), "format=\"ascii\">7 9");
+  CHECK(parse(text).cell.at("tag") == std::vector<float>{7, 9});
+}
+
 TEST_CASE("files that are damaged or of another kind are refused by file") {
   const auto refused = [](const std::string& text, const char* why) {
     CAPTURE(why);
