@@ -1,11 +1,13 @@
 #include <amq/io/state_dict.hpp>
 
 #include <amq/models/fno.hpp>
+#include <amq/models/mesh_graph_net.hpp>
 #include <amq/models/network.hpp>
 #include <amq/models/unet.hpp>
 
 #include "../nn/grid_laws.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -177,6 +179,94 @@ TEST_CASE("all that does not fit is told at once, and nothing is taken") {
                                          "missing\n  encoder9.weight is nobody's"),
                        Error);
   CHECK(to.parameters.values == before);
+}
+
+namespace {
+
+/// A MeshGraphNet's parameters as MeshGraphNets of PyTorch Geometric save them.
+struct Geometric {
+  static MeshGraphNetConfig config(int hidden_layers) {
+    return {.hidden = 4, .layers = 2, .inputs = 3, .outputs = 2, .hidden_layers = hidden_layers};
+  }
+  int hidden_layers;
+  Network<MeshGraphNet> from{config(hidden_layers), info, 1}, to{config(hidden_layers), info, 2};
+  safetensors::File file;
+
+  /// @param twice  whether the networks of a block have both of their names
+  explicit Geometric(int deep = 3, bool twice = true) : hidden_layers(deep) {
+    file.path = "geometric.safetensors";
+    for (const auto& [name, array] : saved(from).tensors) {
+      const auto dot = name.rfind('.'), before = name.rfind('.', dot - 1);
+      const std::string at = name.substr(0, before), what = name.substr(dot);
+      const std::string number = name.substr(before + 1, dot - before - 1);
+      const bool norm = std::stoi(number) > 2 * hidden_layers;
+      const std::string inner = norm ? ".1" + what : ".0." + number + what;
+      if (at == "encoder.fv.f") {
+        file.tensors["encoder.nb_encoder" + inner] = array;
+      } else if (at == "encoder.fe.f") {
+        file.tensors["encoder.eb_encoder" + inner] = array;
+      } else if (at == "decoder.f") {
+        file.tensors["decoder.decode_module." + number + what] = array;
+      } else {
+        const std::string block = "processer_list." + name.substr(14, 1);
+        const bool edge = name.find("f_edge") != std::string::npos;
+        Array own = array;
+        if (edge && number == "0" && what == ".weight") {  // sender, receiver, edge
+          auto v = array.as<float>();
+          for (std::size_t row = 0; row < 4; ++row)
+            std::swap_ranges(v.begin() + static_cast<Index>(12 * row),
+                             v.begin() + static_cast<Index>(12 * row + 4),
+                             v.begin() + static_cast<Index>(12 * row + 4));
+          own = Array::of(v, array.shape);
+        }
+        const std::string kind = edge ? ".eb" : ".nb";
+        file.tensors[block + kind + "_module.net" + inner] = own;
+        if (twice) file.tensors[block + kind + "_custom_func" + inner] = own;
+      }
+    }
+  }
+  void load() { load_state_dict(file, to.layout, to.parameters, pyg_names(to.model)); }
+  [[nodiscard]] bool taken() const {
+    for (std::size_t k = 0; k < from.quantizers.first_entry(); ++k) {
+      const auto& e = from.layout.entries()[k];
+      if (!std::equal(from.parameters.values.begin() + e.offset,
+                      from.parameters.values.begin() + e.offset + e.size(),
+                      to.parameters.values.begin() + e.offset))
+        return false;
+    }
+    return true;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("MeshGraphNets of PyTorch Geometric are loaded by their names, senders in their place") {
+  for (const int deep : {1, 3})
+    for (const bool twice : {true, false}) {
+      Geometric g(deep, twice);
+      CHECK(!g.taken());
+      g.load();
+      CHECK(g.taken());
+    }
+  {
+    Geometric g;
+    auto& w = g.file.tensors.at("processer_list.1.nb_module.net.0.2.weight");
+    w = Array(DType::f32, w.shape);
+    CHECK_THROWS_WITH_AS(g.load(),
+                         doctest::Contains("both become processor.gnn.1.f_node.f.2.weight"), Error);
+  }
+  {
+    Geometric g;
+    g.file.tensors.erase("encoder.eb_encoder.1.bias");
+    CHECK_THROWS_WITH_AS(g.load(), doctest::Contains("encoder.fe.f.7.bias is missing"), Error);
+  }
+  {
+    Geometric g;
+    auto names = pyg_names(g.to.model);
+    names.columns.front().order = {0, 1, 2, 3, 4};
+    CHECK_THROWS_WITH_AS(load_state_dict(g.file, g.to.layout, g.to.parameters, names),
+                         doctest::Contains("multiple of 5"), Error);
+  }
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <amq.h>
 
 #include <amq/core/thread_pool.hpp>
+#include <amq/io/state_dict.hpp>
 #include <amq/mesh/boundary_distance.hpp>
 #include <amq/mesh/cluster.hpp>
 #include <amq/mesh/sides.hpp>
@@ -730,6 +731,13 @@ PYBIND11_MODULE(_amq, m) {
   m.def("_mesh_inputs", &mesh_inputs);
   m.def("_boundary_distance", &boundary_distance);
   m.def("_train", &train);
+  // (theirs, amq's) beginnings of names, and (parameter, order of blocks of columns).
+  m.def("_pyg_names", [](amq::Index layers, int hidden_layers) {
+    const auto names = amq::io::pyg_names(layers, hidden_layers);
+    std::vector<std::pair<std::string, std::vector<int>>> columns;
+    for (const auto& c : names.columns) columns.emplace_back(c.parameter, c.order);
+    return std::make_pair(names.rename, columns);
+  });
   m.def("trainable", &trainable);
   py::class_<Rollout>(m, "Rollout")
       .def("allocate_every", &Rollout::allocate_every, arg("steps"))

@@ -30,13 +30,49 @@ struct SpectralBlocks {
   }
 };
 
+/// A matrix whose inputs somebody stacks in another order.
+struct ColumnBlocks {
+  std::string parameter;   ///< of the layout
+  std::vector<int> order;  ///< (block of the model's) which of theirs it is; all of one width
+};
+
 /// What somebody calls the parameters of a model.
 struct StateDictNames {
   /// (theirs, the model's): names, or beginnings that end before a dot. {"lift", "fc0"} covers
-  /// lift.weight and lift.bias. The first that fits counts.
+  /// lift.weight and lift.bias. The first that fits counts. Two may become one where they are equal
+  /// number by number: a module that is registered twice is saved twice.
   std::vector<std::pair<std::string, std::string>> rename{};
   std::vector<SpectralBlocks> spectral{};
+  std::vector<ColumnBlocks> columns{};
 };
+
+/// The names of MeshGraphNets of PyTorch Geometric, as echowve/meshGraphNets_pytorch has them.
+/// @param layers, hidden_layers  see MeshGraphNetConfig
+[[nodiscard]] inline StateDictNames pyg_names(Index layers, int hidden_layers) {
+  StateDictNames names;
+  const std::string norm = "." + std::to_string(2 * hidden_layers + 1);
+  const auto add = [&](const std::string& theirs, const std::string& ours) {
+    names.rename.emplace_back(theirs + ".0", ours);
+    names.rename.emplace_back(theirs + ".1", ours + norm);
+  };
+  add("encoder.nb_encoder", "encoder.fv.f");
+  add("encoder.eb_encoder", "encoder.fe.f");
+  for (Index l = 0; l < layers; ++l)
+    for (const auto& [kind, part] : {std::pair{"eb", "edge"}, {"nb", "node"}}) {
+      const std::string n = std::to_string(l), theirs = "processer_list." + n + "." + kind,
+                        ours = "processor.gnn." + n + ".f_" + part + ".f";
+      add(theirs + "_custom_func", ours);
+      add(theirs + "_module.net", ours);  // the same once more
+      // Its edges read the sender first, amq's the receiver.
+      if (*kind == 'e') names.columns.push_back({ours + ".0.weight", {1, 0, 2}});
+    }
+  names.rename.emplace_back("decoder.decode_module", "decoder.f");
+  return names;
+}
+template <typename MeshGraphNet>
+[[nodiscard]] StateDictNames pyg_names(const MeshGraphNet& model) {
+  return pyg_names(model.config().layers, model.config().hidden_layers);
+}
 
 /// The names of PDEBench's FNO and of the published one.
 template <typename Fno>
@@ -135,6 +171,23 @@ namespace detail {
          (name.size() == beginning.size() || name[beginning.size()] == '.');
 }
 
+/// (row, column) numbers with the blocks of columns in the model's order.
+[[nodiscard]] inline std::vector<float> in_order(const std::vector<float>& theirs, Index columns,
+                                                 const ColumnBlocks& blocks) {
+  const auto n = static_cast<Index>(blocks.order.size()), wide = columns / n;
+  if (wide * n != columns)
+    throw Error("load_state_dict, " + blocks.parameter,
+                "a number of inputs that is a multiple of " + std::to_string(n),
+                std::to_string(columns), "Check the blocks of columns.");
+  std::vector<float> ours(theirs.size());
+  for (std::size_t row = 0; row < theirs.size(); row += static_cast<std::size_t>(columns))
+    for (Index k = 0; k < n; ++k)
+      std::copy_n(theirs.begin() + static_cast<Index>(row) +
+                      blocks.order[static_cast<std::size_t>(k)] * wide,
+                  wide, ours.begin() + static_cast<Index>(row) + k * wide);
+  return ours;
+}
+
 /// Tensors by the names that the model has for them.
 struct NamedTensors {
   std::map<std::string, const Array*> of_model;  ///< under its names, or what would be them
@@ -160,12 +213,18 @@ struct NamedTensors {
         used[k] = true;
         break;
       }
-      if (!of_model.emplace(to, &t).second)
+      const auto& [first, fresh] = of_model.emplace(to, &t);
+      if (!fresh && !(*first->second == t))
         problems += "\n  " + name + " and " + whole[to] + " both become " + to;
       whole.emplace(to, name);
     }
-    for (std::size_t k = 0; k < used.size(); ++k)
-      if (!used[k]) problems += "\n  no tensor begins with " + names.rename[k].first;
+    for (std::size_t k = 0; k < used.size(); ++k) {
+      // Of what is registered twice a file may hold one.
+      bool covered = used[k];
+      for (std::size_t j = 0; j < used.size(); ++j)
+        covered |= used[j] && names.rename[j].second == names.rename[k].second;
+      if (!covered) problems += "\n  no tensor begins with " + names.rename[k].first;
+    }
   }
 };
 }  // namespace detail
@@ -250,7 +309,11 @@ inline void load_state_dict(const safetensors::File& file, const ParameterLayout
       problems += "\n  " + e.name + " is complex";
       continue;
     }
-    const auto values = numbers(e.name, *t);
+    auto values = numbers(e.name, *t);
+    const auto stacked = std::find_if(names.columns.begin(), names.columns.end(),
+                                      [&](const ColumnBlocks& c) { return c.parameter == e.name; });
+    if (stacked != names.columns.end() && !values.empty())
+      values = detail::in_order(values, e.cols(), *stacked);
     std::copy(values.begin(), values.end(), taken.values.begin() + e.offset);
   }
   for (const auto& [own, whole] : tensors.whole) {
