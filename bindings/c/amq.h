@@ -69,7 +69,8 @@ typedef void (*amq_body)(void *work, size_t begin, size_t end);
 
 /* Runs a loop on the host's threads. parallel_for calls body(work, begin, end) over disjoint ranges
  * that cover 0 to n, multiples of grain but for the last, from any threads, and returns 0 when all
- * have returned. Another value, an exception, or ranges that do not cover the loop: AMQ_HOST. */
+ * have returned. Another value, an exception, or ranges that do not cover the loop: AMQ_HOST.
+ * It is called in the host's floating-point environment; body computes in amq's. */
 typedef struct amq_executor {
   size_t threads; /* that a loop is worth being cut for */
   int (*parallel_for)(void *host, size_t n, size_t grain, amq_body body, void *work);
@@ -220,7 +221,8 @@ AMQ_API int amq_rollout_close(amq_rollout *rollout);
 /* Bits are chosen at the next step and at every n-th after it. 1 at first. */
 AMQ_API int amq_rollout_allocate_every(amq_rollout *rollout, int64_t n);
 /* Sets in state (row, channel), row after row, what the host prescribes; not 0: AMQ_HOST,
- * and the state stays as it was before the step. */
+ * and the state stays as it was before the step. It is called in the host's floating-point
+ * environment. */
 typedef int (*amq_boundary)(void *host, float *state, int64_t rows, int64_t channels);
 /* One step. boundary, report: may be NULL. */
 AMQ_API int amq_rollout_step(amq_rollout *rollout, amq_boundary boundary, void *host,

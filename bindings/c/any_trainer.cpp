@@ -472,14 +472,14 @@ class Interruptible final : public Executor {
     const std::size_t piece = std::max<std::size_t>(grain, 1);
     if (of_.threads() == 1) {  // which would take all in one
       for (std::size_t from = 0; from < n; from += piece) {
-        ask_();
+        core::as_host(ask_);
         body(from, std::min(n, from + piece));
       }
       return;
     }
     const auto caller = std::this_thread::get_id();
     of_.parallel_for(n, grain, [&](std::size_t from, std::size_t end) {
-      if (std::this_thread::get_id() == caller) ask_();
+      if (std::this_thread::get_id() == caller) core::as_host(ask_);
       body(from, end);
     });
   }

@@ -71,7 +71,7 @@ class OnGrid final : public Solver {
         std::copy(row + frame, row + state_.cols(), to);
         std::copy_n(next_.field.data() + i * frame, frame, to + kept);
       }
-      given(after_);
+      core::as_host([&] { given(after_); });
       state_.swap(after_);
     }
     [[nodiscard]] const Field& state() const override { return state_; }

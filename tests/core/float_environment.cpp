@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <limits>
+#include <vector>
 
 namespace test_float_environment {
 
@@ -67,6 +68,61 @@ TEST_CASE("every thread of an executor computes as a program begins") {
   // [guard]
   CHECK(wrong == 0);
   CHECK(executor.threads() == 3);
+}
+
+TEST_CASE("a callback of the host computes as the host does, inside of any number of guards") {
+  const int begun = std::fegetround();
+  std::fesetround(FE_UPWARD);
+  CHECK(as_host([] { return std::fegetround(); }) == FE_UPWARD);  // no guard
+  {
+    const FloatEnvironment own;
+    const FloatEnvironment again;
+    CHECK(as_host([] { return std::fegetround(); }) == FE_UPWARD);
+    CHECK(std::fegetround() == FE_TONEAREST);
+    as_host([] {
+      // The host asks amq for something else meanwhile, which calls back, too.
+      const FloatEnvironment inner;
+      CHECK(std::fegetround() == FE_TONEAREST);
+      CHECK(as_host([] { return std::fegetround(); }) == FE_UPWARD);
+      CHECK(std::fegetround() == FE_TONEAREST);
+    });
+    CHECK(std::fegetround() == FE_TONEAREST);
+    CHECK_THROWS_AS(as_host([] { throw 3; }), int);
+    CHECK(std::fegetround() == FE_TONEAREST);
+    as_host([] { std::fesetround(FE_DOWNWARD); });  // what a host changes is its own
+    CHECK(std::fegetround() == FE_TONEAREST);
+  }
+  CHECK(std::fegetround() == FE_DOWNWARD);
+  std::fesetround(begun);
+}
+
+TEST_CASE("a host's executor runs in the host's environment, and what it runs in amq's") {
+  struct Host final : Executor {
+    std::vector<int> rounding;
+    void parallel_for(std::size_t n, std::size_t, const Body& body) override {
+      rounding.push_back(std::fegetround());
+      body(0, n);
+      rounding.push_back(std::fegetround());
+    }
+    [[nodiscard]] std::size_t threads() const noexcept override { return 1; }
+  } host;
+  const int begun = std::fegetround();
+  std::fesetround(FE_UPWARD);
+  int inside = -1;
+  {
+    const FloatEnvironment own;
+    FloatExecutor executor(host);
+    executor.parallel_for(8, 1, [&](std::size_t, std::size_t) { inside = std::fegetround(); });
+    FloatExecutor serial(serial_executor());
+    std::fesetround(FE_DOWNWARD);
+    serial.parallel_for(
+        8, 1, [&](std::size_t, std::size_t) { CHECK(std::fegetround() == FE_TONEAREST); });
+    std::fesetround(FE_TONEAREST);
+  }
+  CHECK(inside == FE_TONEAREST);
+  CHECK(host.rounding == std::vector<int>{FE_UPWARD, FE_UPWARD});
+  CHECK(std::fegetround() == FE_UPWARD);
+  std::fesetround(begun);
 }
 
 }  // namespace test_float_environment

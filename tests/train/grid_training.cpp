@@ -12,6 +12,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cfenv>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -459,8 +460,10 @@ TEST_CASE(
   for (bool done = false; !done;) {
     int updates = 0;
     kept.progress = [&](const Progress&) {
+      CHECK(std::fegetround() == FE_UPWARD);  // who watches computes as its program does
       if (++updates == 11) throw Stop();
     };
+    std::fesetround(FE_UPWARD);
     try {
       const auto [again, narrow] = made(kept);
       CHECK(again.net->parameters.values == net.net->parameters.values);
@@ -469,6 +472,8 @@ TEST_CASE(
     } catch (const Stop&) {
       ++stops;
     }
+    CHECK(std::fegetround() == FE_UPWARD);
+    std::fesetround(FE_TONEAREST);
   }
   CHECK(stops > 1);
   kept.progress = {};

@@ -27,9 +27,9 @@ template <typename Call>
 [[nodiscard]] double least_seconds(const RowTimesOptions& o, const Call& call) {
   double best = std::numeric_limits<double>::infinity();
   for (int round = 0; round <= o.rounds; ++round) {
-    const double start = o.clock();
+    const double start = o.now();
     call();
-    const double took = o.clock() - start;
+    const double took = o.now() - start;
     if (round > 0) best = std::min(best, took);
   }
   return best;

@@ -77,7 +77,7 @@ class PartRollout {
       // The next state is made beside this one, which stays where `given` throws.
       if (!(part_->solver().encoding().time_step > 0)) change_ += state_;
     }
-    given(change_);
+    as_host([&] { given(change_); });
     state_.swap(change_);
     since_ = (since_ + 1) % every_;
     ++steps_;

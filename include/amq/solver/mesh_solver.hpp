@@ -185,9 +185,9 @@ class MeshSolver {
       rows.push_back(static_cast<double>(by.uniform_cost(s, work, b)));
     double choosing = passes.front();
     const auto fastest = [&](double& best, const auto& f) {
-      const double start = options.clock();
+      const double start = options.now();
       f();
-      best = std::min(best, 1e12 * (options.clock() - start));
+      best = std::min(best, 1e12 * (options.now() - start));
     };
     for (int round = 0; round <= options.rounds; ++round) {
       if (round == 1) passes.assign(n, choosing = std::numeric_limits<double>::infinity());

@@ -70,7 +70,7 @@ class Rollout {
       // The next state is made beside this one, which stays where `given` throws.
       if (!(mesh_.solver().encoding().time_step > 0)) change_ += state_;
     }
-    given(change_);
+    core::as_host([&] { given(change_); });
     state_.swap(change_);
     since_ = (since_ + 1) % every_;
     ++steps_;

@@ -153,8 +153,13 @@ class Trainer {
         save_checkpoint(options_.checkpoint, step, learners_, recipe, state());
       if (progress && options_.report_every > 0 &&
           (step % options_.report_every == 0 || step == steps() || stopped_)) {
-        progress({options_.what, step, steps(), watch.seconds(), watch.seconds_left(step, steps()),
-                  sum / static_cast<double>(counted)});
+        const Progress now{options_.what,
+                           step,
+                           steps(),
+                           watch.seconds(),
+                           watch.seconds_left(step, steps()),
+                           sum / static_cast<double>(counted)};
+        as_host([&] { progress(now); });
         sum = 0;
         counted = 0;
       }
