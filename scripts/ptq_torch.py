@@ -29,6 +29,7 @@ from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 import ptq_networks
 import ptq_table
 from ptq_table import CALIBRATION
+from torch_build import torch_build
 
 said = ptq_table.options(["time", "rounds"])
 out, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
@@ -203,7 +204,7 @@ def transolver():
 
 
 if __name__ == "__main__":
-    print(f"{PT2E}; {BREVITAS}; {AIMET}")
+    print(f"{torch_build()}; {PT2E}; {BREVITAS}; {AIMET}")
     for name in ptq_networks.ON_GRID:
         on_a_grid(name)
     transolver()

@@ -28,6 +28,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 import amq
 import ptq_networks
 from ptq_table import CALIBRATION, session
+from torch_build import torch_build
 
 torch.set_num_threads(1)
 logging.disable(logging.WARNING)
@@ -211,7 +212,7 @@ def transolver():
     compare("transolver", contenders, truth, exact)
 
 
-print(f"{AMQ} for {amq.instruction_set()}, {ONNXRUNTIME}, {TORCH}")
+print(f"{AMQ} for {amq.instruction_set()}, {ONNXRUNTIME}, {torch_build()}")
 on_a_grid("fno")
 on_a_grid("unet")
 on_a_grid("transformer", CODES)

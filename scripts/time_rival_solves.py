@@ -17,10 +17,12 @@ import torch
 from torch import nn
 
 import rival_table
+from torch_build import torch_build
 
 out, machine, bench, said = rival_table.options(nodes=1000, rounds=9)
 nodes, rounds = said["nodes"], said["rounds"]
 core = rival_table.pin()
+print(torch_build(), file=sys.stderr)
 torch.set_num_threads(1)
 torch.manual_seed(1)
 swish = nn.functional.silu

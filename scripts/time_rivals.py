@@ -82,7 +82,9 @@ if have["onnx"]:
         contenders[f"openvino_{openvino.__version__.split('-')[0]}_float", 32] = compiled(plain, floats)
 if have["torch"]:
     import torch
+    from torch_build import torch_build
     torch.set_num_threads(1)
+    print(torch_build())
     x, w = torch.from_numpy(floats), torch.from_numpy(np.ascontiguousarray(weight.T))
     layer = torch.nn.Linear(K, N, bias=False)
     layer.weight.data = w

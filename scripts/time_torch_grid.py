@@ -20,10 +20,12 @@ import torch.nn.functional as F
 from torch import nn
 
 import rival_table
+from torch_build import torch_build
 
 out, machine, bench, said = rival_table.options(rounds=5, seconds=0.5)
 rounds, seconds = said["rounds"], said["seconds"]
 core = rival_table.pin()
+print(torch_build(), file=sys.stderr)
 torch.set_num_threads(1)
 torch.manual_seed(0)
 
