@@ -3,6 +3,7 @@
  * Ends with the number of checks that failed. */
 #include <amq.h>
 
+#include <fenv.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -478,6 +479,79 @@ static void words(const char* folder) {
   CHECK(amq_mesh_close(mesh) == AMQ_OK && amq_close(solver) == AMQ_OK);
 }
 
+/* Static ranges: of fields far beyond those of calibration rows are cut, and the report says of
+ * what share. */
+static void static_ranges(const char* folder) {
+  char path[1024];
+  float given[NODES], said[NODES];
+  amq_solver* solver = NULL;
+  amq_mesh* mesh = NULL;
+  const amq_mesh_data d = square(SIDE, 0);
+  amq_report r = amq_report_init();
+  const amq_array a = amq_array_f32(given, NODES, 1), u = amq_array_f32(said, NODES, 1);
+  double usual;
+  int k;
+  for (k = 0; k < NODES; ++k) given[k] = (float)sin(0.37 * k);
+  snprintf(path, sizeof path, "%s/static/MpPde.safetensors", folder);
+  CHECK(amq_open(path, NULL, &solver) == AMQ_OK);
+  CHECK(amq_mesh_new(solver, &d, &mesh) == AMQ_OK);
+  CHECK(amq_solve(mesh, &a, &u, NULL, &r) == AMQ_OK);
+  usual = r.cut_share;
+  CHECK(usual >= 0 && usual < 0.5);
+  for (k = 0; k < NODES; ++k) given[k] *= 1000;
+  CHECK(amq_solve(mesh, &a, &u, NULL, &r) == AMQ_OK && r.cut_share > usual && r.cut_share <= 1);
+  CHECK(amq_out_of_range(solver, AMQ_IGNORE, 0) == AMQ_OK); /* then nobody looks */
+  CHECK(amq_solve(mesh, &a, &u, NULL, &r) == AMQ_OK && r.cut_share == 0);
+  CHECK(amq_mesh_close(mesh) == AMQ_OK && amq_close(solver) == AMQ_OK);
+}
+
+/* The host's rounding is what its callbacks find, and what it finds again. */
+static int rounds_up(void* host, float* state, int64_t rows, int64_t channels) {
+  (void)state, (void)rows, (void)channels;
+  *(int*)host = fegetround();
+  return 0;
+}
+static int loops_up(void* host, size_t n, size_t grain, void (*part)(void*, size_t, size_t),
+                    void* work) {
+  (void)grain;
+  if (fegetround() != FE_UPWARD) ++*(int*)host;
+  part(work, 0, n);
+  if (fegetround() != FE_UPWARD) ++*(int*)host;
+  return 0;
+}
+static void environment(const char* folder) {
+  char path[1024];
+  float given[49], plain[49], upward[49];
+  amq_solver* solver = NULL;
+  amq_mesh* mesh = NULL;
+  amq_rollout* rollout = NULL;
+  const amq_mesh_data d = square(6, 0);
+  const amq_array a = amq_array_f32(given, 49, 1), p = amq_array_f32(plain, 49, 1),
+                  u = amq_array_f32(upward, 49, 1);
+  amq_executor host;
+  int k, seen = -1, wrong = 0;
+  memset(&host, 0, sizeof host);
+  host.parallel_for = &loops_up;
+  host.host = &wrong;
+  host.threads = 1;
+  for (k = 0; k < 49; ++k) given[k] = (float)sin(0.37 * k);
+  snprintf(path, sizeof path, "%s/MpPde.safetensors", folder);
+  CHECK(amq_open(path, NULL, &solver) == AMQ_OK && amq_mesh_new(solver, &d, &mesh) == AMQ_OK);
+  CHECK(amq_solve(mesh, &a, &p, NULL, NULL) == AMQ_OK);
+  CHECK(amq_mesh_close(mesh) == AMQ_OK && amq_close(solver) == AMQ_OK);
+  CHECK(fesetround(FE_UPWARD) == 0);
+  CHECK(amq_open(path, &host, &solver) == AMQ_OK && amq_mesh_new(solver, &d, &mesh) == AMQ_OK);
+  CHECK(amq_solve(mesh, &a, &u, NULL, NULL) == AMQ_OK);
+  CHECK(amq_rollout_new(mesh, &a, NULL, &rollout) == AMQ_OK);
+  CHECK(amq_rollout_step(rollout, &rounds_up, &seen, NULL) == AMQ_OK);
+  CHECK(fegetround() == FE_UPWARD);
+  CHECK(seen == FE_UPWARD && wrong == 0);
+  CHECK(fesetround(FE_TONEAREST) == 0);
+  CHECK(memcmp(plain, upward, sizeof plain) == 0);
+  CHECK(amq_rollout_close(rollout) == AMQ_OK);
+  CHECK(amq_mesh_close(mesh) == AMQ_OK && amq_close(solver) == AMQ_OK);
+}
+
 /* Every network from its file: the self-test was replayed, a rollout is steps of solves. */
 static void every_network(const char* folder) {
   int k, say = 0;
@@ -567,6 +641,8 @@ int main(int argc, char** argv) {
   refusals(argv[1]);
   every_network(argv[2]);
   words(argv[2]);
+  static_ranges(argv[2]);
+  environment(argv[2]);
   printf("%d of %d checks failed\n", failures, checks);
   return failures > 99 ? 99 : failures;
 }

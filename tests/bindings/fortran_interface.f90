@@ -1,11 +1,14 @@
 !> A procedure of a module: one inside a program would want an executable stack.
 module boundary
   use, intrinsic :: iso_fortran_env, only: real32
+  use, intrinsic :: ieee_arithmetic
   implicit none
+  type(ieee_round_type) :: seen = ieee_nearest
 contains
   subroutine hold(state)
     real(real32), intent(inout) :: state(:, :)
     state(1, 1) = 1.5
+    call ieee_get_rounding_mode(seen)
   end subroutine
 end module boundary
 
@@ -13,7 +16,8 @@ end module boundary
 !>   fortran_interface DARCY FOLDER_OF_MODELS
 program fortran_interface
   use amq
-  use boundary, only: hold
+  use boundary, only: hold, seen
+  use, intrinsic :: ieee_arithmetic
   use, intrinsic :: iso_fortran_env, only: real32, real64, int32, int64
   implicit none
   integer, parameter :: side = 6, nodes = (side + 1)**2, cells_in_all = 2*side**2
@@ -30,6 +34,7 @@ program fortran_interface
   call refusals()
   call rollouts()
   call words()
+  call static_ranges()
   print '(i0, a, i0, a)', failures, ' of ', checks, ' checks failed'
   if (failures > 0) error stop 1
 
@@ -188,6 +193,7 @@ contains
     real(real64) :: state(nodes), change(nodes), next(nodes)
     integer :: stat
     character(len=400) :: errmsg
+    type(ieee_round_type) :: mode
     integer :: i
     call solver%open(trim(folder)//'/MpPde.safetensors')
     call mesh%new(solver, points, cells, mark_boundary=.true.)
@@ -214,6 +220,30 @@ contains
                'a step is the state and its change')
     call check(report%bops > 0, 'a step costs')
     call rollout%step()
+    call ieee_set_rounding_mode(ieee_up)
+    call rollout%step(hold)
+    call check(seen == ieee_up, 'a boundary rounds as its program does')
+    call ieee_get_rounding_mode(mode)
+    call check(mode == ieee_up, 'and so the program goes on')
+    call ieee_set_rounding_mode(ieee_nearest)
+  end subroutine
+
+  !> Static ranges: of fields far beyond those of calibration rows are cut, and the report says of what share.
+  subroutine static_ranges()
+    type(amq_solver) :: solver
+    type(amq_mesh) :: mesh
+    type(amq_report) :: report
+    real(real64) :: given(nodes), said(nodes), usual
+    integer :: i
+    call solver%open(trim(folder)//'/static/MpPde.safetensors')
+    call mesh%new(solver, points, cells, mark_boundary=.true.)
+    do i = 1, nodes
+      given(i) = sin(0.37d0*i)
+    end do
+    call mesh%solve(given, said, report=report)
+    usual = report%cut_share
+    call mesh%solve(1d3*given, said, report=report)
+    call check(usual >= 0 .and. report%cut_share > usual .and. report%cut_share <= 1, 'rows beyond static ranges')
   end subroutine
 
   !> Fields far beyond those of calibration reach the largest word, and the report says so.

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """The Python module: numbers, layouts, refusals, threads, rollouts, doctests.
 Usage: python_test.py DARCY FOLDER_OF_MODELS  (with the built package on PYTHONPATH)"""
+import ctypes
+import ctypes.util
 import doctest
 import pathlib
+import platform
 import re
 import sys
 import threading
@@ -187,6 +190,21 @@ in_words = amq.load(folder / "words" / "MpPde.safetensors").mesh(points, cells, 
 check(in_words.solve(start, report=True)[1]["saturated"] == 0, "no row is cut")
 check(in_words.solve(1e4 * start, report=True)[1]["saturated"] > 0, "rows that were cut are counted")
 check(in_words.solve(start, report=True)[1]["cut_share"] == 0, "ranges of this scheme are not static")
+
+# Static ranges: of fields far beyond those of calibration rows are cut, and the report says of what share.
+ranged = amq.load(folder / "static" / "MpPde.safetensors").mesh(points, cells, mark_boundary=True)
+usual, far = (ranged.solve(times * start, report=True)[1]["cut_share"] for times in (1, 1000))
+check(0 <= usual < far <= 1, f"rows beyond static ranges: {usual} of the usual, {far} of far ones")
+
+# A boundary rounds as its program does, and so the program goes on.
+libm = ctypes.CDLL(ctypes.util.find_library("m"))
+upward = {"x86_64": 0x800, "aarch64": 0x400000}.get(platform.machine())
+if upward is not None and libm.fesetround(upward) == 0:
+    seen = []
+    roll.step(lambda state: seen.append(libm.fegetround()))
+    seen.append(libm.fegetround())
+    libm.fesetround(0)
+    check(seen == [upward, upward], f"rounding modes {seen}")
 
 # Stubs name what there is.
 stub = (pathlib.Path(amq.__file__).parent / "__init__.pyi").read_text()

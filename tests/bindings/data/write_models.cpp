@@ -105,12 +105,29 @@ void in_words(const std::string& folder) {
        MeshSolver<MpPde, AnyScheme>(std::move(net), nullptr, e), test);
 }
 
+/// Static ranges, calibrated on the field of its self-test.
+void in_static_ranges(const std::string& folder) {
+  MeshEncoding e;
+  SelfTest test{square(6), {}, {8}};
+  test.a = waves(test.mesh.n_nodes(), 1);
+  MpPdeConfig c{.hidden = 8, .layers = 1};
+  c.inputs = e.inputs();
+  auto net = std::make_unique<Network<MpPde>>(
+      c, SchemeInfo::of<Scheme<Weights<8>, Activations<8>, Static>>(), 7);
+  GraphSample s = e.encode(test.mesh, view(test.a));
+  prepare_sample(net->model, s);
+  calibrate(*net, std::vector{s});
+  save(file_of(folder + "/static", MpPde::name),
+       MeshSolver<MpPde, AnyScheme>(std::move(net), nullptr, e), test);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
   const std::string folder = argc > 1 ? argv[1] : ".";
   on_mesh<MpPde>(folder, {.hidden = 8, .layers = 1});
   in_words(folder);
+  in_static_ranges(folder);
   on_mesh<MeshGraphNet>(folder, {.hidden = 8, .layers = 1});
   on_mesh<GraphVit>(folder, {.hidden = 8,
                              .width = 8,
