@@ -114,6 +114,9 @@ TEST_CASE("a budget in milliseconds is kept, whole passes and the choice of bits
   const double three = m.ms(3);
   CHECK((*m.solver)(m.mesh, m.a, milliseconds(three)).report.picoseconds ==
         (*m.solver)(m.mesh, m.a, mean_bits(3)).report.picoseconds);
+  // Less than all the lowest takes is refused in the unit it was given in.
+  CHECK_THROWS_WITH_AS(static_cast<void>((*m.solver)(m.mesh, m.a, milliseconds(0.5 * least))),
+                       doctest::Contains(" milliseconds, the cheapest level"), Error);
   // More than all the highest level takes is not spent.
   const Solution rich = (*m.solver)(m.mesh, m.a, milliseconds(1e6));
   CHECK(1e-9 * static_cast<double>(rich.report.picoseconds) == doctest::Approx(most));

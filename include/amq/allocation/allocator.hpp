@@ -85,13 +85,14 @@ struct PricedPoints {
   std::vector<Cost> work;                ///< (column) units of a row
   std::vector<std::vector<Cost>> price;  ///< (column)(level) of a unit
   Cost fixed = 0;                        ///< of the pass
+  std::string_view unit = "BOPs";        ///< of costs
   bool alike = true;                     ///< all columns have one price list
   bool by_bit = true;                    ///< and it is the bits themselves
 
   template <typename Price>
   PricedPoints(const ParameterLayout& layout, const std::vector<int>& levels, const PassWork& pass,
                const Price& p)
-      : id(PointScores(layout).points), fixed(p.fixed(pass)) {
+      : id(PointScores(layout).points), fixed(p.fixed(pass)), unit(Price::unit) {
     for (std::size_t c = 0; c < id.size(); ++c) {
       const PointEntry& point = layout.point(id[c]);
       const RowWork row{c, point.kind, point.channels, pass.bops_per_bit[to_index(id[c])]};
@@ -353,6 +354,7 @@ class Contest {
         competition_(points_, choosers(owners), element_, curves_),
         problem_(competition_.problem(levels)) {
     problem_.overhead = points_.fixed + overhead;
+    problem_.unit = points_.unit;
   }
   /// See Allocator::plan().
   /// @param owners  of the mesh it was made for

@@ -518,12 +518,17 @@ struct GroupLevels {
 
 /// @throws Error for a budget outside what the levels can cost.
 inline void check_budget(const Problem& p, Cost least, Cost most) {
+  const auto text = [&](Cost c) {  // as budgets are given
+    if (p.unit == "picoseconds")
+      return std::to_string(1e-9 * static_cast<double>(c)) + " milliseconds";
+    return std::to_string(c) + " " + std::string(p.unit);
+  };
   const auto refuse = [&](const char* bound, Cost cost, const char* which, const char* mend) {
     throw Error("allocation",
-                std::string("a budget of at ") + bound + " " + std::to_string(cost) + ", the " +
-                    which + " of " + std::to_string(p.levels.front()) + " to " +
+                std::string("a budget of at ") + bound + " " + text(cost) + ", the " + which +
+                    " of " + std::to_string(p.levels.front()) + " to " +
                     std::to_string(p.levels.back()) + " bits everywhere",
-                std::to_string(p.budget), mend);
+                text(p.budget), mend);
   };
   if (p.budget < least)
     refuse("least", least, "cheapest level", "Raise the budget, or add a lower level.");

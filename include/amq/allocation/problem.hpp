@@ -17,6 +17,7 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -75,6 +76,7 @@ struct Problem {
   std::span<const std::uint16_t> group{};  ///< (element); empty: all are of group 0
   Cost budget = 0;                         ///< of the whole pass
   Cost overhead = 0;                       ///< what no level changes: auxiliary model, encoder
+  std::string_view unit = "BOPs";          ///< of costs
 
   [[nodiscard]] std::size_t n_elements() const noexcept { return work.size(); }
   [[nodiscard]] std::size_t group_of(std::size_t e) const noexcept {
