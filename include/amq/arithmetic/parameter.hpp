@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -193,6 +194,19 @@ class ParameterLayout {
       }
     throw Error("ParameterLayout::fix_weight_bits", "the name of a weight", name,
                 "Names are listed by weights().");
+  }
+  /// Keeps the rows of points at these bits in every scheme and plan. Before their steps are
+  /// declared.
+  /// @throws Error if there is no such point
+  void fix_row_bits(const std::map<std::string, int>& bits) {
+    for (const auto& [name, own] : bits) {
+      auto point = points_.begin();
+      while (point != points_.end() && point->name != name) ++point;
+      if (point == points_.end())
+        throw Error("ParameterLayout::fix_row_bits", "the name of a point", name,
+                    "Names are listed by points().");
+      point->fixed_bits = own;
+    }
   }
   /// A product whose matrix is the parameter's numbers in another order: see WeightPart::row.
   /// @throws Error unless there are as many places as numbers, and outputs as biases or a multiple

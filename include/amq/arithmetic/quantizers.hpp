@@ -233,7 +233,10 @@ class Quantizers {
                        : "words between products in a network that has such layers, as MP-PDE",
                   info_.name(), "Use floats between products.");
     for (const PointEntry& p : layout.points())
-      if (p.fixed_bits < 0 || p.fixed_bits > max_bits)
+      if (info_.words && p.may_have_words && p.fixed_bits > 8)
+        throw Error("point " + p.name, "at most 8 bits of rows that are words between products",
+                    std::to_string(p.fixed_bits), "Use floats between products.");
+      else if (p.fixed_bits < 0 || p.fixed_bits > max_bits)
         throw Error("point " + p.name, "0 to " + std::to_string(max_bits) + " fixed bits",
                     std::to_string(p.fixed_bits), "Correct the network's settings.");
   }

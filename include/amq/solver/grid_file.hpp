@@ -74,7 +74,8 @@ GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& ex
     throw Error(path + ": amq.config", "1 to 3 axes", std::to_string(c.dims),
                 "The file is damaged: save the model again.");
   std::vector<safetensors::Expected> wanted;
-  file.declare<Model>(wanted, "", config, info);
+  const auto row_bits = file.row_bits();
+  file.declare<Model>(wanted, "", config, info, row_bits);
   wanted.push_back({"self_test.a", {-1, e.inputs()}});
   wanted.push_back({"self_test.mean_bits", {-1}});
   expect_self_test_grid(wanted, c.dims);
@@ -83,7 +84,7 @@ GridSolver<Model, Scheme> load_grid_solver(const NetworkFile& file, Executor& ex
     wanted.push_back({"self_test.u." + std::to_string(k), {-1, e.outputs()}});
   safetensors::expect(f, wanted);
 
-  auto net = std::make_unique<Network<Model>>(config, info, 0);
+  auto net = std::make_unique<Network<Model>>(config, info, 0, row_bits);
   file.take_weight_bits<Scheme>(net->layout);
   get_parameters(f, "", net->layout, net->quantizers, net->parameters);
   GridSolver<Model, Scheme> solver(std::move(net), std::move(e), executor);

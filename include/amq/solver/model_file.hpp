@@ -158,7 +158,8 @@ MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& ex
 
   // Tensors are compared before memory is taken for what they should fill.
   std::vector<safetensors::Expected> wanted;
-  file.declare<Model>(wanted, "", config, info);
+  const auto row_bits = file.row_bits();
+  file.declare<Model>(wanted, "", config, info, row_bits);
   StoredAuxiliary a;
   const bool adaptive = file.has("amq.auxiliary");
   constexpr bool can_choose = MeshSolver<Model, Scheme>::can_choose;
@@ -187,7 +188,7 @@ MeshSolver<Model, Scheme> load_mesh_solver(const NetworkFile& file, Executor& ex
     wanted.push_back({"self_test.u." + std::to_string(k), {-1, c.outputs}});
   safetensors::expect(f, wanted);
 
-  auto net = std::make_unique<Network<Model>>(config, info, 0);
+  auto net = std::make_unique<Network<Model>>(config, info, 0, row_bits);
   file.take_weight_bits<Scheme>(net->layout);
   get_parameters(f, "", net->layout, net->quantizers, net->parameters);
   std::unique_ptr<Auxiliary> aux;

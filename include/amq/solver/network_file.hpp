@@ -222,9 +222,10 @@ struct NetworkFile {
   /// Declares a network without its numbers, and says which tensors it wants.
   template <typename Model>
   void declare(std::vector<safetensors::Expected>& wanted, const std::string& prefix,
-               const typename Model::Config& config, const SchemeInfo& scheme) const {
-    ParameterLayout layout;
-    const Model model(layout, config);
+               const typename Model::Config& config, const SchemeInfo& scheme,
+               const std::map<std::string, int>& row_bits = {}) const {
+    ParameterLayout layout = models::declared_by<Model>(config);
+    layout.fix_row_bits(row_bits);
     const Quantizers quantizers(layout, scheme);
     expect_layout(wanted, prefix, layout);
     const CodedParameters coded(layout, quantizers);
@@ -246,6 +247,17 @@ struct NetworkFile {
         throw Error(where, "2, 4, 8 or 16 bits", std::to_string(bits), "The file is damaged.");
       layout.fix_weight_bits(name, static_cast<int>(bits));
     }
+  }
+  /// Bits of points' rows beside the scheme's levels. Files of before say nothing.
+  /// @throws amq::Error for bits that rows cannot have
+  [[nodiscard]] std::map<std::string, int> row_bits() const {
+    std::map<std::string, int> bits;
+    if (!has("amq.row_bits")) return bits;
+    const std::string where = f.path + ": amq.row_bits";
+    const json::Value all = json::parse(text("amq.row_bits"), where);
+    for (const auto& [name, value] : all.as_object(where))
+      bits[name] = static_cast<int>(stored::whole(value, 1, max_bits, where));
+    return bits;
   }
   /// @throws amq::Error for a self-test that tests nothing
   [[nodiscard]] std::vector<double> budgets() const {
@@ -285,14 +297,17 @@ void put_network(safetensors::File& f, const Network<Model>& net) {
   f.metadata["amq.config"] = json::dump(stored::to_json(net.model.config()));
   f.metadata["amq.scheme"] = net.quantizers.info().name();
   f.metadata["amq.levels"] = json::dump(stored::to_json(net.quantizers.info().levels));
-  ParameterLayout declared;
-  const Model model(declared, net.model.config());
+  const ParameterLayout declared = models::declared_by<Model>(net.model.config());
   json::Object bits;
   for (std::size_t k = 0; k < declared.weights().size(); ++k)
     if (const WeightEntry& w = net.layout.weights()[k];
         w.fixed_bits != declared.weights()[k].fixed_bits)
       bits.emplace_back(w.name, static_cast<double>(w.fixed_bits));
   if (!bits.empty()) f.metadata["amq.weight_bits"] = json::dump(bits);
+  json::Object rows;
+  for (const auto& [name, own] : net.own_row_bits())
+    rows.emplace_back(name, static_cast<double>(own));
+  if (!rows.empty()) f.metadata["amq.row_bits"] = json::dump(rows);
 }
 /// @throws amq::Error for solutions that no load could compare
 inline void put_solution(safetensors::File& f, std::size_t k, const Field& u) {

@@ -21,12 +21,15 @@ namespace amq::training {
 
 /// The float network's weights under a scheme, steps fitted to some samples.
 /// @param weight_bits  of weights that have others than the scheme's
+/// @param row_bits     of points whose rows have these in every plan
 template <typename Model, typename Samples>
 [[nodiscard]] std::unique_ptr<Network<Model>> calibrated_network(
     const Network<Model>& from, SchemeInfo scheme, const Samples& few,
     RangeRule ranges = RangeRule::least_squares, std::uint64_t seed = 0,
-    const std::map<std::string, int>& weight_bits = {}) {
-  auto net = std::make_unique<Network<Model>>(from.model.config(), std::move(scheme), seed);
+    const std::map<std::string, int>& weight_bits = {},
+    const std::map<std::string, int>& row_bits = {}) {
+  auto net =
+      std::make_unique<Network<Model>>(from.model.config(), std::move(scheme), seed, row_bits);
   for (const auto& [name, bits] : weight_bits) net->layout.fix_weight_bits(name, bits);
   net->take_weights(from.layout, from.parameters);
   calibrate(*net, few, ranges);
