@@ -57,8 +57,11 @@ constexpr const char* usage = R"(amq: quantized neural PDE solvers
       --scheme S                       w8a8_by_range unless said otherwise
       --error E                        as few bits of weights as keep the change of the answers
                                        within this share, or more bits where it needs them
-      --bytes N                        instead: most bytes, weights of 4 and 2 bits where a byte saved
-                                       spoils least
+      --bytes N                        most bytes: weights of 4 and 2 bits where a byte saved spoils least
+      --bops N                         most bit operations of a pass: the same of weights, and of each
+                                       layer's rows
+      --milliseconds T                 most time of a pass here, on one thread: fewer bits where they save
+                                       any. Bounds hold together
   amq fit DATA -o OUT --network NAME   trains a solver on solved problems: a folder of .npz with points,
                                        cells, given, solution and node_type, or of .vtk or .vtu
       --given A,B  --solution C        fields that are given and sought, by their names in the files; a comma
@@ -133,6 +136,9 @@ int inspect(const Arguments& a) {
     std::printf("\n%9s %28s\n", "mean bits", "relative L2 on held-out data");
   for (const HeldOutError& e : f.seen.errors)
     std::printf("%9.3g %27.3g%%\n", e.mean_bits, 100 * e.relative_l2);
+  if (!f.row_bits.empty()) std::printf("\n");
+  for (const auto& [name, bits] : f.row_bits)
+    std::printf("rows of %-40s %2d bits, at any budget\n", name.c_str(), bits);
   std::printf("\n%-48s %-16s %10s %5s %10s\n", "parameter", "shape", "numbers", "bits", "bytes");
   for (const auto& [name, t] : o.file.tensors) {
     if (name.starts_with("self_test.") || name.starts_with("quant.") ||
@@ -393,6 +399,8 @@ int quantize(const Arguments& a) {
   if (scheme) o.scheme = SchemeInfo::named(*scheme, "--scheme");
   o.error = a.number("--error", 0, 0, 1);
   o.bytes = a.number("--bytes", 0, 1, 1e15);
+  o.bops = a.number("--bops", 0, 1, 1e300);
+  o.milliseconds = a.number("--milliseconds", 0, 1e-9, 1e15);
   safetensors::File file = safetensors::read(a.rest[0]);
   QuantizeReport r;
   if (any::quantizer_for(file).on_mesh) {
@@ -429,7 +437,10 @@ int main(int argc, char** argv) try {
   if (command == "solve")
     return solve({argc, argv, {"-o", "--given", "--bits", "--bops", "--mark", "--threads"}});
   if (command == "quantize")
-    return quantize({argc, argv, {"-o", "--samples", "--given", "--scheme", "--error", "--bytes"}});
+    return quantize({argc,
+                     argv,
+                     {"-o", "--samples", "--given", "--scheme", "--error", "--bytes", "--bops",
+                      "--milliseconds"}});
   if (command == "fit") return tool::fit({argc, argv, tool::fit_options()});
   if (command == "networks") {
     for (const auto& n : any::networks()) std::printf("%s\n", std::string(n.name).c_str());

@@ -39,6 +39,7 @@ struct Facts {
   double budget = 8;  ///< mean bits of solves that ask for none
   TrainedOn seen;
   std::map<std::string, int> weight_bits;  ///< of each parameter that products read: the largest
+  std::map<std::string, int> row_bits;     ///< of points whose rows have others than the levels
 };
 
 /// What one product of a pass takes on this machine and one thread, run alone: fused layers take

@@ -54,6 +54,7 @@ template <typename Model>
       int& bits = f.weight_bits[net.layout.entry(part.weight).name];
       bits = std::max(bits, net.quantizers.weight_bits(w));
     }
+  f.row_bits = net.own_row_bits();
   return f;
 }
 

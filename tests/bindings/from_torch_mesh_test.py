@@ -363,6 +363,17 @@ with tempfile.TemporaryDirectory() as folder:
         check(done.returncode == 0 and "gnn_layers.1.update" in done.stdout, f"{done.stdout}{done.stderr}")
         check(by_tool.exists() and by_tool.read_bytes() == (folder / "again.safetensors").read_bytes(),
               "the tool writes the same file")  # fmt: skip
+        few_bops, text = folder / "few_bops.safetensors", str(0.5 * amq.quantize(at, few, folder / "eight")["bops"])
+        done = subprocess.run([sys.argv[1], "quantize", at, "--samples", folder / "few", "-o", few_bops, "--bops", text],
+                              capture_output=True, text=True, timeout=120)  # fmt: skip
+        amq.quantize(at, few, folder / "less.safetensors", bops=float(text))
+        check(done.returncode == 0 and few_bops.read_bytes() == (folder / "less.safetensors").read_bytes(),
+              f"the tool keeps bit operations: {done.stderr}")  # fmt: skip
+        shown = subprocess.run([sys.argv[1], "inspect", few_bops], capture_output=True, text=True).stdout
+        check("rows of" in shown, f"inspect says bits of rows: {shown}")
+        bad = subprocess.run([sys.argv[1], "quantize", at, "--samples", folder / "few", "-o", few_bops,
+                              "--milliseconds", "1e-9"], capture_output=True, text=True, timeout=120)  # fmt: skip
+        check(bad.returncode == 1 and "fewest bits that save time" in bad.stderr, bad.stderr)
         module_b, _, how_b, _ = modules["mp_pde, boundary"]
         marks, three = folder / "marks.safetensors", samples(3, 2, False)
         (folder / "three").mkdir()

@@ -4,6 +4,7 @@ Usage: from_torch_test.py [FOLDER]  (with the built package on PYTHONPATH)"""
 import copy
 import json
 import pathlib
+import re
 import sys
 import tempfile
 
@@ -331,6 +332,22 @@ with tempfile.TemporaryDirectory() as folder:
     loose = amq.quantize(at, few, to, error=0.2)
     check(loose["error"] <= 0.2 and any(layer["weight_bits"] == 4 for layer in loose["layers"]), "mixed bits")
     check(amq.load(to).info["given"][0][0] == "a", "names reach the model file")
+    eight = amq.quantize(at, few, to)
+    try:
+        amq.quantize(at, few, to, bops=1)
+        check(False, "no network costs one bit operation")
+    except amq.Error as e:
+        least = float(re.search(r"expected (\S+) or more, which weights and rows of 2 bits cost", str(e))[1])
+    bounds = {"bops": 0.9 * least + 0.1 * eight["bops"], "bytes": 0.9 * eight["bytes"]}
+    less = amq.quantize(at, few, to, **bounds)
+    check(all(less[k] <= v for k, v in bounds.items()), f"both bounds: {bounds}, {less}")
+    check(len({layer["row_bits"] for layer in less["layers"]} - {8, 16, 32}) > 0, f"bits of rows: {less['layers']}")
+    refused("Allow", lambda: amq.quantize(at, few, to, error=0.1 * eight["error"], bops=bounds["bops"]))
+    u, report = amq.load(to).grid(*(np.arange(n) / n for n in few[0].shape[:-1])).solve(
+        few[0].reshape(-1, few[0].shape[-1]), report=True)  # fmt: skip
+    check(report["bops"] == less["bops"], "the model file has these bits")
+    slow = amq.quantize(at, few, to, milliseconds=1e6)
+    check(slow["milliseconds"] < 1e6 and slow["bops"] == eight["bops"], "a bound that holds changes nothing")
 
     other = Published(1, 1, 6, [3, 3], 9)
     other.lift = other.fc0
@@ -368,6 +385,8 @@ with tempfile.TemporaryDirectory() as folder:
     refused("120 points", lambda: amq.quantize(at, few[:, :5], to))
     refused("finite numbers", lambda: amq.quantize(at, few * np.inf, to))
     refused("a scheme like", lambda: amq.quantize(at, few, to, scheme="int8"))
+    refused("fewest bits that save time", lambda: amq.quantize(at, few, to, milliseconds=1e-9))
+    refused("0, or a number of bit operations", lambda: amq.quantize(at, few, to, bops=-1))
     refused("16 bits reach", lambda: amq.quantize(at, few, to, error=1e-9))
     amq.quantize(at, few, to)
     mesh = {"points": np.eye(3, 2), "cells": np.array([[0, 1, 2]]), "given": np.ones((3, 1), np.float32)}

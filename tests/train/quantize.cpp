@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -111,7 +113,11 @@ TEST_CASE("a float file becomes a model file without training") {
     o.error = 0.5 * eight.report.error;
     const auto wide = quantize(net, std::span<const Field>(few), o);
     CHECK(wide.report.error <= o.error);
-    CHECK(wide.report.bops > eight.report.bops);
+    const auto rows = wide.solver.net().own_row_bits();
+    CHECK(std::any_of(rows.begin(), rows.end(), [](const auto& r) { return r.second == 16; }));
+    QuantizeOptions all;  // some rows have 16 bits, not all
+    all.scheme = {8, ByRange{}, {16}};
+    CHECK(wide.report.bops < quantize(net, std::span<const Field>(few), all).report.bops);
     save(file, wide);
     CHECK_NOTHROW(static_cast<void>(load<Fno>(file)));
     o.error = 1e-9;
@@ -149,12 +155,100 @@ TEST_CASE("a float file becomes a model file without training") {
       bytes -= l.bytes / 2;
     }
     CHECK(chosen < quantize(net, std::span<const Field>(few), worst).report.error);
-    o.error = 0.1;
-    CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
-                         doctest::Contains("one of the two"), Error);
   }
-  SUBCASE("bits of weights that a file makes up are refused") {
+  SUBCASE("bit operations that are allowed are kept, by bits of weights and of rows") {
+    const auto quantized = [&](const QuantizeOptions& o) {
+      return quantize(net, std::span<const Field>(few), o);
+    };
+    QuantizeOptions o;
+    double before = eight.report.error;
+    for (const double left : {1.0, 0.97, 0.94, 0.91}) {
+      o.bops = left * eight.report.bops;
+      const auto less = quantized(o);
+      CHECK(less.report.bops <= o.bops);
+      CHECK(less.report.error > 0.9 * before);
+      before = less.report.error;
+      double sum = 0, errors = 0;
+      for (const QuantizedLayer& l : less.report.layers) sum += l.bops, errors += l.share;
+      CHECK(sum == doctest::Approx(less.report.bops));
+      CHECK(errors == doctest::Approx(1));
+      save(file, less);
+      const auto kept = load<Fno>(file);  // with the bits of every point
+      CHECK((kept(net.grid, few[1]).field.array() == less.solver(net.grid, few[1]).field.array())
+                .all());
+      CHECK(kept.net().own_row_bits() == less.solver.net().own_row_bits());
+      if (left == 1) CHECK(kept.net().own_row_bits().empty());
+      if (left < 0.92) CHECK(!kept.net().own_row_bits().empty());
+      CHECK(kept(net.grid, few[1]).report.bops == static_cast<std::int64_t>(less.report.bops));
+    }
+    // One number of bits for all rows, or all weights, spoils more at as many operations.
+    for (const SchemeInfo& all : {SchemeInfo{8, ByRange{}, {2}}, SchemeInfo{2, ByRange{}, {8}}}) {
+      QuantizeOptions one;
+      one.scheme = all;
+      const auto uniform = quantized(one);
+      o.bops = uniform.report.bops;
+      const auto mixed = quantized(o);
+      CHECK(mixed.report.bops <= uniform.report.bops);
+      CHECK(mixed.report.error < uniform.report.error);
+    }
+    o.bops = 0.8 * eight.report.bops;
+    CHECK_THROWS_WITH_AS(static_cast<void>(quantized(o)),
+                         doctest::Contains("weights and rows of 2 bits cost"), Error);
+    // Several bounds at once.
+    o.bops = 0.95 * eight.report.bops;
+    o.bytes = 0.8 * eight.report.bytes;
+    const auto both = quantized(o);
+    CHECK(both.report.bops <= o.bops);
+    CHECK(both.report.bytes <= o.bytes);
+    o.error = 1.1 * both.report.error;
+    CHECK(quantized(o).report.error <= o.error);
+    o.error = 0.5 * eight.report.error;
+    CHECK_THROWS_WITH_AS(static_cast<void>(quantized(o)), doctest::Contains("within these costs"),
+                         Error);
+  }
+  SUBCASE("bits of rows that are named stay") {
+    QuantizeOptions o;
+    o.row_bits = {{"fc7.input", 2}};
+    CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
+                         doctest::Contains("fc7.input"), Error);
+    std::string point;
+    for (const auto& p : eight.solver.net().layout.points())
+      if (p.fixed_bits == 0) point = p.name;
+    o.row_bits = {{point, 6}};
+    o.bops = 0.95 * eight.report.bops;
+    const auto named = quantize(net, std::span<const Field>(few), o);
+    CHECK(named.solver.net().own_row_bits().at(point) == 6);
+    o.row_bits = {{point, 17}};
+    CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
+                         doctest::Contains("17"), Error);
+  }
+  SUBCASE("milliseconds that are allowed are kept, by bits that save time") {
+    QuantizeOptions wide;
+    wide.scheme = {16, ByRange{}, {16}};
+    wide.times.clock = [] {  // what else runs here takes none of it
+      return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+    };
+    wide.times.rounds = 15;
+    const auto sixteen = quantize(net, std::span<const Field>(few), wide);
+    QuantizeOptions o = wide;
+    o.milliseconds = 0.92 * sixteen.report.milliseconds;
+    const auto fast = quantize(net, std::span<const Field>(few), o);
+    CHECK(fast.report.milliseconds <= o.milliseconds);
+    CHECK(fast.report.bops < sixteen.report.bops);
+    CHECK(fast.report.error < 2 * eight.report.error);
+    o.milliseconds = 1e-7;
+    CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
+                         doctest::Contains("fewest bits that save time"), Error);
+  }
+  SUBCASE("bits of weights and rows that a file makes up are refused") {
     safetensors::File f = safetensors::read(file);
+    for (const char* text : {R"({"fc7": 4})", R"({"fc2.input": 0})", R"({"fc2.input": 64})", "[]",
+                             R"({"fc2.input": "8"})"}) {
+      f.metadata["amq.row_bits"] = text;
+      CHECK_THROWS_AS(static_cast<void>(load<Fno>(f)), Error);
+    }
+    f.metadata.erase("amq.row_bits");
+    CHECK_NOTHROW(static_cast<void>(load<Fno>(f)));
     for (const char* text : {R"({"fc7": 4})", R"({"fc1": 3})", R"({"fc1": 64})", "[]"}) {
       f.metadata["amq.weight_bits"] = text;
       CHECK_THROWS_AS(static_cast<void>(load<Fno>(f)), Error);

@@ -155,20 +155,68 @@ TEST_CASE_TEMPLATE("a float file of a network on meshes becomes a model file wit
     const auto kept = load<Model>(file);  // with the bits of every weight
     CHECK(kept.model_bytes() == mixed.report.bytes);
   }
+  SUBCASE("bit operations that are allowed are kept, by bits of weights and of each point's rows") {
+    QuantizeOptions o;
+    o.bops = 0.5 * eight.report.bops;
+    const auto less = quantize(net, samples, o);
+    CHECK(less.report.bops <= o.bops);
+    CHECK(less.report.error > eight.report.error);
+    CHECK(!less.solver.net().own_row_bits().empty());
+    if constexpr (std::is_same_v<Model, Transolver>)
+      for (const SchemeInfo& all : {SchemeInfo{8, ByRange{}, {4}}, SchemeInfo{4, ByRange{}, {8}}}) {
+        QuantizeOptions one;  // one number of bits for all rows, or all weights, spoils more
+        one.scheme = all;
+        const auto uniform = quantize(net, samples, one);
+        QuantizeOptions same;
+        same.bops = uniform.report.bops;
+        const auto mixed = quantize(net, samples, same);
+        CHECK(mixed.report.bops <= uniform.report.bops);
+        CHECK(mixed.report.error < uniform.report.error);
+      }
+    save(file, less);
+    const auto kept = load<Model>(file);
+    const Field said_again = kept(few[1].mesh, few[1].given),
+                was = less.solver(few[1].mesh, few[1].given);
+    CHECK((said_again.array() == was.array()).all());
+  }
   SUBCASE("an error that 8 bits do not reach takes 16") {
     QuantizeOptions o;
     o.error = 0.3 * eight.report.error;
+    const auto some = quantize(net, samples, o);
+    CHECK(some.report.error <= o.error);
+    CHECK(some.report.bops > eight.report.bops);
+    const auto rows = some.solver.net().own_row_bits();
+    CHECK(std::any_of(rows.begin(), rows.end(), [](const auto& r) { return r.second == 16; }));
+    CHECK(some.report.scheme == "w8a8_by_range");
+    save(file, some);
+    CHECK(load<Model>(file).net().own_row_bits() == rows);
+    o.error = 0.02 * eight.report.error;
     const auto wide = quantize(net, samples, o);
     CHECK(wide.report.error <= o.error);
-    CHECK(wide.report.bops > eight.report.bops);
-    if constexpr (std::is_same_v<Model, Transolver>) {  // whose attention has 8 bits at most
-      CHECK(net.net->model.config().attention_bits.matrix == 8);
-      CHECK(wide.solver.net().model.config().attention_bits.matrix == 0);
-      CHECK(wide.solver.net().model.config().key_bits == 16);
-    }
+    CHECK(wide.report.bops > some.report.bops);
     save(file, wide);
     CHECK_NOTHROW(static_cast<void>(load<Model>(file)));
   }
+}
+
+TEST_CASE("what no mixture of 8 and 16 bits reaches takes 16 everywhere, and attention in float") {
+  auto file = float_file<Transolver>();
+  auto config = small<Transolver>();
+  config.attention_bits = {4, 4};
+  file.metadata["amq.config"] = json::dump(stored::to_json(config));
+  const auto net = load_float<Transolver>(std::move(file));
+  const auto few = problems(3);
+  const std::span<const Sample> samples(few);
+  QuantizeOptions o;
+  o.error = 0.02 * quantize(net, samples).report.error;
+  const auto wide = quantize(net, samples, o);
+  CHECK(wide.report.error <= o.error);
+  CHECK(wide.report.scheme.find("a16_by_range") != std::string::npos);
+  CHECK(wide.solver.net().model.config().attention_bits.matrix == 0);
+  CHECK(wide.solver.net().model.config().key_bits == 16);
+  o.error = 1e-9;
+  CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, samples, o)),
+                       doctest::Contains("16 bits reach"), Error);
 }
 
 TEST_CASE("a network that reads time and parameters is quantized on samples that have them") {

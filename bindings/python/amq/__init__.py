@@ -54,13 +54,15 @@ def boundary_distance(points, cells, *, cell_dim=0):
     return _boundary_distance(without_solution(taken), int(cell_dim))
 
 
-def quantize(file, samples, to, *, scheme="w8a8_by_range", error=0.0, bytes=0.0, mark_boundary=False, cell_dim=0):
+def quantize(file, samples, to, *, scheme="w8a8_by_range", error=0.0, bytes=0.0, bops=0.0, milliseconds=0.0,
+             mark_boundary=False, cell_dim=0):  # fmt: skip
     """A float file in integers, without training; see __init__.pyi."""
     import os
 
     import numpy as np
 
     file, to = os.fspath(file), os.fspath(to)
+    bounds = [float(bound) for bound in (error, bytes, bops, milliseconds)]
     if is_sample(samples):
         samples = [samples]
     if not hasattr(samples, "__array__") and hasattr(samples, "__iter__"):
@@ -68,8 +70,8 @@ def quantize(file, samples, to, *, scheme="w8a8_by_range", error=0.0, bytes=0.0,
         if samples and is_sample(samples[0]):
             few = [sample_of(s, f"quantize, sample {k}", solved=False) for k, s in enumerate(samples)]
             few = [without_solution(s) for s in few]
-            return _quantize_meshes(file, few, to, scheme, float(error), float(bytes), bool(mark_boundary), int(cell_dim))
-    return _quantize(file, np.asarray(samples, np.float32), to, scheme, float(error), float(bytes))
+            return _quantize_meshes(file, few, to, scheme, bounds, bool(mark_boundary), int(cell_dim))
+    return _quantize(file, np.asarray(samples, np.float32), to, scheme, bounds)
 
 
 def plot(points, cells, values, ax=None, **how):

@@ -111,17 +111,20 @@ def quantize(
     scheme: str = "w8a8_by_range",
     error: float = 0.0,
     bytes: float = 0.0,
+    bops: float = 0.0,
+    milliseconds: float = 0.0,
     mark_boundary: bool = False,
     cell_dim: int = 0,
 ) -> dict[str, Any]:
     """A float file in integers, without training, written to `to`. samples: a few of the training's, in your
     units; on grids given fields (sample, point..., channel); on meshes a list of samples as for train(), whose
     solutions are not read. mark_boundary, cell_dim: of meshes, as in train(). error above 0: as few bits of weights
-    as keep the change of the answers within this share, or more bits where it needs them. bytes above 0, instead: most bytes of
-    the deployed network, whose weights then have 4 and 2 bits where a byte saved spoils least. Returns a report: error,
-    scheme, bytes, bops, both of_float, milliseconds of a pass on this machine and one thread, float_difference from the
-    self-test, and layers (weight, point, weight_bits, row_bits, bytes, bops, milliseconds, of_weights, of_rows: what its
-    quantization alone changes; share of the errors). Products without weights, as of attention, are layers, too."""
+    as keep the change of the answers within this share, or 16 bits of rows and weights where it needs them. bytes, bops,
+    milliseconds above 0: most bytes of the deployed network; most bit operations and time of a pass over the first
+    sample, here and on one thread. Weights, and but for bytes the rows of each layer, then have 4 and 2 bits where a unit
+    saved spoils least. Bounds hold together. Returns a report: error, scheme, bytes, bops, both of_float, milliseconds
+    of a pass, float_difference from the self-test, and layers (weight, point, weight_bits, row_bits, bytes, bops,
+    milliseconds, of_weights, of_rows: what its quantization alone changes; share of the errors). Products without weights, as of attention, are layers, too."""
 
 def train(
     samples: Iterable[Any],

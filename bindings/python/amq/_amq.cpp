@@ -19,6 +19,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <exception>
@@ -475,17 +476,25 @@ void unlocked(const Call& call) {
   if (!refused.empty()) refuse(refused, AMQ_ARGUMENT);
 }
 
+/// (error, bytes, bops, milliseconds)
+using Bounds = std::array<double, 4>;
+amq::training::QuantizeOptions quantize_options(const std::string& scheme, const Bounds& bounds) {
+  amq::training::QuantizeOptions o;
+  o.scheme = amq::arithmetics::SchemeInfo::named(scheme, "quantize, scheme");
+  o.error = bounds[0];
+  o.bytes = bounds[1];
+  o.bops = bounds[2];
+  o.milliseconds = bounds[3];
+  return o;
+}
 /// See __init__.pyi. Samples are one array (sample, point..., channel) of float32.
 py::dict quantize(const std::string& file, const py::array_t<float, py::array::c_style>& samples,
-                  const std::string& to, const std::string& scheme, double error, double bytes) {
+                  const std::string& to, const std::string& scheme, const Bounds& bounds) {
   amq::training::QuantizeReport r;
   const std::span<const float> values(samples.data(), static_cast<std::size_t>(samples.size()));
   const amq::io::Extents shape(samples.shape(), samples.shape() + samples.ndim());
   unlocked([&] {
-    amq::training::QuantizeOptions o;
-    o.scheme = amq::arithmetics::SchemeInfo::named(scheme, "quantize, scheme");
-    o.error = error;
-    o.bytes = bytes;
+    const auto o = quantize_options(scheme, bounds);
     for (const float x : values)
       if (!std::isfinite(x))
         throw amq::Error("quantize, samples", "finite numbers", std::to_string(x),
@@ -600,16 +609,13 @@ void mark(std::vector<amq::Sample>& samples, bool boundary) {
 }
 /// The same of a network on meshes. Samples as _mesh.py makes them.
 py::dict quantize_meshes(const std::string& file, const py::list& samples, const std::string& to,
-                         const std::string& scheme, double error, double bytes, bool mark_boundary,
+                         const std::string& scheme, const Bounds& bounds, bool mark_boundary,
                          int cell_dim) {
   std::vector<amq::Sample> few;
   for (const auto& s : samples) few.push_back(as_sample(s.cast<py::tuple>(), cell_dim));
   amq::training::QuantizeReport r;
   unlocked([&] {
-    amq::training::QuantizeOptions o;
-    o.scheme = amq::arithmetics::SchemeInfo::named(scheme, "quantize, scheme");
-    o.error = error;
-    o.bytes = bytes;
+    const auto o = quantize_options(scheme, bounds);
     mark(few, mark_boundary);
     r = amq::any::quantize(amq::io::safetensors::read(file), few, to, o);
   });

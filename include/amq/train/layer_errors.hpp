@@ -29,45 +29,26 @@ struct LayerError {
   double of_rows = 0;
 };
 
-/// Costs a pass over the samples for every weight and every point.
+namespace detail {
+inline double relative_distance(const std::vector<Matrix>& a, const std::vector<Matrix>& b) {
+  double change = 0, size = 0;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    change += static_cast<double>((a[k] - b[k]).squaredNorm());
+    size += static_cast<double>(b[k].squaredNorm());
+  }
+  return size > 0 ? std::sqrt(change / size) : 0.0;
+}
+}  // namespace detail
+
+/// What the rows of each point spoil alone, by its name: see LayerError::of_rows. Points without
+/// products are left out, and those of 16 bits or more. Costs a pass over the samples for each.
 /// @param net   with its steps fitted
 /// @param bits  of the rows that the scheme decides, one of its levels
 template <typename Model, typename Samples>
-[[nodiscard]] std::vector<LayerError> layer_errors(const Network<Model>& net,
-                                                   const Samples& samples, int bits) {
+[[nodiscard]] std::map<std::string, double> row_errors(const Network<Model>& net,
+                                                       const Samples& samples, int bits) {
   const FloatEnvironment own;
-  const auto answers_with = [&](auto& a, const auto& read) {
-    std::vector<Matrix> all;
-    for (const auto& s : samples) {
-      const auto y = detail::forward_sample(net.model, a, s);
-      all.push_back(read(y));
-    }
-    return all;
-  };
-  const auto in_float = [&](const Parameters& p) {
-    Float32 a(net.layout, p);
-    return answers_with(a, [](const auto& y) { return Matrix(map(y.view())); });
-  };
-  const auto distance = [](const std::vector<Matrix>& a, const std::vector<Matrix>& b) {
-    double change = 0, size = 0;
-    for (std::size_t k = 0; k < a.size(); ++k) {
-      change += static_cast<double>((a[k] - b[k]).squaredNorm());
-      size += static_cast<double>(b[k].squaredNorm());
-    }
-    return size > 0 ? std::sqrt(change / size) : 0.0;
-  };
-
-  std::map<std::string, double> of_weights, of_rows;
-  const auto exact = in_float(net.parameters);
-  const Parameters decoded = decoded_weights(net.layout, net.quantizers, net.parameters);
-  for (const WeightEntry& w : net.layout.weights()) {
-    Parameters p = net.parameters;
-    for (const WeightPart& part : w.parts) {
-      const auto& e = net.layout.entry(part.weight);
-      std::copy_n(decoded.values.begin() + e.offset, e.size(), p.values.begin() + e.offset);
-    }
-    of_weights[w.name] = distance(in_float(p), exact);
-  }
+  std::map<std::string, double> of_rows;
   // Rows, as floats between products: the same steps in a ladder with 16 bits above, where all
   // points but one stay.
   SchemeInfo info = net.quantizers.info();
@@ -76,9 +57,10 @@ template <typename Model, typename Samples>
     throw Error("layer_errors", "a level of the scheme", number_text(bits),
                 "Ask at one of " + numbers_text(info.levels) + " bits.");
   const auto at = static_cast<Index>(level - info.levels.begin());
-  info.levels = {bits, 16};
+  info.levels = {bits};
+  if (bits < 16) info.levels.push_back(16);
   info.words = false;  // which 16 bits have not
-  Network<Model> wide(net.model.config(), info, 0);
+  Network<Model> wide(net.model.config(), info, 0, net.own_row_bits());
   for (std::size_t k = 0; k < net.layout.entries().size(); ++k) {
     const auto &from = net.layout.entries()[k], &to = wide.layout.entries()[k];
     if (k < net.quantizers.first_entry())
@@ -134,15 +116,46 @@ template <typename Model, typename Samples>
     if (rows.empty() || rows.front() == 0) continue;
     if (point.fixed_bits) {
       float_point = static_cast<PointId>(p);
-      of_rows[point.name] = distance(unspoilt, quantized(nullptr, 0));
+      of_rows[point.name] = detail::relative_distance(unspoilt, quantized(nullptr, 0));
       float_point.reset();
     } else {
-      of_rows[point.name] = distance(quantized(&rows, p), unspoilt);
+      of_rows[point.name] = detail::relative_distance(quantized(&rows, p), unspoilt);
     }
   }
+  return of_rows;
+}
+
+/// Costs a pass over the samples for every weight and every point.
+/// @param net   with its steps fitted
+/// @param bits  of the rows that the scheme decides, one of its levels
+template <typename Model, typename Samples>
+[[nodiscard]] std::vector<LayerError> layer_errors(const Network<Model>& net,
+                                                   const Samples& samples, int bits) {
+  const FloatEnvironment own;
+  const auto in_float = [&](const Parameters& p) {
+    Float32 a(net.layout, p);
+    std::vector<Matrix> all;
+    for (const auto& s : samples)
+      all.emplace_back(map(detail::forward_sample(net.model, a, s).view()));
+    return all;
+  };
+  std::map<std::string, double> of_weights, of_rows = row_errors(net, samples, bits);
+  const auto exact = in_float(net.parameters);
+  const Parameters decoded = decoded_weights(net.layout, net.quantizers, net.parameters);
+  for (const WeightEntry& w : net.layout.weights()) {
+    Parameters p = net.parameters;
+    for (const WeightPart& part : w.parts) {
+      const auto& e = net.layout.entry(part.weight);
+      std::copy_n(decoded.values.begin() + e.offset, e.size(), p.values.begin() + e.offset);
+    }
+    of_weights[w.name] = detail::relative_distance(in_float(p), exact);
+  }
   std::vector<LayerError> all;
-  if (costs.empty()) return all;
-  for (const auto& product : costs.front().products)
+  if (samples.size() == 0) return all;
+  const BitPlan plan = BitPlan::uniform(bits);
+  BasicCounting count(net.layout, net.quantizers, plan);
+  detail::forward_sample(net.model, count, samples[0]);
+  for (const auto& product : count.cost().products)
     all.push_back({product.weight, product.point, product.weight_bits, product.mean_bits,
                    std::exchange(of_weights[product.weight], 0),
                    std::exchange(of_rows[product.point], 0)});

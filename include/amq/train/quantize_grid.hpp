@@ -127,7 +127,8 @@ namespace amq {
 /// weights; nothing is trained.
 /// @param samples  (point, given channel) on the file's grid, in the user's units: a few of the
 ///                 training's. What solver and report know of the problem is from them
-/// @throws amq::Error for no samples or other shapes, and an error that 16 bits do not reach
+/// @throws amq::Error for no samples or other shapes, an error that 16 bits do not reach, and costs
+///         that 2 do not
 template <typename Model>
 [[nodiscard]] training::QuantizedGrid<Model> quantize(const training::FloatGridFile<Model>& from,
                                                       std::span<const Field> samples,

@@ -154,8 +154,8 @@ namespace amq {
 ///                 the network reads any, in the user's units: a few of the training's; solutions
 ///                 are not read. What solver and report know of
 ///                 the problem is from them
-/// @throws amq::Error for no samples, meshes and fields that are refused, and an error that 16 bits
-///         do not reach
+/// @throws amq::Error for no samples, meshes and fields that are refused, an error that 16 bits
+///         do not reach, and costs that 2 do not
 template <typename Model>
 [[nodiscard]] training::QuantizedMesh<Model> quantize(const training::FloatMeshFile<Model>& from,
                                                       std::span<const Sample> samples,
