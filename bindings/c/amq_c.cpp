@@ -200,7 +200,7 @@ class Table {
   }
   [[nodiscard]] std::shared_ptr<T> get(const void* handle, const char* name) const {
     const auto h = reinterpret_cast<std::uintptr_t>(handle);
-    want(handle, name, "a handle");
+    if (!handle) throw argument(name, "a handle", "NULL", "Open or make what it stands for first.");
     const std::shared_lock lock(mutex_);
     const Slot* s = slot(h);
     if (!s) throw closed(h, name);
@@ -295,7 +295,9 @@ struct Strides {
   if (a->rows != rows || a->channels != channels)
     throw argument(where, text(rows) + " rows and " + text(channels) + " channels",
                    text(a->rows) + " and " + text(a->channels),
-                   "Ask amq_rows and amq_inspect for them.");
+                   a->rows == channels && a->channels == rows
+                       ? "Turn it: by its strides, channels_first of Fortran, .T of numpy."
+                       : "Ask amq_rows and amq_inspect for them.");
   want(a->data, where, "data");
   const bool own = a->row_stride != 0 || a->channel_stride != 0;
   Strides s{own ? static_cast<Index>(a->row_stride) : channels,

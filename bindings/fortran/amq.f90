@@ -7,8 +7,8 @@
 !>     call mesh%new(solver, points, cells, mark_boundary=.true.)   ! points(dim, node), cells(corner, cell)
 !>     call mesh%solve(a, u, mean_bits=3.0d0)                       ! a(node, channel), u(node)
 !>
-!> Ids of nodes begin at 1. Fields are arrays (node, channel) of real32 or real64 with any strides, or
-!> (channel, node) with channels_first=.true.; none is copied by this module. Every procedure has
+!> Ids of nodes begin at 1. Fields are arrays (node, channel) of real32 or real64, those of a call of one kind, with any
+!> strides, or (channel, node) with channels_first=.true.; none is copied by this module. Every procedure has
 !> stat and errmsg, as allocate has: without stat an error ends the program with its sentence. What
 !> is open is closed when it goes out of scope. Do not assign one handle to another: pass it.
 module amq
@@ -22,6 +22,7 @@ module amq
   integer, parameter, public :: amq_ok = 0, amq_argument = 1, amq_closed = 2, amq_file = 3, &
       amq_input = 4, amq_memory = 5, amq_host = 6, amq_internal = 7
   integer, parameter, public :: amq_ignore = 0, amq_do_report = 1, amq_refuse = 2
+  integer, parameter :: several = -1  !< in place of a unit: more than one budget was given
 
   !> See amq_executor in amq.h: threads of the host.
   type, bind(c) :: amq_executor
@@ -315,6 +316,24 @@ contains
   end function
 
   !> As allocate does: an error without stat ends the program.
+  !> Whether a call names more than one budget, which is told.
+  logical function has_several(options, stat, errmsg)
+    type(c_options), intent(in) :: options
+    integer, intent(out), optional :: stat
+    character(len=*), intent(inout), optional :: errmsg
+    character(len=*), parameter :: why = 'amq: budget: expected one of mean_bits, bops, milliseconds and relative_l2, '// &
+        'found more of them. Give one.'
+    has_several = options%unit == several
+    if (.not. has_several) return
+    if (present(errmsg)) errmsg = why
+    if (present(stat)) then
+      stat = amq_argument
+      return
+    end if
+    print '(a)', why
+    error stop 1
+  end function
+
   subroutine answer(rc, stat, errmsg)
     integer(c_int), intent(in) :: rc
     integer, intent(out), optional :: stat
@@ -577,6 +596,7 @@ contains
     real(real32), intent(in), target :: x(:)
     logical, intent(in), optional :: channels_first
     type(c_array) :: a
+    if (present(channels_first)) continue  ! of one channel both are the same
     a = c_array(c_null_ptr, 1, 0, size(x), 1, 1, 1)
     if (size(x) > 0) a%data = c_loc(x(1))
     if (size(x) > 1) a%row_stride = numbers_between(c_loc(x(1)), c_loc(x(2)), 4)
@@ -585,6 +605,7 @@ contains
     real(real64), intent(in), target :: x(:)
     logical, intent(in), optional :: channels_first
     type(c_array) :: a
+    if (present(channels_first)) continue  ! of one channel both are the same
     a = c_array(c_null_ptr, 2, 0, size(x), 1, 1, 1)
     if (size(x) > 0) a%data = c_loc(x(1))
     if (size(x) > 1) a%row_stride = numbers_between(c_loc(x(1)), c_loc(x(2)), 8)
@@ -619,7 +640,9 @@ contains
     o%budget = 0
     o%variables = c_null_ptr
     o%n_variables = 0
-    if (present(mean_bits)) then
+    if (count([present(mean_bits), present(bops), present(milliseconds), present(relative_l2)]) > 1) then
+      o%unit = several
+    else if (present(mean_bits)) then
       o%unit = 1
       o%budget = mean_bits
     else if (present(bops)) then
@@ -652,6 +675,7 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     type(amq_report), target :: r
     real(real64), allocatable, target :: v(:)
+    type(c_options) :: options
     integer(c_int) :: rc
     r%size = c_sizeof(r)
     if (present(node_bits)) then
@@ -664,7 +688,9 @@ contains
     else
       allocate (v(0))
     end if
-    rc = c_solve(this%handle, given, solution, as_options(mean_bits, bops, milliseconds, relative_l2, v), c_loc(r))
+    options = as_options(mean_bits, bops, milliseconds, relative_l2, v)
+    if (has_several(options, stat, errmsg)) return
+    rc = c_solve(this%handle, given, solution, options, c_loc(r))
     r%outside_channel = r%outside_channel + 1
     r%node_bits = c_null_ptr
     if (present(report)) report = r
@@ -767,6 +793,7 @@ contains
     character(len=*), intent(inout), optional :: errmsg
     type(c_ptr) :: made
     integer(c_int) :: rc
+    if (has_several(options, stat, errmsg)) return
     rc = c_rollout_new(mesh%handle, state, options, made)
     if (rc == 0) then
       call rollout_final(this)

@@ -260,7 +260,7 @@ static void refusals(const char* path) {
   CHECK(solver == NULL);
   REFUSED(amq_inspect(NULL, &info), AMQ_ARGUMENT, "NULL");
   REFUSED(amq_mesh_new(NULL, &d, &mesh), AMQ_ARGUMENT, "NULL");
-  REFUSED(amq_solve(NULL, &a, &u, NULL, NULL), AMQ_ARGUMENT, "NULL");
+  REFUSED(amq_solve(NULL, &a, &u, NULL, NULL), AMQ_ARGUMENT, "found NULL. Open or make");
   REFUSED(amq_rollout_step(NULL, NULL, NULL, NULL), AMQ_ARGUMENT, "NULL");
   REFUSED(amq_rows((amq_mesh*)&local, &rows), AMQ_CLOSED, "closed");
   CHECK(amq_close(NULL) == AMQ_OK && amq_mesh_close(NULL) == AMQ_OK);
@@ -310,6 +310,8 @@ static void refusals(const char* path) {
   bad = a;
   bad.rows = 24;
   REFUSED(amq_solve(mesh, &bad, &u, NULL, NULL), AMQ_ARGUMENT, "25 rows and 2 channels");
+  bad = amq_array_f32(given32, 2, 25);
+  REFUSED(amq_solve(mesh, &bad, &u, NULL, NULL), AMQ_ARGUMENT, "found 2 and 25. Turn it");
   bad = a;
   bad.type = 3;
   REFUSED(amq_solve(mesh, &bad, &u, NULL, NULL), AMQ_ARGUMENT, "AMQ_FLOAT32");

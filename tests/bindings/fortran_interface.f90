@@ -208,6 +208,10 @@ contains
     errmsg = ''
     call mesh%solve(state, change, relative_l2=0.01d0, stat=stat, errmsg=errmsg)
     call refused(stat, errmsg, amq_input, '0.062500 or more')
+    call mesh%solve(state, change, mean_bits=4d0, bops=1d9, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_argument, 'found more of them')
+    call rollout%start(mesh, state, mean_bits=4d0, relative_l2=0.5d0, stat=stat, errmsg=errmsg)
+    call refused(stat, errmsg, amq_argument, 'found more of them')
     call mesh%solve(state, next, mean_bits=8d0)
     call mesh%solve(state, change, relative_l2=0.1d0)
     call check(all(change == next), 'the bits of a tolerance')
