@@ -507,6 +507,45 @@ static void static_ranges(const char* folder) {
   CHECK(amq_mesh_close(mesh) == AMQ_OK && amq_close(solver) == AMQ_OK);
 }
 
+/* A mesh that is given by its edges is the same to a network that reads sides of cells. */
+static void edges(const char* folder) {
+  enum { SHORT = 7, ALL = SHORT * SHORT, SIDES = 2 * 6 * 7 + 36 };
+  char path[1024];
+  float given[ALL], by_cells[ALL], by_edges[ALL];
+  uint8_t type[ALL];
+  int32_t sides[2 * SIDES];
+  amq_solver* solver = NULL;
+  amq_mesh* mesh = NULL;
+  amq_mesh_data d = square(6, 0);
+  amq_report r = amq_report_init();
+  const amq_array a = amq_array_f32(given, ALL, 1), u = amq_array_f32(by_cells, ALL, 1),
+                  v = amq_array_f32(by_edges, ALL, 1);
+  int i, j, n = 0;
+  for (j = 0; j < SHORT; ++j)
+    for (i = 0; i < SHORT; ++i) {
+      const int k = j * SHORT + i;
+      given[k] = (float)sin(0.37 * k);
+      type[k] = i == 0 || j == 0 || i == 6 || j == 6 ? 6 : 0;
+      if (i < 6) sides[n++] = k, sides[n++] = k + 1;
+      if (j < 6) sides[n++] = k + SHORT, sides[n++] = k;
+      if (i < 6 && j < 6) sides[n++] = k, sides[n++] = k + SHORT + 1;
+    }
+  CHECK(n == 2 * SIDES);
+  snprintf(path, sizeof path, "%s/MpPde.safetensors", folder);
+  CHECK(amq_open(path, NULL, &solver) == AMQ_OK && amq_mesh_new(solver, &d, &mesh) == AMQ_OK);
+  CHECK(amq_solve(mesh, &a, &u, NULL, NULL) == AMQ_OK && amq_mesh_close(mesh) == AMQ_OK);
+  d.nodes_per_cell = 2;
+  d.n_cells = SIDES;
+  d.cells = sides;
+  REFUSED(amq_mesh_new(solver, &d, &mesh), AMQ_INPUT, "triangles or quads");
+  d.mark_boundary = 0;
+  d.node_type = type;
+  CHECK(amq_mesh_new(solver, &d, &mesh) == AMQ_OK);
+  CHECK(amq_solve(mesh, &a, &v, NULL, &r) == AMQ_OK && r.unmarked_boundary_nodes == 0);
+  CHECK(memcmp(by_cells, by_edges, sizeof by_cells) == 0);
+  CHECK(amq_mesh_close(mesh) == AMQ_OK && amq_close(solver) == AMQ_OK);
+}
+
 /* The host's rounding is what its callbacks find, and what it finds again. */
 static int rounds_up(void* host, float* state, int64_t rows, int64_t channels) {
   (void)state, (void)rows, (void)channels;
@@ -645,6 +684,7 @@ int main(int argc, char** argv) {
   words(argv[2]);
   static_ranges(argv[2]);
   environment(argv[2]);
+  edges(argv[2]);
   printf("%d of %d checks failed\n", failures, checks);
   return failures > 99 ? 99 : failures;
 }

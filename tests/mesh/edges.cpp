@@ -1,4 +1,5 @@
 #include <amq/mesh/edges.hpp>
+#include <amq/mesh/sides.hpp>
 #include <amq/mesh/validate.hpp>
 
 #include "shapes.hpp"
@@ -60,6 +61,29 @@ TEST_CASE("quads on a surface in space have four sides, not a tetrahedron's six"
   CHECK(amq::mesh::cell_edges(mesh).n_edges() == 8);
   mesh.cell_dim = 0;
   CHECK(amq::mesh::cell_edges(mesh).n_edges() == 12);
+}
+
+TEST_CASE("cells of two nodes are the edges themselves, in the plane, in space and on a line") {
+  const auto triangles = shapes::square(3, 3);
+  const auto g = amq::mesh::cell_edges(triangles);
+  for (const int dim : {1, 2, 3}) {
+    amq::Mesh mesh;
+    mesh.dim = dim;
+    mesh.nodes_per_cell = 2;
+    for (amq::Index i = 0; i < triangles.n_nodes(); ++i)
+      for (int d = 0; d < dim; ++d)
+        mesh.points.push_back(d < 2 ? triangles.point(i)[d] + (dim == 1 ? double(i) : 0) : 0.5);
+    for (std::size_t e = 0; e < g.sender.size(); ++e)
+      if (g.sender[e] < g.receiver[e])
+        mesh.cells.insert(mesh.cells.end(), {g.receiver[e], g.sender[e]});
+    if (dim > 1) amq::mesh::validate(mesh);
+    const auto same = amq::mesh::cell_edges(mesh);
+    CHECK(same.sender == g.sender);
+    CHECK(same.first == g.first);
+    CHECK(amq::mesh::cell_measure(mesh, 0) > 0);
+    CHECK_THROWS_WITH_AS(static_cast<void>(amq::mesh::find_sides(mesh)),
+                         doctest::Contains("of dimension 1"), amq::Error);
+  }
 }
 
 TEST_CASE("an edge list is sorted by receiver and then by sender, whatever its order") {

@@ -214,12 +214,13 @@ class Grid {
 
   static int cell_type(const Mesh& m) {
     const bool flat = m.cell_dimension() == 2;  // in the plane, or a surface in space
+    if (m.nodes_per_cell == 2) return 3;
     if (flat && m.nodes_per_cell == 3) return 5;
     if (flat && m.nodes_per_cell == 4) return 9;
     if (!flat && m.nodes_per_cell == 4) return 10;
     if (!flat && m.nodes_per_cell == 8) return 12;
     throw Error(
-        "vtu::Grid", "triangles, quads, tetrahedra or hexahedra",
+        "vtu::Grid", "edges, triangles, quads, tetrahedra or hexahedra",
         std::to_string(m.nodes_per_cell) + " nodes per cell in " + std::to_string(m.dim) + "-D",
         "Split the cells.");
   }

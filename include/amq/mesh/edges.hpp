@@ -32,6 +32,7 @@ using Side = std::array<std::int32_t, 2>;
 /// The sides of one cell as pairs of local numbers, in VTK's and gmsh's (first-order) numbering.
 /// @throws Error  for a kind of cell amq does not know
 [[nodiscard]] inline std::span<const Side> cell_sides(const Mesh& mesh) {
+  static constexpr std::array<Side, 1> edge{{{0, 1}}};
   static constexpr std::array<Side, 3> triangle{{{0, 1}, {1, 2}, {2, 0}}};
   static constexpr std::array<Side, 4> quad{{{0, 1}, {1, 2}, {2, 3}, {3, 0}}};
   static constexpr std::array<Side, 6> tet{{{0, 1}, {1, 2}, {2, 0}, {0, 3}, {1, 3}, {2, 3}}};
@@ -40,14 +41,15 @@ using Side = std::array<std::int32_t, 2>;
                                              {6, 7}, {7, 4}, {0, 4}, {1, 5}, {2, 6}, {3, 7}}};
   // clang-format on
   const int d = mesh.cell_dimension();
+  if (mesh.nodes_per_cell == 2 && d == 1) return edge;
   if (mesh.nodes_per_cell == 3 && d == 2) return triangle;
   if (mesh.nodes_per_cell == 4 && d == 2) return quad;
   if (mesh.nodes_per_cell == 4 && d == 3) return tet;
   if (mesh.nodes_per_cell == 8 && d == 3) return hex;
   throw Error(
-      "mesh", "triangles, quads, tetrahedra or hexahedra",
+      "mesh", "edges, triangles, quads, tetrahedra or hexahedra",
       std::to_string(mesh.nodes_per_cell) + " nodes per cell of dimension " + std::to_string(d),
-      "Split the cells, or build the graph with edge_list.");
+      "Split the cells, or give their edges as cells of two nodes.");
 }
 
 namespace detail {

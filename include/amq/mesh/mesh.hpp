@@ -34,7 +34,7 @@ namespace amq {
 /// Unstructured mesh of one kind of cell.
 struct Mesh {
   int dim = 2;                         ///< 2 or 3
-  int nodes_per_cell = 3;              ///< 3 triangle, 4 quad or tetrahedron, 8 hexahedron
+  int nodes_per_cell = 3;              ///< 2 edge, 3 triangle, 4 quad or tetrahedron, 8 hexahedron
   std::vector<double> points;          ///< (node, dim), row-major, the user's length unit
   std::vector<std::int32_t> cells;     ///< (cell, nodes_per_cell), node ids from 0
   std::vector<NodeType> node_type;     ///< (node)
@@ -54,7 +54,8 @@ struct Mesh {
   }
   /// Dimension of a cell: 2 for triangles and quads, in the plane or on a surface in space.
   [[nodiscard]] int cell_dimension() const noexcept {
-    return cell_dim != 0 ? cell_dim : nodes_per_cell == 3 ? 2 : dim;
+    if (cell_dim != 0) return cell_dim;
+    return nodes_per_cell == 2 ? 1 : nodes_per_cell == 3 ? 2 : dim;
   }
 };
 

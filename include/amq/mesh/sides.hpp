@@ -26,12 +26,13 @@ struct Sides {
   }
 };
 
-/// @throws Error  for cells of dimension 3, ids out of range, and for a side at which three cells
-/// meet
+/// @throws Error  for cells of dimension 1 and 3, ids out of range, and for a side at which three
+/// cells meet
 [[nodiscard]] inline Sides find_sides(const Mesh& mesh) {
   if (mesh.cell_dimension() != 2) {
     throw Error("find_sides", "triangles or quads",
-                std::to_string(mesh.nodes_per_cell) + " nodes per cell of dimension 3",
+                std::to_string(mesh.nodes_per_cell) + " nodes per cell of dimension " +
+                    std::to_string(mesh.cell_dimension()),
                 "Only two-dimensional cells have sides of two nodes.");
   }
   const auto local = cell_sides(mesh);

@@ -21,7 +21,8 @@
 namespace amq::mesh {
 
 /// Signed area or volume of a cell in the mesh's unit squared or cubed: positive for corners that
-/// turn counter-clockwise (2-D), or right-handed (3-D). Cells on a surface in space have no sign.
+/// turn counter-clockwise (2-D), or right-handed (3-D). Cells on a surface in space have no sign,
+/// and of an edge it is the length.
 /// A hexahedron is the sum of the six tetrahedra round its diagonal 0-6.
 [[nodiscard]] inline double cell_measure(const Mesh& mesh, Index c) {
   const auto* v = mesh.cell(c);
@@ -34,6 +35,11 @@ namespace amq::mesh {
             edge(a, b, 2) * (edge(a, e, 0) * edge(a, f, 1) - edge(a, e, 1) * edge(a, f, 0))) /
            6;
   };
+  if (mesh.nodes_per_cell == 2) {
+    double l2 = 0;
+    for (int d = 0; d < mesh.dim; ++d) l2 += edge(0, 1, d) * edge(0, 1, d);
+    return std::sqrt(l2);
+  }
   if (mesh.cell_dimension() == 3) {
     if (mesh.nodes_per_cell == 4) return tet(0, 1, 2, 3);
     return tet(0, 1, 2, 6) + tet(0, 2, 3, 6) + tet(0, 3, 7, 6) + tet(0, 7, 4, 6) + tet(0, 4, 5, 6) +
@@ -135,7 +141,8 @@ inline void validate(const Mesh& mesh) {
     // Below 1e-12 of a regular cell's measure the sign is rounding noise.
     const double m = cell_measure(mesh, c), flat = 1e-12 * std::pow(longest, mesh.cell_dimension());
     if (!(m > flat)) {
-      throw Error("mesh, cell " + text(c), "a positive area or volume",
+      throw Error("mesh, cell " + text(c),
+                  mesh.nodes_per_cell == 2 ? "a positive length" : "a positive area or volume",
                   m < -flat ? "a negative one: the corners turn the wrong way round"
                             : "zero: the corners coincide or lie on one line or plane",
                   m < -flat ? "Swap two corners of the cell." : "Remove the cell.");

@@ -137,7 +137,7 @@ inline void examine(const Mesh& mesh, const Graph& graph, bool has_cells, bool m
   std::vector<std::uint64_t> cells, sides;
   std::vector<std::int32_t> lowest_of_cell, lower_of_side;
   const bool measured = mesh.cell_dimension() == mesh.dim && mesh.dim >= 2;
-  const bool plane = mesh.dim == 2;
+  const bool plane = mesh.dim == 2 && mesh.cell_dimension() == 2;
   const auto local = cell_sides(mesh);
   const auto n_cells = static_cast<std::size_t>(mesh.n_cells());
   cells.reserve(n_cells);
