@@ -56,6 +56,15 @@ TEST_CASE("fields that do not fit the mesh are refused by name") {
   AMQ_REFUSES(g.text(), "control");
 }
 
+TEST_CASE("cells of two nodes are VTK's lines") {
+  Mesh m = two_triangles();
+  m.nodes_per_cell = 2;
+  m.cells = {0, 1, 1, 2, 2, 3};
+  const std::string text = vtu::Grid(m).text();
+  CHECK(text.find("NumberOfCells=\"3\"") != text.npos);
+  CHECK(text.find("\3\3\3") != text.npos);
+}
+
 TEST_CASE("meshes VTK cannot hold are refused") {
   Mesh m = two_triangles();
   m.cells[5] = 4;
