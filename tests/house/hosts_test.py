@@ -13,11 +13,28 @@ if not shutil.which(compiler):
     print(f"{compiler} is not there")
     sys.exit(77)
 
-# C's complex.h defines I, windef.h near and far, rpcndr.h small; `map` is std's where both are in use.
+# C's complex.h defines I, windef.h near and far, rpcndr.h small, Qt slots and signals, X11 None and Above;
+# `map` is std's where both are in use.
 MACROS = """#include <complex.h>
 #define near
 #define far
 #define small char
+#define interface struct
+#define IN
+#define OUT
+#define ERROR 0
+#define TRUE 1
+#define slots
+#define signals public
+#define emit
+#define foreach(x, y) for (x : y)
+#define None 0L
+#define Bool int
+#define Above 0
+#define Always 2
+#define Complex 0
+#define major(x) (x)
+#define minor(x) (x)
 #include <amq/amq.hpp>
 #include <amq_lab/amq_lab.hpp>
 using namespace std;

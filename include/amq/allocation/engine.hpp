@@ -214,7 +214,7 @@ class StepCosts {
 
  private:
   static constexpr std::int64_t n_bins = 512;
-  using Above = std::array<Cost, n_bins + 1>;  ///< [bin] work of elements there and higher
+  using WorkAbove = std::array<Cost, n_bins + 1>;  ///< [bin] work of elements there and higher
 
   [[nodiscard]] static std::int64_t bin_of(double x) noexcept {
     return std::bit_cast<std::int64_t>(x) >> 48;
@@ -236,7 +236,7 @@ class StepCosts {
     return total;
   }
   const std::vector<GroupSteps>* groups_ = nullptr;
-  std::vector<Above> above_;  ///< (group)
+  std::vector<WorkAbove> above_;  ///< (group)
   std::int64_t first_ = 0;
 };
 

@@ -105,7 +105,7 @@ struct Promise<Op, std::index_sequence<K...>> {
       op.backward(x..., y, kept, y, dx...);
     };
   };
-  static constexpr bool slots = backward_into<GradientSlot<float>>;
+  static constexpr bool into_slots = backward_into<GradientSlot<float>>;
 };
 template <typename Op>
 using PromiseOf = Promise<Op, std::make_index_sequence<inputs_of<Op>>>;
@@ -122,7 +122,7 @@ template <typename Op>
 concept has_forward = detail::PromiseOf<Op>::forward;
 /// (inputs, result, d result, d of each input): adds to gradients, or asks for GradientSlots.
 template <typename Op>
-concept has_backward = detail::PromiseOf<Op>::slots ||
+concept has_backward = detail::PromiseOf<Op>::into_slots ||
     detail::PromiseOf<Op>::template backward_into<MatrixView<float>>;
 
 /// A differentiable function of one or several matrices; forward() and backward() are templates
@@ -213,7 +213,7 @@ struct Run {
                   else
                     op.backward(each..., y, dy, to...);
                 };
-                if constexpr (Promise::slots)
+                if constexpr (Promise::into_slots)
                   run(slot...);
                 else
                   run(zeroed(slot)...);
