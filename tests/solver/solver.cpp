@@ -180,6 +180,12 @@ TEST_CASE("truncated and altered files are refused") {
     write(bytes.substr(0, random.index(bytes.size())));
     CHECK_THROWS_AS(static_cast<void>(load<MpPde, S>(path)), Error);
   }
+  // What a file says twice, it says alike.
+  auto other_levels = (write(bytes), safetensors::read(path));
+  other_levels.metadata["amq.levels"] = "[1.0,2.0]";
+  safetensors::write(path, other_levels);
+  CHECK_THROWS_WITH_AS(static_cast<void>(load<MpPde, S>(path)), doctest::Contains("amq.levels"),
+                       Error);
   // Changed weights are noticed by the self-test, or do not matter; they never crash.
   auto f = (write(bytes), safetensors::read(path));
   auto weight = f.at("gnn_layers.0.update_net_2.0.weight").as<float>();

@@ -207,7 +207,9 @@ struct NetworkFile {
          "Name the model the file holds: amq::load<Model, Scheme>.");
     const std::string& found = text("amq.scheme");
     if constexpr (any_scheme<Scheme>) {
-      return SchemeInfo::named(found, f.path + ": amq.scheme");
+      const auto info = SchemeInfo::named(found, f.path + ": amq.scheme");
+      require_levels(info);
+      return info;
     } else {
       const auto wanted = SchemeInfo::of<Scheme>();
       // Rules had other names in files of before.
@@ -216,8 +218,19 @@ struct NetworkFile {
                     SchemeInfo::sentence_of(found),
                     "Name the scheme the file holds, amq::load<Model, Scheme>, or none: "
                     "amq::load<Model>.");
+      require_levels(wanted);
       return wanted;
     }
+  }
+  /// @throws amq::Error where the file says other levels than its scheme has
+  void require_levels(const SchemeInfo& scheme) const {
+    if (!has("amq.levels")) return;
+    const std::string where = f.path + ": amq.levels";
+    std::vector<int> found;
+    stored::from_json(found, json::parse(text("amq.levels"), where), bounds, where);
+    if (found != scheme.levels)
+      throw Error(where, "those of " + scheme.name(), text("amq.levels"),
+                  "The file is damaged: save the model again.");
   }
   /// Declares a network without its numbers, and says which tensors it wants.
   template <typename Model>
