@@ -200,27 +200,45 @@ inline void validate(const Graph& g) {
   }
 }
 
-/// The number of each node's component, counted from 0 in order of the smallest node; edges are
-/// taken as undirected.
-[[nodiscard]] inline std::vector<std::int32_t> components(const Graph& g) {
-  std::vector<std::int32_t> root(static_cast<std::size_t>(g.n_nodes()));
-  std::iota(root.begin(), root.end(), 0);
-  const auto find = [&](std::int32_t i) {
-    while (root[static_cast<std::size_t>(i)] != i) {
-      auto& up = root[static_cast<std::size_t>(i)];
-      up = root[static_cast<std::size_t>(up)];
+namespace detail {
+/// Nodes that are joined one after another, each part known by its smallest node.
+class Parts {
+ public:
+  explicit Parts(Index n) : root_(static_cast<std::size_t>(n)) {
+    std::iota(root_.begin(), root_.end(), 0);
+  }
+  [[nodiscard]] std::int32_t of(std::int32_t i) {
+    while (root_[static_cast<std::size_t>(i)] != i) {
+      auto& up = root_[static_cast<std::size_t>(i)];
+      up = root_[static_cast<std::size_t>(up)];
       i = up;
     }
     return i;
-  };
-  for (std::size_t e = 0; e < g.sender.size(); ++e) {
-    const auto a = find(g.sender[e]), b = find(g.receiver[e]);
-    root[static_cast<std::size_t>(std::max(a, b))] = std::min(a, b);
   }
-  std::vector<std::int32_t> id(root.size());
+  void join(std::int32_t one, std::int32_t two) {
+    const auto a = of(one), b = of(two);
+    root_[static_cast<std::size_t>(std::max(a, b))] = std::min(a, b);
+  }
+  [[nodiscard]] Index count() const {
+    Index n = 0;
+    for (std::size_t i = 0; i < root_.size(); ++i) n += static_cast<std::size_t>(root_[i]) == i;
+    return n;
+  }
+
+ private:
+  std::vector<std::int32_t> root_;
+};
+}  // namespace detail
+
+/// The number of each node's component, counted from 0 in order of the smallest node; edges are
+/// taken as undirected.
+[[nodiscard]] inline std::vector<std::int32_t> components(const Graph& g) {
+  detail::Parts parts(g.n_nodes());
+  for (std::size_t e = 0; e < g.sender.size(); ++e) parts.join(g.sender[e], g.receiver[e]);
+  std::vector<std::int32_t> id(static_cast<std::size_t>(g.n_nodes()));
   std::int32_t count = 0;
-  for (std::size_t i = 0; i < root.size(); ++i) {
-    const auto r = static_cast<std::size_t>(find(static_cast<std::int32_t>(i)));
+  for (std::size_t i = 0; i < id.size(); ++i) {
+    const auto r = static_cast<std::size_t>(parts.of(static_cast<std::int32_t>(i)));
     id[i] = r == i ? count++ : id[r];
   }
   return id;

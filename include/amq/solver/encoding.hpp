@@ -192,8 +192,13 @@ struct MeshEncoding {
             "Mark the nodes as in training, or train on meshes that have this type.");
       if (boundary) s.u(i, first) = type == NodeType::normal ? 0.0f : 1.0f;
       if (static_cast<int>(type) < node_types) s.u(i, types + static_cast<Index>(type)) = 1.0f;
-      for (int k = 0; k < mesh.dim; ++k)
+      for (int k = 0; k < mesh.dim; ++k) {
         s.x(i, k) = normalized(mesh.point(i)[k], centre[static_cast<std::size_t>(k)]);
+        if (!std::isfinite(s.x(i, k)))
+          throw Error("mesh, node " + std::to_string(i),
+                      "coordinates within reach of the domain that was trained on",
+                      std::to_string(mesh.point(i)[k]), "Check the unit of length.");
+      }
     }
     return s;
   }

@@ -27,7 +27,7 @@ struct MeshFindings {
   Index inverted_cells = 0;  ///< corners clockwise, or left-handed
   Index flat_cells = 0;      ///< of no area or volume
   Index doubled_cells = 0;   ///< of the corners of an earlier one
-  Index bodies = 1;          ///< parts that no path of edges joins
+  Index bodies = 1;          ///< parts that no path of cells joins; of clouds, of edges
   /// Of a plane mesh: nodes on sides of one cell that are NodeType::normal. Counted where the
   /// network reads marks of the boundary.
   Index unmarked_boundary_nodes = 0;
@@ -110,7 +110,9 @@ namespace detail {
 /// @param marked  the network reads marks of the boundary
 inline void examine(const Mesh& mesh, const Graph& graph, bool has_cells, bool marked,
                     MeshFindings& f) {
-  f.bodies = count_components(graph);
+  // By cells where there are any: lattices join what lies apart.
+  mesh::detail::Parts bodies(has_cells ? mesh.n_nodes() : 0);
+  if (!has_cells) f.bodies = count_components(graph);
   double shortest = std::numeric_limits<double>::infinity(), longest = 0;  // squares
   const auto length = [&](std::int32_t from, std::int32_t to) {
     double square = 0;
@@ -158,6 +160,7 @@ inline void examine(const Mesh& mesh, const Graph& graph, bool has_cells, bool m
     }
     cells.push_back(hash);
     lowest_of_cell.push_back(static_cast<std::int32_t>(corner[0]));
+    for (int k = 1; k < mesh.nodes_per_cell; ++k) bodies.join(v[0], v[k]);
     double of_cell = 0;
     for (const auto& s : local) {
       of_cell = std::max(of_cell, length(v[s[0]], v[s[1]]));
@@ -173,6 +176,7 @@ inline void examine(const Mesh& mesh, const Graph& graph, bool has_cells, bool m
     f.flat_cells += !(std::abs(m) > flat);
   }
   done();
+  f.bodies = bodies.count();
   cells = detail::in_order(cells, lowest_of_cell, mesh.n_nodes());
   for (std::size_t k = 1; k < cells.size(); ++k) f.doubled_cells += cells[k] == cells[k - 1];
   if (!marked || !plane || f.doubled_cells > 0) return;
