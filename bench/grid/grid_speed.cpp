@@ -8,7 +8,7 @@
 // contenders take turns.
 // Processor time, which other work on the machine disturbs less than the clock on the wall.
 
-#include "../../examples/common/timing.hpp"
+#include "../kernels/timing.hpp"
 
 #include <amq/arithmetic/fixed.hpp>
 #include <amq/arithmetic/float32.hpp>
@@ -118,7 +118,7 @@ void time(const char* name, const typename Model::Config& config, double seconds
 int main(int argc, char** argv) {
   const std::string only = argc > 1 ? argv[1] : "all";
   const double seconds = argc > 2 ? std::atof(argv[2]) : 1;
-  std::printf("level,%s\n", simd::Native::name);
+  std::printf("level,%s\n", timing::level().c_str());
   if (only == "all" || only == "fno") {
     const FnoConfig c = FnoConfig::pdebench(2, 12, 64, 10);
     time<Fno>("fno", c, seconds);
