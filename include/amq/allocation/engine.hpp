@@ -197,7 +197,7 @@ class StepCosts {
     first_ = std::max<std::int64_t>(0, bin_of(most) - n_bins + 1);
     for (auto& a : above_) a.fill(0);
     steps.each_run([&](std::size_t first, std::size_t last, std::size_t g) {
-      Above& own = above_[g];
+      WorkAbove& own = above_[g];
       for (std::size_t e = first; e < last; ++e)
         own[place(steps.per_work(e))] += steps.per_work(e) > 0 ? steps.work(e) : 0;
     });
