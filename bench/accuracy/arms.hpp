@@ -212,11 +212,11 @@ class Arms {
     const std::string csv =
         std::filesystem::path(r_.csv).replace_filename("accuracy_rollouts.csv").string();
     if (p_.trajectories.empty() || has_row(csv, key)) return;
-    for (const RolledOut& e : roll_out(p_.trajectories, net_->encoding.input_deviation, stepper)) {
-      std::ostringstream row;
-      row << key << e.step << "," << e.error << "," << e.mean_flow;
-      add_row(csv, rollout_head, row.str());
-    }
+    std::ostringstream rows;  // all at once: a run that is stopped has all of them or none
+    for (const RolledOut& e : roll_out(p_.trajectories, net_->encoding.input_deviation, stepper))
+      rows << (rows.tellp() > 0 ? "\n" : "") << key << e.step << "," << e.error << ","
+           << e.mean_flow;
+    add_row(csv, rollout_head, rows.str());
   }
   template <typename Trained>
   void deployed(const std::string& key, double bits, Trained& made) {
@@ -234,12 +234,13 @@ class Arms {
     std::replace(name.begin(), name.end(), ',', '_');
     const std::string file = how_.folder + "/" + name + ".safetensors";
     save(file, made);
-    front_row(key, m, static_cast<Index>(std::filesystem::file_size(file)));
+    // A row of the front says that an arm is finished.
     rolled_out(key, [&](const study::Trajectory& t) {
       auto rollout = std::make_shared<RolloutOf<Trained>>(made.solver, t.mesh, t.state[0]);
       rollout->options(mean_bits(bits));
       return [rollout](const auto& given) -> const Field& { return rollout->step(given); };
     });
+    front_row(key, m, static_cast<Index>(std::filesystem::file_size(file)));
   }
   /// Without training.
   void quantized(const std::string& key, int bits) {

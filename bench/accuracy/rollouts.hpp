@@ -9,6 +9,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -46,7 +47,8 @@ inline double square_error(const Field& u, const Field& truth,
 template <typename Trained>
 using RolloutOf = decltype(detail::rollout_of(std::declval<const Trained&>().solver));
 
-/// The boundary's state is given, as in the public protocol.
+/// The boundary's state is given, as in the public protocol. From a state that is not finite on the
+/// error is infinite.
 /// @param deviation   (channel) of the state
 /// @param stepper_of  stepper_of(trajectory)(given) makes a step and returns the state
 [[nodiscard]] inline std::vector<RolledOut> roll_out(
@@ -59,13 +61,19 @@ using RolloutOf = decltype(detail::rollout_of(std::declval<const Trained&>().sol
     for (std::size_t f = 1; f < t.state.size(); ++f) mean += t.state[f];
     mean /= static_cast<float>(t.state.size());
     auto step = stepper_of(t);
+    bool finite = true;
     for (std::size_t f = 1; f < std::min(error.size(), t.state.size()); ++f) {
-      const Field& u = step([&](Field& next) {
+      const auto boundary = [&](Field& next) {
         for (Index i = 0; i < next.rows(); ++i)
           if (study::prescribed(t.mesh.node_type[static_cast<std::size_t>(i)]))
             next.row(i) = t.state[f].row(i);
-      });
-      error[f] += detail::square_error(u, t.state[f], deviation);
+      };
+      try {
+        if (finite) error[f] += detail::square_error(step(boundary), t.state[f], deviation);
+      } catch (const Error&) {  // a state that is no longer finite
+        finite = false;
+      }
+      if (!finite) error[f] = std::numeric_limits<double>::infinity();
       mean_flow[f] += detail::square_error(mean, t.state[f], deviation);
     }
   }

@@ -65,6 +65,19 @@ TEST_CASE("what is too small for a double is 0, what is too large is out of rang
         std::errc::result_out_of_range);
 }
 
+TEST_CASE("a float is out of range where a double is not") {
+  for (const std::string text : {"1e50", "-1e50"}) {
+    float x = 7;
+    CHECK(amq::core::from_text(text.data(), text.data() + text.size(), x).ec ==
+          std::errc::result_out_of_range);
+    CHECK(x == 7);
+  }
+  const std::string small = "1e-60";
+  float x = 7;
+  CHECK(amq::core::from_text(small.data(), small.data() + small.size(), x).ec == std::errc{});
+  CHECK(x == 0);
+}
+
 TEST_CASE("a number is read with a point in every locale, and errno is left as it was") {
   const std::string before = std::setlocale(LC_ALL, nullptr);
   for (const char* locale : {"C", "de_DE.UTF-8", "de_DE.utf8"}) {

@@ -104,6 +104,11 @@ TEST_CASE("types that amq has not, and more that an entry says, are read past an
   refused(R"({"b":{"dtype":"F4","shape":[4],"data_offsets":[2,4]}})", 4, "no gap");
   refused(R"({"b":{"dtype":"F4","shape":[4],"data_offsets":[4,2]}})", 4, "offsets 4 to 2");
   refused(R"({"b":{"dtype":"F4","shape":[-4],"data_offsets":[0,2]}})", 2, "0 or more");
+  // A type of no name is no type that amq has, either.
+  const auto nameless = safetensors::decode(
+      file(R"({"b":{"dtype":"","shape":[8],"data_offsets":[0,400]}})", 400), "m.safetensors");
+  CHECK(nameless.tensors.empty());
+  AMQ_REFUSES(nameless.at("b"), "dtype ''");
 }
 
 TEST_CASE("hostile headers are refused, naming file and tensor") {

@@ -266,6 +266,12 @@ TEST_CASE("MeshGraphNets of PyTorch Geometric are loaded by their names, senders
     names.columns.front().order = {0, 1, 2, 3, 4};
     CHECK_THROWS_WITH_AS(load_state_dict(g.file, g.to.layout, g.to.parameters, names),
                          doctest::Contains("multiple of 5"), Error);
+    for (const std::vector<int>& order :
+         {std::vector<int>{}, {0, 1, 3}, {0, 0, 2}, {-1, 0, 1}, {1, 2}}) {
+      names.columns.front().order = order;
+      CHECK_THROWS_WITH_AS(load_state_dict(g.file, g.to.layout, g.to.parameters, names),
+                           doctest::Contains("each once"), Error);
+    }
   }
 }
 

@@ -66,7 +66,11 @@ requires(std::integral<T> || std::floating_point<T>) std::from_chars_result
 #endif
     double wide = 0;
     const auto result = detail::double_by_strtod(first, last, wide);
-    if (result.ec == std::errc{}) x = static_cast<T>(wide);
+    if (result.ec != std::errc{}) return result;
+    const T narrow = static_cast<T>(wide);
+    if (std::isinf(narrow) && !std::isinf(wide))
+      return {result.ptr, std::errc::result_out_of_range};
+    x = narrow;
     return result;
   }
 }

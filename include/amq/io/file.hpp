@@ -66,7 +66,9 @@ struct Target {
     if (named && !S_ISREG(by_name.st_mode)) refuse(kind_of(by_name.st_mode));
     is_there = ::stat(path.c_str(), &at_end) == 0;
     if (is_there && !S_ISREG(at_end.st_mode)) refuse(kind_of(at_end.st_mode));
-    if (named && (!is_there || by_name.st_ino != at_end.st_ino || by_name.st_dev != at_end.st_dev))
+    // Without a link the name is the file, which another writer may have replaced meanwhile.
+    if (path != given && named &&
+        (!is_there || by_name.st_ino != at_end.st_ino || by_name.st_dev != at_end.st_dev))
       refuse("an open file that has no name");
     rights = at_end.st_mode & 07777;
   }

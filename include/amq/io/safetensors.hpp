@@ -16,6 +16,7 @@
 #include <amq/io/json.hpp>
 
 #include <map>
+#include <optional>
 
 namespace amq::io::safetensors {
 
@@ -59,7 +60,7 @@ inline constexpr Code codes[] = {
 /// Where a tensor lies, counted from the end of the header.
 struct Place {
   std::string name;
-  std::string unread;  ///< its type, where amq does not have it
+  std::optional<std::string> unread;  ///< its type, where amq does not have it
   Array tensor;  ///< type and shape; its bytes are read last, when everything else is believed
   std::uint64_t begin = 0, end = 0;
 };
@@ -153,8 +154,8 @@ File read(std::uint64_t size, const std::string& path, Fetch fetch) {
                 "The file is damaged.");
   }
   for (auto& p : places) {
-    if (!p.unread.empty()) {
-      f.unread.emplace(std::move(p.name), std::move(p.unread));
+    if (p.unread) {
+      f.unread.emplace(std::move(p.name), *std::move(p.unread));
       continue;
     }
     p.tensor.bytes = fetch(8 + n_header + p.begin, p.end - p.begin);

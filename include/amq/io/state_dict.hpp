@@ -174,7 +174,15 @@ namespace detail {
 /// (row, column) numbers with the blocks of columns in the model's order.
 [[nodiscard]] inline std::vector<float> in_order(const std::vector<float>& theirs, Index columns,
                                                  const ColumnBlocks& blocks) {
-  const auto n = static_cast<Index>(blocks.order.size()), wide = columns / n;
+  const auto n = static_cast<Index>(blocks.order.size());
+  std::vector<bool> there(blocks.order.size());
+  for (const int k : blocks.order)
+    if (k >= 0 && k < n) there[static_cast<std::size_t>(k)] = true;
+  if (n == 0 || std::find(there.begin(), there.end(), false) != there.end())
+    throw Error("load_state_dict, " + blocks.parameter,
+                "blocks of columns from 0 to " + std::to_string(n - 1) + ", each once", "others",
+                "Name the order in which the file stacks them.");
+  const Index wide = columns / n;
   if (wide * n != columns)
     throw Error("load_state_dict, " + blocks.parameter,
                 "a number of inputs that is a multiple of " + std::to_string(n),
@@ -200,8 +208,11 @@ struct NamedTensors {
     std::set<std::string> own = expected;
     for (const auto& [theirs, ours] : names.rename) own.insert(theirs);
     const std::string prefix = shared_prefix(file.tensors, own, leave);
+    const auto left = [&](const std::string& name) {
+      return std::find(leave.begin(), leave.end(), name) != leave.end();
+    };
     for (const auto& [name, type] : file.unread)
-      if (std::find(leave.begin(), leave.end(), name) == leave.end())
+      if (!left(name) && !(name.starts_with(prefix) && left(name.substr(prefix.size()))))
         problems += "\n  " + name + " has dtype " + type + ", which is not read";
     std::vector<bool> used(names.rename.size());
     for (const auto& [name, t] : file.tensors) {

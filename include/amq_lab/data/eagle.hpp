@@ -11,6 +11,7 @@
 #include <amq_lab/data/trajectory.hpp>
 
 #include <array>
+#include <filesystem>
 
 namespace amq::lab::eagle {
 
@@ -51,8 +52,7 @@ inline std::vector<float> interleaved(const Array& a, const Array& b, const std:
 inline Array triangles(const std::string& folder, Inflate inflate) {
   Array t;
   std::string path = folder + "/triangles.npy";
-  if (std::FILE* f = std::fopen(path.c_str(), "rb")) {
-    std::fclose(f);
+  if (std::filesystem::exists(path)) {
     t = npy::read(path);
   } else {
     path = folder + "/triangles.npz";

@@ -173,8 +173,14 @@ inline DType dtype_of(hid_t type, const std::string& where) {
 }
 /// How elements are read into memory. An enumeration has no conversion to another type than its
 /// own: its numbers are taken as they are, in this machine's byte order.
-inline Id in_memory(hid_t type, DType dtype) {
-  if (H5Tget_class(type) == H5T_ENUM) return {H5Tget_native_type(type, H5T_DIR_DEFAULT), H5Tclose};
+inline Id in_memory(hid_t type, DType dtype, const std::string& where) {
+  if (H5Tget_class(type) == H5T_ENUM) {
+    Id own(H5Tget_native_type(type, H5T_DIR_DEFAULT), H5Tclose);
+    if (H5Tget_size(own) != size_of(dtype))
+      throw Error(where, "an enumeration of whole words", "one of fewer bits than its words have",
+                  "Read it with h5py and save numbers.");
+    return own;
+  }
   return {H5Tcopy(native(dtype)), H5Tclose};
 }
 
@@ -284,7 +290,7 @@ class Reader {
       H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), stride.data(), count.data(),
                           nullptr);
     }
-    const detail::Id in_memory = detail::in_memory(type, a.dtype);
+    const detail::Id in_memory = detail::in_memory(type, a.dtype, where);
     if (H5Dread(d, in_memory, memory, space, H5P_DEFAULT, a.bytes.data()) < 0) {
       throw Error(where, "to read " + text_of(a.shape), "an error of HDF5",
                   "The file is damaged, or a filter is missing.");
@@ -303,10 +309,13 @@ class Reader {
     const detail::Id a = open_attribute(object, name), space(H5Aget_space(a), H5Sclose),
                      type(H5Aget_type(a), H5Tclose);
     const DType dtype = detail::dtype_of(type, where);
+    if (H5Sget_simple_extent_type(space) == H5S_NULL)
+      throw Error(where, "numbers", "an attribute without a shape (H5S_NULL)",
+                  "It was written empty: leave it out.");
     const auto all = detail::extents(space);
     justify(all, size_of(dtype), H5Aget_storage_size(a), where);
     Array out(dtype, detail::shape_of(all));
-    const detail::Id in_memory = detail::in_memory(type, out.dtype);
+    const detail::Id in_memory = detail::in_memory(type, out.dtype, where);
     if (H5Aread(a, in_memory, out.bytes.data()) < 0)
       throw Error(where, "to read it", "an error of HDF5", "The file is damaged.");
     return out;

@@ -7,6 +7,8 @@
 #include <amq_lab/data/npy.hpp>
 #include <amq_lab/data/vtk_legacy.hpp>
 
+#include <filesystem>
+
 namespace amq::lab::shapenet_car {
 
 /// Constants of the surface task, as published with UPT and Erwin: for normalisation.
@@ -24,8 +26,7 @@ inline constexpr double pressure_mean = -36.3099, pressure_std = 48.5743;
                 "This is no ShapeNet-Car surface.");
   }
   std::vector<float> pressure;
-  if (std::FILE* f = std::fopen(press.c_str(), "rb")) {
-    std::fclose(f);
+  if (std::filesystem::exists(press)) {
     const Array a = npy::read(press);
     pressure = finite<float>(a, press);
   } else if (!out.node.empty()) {

@@ -273,10 +273,9 @@ class Parser {
     } else if (key == "FIELD") {
       field([&](const std::string& name, std::size_t components, std::size_t rows,
                 std::string_view type) {
-        if (rows != rows_ && components > 0)
-          fail(std::to_string(rows_) + " rows of " + name, std::to_string(rows));
+        if (components == 0 || (rows == 0 && rows_ > 0)) return;  // an array that was never filled
+        if (rows != rows_) fail(std::to_string(rows_) + " rows of " + name, std::to_string(rows));
         const std::string kind = lower(type);
-        if (components == 0) return;  // an array that was never filled
         if (kind == "bit" || type_of(kind) != DType::c128)
           keep(fields, name, components, type);
         else

@@ -1,9 +1,9 @@
 #pragma once
 /// @file
 /// VTK's XML files of unstructured grids (.vtu), as ParaView, VTK, meshio and amq::io::vtu write
-/// them: one piece, cells of one kind, point and cell fields. Numbers as text, as base64, or
-/// appended raw or as base64; UInt32 or UInt64 headers, either byte order, and zlib's compression
-/// where a decompressor is given.
+/// them: one piece, cells of one kind but lines, point and cell fields. Numbers as text, as base64,
+/// or appended raw or as base64; UInt32 or UInt64 headers, either byte order, and zlib's
+/// compression where a decompressor is given.
 ///
 ///     const amq::mesh::MeshSample s = amq::lab::vtu::read("plate.vtu", amq::lab::zlib_inflate);
 ///     s.node.at("stress");                   // (node, channel)
@@ -241,6 +241,7 @@ class Parser {
     if (!own && (type == "String" || type.empty())) return;
     const Array a = type == "Bit" ? bits(t, rows * components) : numbers(t);
     const auto n = static_cast<std::size_t>(a.size());
+    if (!own && n == 0 && rows > 0) return;
     const auto want = [&](std::size_t expected) {
       if (n != expected) fail(std::to_string(expected) + " numbers of " + name, std::to_string(n));
     };
@@ -320,15 +321,20 @@ class Parser {
   Array from_words(std::string_view s, DType type) const {
     std::vector<double> floats;
     std::vector<std::int64_t> ints;
+    std::vector<std::uint64_t> wide;  // ids beyond what has a sign
     for (;;) {
       while (!s.empty() && blank(s[0])) s.remove_prefix(1);
       if (s.empty()) break;
       std::size_t n = 0;
       while (n < s.size() && !blank(s[n])) ++n;
-      const char *begin = s.data(), *end = begin + n;
+      const char *begin = s.data() + (n > 1 && s[0] == '+' && s[1] != '-' ? 1 : 0),
+                 *end = s.data() + n;
       bool good = false;
       if (is_float(type)) {
         const auto r = from_text(begin, end, floats.emplace_back());
+        good = r.ec == std::errc() && r.ptr == end;
+      } else if (type == DType::u64) {
+        const auto r = from_text(begin, end, wide.emplace_back());
         good = r.ec == std::errc() && r.ptr == end;
       } else {
         const auto r = from_text(begin, end, ints.emplace_back());
@@ -337,7 +343,8 @@ class Parser {
       if (!good) fail("a number", std::string(s.substr(0, n)));
       s.remove_prefix(n);
     }
-    return is_float(type) ? Array::of(floats) : Array::of(ints);
+    if (is_float(type)) return Array::of(floats);
+    return type == DType::u64 ? Array::of(wide) : Array::of(ints);
   }
 
   /// Words of the header at the start of bytes.

@@ -172,7 +172,7 @@ class Reader {
       if (!detail::widen(d.subspan(46 + n_name, n_extra), fields)) damaged(where, "a zip64 field");
       e.encrypted = (number(d, 8, 2) & 1) != 0;
       if (e.local > directory_ || e.packed > directory_ - e.local ||
-          (e.method == 0 && e.size != e.packed)) {
+          (e.method == 0 && !e.encrypted && e.size != e.packed)) {
         damaged(where, "sizes that fit the archive");
       }
       entries_.push_back(std::move(e));

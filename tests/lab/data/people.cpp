@@ -338,7 +338,8 @@ TEST_CASE("a name of a field twice is refused, and arrays that were never filled
       "FIELD f 1\nu 1 4 float\n9 9 9 9\n";
   AMQ_REFUSES(legacy_of(triangles + twice), "u again");
   const auto s = legacy_of(triangles +
-                           "POINT_DATA 4\nFIELD f 3\nnone 0 0 float\n\nother 0 4 double\n\n"
+                           "POINT_DATA 4\nFIELD f 4\nnone 0 0 float\n\nother 0 4 double\n\n"
+                           "more 1 0 float\n\n"
                            "u 1 4 float\n+1.5 2.5 3.5 4.5\n");
   CHECK(s.node.size() == 1);
   CHECK(s.node.at("u") == u);
@@ -465,6 +466,18 @@ TEST_CASE("what lies beside arrays in an .npz may be packed as it likes") {
   CHECK(arrays.size() == 1);
   CHECK(arrays.at("x") == x);
   AMQ_REFUSES(npz::Reader(path).read("notes.txt"), "method 14");
+  // Stored and encrypted: twelve bytes more than it has.
+  for (auto at = std::search(b.begin(), b.end(), as_bytes(name).begin(), as_bytes(name).end());
+       at != b.end();
+       at = std::search(at + 1, b.end(), as_bytes(name).begin(), as_bytes(name).end())) {
+    const bool local = *(at - 30) == std::byte{0x50} && *(at - 29) == std::byte{0x4b};
+    *(at - (local ? 22 : 36)) = std::byte{0};
+    *(at - (local ? 24 : 38)) |= std::byte{1};
+    *(at - (local ? 8 : 22)) = std::byte{2};  // of the size once unpacked
+  }
+  write_file(path, b);
+  CHECK(npz::read(path).size() == 1);
+  AMQ_REFUSES(npz::Reader(path).read("notes.txt"), "encryption");
 }
 
 TEST_CASE("a MATLAB file of another age is named, and not called damaged") {

@@ -6,6 +6,8 @@
 
 #include <filesystem>
 
+#include <sys/stat.h>
+
 namespace test_vtk_legacy {
 
 using namespace amq;
@@ -109,6 +111,10 @@ TEST_CASE("a car's surface keeps the points its quads use, with their pressures"
   AMQ_REFUSES(shapenet_car::surface(dir.path("")), "7 pressures");
   write_file(dir.path("press.npy"), "short");
   AMQ_REFUSES(shapenet_car::surface(dir.path("")), "press.npy");
+  // A pipe that nobody writes to is not waited for.
+  std::filesystem::remove(dir.path("press.npy"));
+  REQUIRE(::mkfifo(dir.path("press.npy").c_str(), 0600) == 0);
+  AMQ_REFUSES(shapenet_car::surface(dir.path("")), "found a pipe");
   AMQ_REFUSES(shapenet_car::volume(dir.path("")), "hexvelo_smpl.vtk");
   write_file(dir.path("hexvelo_smpl.vtk"), quads);
   AMQ_REFUSES(shapenet_car::volume(dir.path("")), "hexahedra");

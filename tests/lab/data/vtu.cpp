@@ -94,6 +94,22 @@ TEST_CASE("bits are numbers, and a compressor that nothing was packed by does no
   CHECK(parse(text).cell.at("tag") == std::vector<float>{7, 9});
 }
 
+TEST_CASE("numbers as text may have a plus or all 64 bits, and arrays may never have been filled") {
+  const MeshSample s = parse(
+      with("</PointData>",
+           "<DataArray type=\"UInt64\" Name=\"id\" format=\"ascii\">18446744073709551615 0 1 "
+           "2</DataArray><DataArray type=\"Float32\" Name=\"p\" format=\"ascii\">+1.5 2 -3 "
+           "4</DataArray><DataArray type=\"Float32\" Name=\"none\" format=\"ascii\"></DataArray>"
+           "</PointData>"));
+  CHECK(s.node.at("id") == std::vector<float>{18446744073709551615.0f, 0, 1, 2});
+  CHECK(s.node.at("p") == std::vector<float>{1.5f, 2, -3, 4});
+  CHECK(!s.node.contains("none"));
+  AMQ_REFUSES(parse(with("</PointData>",
+                         "<DataArray type=\"Float32\" Name=\"p\" "
+                         "format=\"ascii\">+-1 2 3 4</DataArray></PointData>")),
+              "a number");
+}
+
 TEST_CASE("files that are damaged or of another kind are refused by file") {
   const auto refused = [](const std::string& text, const char* why) {
     CAPTURE(why);
