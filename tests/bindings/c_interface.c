@@ -552,9 +552,11 @@ static int rounds_up(void* host, float* state, int64_t rows, int64_t channels) {
   *(int*)host = fegetround();
   return 0;
 }
+static int loops_run = 0;
 static int loops_up(void* host, size_t n, size_t grain, void (*part)(void*, size_t, size_t),
                     void* work) {
   (void)grain;
+  ++loops_run;
   if (fegetround() != FE_UPWARD) ++*(int*)host;
   part(work, 0, n);
   if (fegetround() != FE_UPWARD) ++*(int*)host;
@@ -586,7 +588,7 @@ static void environment(const char* folder) {
   CHECK(amq_rollout_new(mesh, &a, NULL, &rollout) == AMQ_OK);
   CHECK(amq_rollout_step(rollout, &rounds_up, &seen, NULL) == AMQ_OK);
   CHECK(fegetround() == FE_UPWARD);
-  CHECK(seen == FE_UPWARD && wrong == 0);
+  CHECK(seen == FE_UPWARD && wrong == 0 && loops_run > 0);
   CHECK(fesetround(FE_TONEAREST) == 0);
   CHECK(memcmp(plain, upward, sizeof plain) == 0);
   CHECK(amq_rollout_close(rollout) == AMQ_OK);

@@ -263,7 +263,7 @@ TEST_CASE("weights are kept as their codes: a byte each, and saved again they ar
   newer.metadata.at("amq.format") = "3";
   safetensors::write(path, newer);
   CHECK_THROWS_WITH_AS(static_cast<void>(load<MpPde>(path)),
-                       doctest::Contains("amq.format 1, or 2 where weights are codes"), Error);
+                       doctest::Contains("amq.format 1, 2 where weights are codes"), Error);
   std::filesystem::remove(path);
   std::filesystem::remove(again);
 }

@@ -218,9 +218,21 @@ TEST_CASE("a float file becomes a model file without training") {
     o.bops = 0.95 * eight.report.bops;
     const auto named = quantize(net, std::span<const Field>(few), o);
     CHECK(named.solver.net().own_row_bits().at(point) == 6);
-    o.row_bits = {{point, 17}};
-    CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
-                         doctest::Contains("17"), Error);
+    for (const int bits : {17, 0, -1}) {
+      o.row_bits = {{point, bits}};
+      CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
+                           doctest::Contains(std::to_string(bits).c_str()), Error);
+    }
+  }
+  SUBCASE("a cost that holds already takes nothing from what an error allows") {
+    QuantizeOptions o;
+    o.error = 4 * eight.report.error;
+    const auto alone = quantize(net, std::span<const Field>(few), o);
+    o.bytes = 1e12, o.bops = 1e18;
+    const auto both = quantize(net, std::span<const Field>(few), o);
+    CHECK(alone.report.bytes < eight.report.bytes);
+    CHECK(both.report.bytes == alone.report.bytes);
+    CHECK(both.report.error == alone.report.error);
   }
   SUBCASE("milliseconds that are allowed are kept, by bits that save time") {
     QuantizeOptions wide;

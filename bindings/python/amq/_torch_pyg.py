@@ -21,7 +21,7 @@ def _begins(name, beginning):
 
 def _in_order(value, order):
     """Blocks of columns: the k-th is the order[k]-th of value."""
-    if order is None:
+    if order is None or value.shape[1] % len(order):  # what does not fit is named by its shape
         return value
     blocks = np.split(value, len(order), 1)
     return np.concatenate([blocks[k] for k in order], 1)

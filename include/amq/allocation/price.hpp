@@ -84,7 +84,8 @@ struct RowTimes {
     rest_bops = bops;
   }
 
-  [[nodiscard]] bool empty() const noexcept { return picoseconds.empty(); }
+  /// Whether nothing was measured; a network may have no row that bits are chosen for.
+  [[nodiscard]] bool empty() const noexcept { return levels.empty(); }
   /// @throws Error unless there is a time from 0 to 1 s for each of these levels at each adaptive
   ///         point of the layout
   void check(const arithmetics::ParameterLayout& layout, const std::vector<int>& expected) const {

@@ -5,6 +5,7 @@
 
 #include <amq/core/error.hpp>
 #include <amq/core/float_environment.hpp>
+#include <amq/core/integers.hpp>
 #include <amq/core/matrix_view.hpp>
 #include <amq/core/random.hpp>
 #include <amq/ops/operation.hpp>
@@ -197,7 +198,7 @@ class ParameterLayout {
   }
   /// Keeps the rows of points at these bits in every scheme and plan. Before their steps are
   /// declared.
-  /// @throws Error if there is no such point
+  /// @throws Error if there is no such point, and for bits outside 1 to 16
   void fix_row_bits(const std::map<std::string, int>& bits) {
     for (const auto& [name, own] : bits) {
       auto point = points_.begin();
@@ -205,6 +206,9 @@ class ParameterLayout {
       if (point == points_.end())
         throw Error("ParameterLayout::fix_row_bits", "the name of a point", name,
                     "Names are listed by points().");
+      if (own < 1 || own > max_bits)
+        throw Error("bits of the rows of " + name, "1 to " + std::to_string(max_bits),
+                    std::to_string(own), "Leave the point out, and it has the scheme's.");
       point->fixed_bits = own;
     }
   }

@@ -19,7 +19,7 @@ namespace amq::arithmetics {
 
 /// What is left of a scheme at run time, so that the machinery below it is compiled once per rule.
 struct SchemeInfo {
-  int weight_bits = 8;  ///< 2, 4, 8; 16: two digits of 8, and not in layers of messages
+  int weight_bits = 8;  ///< 2, 4, 8; 16: two digits of 8
   AnyRule rule;
   std::vector<int> levels;
   bool words = false;  ///< rows of messages between products: see InWords

@@ -409,7 +409,7 @@ MeshEncoding MeshEncoding::of(const Samples& samples, const GraphOptions& graph,
                   "Complete the sample, or leave it out.");
     // What a solver would refuse is refused before it is trained on.
     try {
-      static_cast<void>(examine(s.mesh, !s.mesh.cells.empty()));
+      static_cast<void>(examine(s.mesh, graph.neighbours == 0 && !s.mesh.cells.empty()));
     } catch (const Error& bad) {
       throw Error(where + ", " + bad.where(), bad.expected(), bad.found(), bad.mend());
     }

@@ -397,7 +397,10 @@ class MeshSolver {
   }
   /// Whether bits are chosen row by row.
   [[nodiscard]] bool chooses(const Allocator<>& by) const noexcept {
-    return can_choose && (auxiliary() || by.score());
+    const auto& points = net().layout.points();
+    return can_choose && (auxiliary() || by.score()) &&
+           std::any_of(points.begin(), points.end(),
+                       [](const auto& p) { return p.fixed_bits == 0; });
   }
   [[nodiscard]] const std::vector<int>& scheme_levels() const noexcept {
     return net().quantizers.info().levels;

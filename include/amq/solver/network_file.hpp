@@ -186,9 +186,10 @@ struct NetworkFile {
   }
   /// @throws amq::Error for a file of a format that is not known
   void require_known_format() const {
-    if (const std::string& found = text("amq.format"); found != "1" && found != "2")
-      throw Error(f.path, "amq.format 1, or 2 where weights are codes", found,
-                  "Use the version of amq that wrote the file.");
+    if (const std::string& found = text("amq.format"); found != "1" && found != "2" && found != "3")
+      throw Error(f.path,
+                  "amq.format 1, 2 where weights are codes, or 3 where rows have bits of their own",
+                  found, "Use the version of amq that wrote the file.");
   }
   [[nodiscard]] bool has(const char* key) const { return f.metadata.contains(key); }
   void same(const char* key, const std::string& wanted, const char* mend) const {
@@ -320,7 +321,10 @@ void put_network(safetensors::File& f, const Network<Model>& net) {
   json::Object rows;
   for (const auto& [name, own] : net.own_row_bits())
     rows.emplace_back(name, static_cast<double>(own));
-  if (!rows.empty()) f.metadata["amq.row_bits"] = json::dump(rows);
+  if (!rows.empty()) {
+    f.metadata["amq.row_bits"] = json::dump(rows);
+    f.metadata["amq.format"] = "3";
+  }
 }
 /// @throws amq::Error for solutions that no load could compare
 inline void put_solution(safetensors::File& f, std::size_t k, const Field& u) {

@@ -66,9 +66,11 @@ struct SolveReport {
   /// sample of one row in some 64. Some are cut in training, too: watch how it changes. 0 where the
   /// policy is OutOfRange::ignore, and for other rules.
   double cut_share = 0;
-  std::vector<float> node_bits;  ///< (node) mean bits of the node's rows and incoming edges
-  Outside outside;               ///< how far the input lies outside of what training saw
-  MeshFindings mesh;             ///< what is odd about the mesh
+  /// (node) mean bits of the node's rows and incoming edges, points that have bits of their own in
+  /// every plan left out
+  std::vector<float> node_bits;
+  Outside outside;    ///< how far the input lies outside of what training saw
+  MeshFindings mesh;  ///< what is odd about the mesh
 };
 
 }  // namespace amq::solver

@@ -273,10 +273,9 @@ BitLadders ladders_of(const Network<Model>& net, const Network<Model>& from,
 }
 
 /// Measures every product of the ladders at all bits that its sides may have.
-/// @param named  bits that stay
 template <typename Model>
 void measure(BitLadders& all, const Network<Model>& net, const PassCost& cost,
-             const NamedBits& named, const allocation::RowTimesOptions& o) {
+             const allocation::RowTimesOptions& o) {
   std::vector<int> of_weights, of_rows;
   for (const BitLadders::Product& p : all.products) {
     if (p.weight) of_weights.insert(of_weights.end(), p.weight->bits.begin(), p.weight->bits.end());
@@ -295,8 +294,10 @@ void measure(BitLadders& all, const Network<Model>& net, const PassCost& cost,
     info.weight_bits = w;
     info.levels = of_rows;
     info.words = info.words && of_rows.back() <= 8;
-    // Times are those of any numbers.
-    const Network<Model> other(net.model.config(), info, 0, named.rows);
+    // Times are those of any numbers. Rows without a ladder keep what they have.
+    auto rows = net.own_row_bits();
+    std::erase_if(rows, [&](const auto& own) { return all.find(own.first, true) != nullptr; });
+    const Network<Model> other(net.model.config(), info, 0, rows);
     const auto times = allocation::measure_product_times(other.layout, other.quantizers,
                                                          other.parameters, cost, of_rows, o, false);
     for (std::size_t k = 0; k < times.size(); ++k) {

@@ -93,27 +93,27 @@ class BitSearch {
     best_ = tried(named_);
   }
 
-  /// As few bits of weights as the bound of the error allows, or more of all where it needs them.
+  /// More bits where the bound of the error needs them.
   /// @throws amq::Error for an error that 16 bits do not reach
-  void keep_error(bool spend) {
+  void keep_error() {
     if (best_.error > o_->error) widen_some();
     if (best_.error > o_->error) widen_all();
-    if (spend && scheme_.weight_bits == 8) spend_on_weights();
   }
+  /// @returns whether anything had to give way
   /// @throws amq::Error where the fewest bits cost more
-  void keep_cost() {
+  bool keep_cost() {
     const CostBounds most = o_->most();
     const Network<Model>& net = best_.solver->net();
     const PassCost cost = counted(net, few_.front(), level());
     const bool timed = most.milliseconds > 0;
     NetworkCost now{best_.solver->model_bytes(), cost.bops(), 0};
     if (timed) now.milliseconds = best_.milliseconds = measured(net);
-    if (within(now, most)) return;
+    if (within(now, most)) return false;
     const NamedBits kept{o_->weight_bits, o_->row_bits};
     BitLadders all = ladders_of(net, *from_->net, few_, cost, kept,
                                 most.bops > 0 || most.milliseconds > 0, o_->ranges);
     if (timed) {
-      measure(all, net, cost, kept, o_->times);
+      measure(all, net, cost, o_->times);
       const double sum = all.milliseconds();
       all.share = sum > now.milliseconds ? now.milliseconds / sum : 1;
     }
@@ -130,8 +130,12 @@ class BitSearch {
       if (!within(now, most)) continue;
       best_ = std::move(t);
       named_ = std::move(named);
-      return;
+      return true;
     }
+  }
+  /// Weights go to 4 bits as far as the bound of the error allows.
+  void spend_error() {
+    if (scheme_.weight_bits == 8) spend_on_weights();
   }
   [[nodiscard]] Trial& best() noexcept { return best_; }
   [[nodiscard]] const SchemeInfo& scheme() const noexcept { return scheme_; }
@@ -176,7 +180,15 @@ class BitSearch {
         wishes.push_back({weights, 0, false, l.weight});
       if (rows > 0 && !named_.rows.contains(l.point)) wishes.push_back({rows, 0, true, l.point});
     }
-    std::erase_if(wishes, [&](const Wish& w) { return !may_widen(net, w.rows, w.name); });
+    // Two digits of a weight have floats between products, which words have not.
+    const auto in_words = [&](const Wish& w) {
+      return net.quantizers.info().words && !w.rows &&
+             std::any_of(cost.products.begin(), cost.products.end(), [&](const ProductCost& c) {
+               return c.weight == w.name && !may_widen(net, true, c.point);
+             });
+    };
+    std::erase_if(wishes,
+                  [&](const Wish& w) { return !may_widen(net, w.rows, w.name) || in_words(w); });
     for (Wish& w : wishes)
       for (const ProductCost& c : cost.products)
         if (w.name == (w.rows ? c.point : c.weight)) w.price += c.bops;

@@ -154,8 +154,10 @@ auto quantized_after_training(const File& from, std::span<const Problem> problem
       throw Error(std::string("quantize, ") + what, std::string("0, or ") + unit,
                   number_text(bound), "0 is no bound.");
   BitSearch<File, Problem> search(from, problems, o);
-  if (o.error > 0) search.keep_error(!o.most().any());
-  if (o.most().any()) search.keep_cost();
+  if (o.error > 0) search.keep_error();
+  const bool gave_way = o.most().any() && search.keep_cost();
+  // A time that holds was measured with the bits there are.
+  if (o.error > 0 && !gave_way && o.milliseconds == 0) search.spend_error();
   auto& best = search.best();
   if (o.error > 0 && best.error > o.error)
     throw Error("quantize, error",
