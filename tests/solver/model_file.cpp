@@ -260,7 +260,7 @@ TEST_CASE("weights are kept as their codes: a byte each, and saved again they ar
   refused(layer + ".bias", Array(DType::i8, good.at(layer + ".bias").shape),
           ".bias: expected floats");
   safetensors::File newer = good;
-  newer.metadata.at("amq.format") = "3";
+  newer.metadata.at("amq.format") = "4";
   safetensors::write(path, newer);
   CHECK_THROWS_WITH_AS(static_cast<void>(load<MpPde>(path)),
                        doctest::Contains("amq.format 1, 2 where weights are codes"), Error);

@@ -241,10 +241,18 @@ TEST_CASE("a float file becomes a model file without training") {
       return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
     };
     wide.times.rounds = 15;
-    const auto sixteen = quantize(net, std::span<const Field>(few), wide);
+    auto sixteen = quantize(net, std::span<const Field>(few), wide);
     QuantizeOptions o = wide;
-    o.milliseconds = 0.92 * sixteen.report.milliseconds;
-    const auto fast = quantize(net, std::span<const Field>(few), o);
+    const auto within = [&] {
+      o.milliseconds = 0.92 * sixteen.report.milliseconds;
+      return quantize(net, std::span<const Field>(few), o);
+    };
+    auto fast = within();
+    // What runs beside may slow a measurement so much that the next is within the bound as it is.
+    for (int k = 0; k < 5 && fast.report.bops == sixteen.report.bops; ++k) {
+      sixteen = quantize(net, std::span<const Field>(few), wide);
+      fast = within();
+    }
     CHECK(fast.report.milliseconds <= o.milliseconds);
     CHECK(fast.report.bops < sixteen.report.bops);
     CHECK(fast.report.error < 2 * eight.report.error);
