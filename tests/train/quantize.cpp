@@ -241,21 +241,23 @@ TEST_CASE("a float file becomes a model file without training") {
       return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
     };
     wide.times.rounds = 15;
-    auto sixteen = quantize(net, std::span<const Field>(few), wide);
     QuantizeOptions o = wide;
-    const auto within = [&] {
-      o.milliseconds = 0.92 * sixteen.report.milliseconds;
-      return quantize(net, std::span<const Field>(few), o);
-    };
-    auto fast = within();
-    // What runs beside may slow a measurement so much that the next is within the bound as it is.
-    for (int k = 0; k < 5 && fast.report.bops == sixteen.report.bops; ++k) {
-      sixteen = quantize(net, std::span<const Field>(few), wide);
-      fast = within();
+    // A pass takes 0.2 ms, and what runs beside moves that by more than bits do. So a bound may
+    // hold as it is, or be out of reach: then it is measured again.
+    bool fewer = false;
+    for (int k = 0; k < 20 && !fewer; ++k) {
+      const auto sixteen = quantize(net, std::span<const Field>(few), wide);
+      o.milliseconds = 0.94 * sixteen.report.milliseconds;
+      try {
+        const auto fast = quantize(net, std::span<const Field>(few), o);
+        CHECK(fast.report.milliseconds <= o.milliseconds);
+        CHECK(fast.report.error < 2 * eight.report.error);
+        fewer = fast.report.bops < sixteen.report.bops;
+      } catch (const Error& e) {
+        CHECK(std::string(e.what()).find("fewest bits that save time") != std::string::npos);
+      }
     }
-    CHECK(fast.report.milliseconds <= o.milliseconds);
-    CHECK(fast.report.bops < sixteen.report.bops);
-    CHECK(fast.report.error < 2 * eight.report.error);
+    CHECK(fewer);
     o.milliseconds = 1e-7;
     CHECK_THROWS_WITH_AS(static_cast<void>(quantize(net, std::span<const Field>(few), o)),
                          doctest::Contains("fewest bits that save time"), Error);
