@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 png, front, curves = sys.argv[1], sys.argv[2], sys.argv[3:]
-fig, (learning, bits, time) = plt.subplots(1, 3, figsize=(15, 4.4))
+fig, (learning, bits, time) = plt.subplots(1, 3, figsize=(15, 6.6))
 for name in curves:
     with open(name) as f:
         rows = list(csv.DictReader(f))
@@ -18,7 +18,7 @@ for name in curves:
     epochs = [int(r["epoch"]) for r in rows]
     line, = learning.semilogy(epochs, [float(r["training_loss"]) for r in rows], ":", label=label + ", training")
     learning.semilogy(epochs, [float(r["validation_loss"]) for r in rows], color=line.get_color(), label="validation")
-learning.set_xlabel("epoch"), learning.set_ylabel("relative L2"), learning.legend(fontsize=7)
+learning.set_xlabel("epoch"), learning.set_ylabel("relative L2")
 
 arms = defaultdict(list)
 with open(front) as f:
@@ -32,7 +32,9 @@ for (problem, key), points in sorted(arms.items()):
         bits.loglog([p[0] for p in points], [p[1] for p in points], "o-", label=label)
     points.sort(key=lambda p: p[2])
     time.loglog([p[2] for p in points], [p[1] for p in points], "s--" if "classical" in key else "o", label=label)
-bits.set_xlabel("mean bits of rows (32: float)"), bits.set_ylabel("relative L2"), bits.legend(fontsize=7)
-time.set_xlabel("milliseconds a solve, one core"), time.set_ylabel("relative L2"), time.legend(fontsize=7)
-fig.tight_layout()
+bits.set_xlabel("mean bits of rows (32: float)"), bits.set_ylabel("relative L2")
+time.set_xlabel("milliseconds a solve, one core"), time.set_ylabel("relative L2")
+fig.tight_layout(rect=(0, 0.34, 1, 1))
+for axes in (learning, bits, time):  # below, where no point is
+    axes.legend(fontsize=7, ncol=2, loc="upper center", bbox_to_anchor=(0.5, -0.13), frameon=False)
 fig.savefig(png, dpi=110)
