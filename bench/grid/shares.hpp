@@ -95,11 +95,7 @@ std::map<std::string, double> spoilt_by_weights(const Network<M>& net,
   const auto y = answers(net, exact, problems);
   const Parameters decoded = decoded_weights(net.layout, net.quantizers, net.parameters);
   for (const WeightEntry& w : net.layout.weights()) {
-    Parameters p = net.parameters;
-    for (const WeightPart& part : w.parts) {
-      const auto& e = net.layout.entry(part.weight);
-      std::copy_n(decoded.values.begin() + e.offset, e.size(), p.values.begin() + e.offset);
-    }
+    const Parameters p = with_decoded(net.layout, net.parameters, w, net.layout, decoded);
     Float32 one(net.layout, p);
     error[w.name] = squared_distance(answers(net, one, problems), y);
   }

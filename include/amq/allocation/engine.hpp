@@ -575,21 +575,21 @@ class Engine {
 
  private:
   /// Whether an element could have a better level.
-  [[nodiscard]] bool fits(const Problem& p, std::size_t e, Cost left) const noexcept {
-    const Cost next = groups_[p.group_of(e)].next[level_[e]];
+  [[nodiscard]] bool fits(const Problem& p, const detail::GroupLevels& group, std::size_t e,
+                          Cost left) const noexcept {
+    const Cost next = group.next[level_[e]];
     return next != detail::GroupLevels::none && p.work[e] * next <= left && p.score[e] > 0;
+  }
+  [[nodiscard]] bool fits(const Problem& p, std::size_t e, Cost left) const noexcept {
+    return fits(p, groups_[p.group_of(e)], e, left);
   }
   /// What is left goes to the first elements whose next step still fits, one after the other.
   template <everyone All>
   void give_the_rest(const Problem& p, Cost left, All& all, std::span<const std::int64_t> number) {
     if (std::is_same_v<std::remove_const_t<All>, Alone> && number.empty()) {
       p.each_run([&](std::size_t first, std::size_t last, std::size_t g) {
-        const auto& next = groups_[g].next;
-        for (std::size_t e = first; e < last; ++e) {
-          const Cost rise = next[level_[e]];
-          if (rise != detail::GroupLevels::none && p.work[e] * rise <= left && p.score[e] > 0)
-            left -= improve(p, e, left);
-        }
+        for (std::size_t e = first; e < last; ++e)
+          if (fits(p, groups_[g], e, left)) left -= improve(p, e, left);
       });
       return;
     }

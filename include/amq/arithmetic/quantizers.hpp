@@ -316,5 +316,19 @@ void each_weight_number(const ParameterLayout& layout, const Quantizers& quantiz
   });
   return p;
 }
+/// The parameters with one weight alone as its codes decode.
+/// @param w        of the layout `decoded` is of, which has the same entries at maybe other places
+/// @param decoded  decoded_weights() of the same numbers
+[[nodiscard]] inline Parameters with_decoded(const ParameterLayout& layout, Parameters parameters,
+                                             const WeightEntry& w,
+                                             const ParameterLayout& layout_of_decoded,
+                                             const Parameters& decoded) {
+  for (const WeightPart& part : w.parts) {
+    const auto& from = layout_of_decoded.entry(part.weight);
+    std::copy_n(decoded.values.begin() + from.offset, from.size(),
+                parameters.values.begin() + layout.entry(part.weight).offset);
+  }
+  return parameters;
+}
 
 }  // namespace amq::arithmetics

@@ -44,40 +44,20 @@ struct NetworkCost {
 
 namespace detail {
 
-inline double relative_change(const std::vector<Field>& a, const std::vector<Field>& b) {
-  double change = 0, size = 0;
-  for (std::size_t k = 0; k < a.size(); ++k) {
-    change += static_cast<double>((a[k] - b[k]).squaredNorm());
-    size += static_cast<double>(b[k].squaredNorm());
-  }
-  return size > 0 ? std::sqrt(change / size) : 0;
-}
-
 /// What each weight spoils alone at `bits`, in the order of the layout's weights.
 template <typename Model, typename Example>
 std::vector<double> weight_changes(const Network<Model>& from, const std::vector<Example>& few,
                                    int bits) {
-  const auto answers = [&](const Parameters& p) {
-    Float32 pass(from.layout, p);
-    std::vector<Field> all;
-    for (const Example& e : few) all.emplace_back(map(forward_sample(from.model, pass, e).view()));
-    return all;
-  };
   Network<Model> narrow(from.model.config(), {bits, ByRange{}, {8}}, 0);
   for (const WeightEntry& w : from.layout.weights()) narrow.layout.fix_weight_bits(w.name, bits);
   narrow.take_weights(from.layout, from.parameters);
   narrow.quantizers.fit_weights(narrow.layout, narrow.parameters);
   const Parameters decoded = decoded_weights(narrow.layout, narrow.quantizers, narrow.parameters);
-  const auto exact = answers(from.parameters);
+  const auto exact = answers_in_float(from, from.parameters, few);
   std::vector<double> all;
   for (const WeightEntry& w : narrow.layout.weights()) {
-    Parameters p = from.parameters;
-    for (const WeightPart& part : w.parts) {
-      const auto& to = from.layout.entry(part.weight);
-      const auto& e = narrow.layout.entry(part.weight);
-      std::copy_n(decoded.values.begin() + e.offset, e.size(), p.values.begin() + to.offset);
-    }
-    all.push_back(relative_change(answers(p), exact));
+    const Parameters p = with_decoded(from.layout, from.parameters, w, narrow.layout, decoded);
+    all.push_back(relative_distance(answers_in_float(from, p, few), exact));
   }
   return all;
 }
@@ -288,15 +268,16 @@ void measure(BitLadders& all, const Network<Model>& net, const PassCost& cost,
   };
   distinct(of_weights), distinct(of_rows);
   if (of_rows.empty()) of_rows.push_back(net.quantizers.info().levels.front());
+  // Rows without a ladder keep what they have.
+  auto rows = net.own_row_bits();
+  std::erase_if(rows, [&](const auto& own) { return all.find(own.first, true) != nullptr; });
   for (const int w : of_weights) {
     if (w != 2 && w != 4 && w != 8 && w != 16) continue;  // of products without weights
     SchemeInfo info = net.quantizers.info();
     info.weight_bits = w;
     info.levels = of_rows;
     info.words = info.words && of_rows.back() <= 8;
-    // Times are those of any numbers. Rows without a ladder keep what they have.
-    auto rows = net.own_row_bits();
-    std::erase_if(rows, [&](const auto& own) { return all.find(own.first, true) != nullptr; });
+    // Times are those of any numbers.
     const Network<Model> other(net.model.config(), info, 0, rows);
     const auto times = allocation::measure_product_times(other.layout, other.quantizers,
                                                          other.parameters, cost, of_rows, o, false);

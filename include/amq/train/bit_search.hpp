@@ -158,7 +158,7 @@ class BitSearch {
     std::vector<Field> said;
     for (const Problem& p : problems_)
       said.push_back(from_->solved(*t.solver, p, mean_bits(level())));
-    t.error = relative_change(said, exact_);
+    t.error = relative_distance(said, exact_);
     return t;
   }
   /// Points, then weights, get 16 bits where a bit operation more mends most.

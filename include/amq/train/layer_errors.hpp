@@ -38,6 +38,15 @@ inline double relative_distance(const std::vector<Matrix>& a, const std::vector<
   }
   return size > 0 ? std::sqrt(change / size) : 0.0;
 }
+/// What a network says in float with these parameters, by sample.
+template <typename Model, typename Samples>
+std::vector<Matrix> answers_in_float(const Network<Model>& net, const Parameters& p,
+                                     const Samples& samples) {
+  Float32 a(net.layout, p);
+  std::vector<Matrix> all;
+  for (const auto& s : samples) all.emplace_back(map(forward_sample(net.model, a, s).view()));
+  return all;
+}
 }  // namespace detail
 
 /// What the rows of each point spoil alone, by its name: see LayerError::of_rows. Points without
@@ -132,23 +141,13 @@ template <typename Model, typename Samples>
 [[nodiscard]] std::vector<LayerError> layer_errors(const Network<Model>& net,
                                                    const Samples& samples, int bits) {
   const FloatEnvironment own;
-  const auto in_float = [&](const Parameters& p) {
-    Float32 a(net.layout, p);
-    std::vector<Matrix> all;
-    for (const auto& s : samples)
-      all.emplace_back(map(detail::forward_sample(net.model, a, s).view()));
-    return all;
-  };
   std::map<std::string, double> of_weights, of_rows = row_errors(net, samples, bits);
-  const auto exact = in_float(net.parameters);
+  const auto exact = detail::answers_in_float(net, net.parameters, samples);
   const Parameters decoded = decoded_weights(net.layout, net.quantizers, net.parameters);
   for (const WeightEntry& w : net.layout.weights()) {
-    Parameters p = net.parameters;
-    for (const WeightPart& part : w.parts) {
-      const auto& e = net.layout.entry(part.weight);
-      std::copy_n(decoded.values.begin() + e.offset, e.size(), p.values.begin() + e.offset);
-    }
-    of_weights[w.name] = detail::relative_distance(in_float(p), exact);
+    const Parameters p = with_decoded(net.layout, net.parameters, w, net.layout, decoded);
+    of_weights[w.name] =
+        detail::relative_distance(detail::answers_in_float(net, p, samples), exact);
   }
   std::vector<LayerError> all;
   if (samples.size() == 0) return all;

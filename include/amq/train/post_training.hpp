@@ -92,7 +92,7 @@ inline double float_difference(const safetensors::File& f, const Field& own, con
   if (own.rows() != theirs.rows() || !theirs.allFinite())
     throw Error(f.path + ", self-test", "a finite answer at every point of it", "another",
                 "Export the network again.");
-  const double difference = relative_change({own}, {theirs});
+  const double difference = relative_distance({own}, {theirs});
   if (!(difference <= tolerance))
     throw Error(f.path + ", self-test",
                 "the answer of who trained it, within " + number_text(tolerance),
